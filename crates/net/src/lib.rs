@@ -1,1 +1,21 @@
-//! To be written.
+//! Sockets as byte streams: listeners, accepted Network Connections, and the few system calls around them.
+//!
+//! What must hold:
+//! * nothing here knows MQTT, threads or configuration: bytes in, bytes out, errors as the system gave them;
+//! * no call blocks, except the look-up of a listener's host name at start;
+//! * a port or path in use by another server is an error (`SO_REUSEPORT` is never set): two brokers that share a port would
+//!   each see half of the clients;
+//! * everything that differs between platforms is in [`sys`].
+//!
+//! Left to others: when to read and write (the shard), what the bytes mean (the broker).
+
+#![forbid(unsafe_code)]
+
+mod address;
+mod listener;
+mod stream;
+pub mod sys;
+
+pub use address::Address;
+pub use listener::{BindError, Family, Listener, ListenerOptions, bind_tcp, bind_unix};
+pub use stream::Stream;

@@ -1,0 +1,319 @@
+//! Listening sockets. One is shared by all event loops of the process: whoever is free accepts.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream as BlockingUnixStream;
+use std::path::{Path, PathBuf};
+
+use mio::net::{TcpListener, UnixListener};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+
+use crate::{Address, Stream};
+
+/// A listening socket. Dropping it closes it, and removes the path of a Unix socket.
+#[derive(Debug)]
+pub enum Listener {
+    /// TCP on one address.
+    Tcp(TcpListener, SocketAddr),
+    /// A Unix domain socket at a path.
+    Unix(UnixListener, PathBuf),
+}
+
+/// What holds for all connections of a listener.
+#[derive(Clone, Copy, Debug)]
+pub struct ListenerOptions {
+    /// Small writes leave at once. Set on the listening socket: accepted ones inherit it, at no call for each.
+    pub no_delay: bool,
+}
+
+/// Which addresses a listener without an address, or with a host name, opens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4 and IPv6.
+    #[default]
+    Any,
+    /// IPv4 only.
+    V4,
+    /// IPv6 only.
+    V6,
+}
+
+/// Why a listener could not be opened.
+#[derive(Debug)]
+pub struct BindError {
+    /// What was to be opened: `127.0.0.1:1883`, a host name, a path.
+    pub what: String,
+    /// What the system says.
+    pub error: io::Error,
+}
+
+impl fmt::Display for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot listen on {}: {}", self.what, self.error)
+    }
+}
+
+impl std::error::Error for BindError {}
+
+/// Opens `port` on `host` (an address or a name; `None`: all addresses), one socket for each address it has. A machine
+/// without IPv6, or without IPv4, is no error as long as one socket opens. Calls `opening` before each attempt.
+pub fn bind_tcp(
+    host: Option<&str>,
+    port: u16,
+    family: Family,
+    options: ListenerOptions,
+    mut opening: impl FnMut(SocketAddr),
+) -> Result<Vec<Listener>, BindError> {
+    let mut opened = Vec::new();
+    let mut unsupported = None;
+    for address in addresses(host, port, family)? {
+        opening(address);
+        match bind_address(address, options) {
+            Ok(listener) => opened.push(listener),
+            Err(error) if family_is_missing(&error) => unsupported = Some(fail(address, error)),
+            Err(error) => return Err(fail(address, error)),
+        }
+    }
+    match (opened.is_empty(), unsupported) {
+        (true, Some(error)) => Err(error),
+        _ => Ok(opened),
+    }
+}
+
+/// Opens a Unix domain socket at `path`. A path left behind by a server that was killed is taken over; one that somebody
+/// answers on is in use.
+pub fn bind_unix(path: &Path) -> Result<Listener, BindError> {
+    let bind = || UnixListener::bind(path);
+    let listener = bind().or_else(|error| {
+        let abandoned = error.kind() == io::ErrorKind::AddrInUse
+            && BlockingUnixStream::connect(path)
+                .is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused);
+        if !abandoned {
+            return Err(error);
+        }
+        std::fs::remove_file(path)?;
+        bind()
+    });
+    match listener {
+        Ok(listener) => Ok(Listener::Unix(listener, path.to_path_buf())),
+        Err(error) => Err(fail(path.display(), error)),
+    }
+}
+
+impl Listener {
+    /// Takes one waiting connection. `WouldBlock`: none waits, or another event loop took it.
+    pub fn accept(&self) -> io::Result<(Stream, Address)> {
+        match self {
+            Listener::Tcp(listener, _) => {
+                let (stream, address) = listener.accept()?;
+                Ok((Stream::Tcp(stream), Address::of(address)))
+            }
+            Listener::Unix(listener, path) => {
+                let (stream, _) = listener.accept()?;
+                Ok((
+                    Stream::Unix(stream),
+                    Address::Unix(path.to_string_lossy().into()),
+                ))
+            }
+        }
+    }
+
+    /// The TCP port; 0 for a Unix socket.
+    pub fn port(&self) -> u16 {
+        match self {
+            Listener::Tcp(_, address) => address.port(),
+            Listener::Unix(..) => 0,
+        }
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Listener::Tcp(listener, _) => listener.as_fd(),
+            Listener::Unix(listener, _) => listener.as_fd(),
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Listener::Unix(_, path) = self {
+            // The next server takes an abandoned path over, so a failure here does no harm.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+fn fail(what: impl fmt::Display, error: io::Error) -> BindError {
+    BindError {
+        what: what.to_string(),
+        error,
+    }
+}
+
+fn addresses(host: Option<&str>, port: u16, family: Family) -> Result<Vec<SocketAddr>, BindError> {
+    let any = [
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    ];
+    let mut found: Vec<SocketAddr> = match host {
+        None => any.iter().map(|ip| SocketAddr::new(*ip, port)).collect(),
+        Some(host) => (host, port)
+            .to_socket_addrs()
+            .map_err(|error| fail(host, error))?
+            .collect(),
+    };
+    found.retain(|address| match family {
+        Family::Any => true,
+        Family::V4 => address.is_ipv4(),
+        Family::V6 => address.is_ipv6(),
+    });
+    found.dedup();
+    if found.is_empty() {
+        let error = io::Error::new(
+            io::ErrorKind::AddrNotAvailable,
+            "no address of the wanted family",
+        );
+        return Err(fail(host.unwrap_or("*"), error));
+    }
+    Ok(found)
+}
+
+fn bind_address(address: SocketAddr, options: ListenerOptions) -> io::Result<Listener> {
+    let family = if address.is_ipv4() {
+        AddressFamily::INET
+    } else {
+        AddressFamily::INET6
+    };
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket: OwnedFd = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+    // A restart must not wait for old connections in TIME_WAIT; a *listening* socket still keeps its port.
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    if address.is_ipv6() {
+        sockopt::set_ipv6_v6only(&socket, true)?;
+    }
+    if options.no_delay {
+        sockopt::set_tcp_nodelay(&socket, true)?;
+    }
+    rustix::net::bind(&socket, &address)?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    let listener = std::net::TcpListener::from(socket);
+    let address = listener.local_addr()?;
+    Ok(Listener::Tcp(TcpListener::from_std(listener), address))
+}
+
+fn family_is_missing(error: &io::Error) -> bool {
+    let code = error
+        .raw_os_error()
+        .map(rustix::io::Errno::from_raw_os_error);
+    matches!(
+        code,
+        Some(rustix::io::Errno::AFNOSUPPORT | rustix::io::Errno::ADDRNOTAVAIL)
+    )
+}
+
+/// Connections that the kernel completes before they are accepted. When a server restarts, all its clients come back
+/// within the same second; the kernel lowers this to its own `somaxconn`.
+const BACKLOG: i32 = 4096;
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+
+    use super::*;
+
+    const PLAIN: ListenerOptions = ListenerOptions { no_delay: true };
+
+    fn loopback() -> Listener {
+        let mut opened =
+            bind_tcp(Some("127.0.0.1"), 0, Family::Any, PLAIN, |_| ()).expect("a free port");
+        opened.remove(0)
+    }
+
+    fn accept(listener: &Listener) -> (Stream, Address) {
+        for _ in 0..200 {
+            match listener.accept() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    std::thread::sleep(std::time::Duration::from_millis(5));
+                }
+                result => return result.expect("accepted"),
+            }
+        }
+        panic!("nobody came");
+    }
+
+    #[test]
+    fn an_accepted_connection_inherits_no_delay_and_knows_where_it_comes_from() {
+        let listener = loopback();
+        let client =
+            std::net::TcpStream::connect(("127.0.0.1", listener.port())).expect("connected");
+        let (stream, address) = accept(&listener);
+        assert_eq!(
+            address.to_string(),
+            client.local_addr().expect("an address").to_string()
+        );
+        assert!(sockopt::tcp_nodelay(stream.as_fd()).expect("readable option"));
+        stream.acknowledge_now();
+    }
+
+    #[test]
+    fn a_port_in_use_is_an_error_that_names_it() {
+        let listener = loopback();
+        let error = bind_tcp(
+            Some("127.0.0.1"),
+            listener.port(),
+            Family::Any,
+            PLAIN,
+            |_| (),
+        )
+        .expect_err("in use");
+        assert_eq!(error.error.kind(), io::ErrorKind::AddrInUse);
+        assert!(
+            error
+                .to_string()
+                .contains(&format!("127.0.0.1:{}", listener.port())),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn without_an_address_both_families_are_opened() {
+        let mut tried = Vec::new();
+        let opened =
+            bind_tcp(None, 0, Family::Any, PLAIN, |address| tried.push(address)).expect("opened");
+        assert_eq!(tried.len(), 2);
+        assert!(!opened.is_empty());
+        let opened = bind_tcp(None, 0, Family::V4, PLAIN, |_| ()).expect("opened");
+        assert!(matches!(opened[..], [Listener::Tcp(_, SocketAddr::V4(_))]));
+    }
+
+    #[test]
+    fn an_abandoned_path_is_taken_over_and_one_in_use_is_not() {
+        let path = std::env::temp_dir().join(format!("midge-net-{}.sock", std::process::id()));
+        drop(std::os::unix::net::UnixListener::bind(&path).expect("bound"));
+        assert!(path.exists(), "the standard library leaves the path behind");
+
+        let listener = bind_unix(&path).expect("taken over");
+        let error = bind_unix(&path).expect_err("in use");
+        assert_eq!(error.error.kind(), io::ErrorKind::AddrInUse);
+
+        let mut client = BlockingUnixStream::connect(&path).expect("connected");
+        let (mut stream, address) = accept(&listener);
+        assert_eq!(address.to_string(), format!("{}:0", path.display()));
+        client.write_all(b"hello").expect("written");
+        let mut bytes = Vec::new();
+        assert_eq!(stream.read_to_end_of(&mut bytes, 16).expect("read"), 5);
+        assert_eq!(bytes, b"hello");
+        stream.write(b"bye").expect("written");
+        stream.shutdown_write().expect("shut down");
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).expect("read to the end");
+        assert_eq!(answer, "bye");
+
+        drop(listener);
+        assert!(!path.exists(), "the path goes with its listener");
+    }
+}
