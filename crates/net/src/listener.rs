@@ -299,6 +299,7 @@ mod tests {
         let listener = bind_unix(&path).expect("taken over");
         let error = bind_unix(&path).expect_err("in use");
         assert_eq!(error.error.kind(), io::ErrorKind::AddrInUse);
+        drop(accept(&listener)); // the second server's knock
 
         let mut client = BlockingUnixStream::connect(&path).expect("connected");
         let (mut stream, address) = accept(&listener);
