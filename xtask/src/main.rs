@@ -1,2 +1,91 @@
-//! Developer commands.
-fn main() {}
+//! What developers run: `cargo xtask WORD`.
+//!
+//! One job: make a fresh machine able to run every test, and run them with skips forbidden. All that is fetched goes under
+//! `target/` and nothing is installed on the machine, so `cargo clean` undoes it. Where tests find these things is written down
+//! once more in `crates/testkit/src/environment.rs`: the two must name the same places.
+//!
+//! Reading order: this file (the commands), `setup.rs` (what is set up, and how a step reports), then one file for each kind of
+//! thing: `debian.rs`, `python.rs`, `tools.rs`.
+
+mod debian;
+mod python;
+mod setup;
+mod tools;
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+/// A word that can follow `cargo xtask`.
+struct Word {
+    name: &'static str,
+    summary: &'static str,
+    /// Gets the arguments behind the word; says whether all went well.
+    run: fn(&[String]) -> bool,
+}
+
+const WORDS: &[Word] = &[
+    Word {
+        name: "test",
+        summary: "set up what tests need, then run every test, none skipped (further arguments go to cargo test)",
+        run: |arguments| setup::all() && test(arguments),
+    },
+    Word {
+        name: "setup",
+        summary: "only set up, under target/: Debian's mosquitto, paho-mqtt 1 and 2, cargo-deny",
+        run: |_| setup::all(),
+    },
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let word = arguments
+        .first()
+        .and_then(|name| WORDS.iter().find(|word| word.name == name));
+    match (word, arguments.first()) {
+        (Some(word), _) if (word.run)(&arguments[1..]) => ExitCode::SUCCESS,
+        (Some(_), _) => ExitCode::FAILURE,
+        (None, None) => {
+            println!("{}", help());
+            ExitCode::SUCCESS
+        }
+        (None, Some(unknown)) => {
+            eprintln!("cargo xtask {unknown}: no such command.\n{}", help());
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn help() -> String {
+    let lines = WORDS
+        .iter()
+        .map(|word| format!("  cargo xtask {:6} {}", word.name, word.summary));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Every test of the workspace. With `MIDGE_TESTS_NO_SKIP` a test that lacks something fails instead of being skipped.
+fn test(arguments: &[String]) -> bool {
+    let status = Command::new(cargo())
+        .args(["test", "--workspace"])
+        .args(arguments)
+        .current_dir(workspace())
+        .env("MIDGE_TESTS_NO_SKIP", "1")
+        .status();
+    match status {
+        Ok(status) => status.success(),
+        Err(error) => {
+            eprintln!("cargo test: {error}");
+            false
+        }
+    }
+}
+
+/// The folder of the workspace's `Cargo.toml`.
+fn workspace() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.parent().map(PathBuf::from).unwrap_or(here)
+}
+
+/// The cargo that started this program.
+fn cargo() -> std::ffi::OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}

@@ -1,0 +1,36 @@
+//! Python environments, one for each major version of paho-mqtt: the client that most MQTT programs are written with.
+//!
+//! Version 1 and version 2 differ in their callbacks, and programs written for either are in use.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::setup::{Failure, Step, run};
+
+pub(crate) const PAHO_1: Step = Step {
+    name: "paho-mqtt 1.6.1",
+    folder: "python/paho-1",
+    recipe: "paho-mqtt==1.6.1",
+    make: |folder| make(folder, PAHO_1.recipe),
+};
+
+pub(crate) const PAHO_2: Step = Step {
+    name: "paho-mqtt 2.1.0",
+    folder: "python/paho-2",
+    recipe: "paho-mqtt==2.1.0",
+    make: |folder| make(folder, PAHO_2.recipe),
+};
+
+fn make(folder: &Path, requirement: &str) -> Result<(), Failure> {
+    run(
+        Command::new("python3").args(["-m", "venv"]).arg(folder),
+        VENV,
+    )?;
+    let mut pip = Command::new(folder.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", requirement]);
+    run(&mut pip, PIP).map(drop)
+}
+
+const VENV: &str =
+    "needs python3 with venv (on Debian: `apt-get install python3-venv`), then `cargo xtask setup`";
+const PIP: &str = "needs a package index that pip can reach, then `cargo xtask setup`";
