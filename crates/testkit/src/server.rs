@@ -1,0 +1,271 @@
+//! The program under test as a real process: started on a free port with a configuration file of its own, watched, signalled, ended.
+//!
+//! `MIDGE_TEST_SERVER` puts another server into its place, to see what a test is worth and where servers differ: a command in
+//! which `{config}` stands for the configuration file, such as `mosquitto {arguments} -c {config}`.
+
+use std::fs;
+use std::io::{BufRead, BufReader, ErrorKind};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::client::{Client, PATIENCE};
+
+/// A running server. Dropping it kills the process and removes its folder.
+#[derive(Debug)]
+pub struct Server {
+    process: Child,
+    /// Kills the server should this process die without dropping it: it waits for the end of a pipe that only we hold.
+    watcher: Child,
+    port: u16,
+    folder: PathBuf,
+    log: Arc<Log>,
+    exit_status: Option<ExitStatus>,
+}
+
+/// The lines the server wrote to stderr so far.
+#[derive(Debug, Default)]
+struct Log {
+    lines: Mutex<Vec<String>>,
+    grown: Condvar,
+}
+
+/// How many shards servers are started with, so that every rule is seen to hold within a shard and between shards.
+pub const SHARD_COUNTS: [u16; 3] = [1, 2, 5];
+
+/// Whether another server than ours is under test (`MIDGE_TEST_SERVER`).
+pub fn is_foreign() -> bool {
+    std::env::var_os("MIDGE_TEST_SERVER").is_some()
+}
+
+impl Server {
+    /// Starts the server with one listener, anonymous clients allowed, and these lines of configuration behind that.
+    pub fn start(configuration: &str) -> Server {
+        Server::start_with(&[], configuration)
+    }
+
+    /// The same with arguments on the command line, such as `-v`.
+    pub fn start_with(arguments: &[&str], configuration: &str) -> Server {
+        for _ in 0..START_ATTEMPTS_MAX {
+            let port = free_port();
+            let lines = format!("listener {port} 127.0.0.1\nallow_anonymous true\n{configuration}\n");
+            let mut server = Server::spawn(arguments, &lines, port);
+            if server.wait_until_it_accepts() {
+                return server;
+            }
+            // Another process took the port between our look and the server's bind: the next attempt has another one.
+            assert!(
+                server.log().iter().any(|line| line.to_lowercase().contains("in use")),
+                "the server ended: {:#?}",
+                server.log()
+            );
+        }
+        panic!("no free port in {START_ATTEMPTS_MAX} attempts");
+    }
+
+    /// Starts the process with exactly this configuration, and does not wait for it: for tests in which it refuses to start.
+    pub fn spawn(arguments: &[&str], configuration: &str, port: u16) -> Server {
+        let folder = new_folder();
+        let file = folder.join("server.conf");
+        fs::write(&file, configuration).expect("write the configuration file");
+        let mut process = command(arguments, &file.to_string_lossy())
+            .current_dir(&folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("start the server: {error}"));
+        let watcher = Command::new("sh")
+            .args(["-c", "read _; kill -9 $0 2>/dev/null", &process.id().to_string()])
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("start the watcher");
+        let log = Arc::new(Log::default());
+        let (stderr, writer) = (process.stderr.take().expect("stderr is piped"), Arc::clone(&log));
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+                writer.lines.lock().expect("no reader panics").push(String::from_utf8_lossy(&line).into_owned());
+                writer.grown.notify_all();
+            }
+        });
+        Server { process, watcher, port, folder, log, exit_status: None }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// A new connection to it.
+    pub fn connect(&self) -> Client {
+        Client::connect(self.address())
+    }
+
+    /// A file in the server's own folder, which is its working directory.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// The lines on stderr so far.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lines.lock().expect("the reader does not panic").clone()
+    }
+
+    /// Waits for a log line that fits `pattern`, in which `*` stands for anything, and gives it back; panics, showing the log, where none comes.
+    #[track_caller]
+    pub fn expect_log(&self, pattern: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        let mut lines = self.log.lines.lock().expect("the reader does not panic");
+        loop {
+            if let Some(line) = lines.iter().find(|line| fits(pattern, line)) {
+                return line.clone();
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "\nexpected in the log: {pattern}\n            got: {lines:#?}\n");
+            lines = self.log.grown.wait_timeout(lines, left).expect("the reader does not panic").0;
+        }
+    }
+
+    /// How many log lines fit `pattern`.
+    pub fn count_log(&self, pattern: &str) -> usize {
+        self.log().iter().filter(|line| fits(pattern, line)).count()
+    }
+
+    /// Whether the process still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.exit_status = self.exit_status.or(self.process.try_wait().expect("wait for the server"));
+        self.exit_status.is_none()
+    }
+
+    /// Sends a signal to the process.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).expect("signal the server");
+    }
+
+    /// SIGTERM, and its exit status.
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.wait_for_exit()
+    }
+
+    /// Waits for the process to end; panics where it does not.
+    pub fn wait_for_exit(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        while self.is_running() {
+            assert!(Instant::now() < deadline, "the server does not end: {:#?}", self.log());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        self.exit_status.expect("it ended")
+    }
+
+    /// Memory of the process that is resident, in bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("/proc of the server");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        line.trim().trim_end_matches(" kB").trim().parse::<u64>().expect("a number of kB") * 1024
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.process)
+    }
+
+    /// False where the process ended instead.
+    fn wait_until_it_accepts(&mut self) -> bool {
+        let deadline = Instant::now() + PATIENCE;
+        while self.is_running() {
+            // A connection that says nothing and goes: servers must be used to that.
+            match TcpStream::connect(self.address()) {
+                Ok(_) => return self.is_running(),
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
+                Err(error) => panic!("connect to the server: {error}"),
+            }
+            assert!(Instant::now() < deadline, "the server does not listen: {:#?}", self.log());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        false
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The watcher first: once we have waited for the server its process number may belong to somebody else.
+        let _ = self.watcher.kill();
+        let _ = self.watcher.wait();
+        if self.is_running() {
+            let _ = self.process.kill();
+            let _ = self.process.wait();
+        }
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Whether `text` contains `pattern`, in which `*` stands for anything.
+fn fits(pattern: &str, text: &str) -> bool {
+    let mut rest = text;
+    pattern.split('*').all(|part| match rest.find(part) {
+        Some(at) => {
+            rest = &rest[at + part.len()..];
+            true
+        }
+        None => false,
+    })
+}
+
+fn command(arguments: &[&str], config: &str) -> Command {
+    let Ok(foreign) = std::env::var("MIDGE_TEST_SERVER") else {
+        let mut command = Command::new(midge());
+        command.args(arguments).args(["-c", config]);
+        return command;
+    };
+    let mut words = foreign.split_whitespace();
+    let mut command = Command::new(words.next().expect("MIDGE_TEST_SERVER names a program"));
+    for word in words {
+        match word {
+            "{config}" => command.arg(config),
+            "{arguments}" => command.args(arguments),
+            word => command.arg(word),
+        };
+    }
+    command
+}
+
+/// The program beside the tests' own folder, where cargo puts it.
+fn midge() -> PathBuf {
+    let test = std::env::current_exe().expect("the test knows its own path");
+    test.parent().and_then(|deps| deps.parent()).expect("target/PROFILE/deps/TEST").join("midge")
+}
+
+/// A port on which nobody listens now. Below the range that the kernel gives to connecting clients, so that none of the many
+/// clients of a test run can take it meanwhile; each process begins somewhere else.
+fn free_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let offset = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id().wrapping_mul(211));
+        let port = PORTS_START + (offset % PORTS_COUNT) as u16;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+fn new_folder() -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("midge-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let folder = std::env::temp_dir().join(name);
+    fs::create_dir_all(&folder).expect("a folder for the server");
+    folder
+}
+
+const PORTS_START: u16 = 12_000;
+const PORTS_COUNT: u32 = 20_000;
+const START_ATTEMPTS_MAX: u32 = 5;

@@ -1,0 +1,124 @@
+//! Who may depend on whom. Arrows only go down; a new one is a decision, made here.
+
+use crate::files::{File, crate_folders, one};
+use crate::{Broken, caught, none};
+
+/// Each crate with the crates of the workspace that it may name under `[dependencies]`.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("midge-codec", &[]),
+    ("midge-protocol", &["midge-codec"]),
+    ("midge-broker", &["midge-codec", "midge-protocol"]),
+    ("midge-config", &[]),
+    ("midge-net", &[]),
+    ("midge-server", &["midge-broker", "midge-codec", "midge-config", "midge-net"]),
+    ("midge", &["midge-config", "midge-server"]),
+    // Tests look at the server from outside.
+    ("midge-testkit", &["midge-codec"]),
+    ("xtask", &[]),
+];
+
+/// The crates without clock, file, socket, thread, randomness or hash order: values in, values out.
+pub(crate) const PURE: &[&str] = &["midge-codec", "midge-protocol", "midge-broker", "midge-config"];
+
+/// What a pure crate may use from crates.io: containers, errors, and loom, which only replaces the atomics in a model.
+const PURE_MAY_USE: &[&str] = &["foldhash", "hashbrown", "loom", "slab", "smallvec", "thiserror", "triomphe"];
+
+#[test]
+fn dependencies_only_go_down() {
+    none(manifests().iter().flat_map(not_downwards));
+    let names: Vec<_> = manifests().iter().map(package_name).collect();
+    for (layer, _) in LAYERS {
+        assert!(names.iter().any(|name| name == layer), "{layer} is gone");
+    }
+}
+
+#[test]
+fn dependencies_that_go_up_are_caught() {
+    let manifest = "[package]\nname = \"midge-codec\"\n[dependencies]\nmidge-broker.workspace = true\nthiserror = \"2\"\n\
+                    tokio = \"1\"\n[target.'cfg(unix)'.dependencies]\nlibc = \"0.2\"\n[dev-dependencies]\nproptest = \"1\"\n";
+    caught(&not_downwards(&File::made_up("Cargo.toml", manifest)), &[4, 6, 8]);
+    let unknown = File::made_up("Cargo.toml", "[package]\nname = \"midge-new\"\n");
+    caught(&not_downwards(&unknown), &[1]);
+}
+
+#[test]
+fn every_dependency_of_the_workspace_is_used() {
+    none(unused(&one("Cargo.toml"), &manifests()));
+}
+
+#[test]
+fn a_dependency_without_users_is_caught() {
+    let root = "[workspace.dependencies]\nslab = \"0.4\"\nmio = \"1\"\nmidge-codec = { path = \"crates/codec\" }\n";
+    let user = "[package]\nname = \"x\"\n[dev-dependencies]\nslab.workspace = true\n[features]\nmio = []\n";
+    let broken = unused(&File::made_up("Cargo.toml", root), &[File::made_up("x/Cargo.toml", user)]);
+    caught(&broken, &[3]);
+}
+
+fn not_downwards(manifest: &File) -> Vec<Broken> {
+    let name = package_name(manifest);
+    let Some((_, below)) = LAYERS.iter().find(|(layer, _)| *layer == name) else {
+        let what = format!("{name} has no place in the table of layers of the house rules");
+        return vec![manifest.at(1, &what)];
+    };
+    let mut broken = Vec::new();
+    for (line, dependency) in entries(manifest, is_needed_to_run) {
+        let is_ours = LAYERS.iter().any(|(layer, _)| *layer == dependency);
+        if is_ours && !below.contains(&dependency.as_str()) {
+            let what = format!("{name} must not know {dependency}");
+            broken.push(manifest.at(line, &what));
+        } else if !is_ours && PURE.contains(&name.as_str()) {
+            if !PURE_MAY_USE.contains(&dependency.as_str()) {
+                let what = format!("{name} is pure: {dependency} is not among what it may use");
+                broken.push(manifest.at(line, &what));
+            }
+        }
+    }
+    broken
+}
+
+/// Our own crates are there for themselves; what comes from elsewhere has to be used.
+fn unused(root: &File, manifests: &[File]) -> Vec<Broken> {
+    let used: Vec<_> = manifests
+        .iter()
+        .flat_map(|manifest| entries(manifest, |section| section.ends_with("dependencies")))
+        .map(|(_, name)| name)
+        .collect();
+    entries(root, |section| section == "workspace.dependencies")
+        .into_iter()
+        .filter(|(_, name)| !used.contains(name) && !name.starts_with("midge-"))
+        .map(|(line, name)| root.at(line, &format!("no crate uses {name}: take it out")))
+        .collect()
+}
+
+fn manifests() -> Vec<File> {
+    let manifest = |folder: &String| one(&format!("{folder}/Cargo.toml"));
+    crate_folders().iter().map(manifest).collect()
+}
+
+pub(crate) fn package_name(manifest: &File) -> String {
+    let value = |line: &str| line.strip_prefix("name = ").map(|name| name.replace('"', ""));
+    let name = manifest.text.lines().find_map(value);
+    name.unwrap_or_else(|| panic!("{} has no name", manifest.path))
+}
+
+fn is_needed_to_run(section: &str) -> bool {
+    section.ends_with("dependencies") && !section.ends_with("dev-dependencies")
+}
+
+/// The first words of the entries of those sections, with their lines: `slab.workspace = true` gives `slab`. Enough of TOML for
+/// our manifests, which have no entry over several lines there.
+fn entries(manifest: &File, wanted: impl Fn(&str) -> bool) -> Vec<(usize, String)> {
+    let mut entries = Vec::new();
+    let mut is_wanted = false;
+    for (index, line) in manifest.text.lines().enumerate() {
+        if let Some(section) = line.strip_prefix('[') {
+            is_wanted = wanted(section.trim_end_matches(']'));
+        } else if is_wanted && !line.starts_with('#') {
+            let name = line.split(['.', '=', ' ']).next().unwrap_or_default();
+            if !name.is_empty() {
+                entries.push((index + 1, name.to_owned()));
+            }
+        }
+    }
+    entries
+}
