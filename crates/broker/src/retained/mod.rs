@@ -150,7 +150,7 @@ impl Retained {
                 cursor.last = last;
                 return false;
             }
-            if crate::router::matches(&cursor.filter, topic)
+            if crate::router::matching::matches(cursor.filter.as_bytes(), topic.as_bytes())
                 && *v <= cursor.upto
                 && !message.is_expired(now_s)
             {

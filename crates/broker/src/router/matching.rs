@@ -1,6 +1,11 @@
-//! Whether one Topic Filter matches one Topic Name: for the few cases where there is no tree to walk.
+//! Questions to one Topic Filter, for where there is no tree to walk.
 
-/// Both validated; `filter` without a `$share` prefix.
+/// Whether a validated filter has a wildcard. A Topic Name has none.
+pub(super) fn has_wildcard(filter: &[u8]) -> bool {
+    filter.iter().any(|byte| matches!(byte, b'+' | b'#'))
+}
+
+/// Whether `filter` matches `topic`. Both validated; `filter` without a `$share` prefix.
 pub(crate) fn matches(filter: &[u8], topic: &[u8]) -> bool {
     // Filters that begin with a wildcard do not match topics that begin with `$` [MQTT-4.7.2-1].
     if topic.first() == Some(&b'$') && matches!(filter.first(), Some(b'+' | b'#')) {
@@ -13,15 +18,14 @@ pub(crate) fn matches(filter: &[u8], topic: &[u8]) -> bool {
         }
         match topic_levels.next() {
             Some(topic_level) if filter_level == b"+" || filter_level == topic_level => {}
-            Some(_) => return false,
-            // The filter goes on behind the topic's last level, which only `/#` may: it is next if it is anything.
-            None => return false,
+            _ => return false,
         }
     }
     topic_levels.next().is_none()
 }
 
-fn is_separator(byte: &u8) -> bool {
+/// What stands between levels.
+pub(super) fn is_separator(byte: &u8) -> bool {
     *byte == b'/'
 }
 
@@ -31,26 +35,16 @@ mod tests {
 
     fn check(filter: &str, yes: &[&str], no: &[&str]) {
         for topic in yes {
-            assert!(
-                matches(filter.as_bytes(), topic.as_bytes()),
-                "{filter} should match {topic}"
-            );
+            assert!(matches(filter.as_bytes(), topic.as_bytes()), "{filter} should match {topic}");
         }
         for topic in no {
-            assert!(
-                !matches(filter.as_bytes(), topic.as_bytes()),
-                "{filter} should not match {topic}"
-            );
+            assert!(!matches(filter.as_bytes(), topic.as_bytes()), "{filter} should not match {topic}");
         }
     }
 
     #[test]
     fn levels_are_compared_one_by_one() {
-        check(
-            "a/b",
-            &["a/b"],
-            &["a", "a/b/", "/a/b", "a/bc", "a/b/c", "A/b"],
-        );
+        check("a/b", &["a/b"], &["a", "a/b/", "/a/b", "a/bc", "a/b/c", "A/b"]);
         check("a/+/c", &["a/b/c", "a//c"], &["a/c", "a/b/c/d", "a/b"]);
         check("+", &["a"], &["a/", "/a", "$SYS"]);
         check("/+", &["/a", "/"], &["a", "//"]);

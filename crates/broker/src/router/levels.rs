@@ -1,0 +1,157 @@
+//! The levels of topics and filters, each text held once however many nodes of a tree are named so.
+
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+
+use super::slots::{Slots, Texts};
+
+/// A level that somebody uses. The number may be used again once the last user is gone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct LevelId(pub(crate) u32);
+
+/// Level texts and who is using them.
+#[derive(Debug)]
+pub(crate) struct Levels {
+    keys: FixedState,
+    table: HashTable<u32>,
+    records: Slots<Record>,
+    texts: Texts,
+}
+
+#[derive(Default, Debug)]
+struct Record {
+    offset: u32,
+    hash: u32,
+    users: u32,
+    len: u16,
+}
+
+impl Levels {
+    pub(crate) fn new(seed: u64) -> Levels {
+        Levels {
+            keys: FixedState::with_seed(seed),
+            table: HashTable::new(),
+            records: Slots::default(),
+            texts: Texts::default(),
+        }
+    }
+
+    /// The level with this text, if somebody uses it.
+    pub(crate) fn find(&self, text: &[u8]) -> Option<LevelId> {
+        self.find_hashed(hash_bytes(&self.keys, text) as u32, text)
+    }
+
+    /// The level with this text, with one user more.
+    pub(crate) fn acquire(&mut self, text: &[u8]) -> LevelId {
+        let hash = hash_bytes(&self.keys, text) as u32;
+        if let Some(level) = self.find_hashed(hash, text) {
+            self.records[level.0].users += 1;
+            return level;
+        }
+        let offset = self.texts.push(text);
+        let index = self.records.insert(Record { offset, hash, users: 1, len: text.len() as u16 });
+        let records = &self.records;
+        self.table.insert_unique(spread(hash), index, |&other| spread(records[other].hash));
+        LevelId(index)
+    }
+
+    /// One user less. With the last one the text goes.
+    pub(crate) fn release(&mut self, level: LevelId) {
+        let record = &mut self.records[level.0];
+        record.users -= 1;
+        if record.users > 0 {
+            return;
+        }
+        if let Ok(entry) = self.table.find_entry(spread(record.hash), |&index| index == level.0) {
+            entry.remove();
+        }
+        let len = self.records.remove(level.0).len;
+        if self.texts.release(len) {
+            let owned = self.records.iter_mut().filter(|record| record.users > 0);
+            self.texts.compact(owned.map(|record| (&mut record.offset, record.len)));
+            let records = &self.records;
+            self.table.shrink_to(records.len() * 2, |&other| spread(records[other].hash));
+        }
+    }
+
+    /// The text of a level that is in use.
+    pub(crate) fn text(&self, level: LevelId) -> &[u8] {
+        let record = &self.records[level.0];
+        self.texts.get(record.offset, record.len)
+    }
+
+    /// How many different levels are in use.
+    pub(crate) fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Bytes allocated.
+    pub(crate) fn memory(&self) -> usize {
+        self.table.allocation_size() + self.records.memory() + self.texts.memory()
+    }
+
+    fn find_hashed(&self, hash: u32, text: &[u8]) -> Option<LevelId> {
+        let is_text = |&index: &u32| {
+            let record = &self.records[index];
+            record.hash == hash && self.texts.get(record.offset, record.len) == text
+        };
+        self.table.find(spread(hash), is_text).copied().map(LevelId)
+    }
+}
+
+/// Keyed hash of a text.
+#[inline]
+pub(crate) fn hash_bytes(keys: &FixedState, bytes: &[u8]) -> u64 {
+    let mut hasher = keys.build_hasher();
+    hasher.write(bytes);
+    hasher.finish()
+}
+
+/// Keyed hash of the way from a node of a tree to its child of that level.
+#[inline]
+pub(crate) fn hash_edge(keys: &FixedState, parent: u32, level: LevelId) -> u64 {
+    keys.hash_one(u64::from(parent) << 32 | u64::from(level.0))
+}
+
+/// A hash of which 32 bits were kept, for a table that looks at both ends of a `u64`.
+#[inline]
+pub(crate) fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_lives_as_long_as_its_users() {
+        let mut levels = Levels::new(1);
+        let a = levels.acquire(b"kitchen");
+        let empty = levels.acquire(b"");
+        assert_eq!(levels.acquire(b"kitchen"), a);
+        levels.release(a);
+        assert_eq!((levels.find(b"kitchen"), levels.find(b"")), (Some(a), Some(empty)));
+        assert_eq!(levels.text(a), b"kitchen");
+        levels.release(a);
+        assert_eq!((levels.find(b"kitchen"), levels.len()), (None, 1));
+        levels.release(empty);
+        assert_eq!((levels.len(), levels.texts.used()), (0, 0));
+    }
+
+    #[test]
+    fn texts_survive_the_going_of_others() {
+        let mut levels = Levels::new(2);
+        let name = |i: u32| format!("level {i}");
+        let ids: Vec<LevelId> = (0..2000).map(|i| levels.acquire(name(i).as_bytes())).collect();
+        for (i, &id) in ids.iter().enumerate().filter(|(i, _)| i % 10 != 0) {
+            levels.release(id);
+            assert_eq!(levels.find(name(i as u32).as_bytes()), None);
+        }
+        for i in (0..2000).step_by(10) {
+            assert_eq!(levels.find(name(i).as_bytes()), Some(ids[i as usize]));
+        }
+        assert_eq!(levels.len(), 200);
+    }
+}
