@@ -78,9 +78,9 @@ fn documentation(folder: &Path) -> Command {
 fn deny(program: &Path, folder: &Path) -> Command {
     let mut command = Command::new(program);
     command
-        .args(["--color", "never", "check", "--config"])
+        .args(["--color", "never", "--workspace", "--config"])
         .arg(workspace().join("deny.toml"))
-        .args(["bans", "licenses", "sources"])
+        .args(["check", "bans", "licenses", "sources"])
         .current_dir(folder);
     command
 }
