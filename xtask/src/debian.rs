@@ -49,10 +49,7 @@ fn download(into: &Path, names: &[&str]) -> Result<(), Failure> {
 
 fn unpack(packages: &Path, root: &Path) -> Result<(), Failure> {
     for package in entries(packages)? {
-        run(
-            Command::new("dpkg-deb").arg("-x").args([&package, root]),
-            APT,
-        )?;
+        run(Command::new("dpkg-deb").arg("-x").args([&package, root]), APT)?;
     }
     Ok(())
 }
@@ -72,10 +69,7 @@ fn add_missing_libraries(packages: &Path, root: &Path) -> Result<(), Failure> {
         let still_missing = missing_libraries(root)?;
         if still_missing.is_subset(&missing) && still_missing.len() == missing.len() {
             let names = missing.into_iter().collect::<Vec<_>>().join(", ");
-            return Err(Failure::new(
-                format!("no package found for {names}"),
-                LIBRARY,
-            ));
+            return Err(Failure::new(format!("no package found for {names}"), LIBRARY));
         }
         missing = still_missing;
     }
@@ -83,11 +77,7 @@ fn add_missing_libraries(packages: &Path, root: &Path) -> Result<(), Failure> {
 }
 
 fn missing_libraries(root: &Path) -> Result<BTreeSet<String>, Failure> {
-    let path = library_folders(root)?
-        .iter()
-        .map(|folder| folder.display().to_string())
-        .collect::<Vec<_>>()
-        .join(":");
+    let path = library_folders(root)?.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(":");
     let mut missing = BTreeSet::new();
     for program in programs(root)? {
         let mut ldd = Command::new("ldd");
@@ -99,8 +89,7 @@ fn missing_libraries(root: &Path) -> Result<BTreeSet<String>, Failure> {
 
 /// The libraries in what `ldd` said that it did not find: `libcjson.so.1 => not found`.
 fn not_found(ldd: &str) -> impl Iterator<Item = &str> {
-    ldd.lines()
-        .filter_map(|line| line.trim().strip_suffix(" => not found"))
+    ldd.lines().filter_map(|line| line.trim().strip_suffix(" => not found"))
 }
 
 /// Debian names a library's package after the name in the file: `libcjson.so.1` is in `libcjson1`, `liblz4.so.1` in `liblz4-1`;
@@ -109,11 +98,7 @@ fn package_names(library: &str) -> Vec<String> {
     let Some((stem, version)) = library.split_once(".so.") else {
         return Vec::new();
     };
-    let dash = if stem.ends_with(|last: char| last.is_ascii_digit()) {
-        "-"
-    } else {
-        ""
-    };
+    let dash = if stem.ends_with(|last: char| last.is_ascii_digit()) { "-" } else { "" };
     let name = format!("{stem}{dash}{version}").to_lowercase();
     vec![format!("{name}t64"), name]
 }
@@ -125,11 +110,7 @@ fn write_scripts(folder: &Path, root: &Path) -> Result<(), Failure> {
         let path = path.strip_prefix(folder).unwrap_or(path);
         format!("$here/{}", path.display())
     };
-    let libraries = library_folders(root)?
-        .iter()
-        .map(|library| inside(library))
-        .collect::<Vec<_>>()
-        .join(":");
+    let libraries = library_folders(root)?.iter().map(|library| inside(library)).collect::<Vec<_>>().join(":");
     for program in programs(root)? {
         let script = bin.join(program.file_name().unwrap_or_default());
         let text = format!(
@@ -137,8 +118,7 @@ fn write_scripts(folder: &Path, root: &Path) -> Result<(), Failure> {
             inside(&program)
         );
         write(&script, &text)?;
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755))
-            .map_err(|error| disk(&script, &error))?;
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).map_err(|error| disk(&script, &error))?;
     }
     Ok(())
 }
@@ -162,20 +142,14 @@ fn library_folders(root: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let read = || -> std::io::Result<Vec<PathBuf>> {
-        fs::read_dir(folder)?
-            .map(|entry| Ok(entry?.path()))
-            .collect()
-    };
+    let read = || -> std::io::Result<Vec<PathBuf>> { fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect() };
     let mut paths = read().map_err(|error| disk(folder, &error))?;
     paths.sort();
     Ok(paths)
 }
 
-const APT: &str =
-    "needs Debian's apt-get and dpkg-deb; run `apt-get update` as root, then `cargo xtask setup`";
-const LIBRARY: &str =
-    "install the library's package with apt-get as root, then `cargo xtask setup`";
+const APT: &str = "needs Debian's apt-get and dpkg-deb; run `apt-get update` as root, then `cargo xtask setup`";
+const LIBRARY: &str = "install the library's package with apt-get as root, then `cargo xtask setup`";
 
 #[cfg(test)]
 mod tests {
@@ -183,7 +157,8 @@ mod tests {
 
     #[test]
     fn a_missing_library_is_read_from_ldd() {
-        let said = "\tlinux-vdso.so.1 (0x00007fb9)\n\tlibdlt.so.2 => not found\n\tlibc.so.6 => /lib/libc.so.6 (0x00007fb9)\n";
+        let said =
+            "\tlinux-vdso.so.1 (0x00007fb9)\n\tlibdlt.so.2 => not found\n\tlibc.so.6 => /lib/libc.so.6 (0x00007fb9)\n";
         assert_eq!(not_found(said).collect::<Vec<_>>(), ["libdlt.so.2"]);
     }
 

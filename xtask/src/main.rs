@@ -38,9 +38,7 @@ const WORDS: &[Word] = &[
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let word = arguments
-        .first()
-        .and_then(|name| WORDS.iter().find(|word| word.name == name));
+    let word = arguments.first().and_then(|name| WORDS.iter().find(|word| word.name == name));
     match (word, arguments.first()) {
         (Some(word), _) if (word.run)(&arguments[1..]) => ExitCode::SUCCESS,
         (Some(_), _) => ExitCode::FAILURE,
@@ -56,9 +54,7 @@ fn main() -> ExitCode {
 }
 
 fn help() -> String {
-    let lines = WORDS
-        .iter()
-        .map(|word| format!("  cargo xtask {:6} {}", word.name, word.summary));
+    let lines = WORDS.iter().map(|word| format!("  cargo xtask {:6} {}", word.name, word.summary));
     lines.collect::<Vec<_>>().join("\n")
 }
 

@@ -22,15 +22,11 @@ pub(crate) const PAHO_2: Step = Step {
 };
 
 fn make(folder: &Path, requirement: &str) -> Result<(), Failure> {
-    run(
-        Command::new("python3").args(["-m", "venv"]).arg(folder),
-        VENV,
-    )?;
+    run(Command::new("python3").args(["-m", "venv"]).arg(folder), VENV)?;
     let mut pip = Command::new(folder.join("bin/python"));
     pip.args(["-m", "pip", "install", "--quiet", requirement]);
     run(&mut pip, PIP).map(drop)
 }
 
-const VENV: &str =
-    "needs python3 with venv (on Debian: `apt-get install python3-venv`), then `cargo xtask setup`";
+const VENV: &str = "needs python3 with venv (on Debian: `apt-get install python3-venv`), then `cargo xtask setup`";
 const PIP: &str = "needs a package index that pip can reach, then `cargo xtask setup`";

@@ -33,21 +33,13 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(what: impl Into<String>, remedy: &'static str) -> Self {
-        Self {
-            what: what.into(),
-            remedy,
-        }
+        Self { what: what.into(), remedy }
     }
 }
 
 /// Does every step, prints a line for each, and says whether all succeeded.
 pub(crate) fn all() -> bool {
-    let steps = [
-        debian::MOSQUITTO,
-        python::PAHO_1,
-        python::PAHO_2,
-        tools::CARGO_DENY,
-    ];
+    let steps = [debian::MOSQUITTO, python::PAHO_1, python::PAHO_2, tools::CARGO_DENY];
     std::thread::scope(|scope| {
         let running = steps.map(|step| scope.spawn(move || step.run()));
         running.into_iter().all(|step| step.join().unwrap_or(false))
@@ -63,9 +55,7 @@ impl Step {
             return true;
         }
         let start = Instant::now();
-        let made = empty(&folder)
-            .and_then(|()| (self.make)(&folder))
-            .and_then(|()| write(&stamp, self.recipe));
+        let made = empty(&folder).and_then(|()| (self.make)(&folder)).and_then(|()| write(&stamp, self.recipe));
         let seconds = start.elapsed().as_secs_f32();
         match &made {
             Ok(()) => println!("setup: {}: made in {seconds:.1} s", self.name),
@@ -80,21 +70,13 @@ impl Step {
 /// Runs a program of a step to its end and gives its standard output.
 pub(crate) fn run(command: &mut Command, remedy: &'static str) -> Result<String, Failure> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .output()
-        .map_err(|error| Failure::new(format!("{program}: {error}"), remedy))?;
+    let output = command.output().map_err(|error| Failure::new(format!("{program}: {error}"), remedy))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    let last = said
-        .lines()
-        .rfind(|line| !line.trim().is_empty())
-        .unwrap_or("no message");
-    Err(Failure::new(
-        format!("{program}: {}: {last}", output.status),
-        remedy,
-    ))
+    let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no message");
+    Err(Failure::new(format!("{program}: {}: {last}", output.status), remedy))
 }
 
 pub(crate) fn write(path: &Path, text: &str) -> Result<(), Failure> {

@@ -8,12 +8,8 @@ use crate::cargo;
 use crate::setup::{Failure, Step, disk, run};
 
 /// Checks the licences and sources of all dependencies against `deny.toml`.
-pub(crate) const CARGO_DENY: Step = Step {
-    name: "cargo-deny",
-    folder: "tools/cargo-deny",
-    recipe: "0.20.2",
-    make: make_cargo_deny,
-};
+pub(crate) const CARGO_DENY: Step =
+    Step { name: "cargo-deny", folder: "tools/cargo-deny", recipe: "0.20.2", make: make_cargo_deny };
 
 fn make_cargo_deny(folder: &Path) -> Result<(), Failure> {
     let build = folder.join("build");
@@ -32,5 +28,4 @@ fn make_cargo_deny(folder: &Path) -> Result<(), Failure> {
     fs::remove_dir_all(&build).map_err(|error| disk(&build, &error))
 }
 
-const INSTALL: &str =
-    "needs crates.io and a C compiler; `cargo install cargo-deny` shows the whole error";
+const INSTALL: &str = "needs crates.io and a C compiler; `cargo install cargo-deny` shows the whole error";
