@@ -63,14 +63,13 @@ fn not_downwards(manifest: &File) -> Vec<Broken> {
     let mut broken = Vec::new();
     for (line, dependency) in entries(manifest, is_needed_to_run) {
         let is_ours = LAYERS.iter().any(|(layer, _)| *layer == dependency);
-        if is_ours && !below.contains(&dependency.as_str()) {
-            let what = format!("{name} must not know {dependency}");
-            broken.push(manifest.at(line, &what));
-        } else if !is_ours && PURE.contains(&name.as_str()) {
-            if !PURE_MAY_USE.contains(&dependency.as_str()) {
-                let what = format!("{name} is pure: {dependency} is not among what it may use");
-                broken.push(manifest.at(line, &what));
-            }
+        let may = if is_ours {
+            below.contains(&dependency.as_str())
+        } else {
+            !PURE.contains(&name.as_str()) || PURE_MAY_USE.contains(&dependency.as_str())
+        };
+        if !may {
+            broken.push(manifest.at(line, &format!("{name} must not know {dependency}")));
         }
     }
     broken
