@@ -1,22 +1,33 @@
-//! The Retained Messages of the server, read and written by all shards.
+//! The Retained Messages of the server, read and written by all shards: a [`tree`] of topics behind one lock, and replays
+//! that go through it in portions ([`cursor`]).
+//!
+//! What must hold:
+//! - Every write takes the next number `v` while it holds the lock. A subscriber enters the router first, then takes
+//!   `upto` from [`Retained::sequence`] and replays what has no higher `v`; live retained publishes with no higher `v` are
+//!   left out for it. So it sees no value twice, none after a newer one, and no gap.
+//! - A replay gives what existed before it began and still exists, once, whatever is written between its portions.
+//! - With the last message the topic goes, with its nodes and levels.
+//! - No recursion: the depth of a topic is the client's choice.
+//!
+//! What a message costs beside its payload and topic: the header of its one allocation, a node of 40 bytes and a place in
+//! a table of `u32`; the text of a level is held once.
 
-use std::collections::BTreeMap;
-use std::ops::Bound;
+mod cursor;
+mod tree;
+
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+pub use self::cursor::Cursor;
+use self::tree::Tree;
 use crate::message::Message;
 
-/// See the module.
-#[derive(Default)]
+/// One message for each topic. See the module.
 pub struct Retained {
-    store: RwLock<Store>,
-}
-
-#[derive(Default)]
-struct Store {
-    messages: BTreeMap<String, (Message, u64)>,
-    sequence: u64,
-    bytes: usize,
+    tree: RwLock<Tree>,
+    /// The number of the latest write. Changed with the tree locked; read without the lock, sequentially consistent, like
+    /// the router's state: one of a subscriber and a publisher must see the other.
+    sequence: AtomicU64,
 }
 
 /// What [`Retained::keep`] did.
@@ -37,82 +48,48 @@ pub struct Cleared {
     pub existed: bool,
 }
 
-/// How far a replay for one Subscription has come. One that is given up unfinished goes through
-/// [`Retained::abandon`].
-#[derive(Debug)]
-#[must_use]
-pub struct Cursor {
-    filter: String,
-    upto: u64,
-    last: Option<String>,
-}
-
-impl Cursor {
-    /// A replay of the messages that match `filter` (validated, without a `$share` prefix) and were written no later
-    /// than `upto`, a value of [`Retained::sequence`].
-    pub fn new(filter: &str, upto: u64) -> Cursor {
-        Cursor {
-            filter: filter.to_owned(),
-            upto,
-            last: None,
-        }
-    }
-
-    /// The filter it was made with.
-    pub fn filter(&self) -> &str {
-        &self.filter
-    }
-}
-
 impl Retained {
-    /// An empty store whose tables are keyed with `seed`.
-    pub fn new(_seed: u64) -> Retained {
-        Retained::default()
+    /// An empty store whose tables are keyed with `seed`, which clients must not be able to guess.
+    pub fn new(seed: u64) -> Retained {
+        Retained { tree: RwLock::new(Tree::new(seed)), sequence: AtomicU64::new(0) }
     }
 
     /// Keeps `message` for its topic `[MQTT-3.3.1-5]`, replacing what was there. Its payload is not empty.
     pub fn keep(&self, message: Message) -> Kept {
-        let mut store = self.write();
-        store.sequence += 1;
-        let v = store.sequence;
-        store.bytes += message.topic().len() + message.payload().len();
-        let old = store
-            .messages
-            .insert(message.topic().to_owned(), (message, v));
-        let replaced = old.is_some();
-        if let Some((old, _)) = old {
-            store.bytes -= old.topic().len() + old.payload().len();
-        }
-        Kept { v, replaced }
+        let (v, old) = {
+            let mut tree = self.write();
+            let v = self.next_number();
+            (v, tree.put(message, v))
+        };
+        // The old message is dropped here, where nobody waits for the lock.
+        Kept { v, replaced: old.is_some() }
     }
 
     /// Removes the topic's message, if any `[MQTT-3.3.1-6]`. Takes a number in either case.
     pub fn clear(&self, topic: &str) -> Cleared {
-        let mut store = self.write();
-        store.sequence += 1;
-        let v = store.sequence;
-        let old = store.messages.remove(topic);
-        let existed = old.is_some();
-        if let Some((old, _)) = old {
-            store.bytes -= old.topic().len() + old.payload().len();
-        }
-        Cleared { v, existed }
+        let (v, old) = {
+            let mut tree = self.write();
+            (self.next_number(), tree.take(topic.as_bytes()))
+        };
+        Cleared { v, existed: old.is_some() }
     }
 
-    /// The highest number handed out so far: 0 before the first write. Every write that has returned has a number up to
-    /// it and is seen by a replay that begins now; every later write has a higher one.
+    /// The highest number handed out so far: 0 before the first write. Every write that has a number up to it is seen by a
+    /// replay that begins now; every later write has a higher one.
     pub fn sequence(&self) -> u64 {
-        self.read().sequence
+        self.sequence.load(Ordering::SeqCst)
     }
 
     /// The topic's message and the number of its write.
     pub fn get(&self, topic: &str) -> Option<(Message, u64)> {
-        self.read().messages.get(topic).cloned()
+        let tree = self.read();
+        let node = tree.node(tree.find(topic.as_bytes())?);
+        node.message.as_ref().map(|message| (message.clone(), node.v))
     }
 
     /// How many messages are kept.
     pub fn len(&self) -> usize {
-        self.read().messages.len()
+        self.read().messages()
     }
 
     /// Whether none is kept.
@@ -122,66 +99,69 @@ impl Retained {
 
     /// Topics and payloads together.
     pub fn bytes(&self) -> usize {
-        self.read().bytes
+        self.read().bytes()
     }
 
-    /// Goes on with a replay: visits at most `budget` topics, appends the messages that match, were there when the replay
+    /// Bytes allocated, beside the messages themselves.
+    pub fn memory(&self) -> usize {
+        self.read().memory()
+    }
+
+    /// Goes on with a replay: visits at most `budget` nodes, appends the messages that match, were there when the replay
     /// began and have not expired at `now_s`. True when it is finished. Writes may happen in between: what existed before
     /// the first portion and still exists is given once.
-    pub fn replay(
-        &self,
-        cursor: &mut Cursor,
-        now_s: u64,
-        budget: usize,
-        out: &mut Vec<Message>,
-    ) -> bool {
-        let store = self.read();
-        let start = match &cursor.last {
-            Some(last) => Bound::Excluded(last.as_str()),
-            None => Bound::Unbounded,
-        };
-        let mut last = None;
-        for (visited, (topic, (message, v))) in store
-            .messages
-            .range::<str, _>((start, Bound::Unbounded))
-            .enumerate()
-        {
-            if visited == budget {
-                cursor.last = last;
-                return false;
-            }
-            if crate::router::matching::matches(cursor.filter.as_bytes(), topic.as_bytes())
-                && *v <= cursor.upto
-                && !message.is_expired(now_s)
-            {
-                out.push(message.clone());
-            }
-            last = Some(topic.clone());
+    pub fn replay(&self, cursor: &mut Cursor, now_s: u64, budget: usize, out: &mut Vec<Message>) -> bool {
+        if cursor.is_finished() {
+            return true;
         }
-        cursor.last = None;
-        true
+        let tree = self.read();
+        let left = cursor.node;
+        cursor.advance(&tree, now_s, budget, out);
+        if !cursor.is_finished() {
+            tree.pin(cursor.node);
+        }
+        self.leave(tree, left);
+        cursor.is_finished()
     }
 
-    /// Gives up an unfinished replay.
-    #[allow(clippy::needless_pass_by_value)]
-    pub fn abandon(&self, _cursor: Cursor) {}
-
-    /// Removes expired messages: looks at up to `budget` places, going on where the last call ended. Returns how many it
-    /// removed.
-    pub fn expire(&self, now_s: u64, _budget: usize) -> usize {
-        let mut store = self.write();
-        let before = store.messages.len();
-        store
-            .messages
-            .retain(|_, (message, _)| !message.is_expired(now_s));
-        before - store.messages.len()
+    /// Gives up a replay, finished or not.
+    #[expect(clippy::needless_pass_by_value, reason = "nothing can be done with it afterwards")]
+    pub fn abandon(&self, cursor: Cursor) {
+        if !cursor.is_finished() {
+            self.leave(self.read(), cursor.node);
+        }
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Store> {
-        self.store.read().unwrap_or_else(PoisonError::into_inner)
+    /// Removes expired messages `[MQTT-3.3.2-5]`: looks at up to `budget` places, going on where the last call ended.
+    /// Returns how many it removed.
+    pub fn expire(&self, now_s: u64, budget: usize) -> usize {
+        if !self.read().has_expiring() {
+            return 0;
+        }
+        self.write().sweep(now_s, budget)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Store> {
-        self.store.write().unwrap_or_else(PoisonError::into_inner)
+    /// Lets go of a node where a cursor stood.
+    fn leave(&self, tree: RwLockReadGuard<'_, Tree>, node: u32) {
+        let is_unused = tree.unpin(node);
+        drop(tree);
+        if is_unused {
+            self.write().prune(node);
+        }
+    }
+
+    fn next_number(&self) -> u64 {
+        self.sequence.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Tree> {
+        self.tree.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Tree> {
+        self.tree.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -48,12 +48,27 @@ impl<T: Default> Slots<T> {
         }
         item
     }
+
+    /// Gives memory back when of a tree nothing is left but its root, the first value. (A few nodes are kept, for one that
+    /// comes and goes.)
+    pub(crate) fn give_back_behind_root(&mut self) {
+        if self.len() == 1 && self.items.len() > 64 {
+            self.items.truncate(1);
+            self.items.shrink_to_fit();
+            self.free = Vec::new();
+        }
+    }
 }
 
 impl<T> Slots<T> {
     /// How many values there are.
     pub(crate) fn len(&self) -> usize {
         self.items.len() - self.free.len()
+    }
+
+    /// Numbers are below this.
+    pub(crate) fn end(&self) -> u32 {
+        self.items.len() as u32
     }
 
     /// What is in a slot, if the number is in range.

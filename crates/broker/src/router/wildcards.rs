@@ -234,6 +234,7 @@ impl Wildcards {
             }
             index = node.parent;
         }
+        self.nodes.give_back_behind_root();
     }
 
     fn remove_edge(&mut self, parent: u32, level: LevelId, child: u32) {
