@@ -1,0 +1,461 @@
+//! Property section: the Properties of one packet as they stand on the wire, checked once and read when asked for.
+//!
+//! [`Properties`] keeps the bytes, not a list: a Server needs two or three of them and passes most on as they are.
+
+use crate::error::DecodeError;
+use crate::property::{self, Property, id};
+use crate::reader::Reader;
+use crate::variable_byte_integer;
+use crate::version::Version;
+
+/// The Properties of a packet, without the Property Length in front. Empty for version 3.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Properties<'a>(&'a [u8]);
+
+impl<'a> Properties<'a> {
+    /// No Properties.
+    pub const EMPTY: Properties<'static> = Properties(&[]);
+
+    /// Properties from bytes that [`raw`](Properties::raw) gave earlier. Nothing is checked; should the bytes be
+    /// something else, iteration ends where they stop making sense.
+    #[inline]
+    pub const fn from_raw(bytes: &'a [u8]) -> Properties<'a> {
+        Properties(bytes)
+    }
+
+    /// The bytes on the wire, without the Property Length.
+    #[inline]
+    pub const fn raw(&self) -> &'a [u8] {
+        self.0
+    }
+
+    /// Whether there are none.
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The Properties in their order.
+    #[inline]
+    pub fn iter(&self) -> impl Iterator<Item = Property<'a>> + use<'a> {
+        let mut reader = Reader::new(self.0);
+        std::iter::from_fn(move || {
+            let id = reader.u8().ok()?;
+            let property = Property::read(id, &mut reader);
+            debug_assert!(property.is_ok(), "Properties that were not checked");
+            property.ok()
+        })
+    }
+
+    /// Session Expiry Interval, in seconds.
+    pub fn session_expiry_interval_s(&self) -> Option<u32> {
+        self.u32(id::SESSION_EXPIRY_INTERVAL)
+    }
+
+    /// Receive Maximum; absent means 65,535.
+    pub fn receive_maximum(&self) -> Option<u16> {
+        self.u16(id::RECEIVE_MAXIMUM)
+    }
+
+    /// Maximum Packet Size, in bytes; absent means no limit.
+    pub fn maximum_packet_size(&self) -> Option<u32> {
+        self.u32(id::MAXIMUM_PACKET_SIZE)
+    }
+
+    /// Topic Alias Maximum; absent means 0.
+    pub fn topic_alias_maximum(&self) -> Option<u16> {
+        self.u16(id::TOPIC_ALIAS_MAXIMUM)
+    }
+
+    /// Topic Alias of a PUBLISH.
+    pub fn topic_alias(&self) -> Option<u16> {
+        self.u16(id::TOPIC_ALIAS)
+    }
+
+    /// Request Response Information; absent means no.
+    pub fn request_response_information(&self) -> bool {
+        self.u8(id::REQUEST_RESPONSE_INFORMATION) == Some(1)
+    }
+
+    /// Request Problem Information; absent means yes.
+    pub fn request_problem_information(&self) -> bool {
+        self.u8(id::REQUEST_PROBLEM_INFORMATION) != Some(0)
+    }
+
+    /// Maximum QoS; absent means 2.
+    pub fn maximum_qos(&self) -> Option<u8> {
+        self.u8(id::MAXIMUM_QOS)
+    }
+
+    /// Retain Available; absent means yes.
+    pub fn retain_available(&self) -> bool {
+        self.u8(id::RETAIN_AVAILABLE) != Some(0)
+    }
+
+    /// Wildcard Subscription Available; absent means yes.
+    pub fn wildcard_subscription_available(&self) -> bool {
+        self.u8(id::WILDCARD_SUBSCRIPTION_AVAILABLE) != Some(0)
+    }
+
+    /// Subscription Identifier Available; absent means yes.
+    pub fn subscription_identifier_available(&self) -> bool {
+        self.u8(id::SUBSCRIPTION_IDENTIFIER_AVAILABLE) != Some(0)
+    }
+
+    /// Shared Subscription Available; absent means yes.
+    pub fn shared_subscription_available(&self) -> bool {
+        self.u8(id::SHARED_SUBSCRIPTION_AVAILABLE) != Some(0)
+    }
+
+    /// Server Keep Alive, in seconds.
+    pub fn server_keep_alive_s(&self) -> Option<u16> {
+        self.u16(id::SERVER_KEEP_ALIVE)
+    }
+
+    /// Will Delay Interval, in seconds; absent means 0.
+    pub fn will_delay_interval_s(&self) -> Option<u32> {
+        self.u32(id::WILL_DELAY_INTERVAL)
+    }
+
+    /// Message Expiry Interval, in seconds.
+    pub fn message_expiry_interval_s(&self) -> Option<u32> {
+        self.u32(id::MESSAGE_EXPIRY_INTERVAL)
+    }
+
+    /// Payload Format Indicator.
+    pub fn payload_format_indicator(&self) -> Option<u8> {
+        self.u8(id::PAYLOAD_FORMAT_INDICATOR)
+    }
+
+    /// The first Subscription Identifier.
+    pub fn subscription_identifier(&self) -> Option<u32> {
+        self.subscription_identifiers().next()
+    }
+
+    /// All Subscription Identifiers, in their order; equal ones may repeat.
+    pub fn subscription_identifiers(&self) -> impl Iterator<Item = u32> + use<'a> {
+        self.iter().filter_map(|property| match property {
+            Property::SubscriptionIdentifier(value) => Some(value),
+            _ => None,
+        })
+    }
+
+    /// Assigned Client Identifier.
+    pub fn assigned_client_identifier(&self) -> Option<&'a str> {
+        self.string(id::ASSIGNED_CLIENT_IDENTIFIER)
+    }
+
+    /// Authentication Method.
+    pub fn authentication_method(&self) -> Option<&'a str> {
+        self.string(id::AUTHENTICATION_METHOD)
+    }
+
+    /// Authentication Data.
+    pub fn authentication_data(&self) -> Option<&'a [u8]> {
+        self.binary(id::AUTHENTICATION_DATA)
+    }
+
+    /// Reason String.
+    pub fn reason_string(&self) -> Option<&'a str> {
+        self.string(id::REASON_STRING)
+    }
+
+    /// Response Information.
+    pub fn response_information(&self) -> Option<&'a str> {
+        self.string(id::RESPONSE_INFORMATION)
+    }
+
+    /// Server Reference.
+    pub fn server_reference(&self) -> Option<&'a str> {
+        self.string(id::SERVER_REFERENCE)
+    }
+
+    /// Content Type.
+    pub fn content_type(&self) -> Option<&'a str> {
+        self.string(id::CONTENT_TYPE)
+    }
+
+    /// Response Topic.
+    pub fn response_topic(&self) -> Option<&'a str> {
+        self.string(id::RESPONSE_TOPIC)
+    }
+
+    /// Correlation Data.
+    pub fn correlation_data(&self) -> Option<&'a [u8]> {
+        self.binary(id::CORRELATION_DATA)
+    }
+
+    /// User Properties, name and value, in their order.
+    pub fn user_properties(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        self.iter().filter_map(|property| match property {
+            Property::UserProperty(name, value) => Some((name, value)),
+            _ => None,
+        })
+    }
+
+    /// Reads a section with its length and checks it against `rules`. Before version 5 there is none.
+    #[inline]
+    pub(crate) fn read(
+        version: Version,
+        reader: &mut Reader<'a>,
+        rules: &Rules,
+    ) -> Result<Properties<'a>, DecodeError> {
+        if version < Version::V5 {
+            return Ok(Properties::EMPTY);
+        }
+        let count = reader.variable_byte_integer()?;
+        let bytes = reader.take(count as usize)?;
+        rules.check(bytes)?;
+        Ok(Properties(bytes))
+    }
+
+    /// Appends the section with its length. Before version 5 there is none.
+    #[inline]
+    pub(crate) fn write(&self, version: Version, out: &mut Vec<u8>) {
+        if version == Version::V5 {
+            variable_byte_integer::encode(self.0.len() as u32, out);
+            out.extend_from_slice(self.0);
+        }
+    }
+
+    /// A reader at the value of the first Property with this identifier.
+    fn find(&self, wanted: u8) -> Option<Reader<'a>> {
+        let mut reader = Reader::new(self.0);
+        loop {
+            let id = reader.u8().ok()?;
+            if id == wanted {
+                return Some(reader);
+            }
+            property::skip_value(id, &mut reader).ok()?;
+        }
+    }
+
+    fn u8(&self, id: u8) -> Option<u8> {
+        self.find(id)?.u8().ok()
+    }
+
+    fn u16(&self, id: u8) -> Option<u16> {
+        self.find(id)?.u16().ok()
+    }
+
+    fn u32(&self, id: u8) -> Option<u32> {
+        self.find(id)?.u32().ok()
+    }
+
+    fn binary(&self, id: u8) -> Option<&'a [u8]> {
+        self.find(id)?.binary().ok()
+    }
+
+    fn string(&self, id: u8) -> Option<&'a str> {
+        self.find(id)?.string().ok()
+    }
+}
+
+/// Properties being put together for a packet to be sent. That they belong into that packet is the sender's part.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PropertiesBuf(Vec<u8>);
+
+impl PropertiesBuf {
+    /// None yet.
+    pub const fn new() -> PropertiesBuf {
+        PropertiesBuf(Vec::new())
+    }
+
+    /// Appends one.
+    pub fn push(&mut self, property: Property<'_>) -> &mut PropertiesBuf {
+        property.encode(&mut self.0);
+        self
+    }
+
+    /// What is there so far, for a packet.
+    pub fn as_properties(&self) -> Properties<'_> {
+        Properties(&self.0)
+    }
+
+    /// Takes all out, keeping the memory.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Bytes on the wire, without the Property Length.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// A set of Property Identifiers.
+#[derive(Clone, Copy)]
+pub(crate) struct PropertySet(u64);
+
+impl PropertySet {
+    pub(crate) const EMPTY: PropertySet = PropertySet(0);
+
+    pub(crate) const fn of(ids: &[u8]) -> PropertySet {
+        let mut bits = 0;
+        let mut index = 0;
+        while index < ids.len() {
+            bits |= 1 << ids[index];
+            index += 1;
+        }
+        PropertySet(bits)
+    }
+
+    #[inline]
+    pub(crate) const fn contains(self, id: u8) -> bool {
+        id < 64 && self.0 & 1 << id != 0
+    }
+
+    /// Adds `id`, which is below 64.
+    #[inline]
+    pub(crate) const fn insert(&mut self, id: u8) {
+        self.0 |= 1 << id;
+    }
+}
+
+/// Which Properties a packet may carry (table 2-4), and which of them more than once.
+pub(crate) struct Rules {
+    pub(crate) allowed: PropertySet,
+    pub(crate) repeatable: PropertySet,
+}
+
+impl Rules {
+    const fn new(ids: &[u8]) -> Rules {
+        Rules { allowed: PropertySet::of(ids), repeatable: PropertySet::of(&[id::USER_PROPERTY]) }
+    }
+
+    /// Checks a whole section.
+    fn check(&self, bytes: &[u8]) -> Result<(), DecodeError> {
+        let mut reader = Reader::new(bytes);
+        let mut seen = PropertySet::EMPTY;
+        while !reader.is_empty() {
+            self.next(&mut seen, &mut reader)?;
+        }
+        Ok(())
+    }
+
+    /// Reads the next Property: permitted here, and not `seen` before.
+    #[inline]
+    pub(crate) fn next<'a>(
+        &self,
+        seen: &mut PropertySet,
+        reader: &mut Reader<'a>,
+    ) -> Result<Property<'a>, DecodeError> {
+        // Every identifier there is fits into one byte; a longer one is unknown or not in its shortest form.
+        let id = reader.u8()?;
+        if !self.allowed.contains(id) {
+            return Err(DecodeError::malformed("Property is not allowed in this packet"));
+        }
+        if seen.contains(id) && !self.repeatable.contains(id) {
+            return Err(DecodeError::protocol_error("Property is given twice"));
+        }
+        seen.insert(id);
+        Property::read(id, reader)
+    }
+}
+
+pub(crate) const CONNECT: Rules = Rules::new(&[
+    id::SESSION_EXPIRY_INTERVAL,
+    id::AUTHENTICATION_METHOD,
+    id::AUTHENTICATION_DATA,
+    id::REQUEST_PROBLEM_INFORMATION,
+    id::REQUEST_RESPONSE_INFORMATION,
+    id::RECEIVE_MAXIMUM,
+    id::TOPIC_ALIAS_MAXIMUM,
+    id::USER_PROPERTY,
+    id::MAXIMUM_PACKET_SIZE,
+]);
+
+pub(crate) const WILL: Rules = Rules::new(&[
+    id::PAYLOAD_FORMAT_INDICATOR,
+    id::MESSAGE_EXPIRY_INTERVAL,
+    id::CONTENT_TYPE,
+    id::RESPONSE_TOPIC,
+    id::CORRELATION_DATA,
+    id::WILL_DELAY_INTERVAL,
+    id::USER_PROPERTY,
+]);
+
+pub(crate) const CONNACK: Rules = Rules::new(&[
+    id::SESSION_EXPIRY_INTERVAL,
+    id::ASSIGNED_CLIENT_IDENTIFIER,
+    id::SERVER_KEEP_ALIVE,
+    id::AUTHENTICATION_METHOD,
+    id::AUTHENTICATION_DATA,
+    id::RESPONSE_INFORMATION,
+    id::SERVER_REFERENCE,
+    id::REASON_STRING,
+    id::RECEIVE_MAXIMUM,
+    id::TOPIC_ALIAS_MAXIMUM,
+    id::MAXIMUM_QOS,
+    id::RETAIN_AVAILABLE,
+    id::USER_PROPERTY,
+    id::MAXIMUM_PACKET_SIZE,
+    id::WILDCARD_SUBSCRIPTION_AVAILABLE,
+    id::SUBSCRIPTION_IDENTIFIER_AVAILABLE,
+    id::SHARED_SUBSCRIPTION_AVAILABLE,
+]);
+
+pub(crate) const PUBLISH: Rules = Rules {
+    allowed: PropertySet::of(&[
+        id::PAYLOAD_FORMAT_INDICATOR,
+        id::MESSAGE_EXPIRY_INTERVAL,
+        id::CONTENT_TYPE,
+        id::RESPONSE_TOPIC,
+        id::CORRELATION_DATA,
+        id::SUBSCRIPTION_IDENTIFIER,
+        id::TOPIC_ALIAS,
+        id::USER_PROPERTY,
+    ]),
+    repeatable: PropertySet::of(&[id::USER_PROPERTY, id::SUBSCRIPTION_IDENTIFIER]),
+};
+
+/// PUBACK, PUBREC, PUBREL, PUBCOMP, SUBACK and UNSUBACK.
+pub(crate) const ACKNOWLEDGEMENT: Rules = Rules::new(&[id::REASON_STRING, id::USER_PROPERTY]);
+
+pub(crate) const SUBSCRIBE: Rules = Rules::new(&[id::SUBSCRIPTION_IDENTIFIER, id::USER_PROPERTY]);
+
+pub(crate) const UNSUBSCRIBE: Rules = Rules::new(&[id::USER_PROPERTY]);
+
+pub(crate) const DISCONNECT: Rules =
+    Rules::new(&[id::SESSION_EXPIRY_INTERVAL, id::SERVER_REFERENCE, id::REASON_STRING, id::USER_PROPERTY]);
+
+pub(crate) const AUTH: Rules =
+    Rules::new(&[id::AUTHENTICATION_METHOD, id::AUTHENTICATION_DATA, id::REASON_STRING, id::USER_PROPERTY]);
+
+/// Appends `raw` without the Properties in `cut`.
+pub(crate) fn append_without(raw: &[u8], cut: PropertySet, out: &mut Vec<u8>) {
+    for part in parts_without(raw, cut) {
+        out.extend_from_slice(part);
+    }
+}
+
+/// The stretches of `raw` between Properties in `cut`. `raw` was checked before.
+pub(crate) fn parts_without<'a>(raw: &'a [u8], cut: PropertySet) -> impl Iterator<Item = &'a [u8]> {
+    let mut reader = Reader::new(raw);
+    std::iter::from_fn(move || {
+        loop {
+            let start = reader.rest();
+            let mut kept = 0;
+            let mut hit_cut = false;
+            while let Ok(id) = reader.u8() {
+                property::skip_value(id, &mut reader).ok()?;
+                if cut.contains(id) {
+                    hit_cut = true;
+                    break;
+                }
+                kept = start.len() - reader.rest().len();
+            }
+            if kept > 0 {
+                return Some(&start[..kept]);
+            }
+            if !hit_cut {
+                return None;
+            }
+        }
+    })
+}
