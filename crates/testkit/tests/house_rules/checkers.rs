@@ -17,7 +17,7 @@ fn sources_are_formatted() {
 #[test]
 fn bad_formatting_is_caught() {
     let folder = package("formatting", "//! Header.\n\nfn  main( ){ }\n", "MIT");
-    fails(&mut formatting(&folder), "Diff in");
+    fails(&mut formatting(&folder), "main.rs");
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn a_licence_that_is_not_allowed_is_caught() {
 
 fn formatting(folder: &Path) -> Command {
     let mut command = cargo();
-    command.args(["fmt", "--all", "--check"]).current_dir(folder);
+    command.args(["fmt", "--all", "--", "--check", "-l"]).current_dir(folder);
     command
 }
 
