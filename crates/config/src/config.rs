@@ -1,0 +1,295 @@
+//! The values a server is started with: what [`crate::load`] gives, and what holds without a file.
+//!
+//! Units are in the names. Where Mosquitto writes "no limit" as 0 or -1, it is `None` here.
+
+use crate::report::Place;
+
+/// Everything the server is told. Each field is the directive of the same name, in [`crate::directives`].
+#[derive(Clone, PartialEq, Debug)]
+pub struct Config {
+    /// Where clients connect; at least one.
+    pub listeners: Vec<Listener>,
+    /// No listener is configured: `listeners` are the two on loopback, of which one may fail to open.
+    pub local_only: bool,
+    /// `None`: as many as cores.
+    pub shards: Option<u16>,
+    /// How long a Network Connection may stay without a CONNECT.
+    pub connect_timeout_s: u16,
+    /// Most levels of a Topic Name or Topic Filter.
+    pub topic_levels_max: u16,
+    /// Deliver a Retained Message only while the Client that published it may still publish there.
+    pub check_retain_source: bool,
+    /// Log connects and disconnects.
+    pub connection_messages: bool,
+    /// Most Sessions, those that are away included.
+    pub global_max_clients: Option<u32>,
+    /// Most Network Connections over all listeners.
+    pub global_max_connections: Option<u32>,
+    /// Most payload bytes inflight to one Client.
+    pub max_inflight_bytes: Option<u64>,
+    /// Most QoS 1 and 2 messages inflight in each direction of one Client; the Receive Maximum we announce.
+    pub max_inflight_messages: Option<u16>,
+    /// Longest Keep Alive a Client may have.
+    pub max_keepalive_s: Option<u16>,
+    /// Largest MQTT Control Packet we receive, in bytes.
+    pub max_packet_size: u32,
+    /// Most payload bytes queued for one Client.
+    pub max_queued_bytes: Option<u64>,
+    /// Most messages queued for one Client.
+    pub max_queued_messages: Option<u32>,
+    /// Most bytes of memory to use.
+    pub memory_limit_bytes: Option<u64>,
+    /// Largest payload of a PUBLISH that is accepted, in bytes.
+    pub message_size_limit: Option<u32>,
+    /// How long an absent Client's Session is kept at most.
+    pub persistent_client_expiration_s: Option<u64>,
+    /// Queue QoS 0 messages for absent Clients too.
+    pub queue_qos0_messages: bool,
+    /// Keep Retained Messages.
+    pub retain_available: bool,
+    /// How long a Retained Message without an expiry of its own is kept.
+    pub retain_expiry_interval_s: Option<u64>,
+    /// Turn Nagle's algorithm off on clients' sockets.
+    pub set_tcp_nodelay: bool,
+    /// How often `$SYS` is published; 0 is never.
+    pub sys_interval_s: u16,
+    /// Deliver with the Subscription's QoS even where the publisher's was lower.
+    pub upgrade_outgoing_qos: bool,
+    /// What is logged, and where to.
+    pub log: Log,
+}
+
+impl Config {
+    /// What holds when there is no file: port 1883 on 127.0.0.1 and `[::1]`, anonymous clients allowed.
+    pub fn without_file() -> Self {
+        let config = Config {
+            listeners: Vec::new(),
+            local_only: true,
+            shards: None,
+            connect_timeout_s: 30,
+            topic_levels_max: 200,
+            check_retain_source: false,
+            connection_messages: true,
+            global_max_clients: None,
+            global_max_connections: None,
+            max_inflight_bytes: None,
+            max_inflight_messages: Some(20),
+            max_keepalive_s: None,
+            max_packet_size: 2_000_000,
+            max_queued_bytes: None,
+            max_queued_messages: Some(1000),
+            memory_limit_bytes: None,
+            message_size_limit: None,
+            persistent_client_expiration_s: None,
+            queue_qos0_messages: false,
+            retain_available: true,
+            retain_expiry_interval_s: None,
+            set_tcp_nodelay: false,
+            sys_interval_s: 10,
+            upgrade_outgoing_qos: false,
+            log: Log::default(),
+        };
+        let listener = Listener { allow_anonymous: true, ..Listener::new(Address::Tcp { port: PORT, host: None }) };
+        config.on_loopback(&listener, &[PORT])
+    }
+
+    /// The ports of the command line (`-p`): they stand in for 1883 where no listener is configured, and count for
+    /// nothing elsewhere.
+    pub fn with_ports(self, ports: &[u16]) -> Self {
+        if !self.local_only || ports.is_empty() {
+            return self;
+        }
+        let listener = self.listeners[0].clone();
+        self.on_loopback(&listener, ports)
+    }
+
+    /// Listeners like this one, on both loopback addresses of each port.
+    pub(crate) fn on_loopback(mut self, like: &Listener, ports: &[u16]) -> Self {
+        let address = |port, host: &str| Address::Tcp { port, host: Some(host.to_owned()) };
+        let addresses = ports.iter().flat_map(|port| ["127.0.0.1", "::1"].map(|host| address(*port, host)));
+        self.listeners = addresses.map(|address| Listener { address, ..like.clone() }).collect();
+        self.local_only = true;
+        self
+    }
+}
+
+/// Mosquitto's port, and that of MQTT without TLS.
+pub(crate) const PORT: u16 = 1883;
+
+/// One place where clients connect.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Listener {
+    /// What to listen on.
+    pub address: Address,
+    /// Restricts a name or a missing host to one version of IP.
+    pub socket_domain: Option<SocketDomain>,
+    /// Most Network Connections at once.
+    pub max_connections: Option<u32>,
+    /// Highest QoS a Client may publish with or be granted, 0 to 2.
+    pub max_qos: u8,
+    /// Most Topic Aliases a Client may have; announced in CONNACK.
+    pub max_topic_alias: u16,
+    /// Most Topic Aliases the server makes for a Client that allows them.
+    pub max_topic_alias_broker: u16,
+    /// Protocol versions that are let in.
+    pub accept_protocol_versions: ProtocolVersions,
+    /// Let in clients that give no user name.
+    pub allow_anonymous: bool,
+    /// The file says so, or says not so; otherwise it follows from there being listeners.
+    pub anonymous_stated: bool,
+    /// Let in 3.1.1 clients with an empty Client Identifier.
+    pub allow_zero_length_clientid: bool,
+    /// How Client Identifiers that the server assigns begin.
+    pub auto_id_prefix: String,
+    /// The line that opens it; `None` for the two of a server without listeners.
+    pub place: Option<Place>,
+}
+
+impl Listener {
+    /// Nothing said beyond the address.
+    pub(crate) fn new(address: Address) -> Self {
+        Listener {
+            address,
+            socket_domain: None,
+            max_connections: None,
+            max_qos: 2,
+            max_topic_alias: 10,
+            max_topic_alias_broker: 10,
+            accept_protocol_versions: ProtocolVersions::ALL,
+            allow_anonymous: false,
+            anonymous_stated: false,
+            allow_zero_length_clientid: true,
+            auto_id_prefix: "auto-".to_owned(),
+            place: None,
+        }
+    }
+}
+
+/// What a listener listens on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Address {
+    /// A TCP port, on all interfaces unless a host (an address or a name) is given.
+    Tcp {
+        /// 1 to 65535.
+        port: u16,
+        /// An IP address or a name to resolve.
+        host: Option<String>,
+    },
+    /// A Unix domain socket at this path.
+    Unix(String),
+}
+
+/// A version of IP.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SocketDomain {
+    /// Only IPv4.
+    Ipv4,
+    /// Only IPv6.
+    Ipv6,
+}
+
+/// A set of MQTT versions, by Protocol Level.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ProtocolVersions {
+    /// MQTT 3.1, Protocol Level 3.
+    pub v31: bool,
+    /// MQTT 3.1.1, Protocol Level 4.
+    pub v311: bool,
+    /// MQTT 5.0, Protocol Level 5.
+    pub v5: bool,
+}
+
+impl ProtocolVersions {
+    /// Every version.
+    pub const ALL: Self = ProtocolVersions { v31: true, v311: true, v5: true };
+    /// No version.
+    pub const NONE: Self = ProtocolVersions { v31: false, v311: false, v5: false };
+
+    /// Is this Protocol Level in the set?
+    pub fn contains(self, level: u8) -> bool {
+        match level {
+            3 => self.v31,
+            4 => self.v311,
+            5 => self.v5,
+            _ => false,
+        }
+    }
+}
+
+/// What is logged, and where to.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Log {
+    /// Kinds of lines.
+    pub types: LogTypes,
+    /// To the standard error output.
+    pub stderr: bool,
+    /// To the standard output.
+    pub stdout: bool,
+    /// To the end of this file.
+    pub file: Option<String>,
+    /// Begin each line with the time.
+    pub timestamp: bool,
+    /// As `strftime` takes it; `None` is seconds since 1970.
+    pub timestamp_format: Option<String>,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Log {
+            types: LogTypes::DEFAULT,
+            stderr: true,
+            stdout: false,
+            file: None,
+            timestamp: true,
+            timestamp_format: None,
+        }
+    }
+}
+
+/// A set of kinds of log lines.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LogTypes(u16);
+
+impl LogTypes {
+    /// No lines at all.
+    pub const NONE: Self = LogTypes(0);
+    /// What the server cannot do.
+    pub const ERROR: Self = LogTypes(1);
+    /// What will go wrong, or was refused.
+    pub const WARNING: Self = LogTypes(1 << 1);
+    /// Connections that come and go.
+    pub const NOTICE: Self = LogTypes(1 << 2);
+    /// Start, end, listeners.
+    pub const INFORMATION: Self = LogTypes(1 << 3);
+    /// Every MQTT Control Packet.
+    pub const DEBUG: Self = LogTypes(1 << 4);
+    /// One line for each Topic Filter subscribed.
+    pub const SUBSCRIBE: Self = LogTypes(1 << 5);
+    /// One line for each Topic Filter unsubscribed.
+    pub const UNSUBSCRIBE: Self = LogTypes(1 << 6);
+    /// The server's inner workings.
+    pub const INTERNAL: Self = LogTypes(1 << 7);
+    /// The WebSocket handshake.
+    pub const WEBSOCKETS: Self = LogTypes(1 << 8);
+    /// Every kind; what `-v` means.
+    pub const ALL: Self = LogTypes((1 << 9) - 1);
+    /// What holds when nothing is said: errors, warnings, notices, information.
+    pub const DEFAULT: Self = LogTypes(0b1111);
+
+    /// Are all of these in the set?
+    pub fn contains(self, types: Self) -> bool {
+        self.0 & types.0 == types.0
+    }
+
+    /// Both sets together.
+    pub fn with(self, types: Self) -> Self {
+        LogTypes(self.0 | types.0)
+    }
+}
+
+impl Log {
+    /// Nothing is logged to anywhere.
+    pub(crate) fn is_nowhere(&self) -> bool {
+        !self.stderr && !self.stdout && self.file.is_none()
+    }
+}

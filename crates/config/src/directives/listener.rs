@@ -1,0 +1,177 @@
+//! Where clients connect.
+
+use super::Scope::{Global, Listener, ListenerOrDefault, StatedListener};
+use super::Take::{Bool, Choice, Integer, Text, Words};
+use super::{ANY, Again, Bounds, Directive, Given, directive, limit, nothing};
+use crate::config::{Address, ProtocolVersions, SocketDomain};
+use crate::draft::Draft;
+use crate::value::{shown, text};
+
+pub(super) const DIRECTIVES: &[Directive] = &[
+    directive("listener", Global, Words(open_listener))
+        .doc("Listen on this port, if an address or a name follows only there; or on port 0 and a Unix socket's path.")
+        .note(
+            "With it clients need a user name, unless allow_anonymous says otherwise. Options of a listener have to \
+             stand below it.",
+        ),
+    directive("port", Global, Integer(PORT, open_port))
+        .doc("The port of the default listener; `listener` does the same and can be given more than once."),
+    directive(
+        "bind_address",
+        Global,
+        Text(Again::Error, |draft, host| {
+            *draft.open_default_listener().1 = Some(host);
+        }),
+    )
+    .doc("The address or name that the default listener listens on."),
+    directive("bind_interface", ListenerOrDefault, Text(Again::Error, nothing))
+        .doc("Listen only on this network interface.")
+        .refused("the server would listen on every interface. An address behind 'listener' restricts it."),
+    directive(
+        "socket_domain",
+        ListenerOrDefault,
+        Choice(&["ipv4", "ipv6"], |draft, word| {
+            draft.listener().socket_domain = Some(if word == "ipv4" { SocketDomain::Ipv4 } else { SocketDomain::Ipv6 });
+        }),
+    )
+    .doc("Listen on IPv4 or IPv6 only; otherwise on both."),
+    directive("protocol", ListenerOrDefault, Choice(&["mqtt", "websockets", "http_api"], nothing))
+        .default("mqtt")
+        .doc("What clients speak on this listener.")
+        .refused("only 'mqtt' does."),
+    directive(
+        "max_connections",
+        ListenerOrDefault,
+        Integer(ANY, |draft, number| draft.listener().max_connections = limit(number)),
+    )
+    .default("-1")
+    .doc("How many clients may be connected to this listener at once; 0 and below are no limit."),
+    directive(
+        "max_qos",
+        ListenerOrDefault,
+        Integer(Bounds { min: 0, max: 2, outside: "'max_qos' must be between 0 and 2 inclusive." }, |draft, qos| {
+            draft.listener().max_qos = qos as u8;
+        }),
+    )
+    .aliases(&["maximum_qos"])
+    .default("2")
+    .doc("The highest QoS on this listener: a publication above it is refused, a subscription is granted less."),
+    directive(
+        "max_topic_alias",
+        Listener,
+        Integer(
+            Bounds { min: 0, max: 65535, outside: "Invalid 'max_topic_alias' value in configuration." },
+            |draft, number| draft.listener().max_topic_alias = number as u16,
+        ),
+    )
+    .default("10")
+    .doc("How many topic aliases an MQTT 5 client may have for what it publishes."),
+    directive(
+        "max_topic_alias_broker",
+        Listener,
+        Integer(
+            Bounds { min: 0, max: 65535, outside: "Invalid 'max_topic_alias_broker' value in configuration." },
+            |draft, number| draft.listener().max_topic_alias_broker = number as u16,
+        ),
+    )
+    .default("10")
+    .doc("How many topic aliases the server makes for what it sends to an MQTT 5 client that allows them."),
+    directive("accept_protocol_versions", StatedListener, Words(accept_protocol_versions))
+        .default("3, 4, 5")
+        .doc("Which clients are let in: 3 is MQTT 3.1, 4 is 3.1.1, 5 is 5.0; separated by commas."),
+    directive(
+        "mount_point",
+        Listener,
+        Text(Again::Replaces, |draft, prefix: String| {
+            if prefix.contains(['+', '#']) {
+                let text = format!("Invalid 'mount_point' value ({prefix}). Does it contain a wildcard character?");
+                draft.error(text);
+            }
+        }),
+    )
+    .doc("Put this before every topic of the listener's clients, so that they see nothing else.")
+    .refused("clients of this listener would see the topics of all others."),
+    directive("use_username_as_clientid", ListenerOrDefault, Bool(nothing))
+        .default("false")
+        .doc("Give each client its user name as client identifier.")
+        .refused("a client could take the identifier of another user."),
+    directive("http_dir", Listener, Text(Again::Error, nothing))
+        .doc("Serve the files of this folder to web browsers.")
+        .planned("no files are served."),
+    directive("websockets_origin", Listener, Text(Again::Adds, nothing))
+        .doc("Let in web pages of this origin only; may be given more than once.")
+        .refused("pages of every origin would be let in."),
+    directive("websockets_log_level", Global, Integer(ANY, nothing))
+        .default("0")
+        .doc("Once what a library for WebSocket logs.")
+        .ignored("that library is not used; see log_type websockets."),
+    directive(
+        "enable_proxy_protocol",
+        Listener,
+        Integer(Bounds { min: 1, max: 2, outside: "enable_proxy_protocol must be 1 or 2." }, nothing),
+    )
+    .doc("Expect a load balancer's PROXY header of this version before each connection.")
+    .refused("the header would be taken for a broken packet, and every connection closed."),
+    directive("proxy_protocol_v2_require_tls", Listener, Bool(nothing))
+        .default("false")
+        .doc("Refuse connections that reached the load balancer without TLS.")
+        .refused("they would be let in."),
+];
+
+const PORT: Bounds = Bounds { min: 1, max: 65535, outside: "Invalid 'port' value ({})." };
+
+fn open_listener(draft: &mut Draft, given: Given<'_>) {
+    let mut words = given.words;
+    let Some(number) = draft.integer("listener port", words.next()) else {
+        return;
+    };
+    let Ok(port) = u16::try_from(number) else {
+        draft.error(PORT.outside.replace("{}", &number.to_string()));
+        return;
+    };
+    let host_or_path = words.next().filter(|word| !word.starts_with(b"#"));
+    let host_or_path = match host_or_path.map(text) {
+        Some(None) => {
+            draft.error("Malformed UTF-8 in configuration.");
+            return;
+        }
+        Some(Some(text)) => Some(text),
+        None => None,
+    };
+    let address = match (port, host_or_path) {
+        (0, Some(path)) => Address::Unix(path),
+        (0, None) => {
+            draft.error("A listener with port 0 must provide a Unix socket path.");
+            return;
+        }
+        (port, host) => Address::Tcp { port, host },
+    };
+    draft.open_listener(address);
+}
+
+fn open_port(draft: &mut Draft, number: i64) {
+    if !draft.is_first("port", Global) {
+        draft.warn("The port of the default listener is given more than once; this one counts.".to_owned());
+    }
+    *draft.open_default_listener().0 = number as u16;
+}
+
+fn accept_protocol_versions(draft: &mut Draft, given: Given<'_>) {
+    let mut words = given.words;
+    let separates = |byte| matches!(byte, b' ' | b',' | b'\t');
+    let mut word = words.next_between(separates);
+    if draft.word(given.name, word).is_none() {
+        return;
+    }
+    let mut versions = ProtocolVersions::NONE;
+    while let Some(version) = word.filter(|word| !word.starts_with(b"#")) {
+        match version {
+            b"3" => versions.v31 = true,
+            b"4" => versions.v311 = true,
+            b"5" => versions.v5 = true,
+            other => draft.warn(format!("There is no protocol version '{}'; known are 3, 4 and 5.", shown(other))),
+        }
+        word = words.next_between(separates);
+    }
+    draft.listener().accept_protocol_versions = versions;
+}

@@ -1,0 +1,336 @@
+//! A configuration while its lines are read, and what the lines mean together once all are.
+//!
+//! Directives write into a [`Draft`]. Some of what they say depends on others: whether clients may be anonymous follows
+//! from whether there is a listener at all, and the default listener exists only when something asks for it. That is
+//! decided in [`Draft::finish`].
+
+use std::collections::BTreeSet;
+
+use crate::Loaded;
+use crate::config::{Address, Config, Listener, PORT};
+use crate::directives::Scope;
+use crate::report::{ConfigError, Level, Note, Place, Problem};
+use crate::value::{NoInteger, c_integer, shown};
+
+/// What the lines read so far say.
+pub(crate) struct Draft {
+    /// What holds for the whole server; its listeners are in `listeners` until the end.
+    pub(crate) config: Config,
+    /// The default listener, then those of `listener` lines.
+    listeners: Vec<DraftListener>,
+    /// A `port` or `bind_address` asks for the default listener.
+    default_stated: bool,
+    /// Options that only the default listener could have, and where they stand.
+    default_options: Vec<(String, Place)>,
+    /// `per_listener_settings true`.
+    per_listener: bool,
+    /// An option of [`Scope::Security`] was read.
+    security_seen: bool,
+    /// What options of [`Scope::Security`] say, but below a listener with `per_listener`.
+    security: Security,
+    /// `log_dest`: where to, once one was given.
+    pub(crate) log_dest_given: bool,
+    /// `log_dest` names a place that is not available yet.
+    pub(crate) log_dest_planned: bool,
+    /// What following lines belong to.
+    pub(crate) context: Context,
+    bridges: usize,
+    /// Strings that may not be given again.
+    given: BTreeSet<(&'static str, usize)>,
+    /// The files being read, the main one first, with the current line.
+    pub(crate) reading: Vec<(String, u32)>,
+    problems: Vec<Problem>,
+    notes: Vec<Note>,
+}
+
+/// What a line belongs to that needs something above it. It ends with its file.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Context {
+    listener: Option<usize>,
+    bridge: Option<usize>,
+    pub(crate) plugin: bool,
+}
+
+/// A listener as far as it is known.
+struct DraftListener {
+    /// What is decided at the end has its default.
+    listener: Listener,
+    /// Said below this listener.
+    security: Security,
+}
+
+/// Options that may be said for all listeners or for one.
+#[derive(Clone, Default)]
+pub(crate) struct Security {
+    pub(crate) allow_anonymous: Option<bool>,
+    pub(crate) allow_zero_length_clientid: Option<bool>,
+    pub(crate) auto_id_prefix: Option<String>,
+}
+
+impl Draft {
+    pub(crate) fn new() -> Self {
+        Draft {
+            config: Config::without_file(),
+            listeners: vec![DraftListener::new(Address::Tcp { port: PORT, host: None }, None)],
+            default_stated: false,
+            default_options: Vec::new(),
+            per_listener: false,
+            security_seen: false,
+            security: Security::default(),
+            log_dest_given: false,
+            log_dest_planned: false,
+            context: Context::default(),
+            bridges: 0,
+            given: BTreeSet::new(),
+            reading: Vec::new(),
+            problems: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    // Where a line stands.
+
+    /// May an option of this scope stand here? If not, an error says what is missing above it.
+    pub(crate) fn enter(&mut self, scope: Scope, name: &str) -> bool {
+        let missing = match scope {
+            Scope::Global => None,
+            Scope::Security => {
+                self.security_seen = true;
+                (self.per_listener && self.context.listener.is_none()).then_some("a listener")
+            }
+            Scope::Listener => self.context.listener.is_none().then_some("a listener"),
+            Scope::ListenerOrDefault => {
+                self.enter_listener(name);
+                None
+            }
+            Scope::StatedListener => self.context.listener.is_none_or(|index| index == DEFAULT).then_some("a listener"),
+            Scope::Bridge => self.context.bridge.is_none().then_some("a bridge"),
+            Scope::Plugin => (!self.context.plugin).then_some("plugin/global_plugin/plugin_load"),
+        };
+        if let Some(missing) = missing {
+            self.error(format!("The '{name}' option requires {missing} to be defined first."));
+        }
+        missing.is_none()
+    }
+
+    /// Without a listener above it, the option and those that follow go to the default one.
+    fn enter_listener(&mut self, name: &str) {
+        if self.context.listener.is_none() {
+            self.context.listener = Some(DEFAULT);
+        }
+        if self.context.listener == Some(DEFAULT) {
+            let place = self.place();
+            self.default_options.push((name.to_owned(), place));
+        }
+    }
+
+    /// The listener that an option of a listener's scope belongs to.
+    pub(crate) fn listener(&mut self) -> &mut Listener {
+        &mut self.current().listener
+    }
+
+    /// The security that belongs to that listener alone.
+    pub(crate) fn listener_security(&mut self) -> &mut Security {
+        &mut self.current().security
+    }
+
+    fn current(&mut self) -> &mut DraftListener {
+        &mut self.listeners[self.context.listener.unwrap_or(DEFAULT)]
+    }
+
+    /// Where an option of [`Scope::Security`] belongs.
+    pub(crate) fn security(&mut self) -> &mut Security {
+        if self.per_listener { self.listener_security() } else { &mut self.security }
+    }
+
+    /// A `listener` line.
+    pub(crate) fn open_listener(&mut self, address: Address) {
+        let place = self.place();
+        self.context.listener = Some(self.listeners.len());
+        self.listeners.push(DraftListener::new(address, Some(place)));
+    }
+
+    /// A `port` or `bind_address` line: following lines belong to the default listener. Gives its port and host.
+    pub(crate) fn open_default_listener(&mut self) -> (&mut u16, &mut Option<String>) {
+        let place = self.place();
+        self.default_stated = true;
+        self.context.listener = Some(DEFAULT);
+        let listener = &mut self.listeners[DEFAULT].listener;
+        listener.place.get_or_insert(place);
+        match &mut listener.address {
+            Address::Tcp { port, host } => (port, host),
+            Address::Unix(_) => unreachable!("the default listener is made with a port"),
+        }
+    }
+
+    /// A `connection` line.
+    pub(crate) fn open_bridge(&mut self) {
+        self.context.bridge = Some(self.bridges);
+        self.bridges += 1;
+    }
+
+    /// `per_listener_settings`: once on it stays on, and it cannot come after what it changes the meaning of.
+    pub(crate) fn set_per_listener(&mut self, on: bool) {
+        if on && !self.per_listener && self.security_seen {
+            self.error("per_listener_settings must be set before any other security settings.");
+        }
+        self.per_listener |= on;
+    }
+
+    /// Is this the first time that the string is given, to what it belongs to here?
+    pub(crate) fn is_first(&mut self, name: &'static str, scope: Scope) -> bool {
+        let belongs_to = match scope {
+            Scope::Global | Scope::Plugin => None,
+            Scope::Security => self.context.listener.filter(|_| self.per_listener),
+            Scope::Bridge => self.context.bridge,
+            Scope::Listener | Scope::ListenerOrDefault | Scope::StatedListener => self.context.listener,
+        };
+        self.given.insert((name, belongs_to.map_or(0, |index| index + 1)))
+    }
+
+    // What is told.
+
+    /// The current line.
+    fn place(&self) -> Place {
+        let place = |(file, line): &(String, u32), included_at| Place { file: file.clone(), line: *line, included_at };
+        let mut files = self.reading.iter();
+        let main = files.next().map(|main| place(main, None));
+        let included = files.next().map(|included| place(included, main.clone().map(Box::new)));
+        included.or(main).unwrap_or_else(|| Place { file: String::new(), line: 0, included_at: None })
+    }
+
+    pub(crate) fn error(&mut self, text: impl Into<String>) {
+        self.error_with_hint(text, None);
+    }
+
+    pub(crate) fn error_with_hint(&mut self, text: impl Into<String>, hint: Option<String>) {
+        let place = Some(self.place());
+        self.problems.push(Problem { text: text.into(), place, hint });
+    }
+
+    /// An error that no line is to blame for.
+    pub(crate) fn error_nowhere(&mut self, text: String, hint: String) {
+        self.problems.push(Problem { text, place: None, hint: Some(hint) });
+    }
+
+    pub(crate) fn errors(&self) -> usize {
+        self.problems.len()
+    }
+
+    pub(crate) fn note(&mut self, level: Level, text: String) {
+        let place = self.place();
+        self.notes.push(Note { level, text, place });
+    }
+
+    pub(crate) fn warn(&mut self, text: String) {
+        self.note(Level::Warning, text);
+    }
+
+    /// A word that must be an integer as C writes it; otherwise an error says what it is.
+    pub(crate) fn integer(&mut self, name: &str, word: Option<&[u8]>) -> Option<i64> {
+        self.number(name, word, c_integer)
+    }
+
+    /// As [`Draft::integer`], with another notation.
+    pub(crate) fn number(
+        &mut self,
+        name: &str,
+        word: Option<&[u8]>,
+        read: fn(&[u8]) -> Result<i64, NoInteger>,
+    ) -> Option<i64> {
+        match read(self.word(name, word)?) {
+            Ok(number) => return Some(number),
+            Err(NoInteger::NotANumber) => self.error(format!("'{name}' value not a number.")),
+            Err(NoInteger::OutOfRange) => self.error(format!("'{name}' value out of range.")),
+        }
+        None
+    }
+
+    /// A word that must be there.
+    pub(crate) fn word<'a>(&mut self, name: &str, word: Option<&'a [u8]>) -> Option<&'a [u8]> {
+        if word.is_none() {
+            self.error(format!("Empty '{name}' value in configuration."));
+        }
+        word
+    }
+
+    pub(crate) fn invalid(&mut self, name: &str, word: &[u8]) {
+        self.error(format!("Invalid '{name}' value ({}).", shown(word)));
+    }
+
+    // What it means.
+
+    /// The configuration, if there is no error.
+    pub(crate) fn finish(mut self) -> Result<Loaded, ConfigError> {
+        let has_listener_lines = self.listeners.len() > 1;
+        let opens_default = self.default_stated || (has_listener_lines && !self.default_options.is_empty());
+        self.note_default_options(has_listener_lines);
+        if self.log_dest_planned && self.config.log.is_nowhere() {
+            self.config.log.stderr = true;
+        }
+        if !self.problems.is_empty() {
+            return Err(ConfigError { problems: self.problems, notes: self.notes });
+        }
+        let first = if opens_default { DEFAULT } else { DEFAULT + 1 };
+        let local_only = !opens_default && !has_listener_lines;
+        let resolve = |listener: &DraftListener| listener.resolve(&self.security, self.per_listener, local_only);
+        let config = if local_only {
+            // Options of the default listener are not used, so it is as if nothing was said of it.
+            let listener = DraftListener::new(Address::Tcp { port: PORT, host: None }, None);
+            self.config.on_loopback(&resolve(&listener), &[PORT])
+        } else {
+            let listeners = self.listeners[first..].iter().map(resolve).collect();
+            Config { listeners, local_only, ..self.config }
+        };
+        Ok(Loaded { config, notes: self.notes })
+    }
+
+    /// Options that stand above every listener seldom do what was meant: they are for one more listener, or for none.
+    fn note_default_options(&mut self, has_listener_lines: bool) {
+        if self.default_stated {
+            return;
+        }
+        let why = if has_listener_lines {
+            "stands above every listener: the server listens on port 1883 too, for this. Put it below a 'listener' line."
+        } else {
+            "is not used: no 'listener' is above it. The server can be reached from this machine only."
+        };
+        let notes = self.default_options.drain(..).map(|(name, place)| {
+            let text = format!("The '{name}' option {why}");
+            Note { level: Level::Warning, text, place }
+        });
+        self.notes.extend(notes);
+    }
+}
+
+impl DraftListener {
+    fn new(address: Address, place: Option<Place>) -> Self {
+        DraftListener { listener: Listener { place, ..Listener::new(address) }, security: Security::default() }
+    }
+
+    /// What is said below the listener counts before what is said for all; `per_listener` leaves only the former.
+    fn resolve(&self, for_all: &Security, per_listener: bool, local_only: bool) -> Listener {
+        let (own, nothing) = (&self.security, &Security::default());
+        let for_all = if per_listener { nothing } else { for_all };
+        let stated = own.allow_anonymous.or(for_all.allow_anonymous);
+        let plain = self.listener.clone();
+        Listener {
+            // Whoever cannot be reached from outside needs no line for a first try.
+            allow_anonymous: stated.unwrap_or(local_only),
+            anonymous_stated: stated.is_some(),
+            allow_zero_length_clientid: own
+                .allow_zero_length_clientid
+                .or(for_all.allow_zero_length_clientid)
+                .unwrap_or(plain.allow_zero_length_clientid),
+            auto_id_prefix: own
+                .auto_id_prefix
+                .clone()
+                .or(for_all.auto_id_prefix.clone())
+                .unwrap_or(plain.auto_id_prefix.clone()),
+            ..plain
+        }
+    }
+}
+
+/// The listener that `port`, `bind_address` and options above every `listener` are about.
+const DEFAULT: usize = 0;

@@ -1,0 +1,102 @@
+//! What the operator is told: errors that keep the server from starting, notes that do not.
+//!
+//! The lines are Mosquitto's where there is one, because scripts compare them; a hint of ours follows.
+
+use std::fmt;
+
+/// A line of a file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// As it was named.
+    pub file: String,
+    /// Counted from 1.
+    pub line: u32,
+    /// The line that includes this file; `None` in the main file.
+    pub included_at: Option<Box<Place>>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// One error.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Problem {
+    /// What is wrong, a sentence.
+    pub text: String,
+    /// Where; `None` when the main file cannot be read at all.
+    pub place: Option<Place>,
+    /// How it may have been meant, a sentence.
+    pub hint: Option<String>,
+}
+
+/// One or more lines: the error, where it was found, the hint.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Error: {}", self.text)?;
+        if let Some(place) = &self.place {
+            match &place.included_at {
+                Some(outer) => write!(f, "\nError found at '{place}'.\nError found at {outer}.")?,
+                None => write!(f, "\nError found at {place}.")?,
+            }
+        }
+        match &self.hint {
+            Some(hint) => write!(f, "\n{hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why the server must not start.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConfigError {
+    /// At least one, in the order of the file.
+    pub problems: Vec<Problem>,
+    /// What was noted besides.
+    pub notes: Vec<Note>,
+}
+
+/// The lines of all errors.
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.problems.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(f, "{separator}{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// What the operator should know although the server can start.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Note {
+    /// How much it matters.
+    pub level: Level,
+    /// A sentence.
+    pub text: String,
+    /// The line it is about.
+    pub place: Place,
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let before = match self.level {
+            Level::Warning => "Warning: ",
+            Level::Information => "",
+        };
+        write!(f, "{before}{} ({})", self.text, self.place)
+    }
+}
+
+/// How much a note matters; the log types of the same names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Level {
+    /// The file says something that the server does not do.
+    Warning,
+    /// What was done.
+    Information,
+}
