@@ -83,6 +83,7 @@ impl Levels {
     }
 
     /// How many different levels are in use.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.records.len()
     }

@@ -40,8 +40,8 @@ struct ShardList {
     receivers: Vec<Receiver>,
 }
 
-/// No shard has this number.
-const CROWD: u16 = u16::MAX;
+/// No shard has this number. (The highest one stands for the share groups, which belong to no shard.)
+const CROWD: u16 = u16::MAX - 1;
 
 const NOBODY: Receiver = Receiver::from_words([0, 0]);
 
@@ -64,7 +64,8 @@ impl Stripe {
 
     /// Makes a filter that is not there yet, with its first receiver, who stands at position 0.
     pub(super) fn insert(&mut self, hash: u32, text: &[u8], shard: ShardId, receiver: Receiver) -> u32 {
-        debug_assert!(!text.is_empty() && shard.0 != CROWD && self.find(hash, text).is_none());
+        assert!(!text.is_empty() && shard.0 != CROWD);
+        debug_assert!(self.find(hash, text).is_none());
         let text_offset = self.texts.push(text);
         let record = Record { text_offset, text_len: text.len() as u16, shard: shard.0, hash, receiver };
         let index = self.records.insert(record);
@@ -210,7 +211,7 @@ mod tests {
     #[test]
     fn a_crowd_forms_and_dissolves() {
         let receiver = |slot| Receiver::new(slot, 0, ReceiverOptions::default());
-        let (here, there) = (ShardId(0), ShardId(1));
+        let (here, there) = (ShardId(0), ShardId(u16::MAX));
         let mut stripe = Stripe::default();
         let filter = stripe.insert(7, b"a/b", here, receiver(1));
         assert!(stripe.is_single(filter));
