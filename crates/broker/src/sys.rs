@@ -79,13 +79,7 @@ impl Report {
     /// `uptime` always, a number when it changed, a load when it is 0.01 or more from the value published last (Mosquitto
     /// compares with the value computed last, so that a slow decline is never seen). `now_ms` is monotonic;
     /// `version` is the whole text, such as `midge version 1.0.0`.
-    pub fn publish(
-        &mut self,
-        totals: &Totals,
-        now_ms: u64,
-        version: &str,
-        emit: &mut dyn FnMut(&str, &str),
-    ) {
+    pub fn publish(&mut self, totals: &Totals, now_ms: u64, version: &str, emit: &mut dyn FnMut(&str, &str)) {
         emit(UPTIME, &format!("{} seconds", totals.uptime_s));
         match &mut self.last {
             Some(last) => {
@@ -131,11 +125,7 @@ impl Last {
             load.topics.iter().for_each(|topic| emit(topic, "0.00"));
         }
         let zero = [0.0; WINDOWS_MIN.len()];
-        let loads = LOADS.map(|load| Load {
-            counter: (load.counter)(totals),
-            per_minute: zero,
-            published: zero,
-        });
+        let loads = LOADS.map(|load| Load { counter: (load.counter)(totals), per_minute: zero, published: zero });
         let numbers = NUMBERS.map(|number| {
             let value = (number.value)(totals);
             match number.when {
@@ -145,11 +135,7 @@ impl Last {
             }
             value
         });
-        Last {
-            at_ms: now_ms,
-            numbers,
-            loads,
-        }
+        Last { at_ms: now_ms, numbers, loads }
     }
 
     fn publish_numbers(&mut self, totals: &Totals, emit: &mut dyn FnMut(&str, &str)) {
@@ -234,11 +220,7 @@ macro_rules! number {
 macro_rules! load {
     ($name:literal, $counter:expr) => {
         NamedLoad {
-            topics: [
-                sys!("load/", $name, "/1min"),
-                sys!("load/", $name, "/5min"),
-                sys!("load/", $name, "/15min"),
-            ],
+            topics: [sys!("load/", $name, "/1min"), sys!("load/", $name, "/5min"), sys!("load/", $name, "/15min")],
             counter: $counter,
         }
     };
@@ -250,18 +232,13 @@ const UPTIME: &str = sys!("uptime");
 const NUMBERS: [Number; 24] = [
     number!(Changed, "clients/total", |t| t.sessions),
     number!(AboveOne, "clients/maximum", |t| t.sessions),
-    number!(Changed, "clients/disconnected" = "clients/inactive", |t| t
-        .sessions
-        .saturating_sub(t.sessions_connected)),
-    number!(Changed, "clients/connected" = "clients/active", |t| t
-        .sockets_open),
+    number!(Changed, "clients/disconnected" = "clients/inactive", |t| t.sessions.saturating_sub(t.sessions_connected)),
+    number!(Changed, "clients/connected" = "clients/active", |t| t.sockets_open),
     number!(Changed, "clients/expired", |t| t.clients_expired),
-    number!(Changed, "messages/stored" = "store/messages/count", |t| t
-        .messages_stored),
+    number!(Changed, "messages/stored" = "store/messages/count", |t| t.messages_stored),
     number!(Changed, "store/messages/bytes", |t| t.messages_stored_bytes),
     number!(Changed, "subscriptions/count", |t| t.subscriptions),
-    number!(Changed, "shared_subscriptions/count", |t| t
-        .shared_subscriptions),
+    number!(Changed, "shared_subscriptions/count", |t| t.shared_subscriptions),
     number!(Changed, "retained messages/count", |t| t.retained),
     number!(Changed, "heap/current", |t| t.heap_current_bytes),
     number!(Changed, "heap/maximum", |t| t.heap_maximum_bytes),
@@ -272,8 +249,7 @@ const NUMBERS: [Number; 24] = [
     number!(Changed, "publish/messages/dropped", |t| t.publish_dropped),
     number!(Changed, "publish/messages/received", |t| t.publish_received),
     number!(Changed, "publish/messages/sent", |t| t.publish_sent),
-    number!(Changed, "publish/bytes/received", |t| t
-        .publish_bytes_received),
+    number!(Changed, "publish/bytes/received", |t| t.publish_bytes_received),
     number!(Changed, "publish/bytes/sent", |t| t.publish_bytes_sent),
     number!(Changed, "packet/out/count", |t| t.packet_out_count),
     number!(Changed, "packet/out/bytes", |t| t.packet_out_bytes),
@@ -310,38 +286,24 @@ mod tests {
             self.now_ms += seconds * 1000;
             self.totals.uptime_s += seconds;
             let mut published = Vec::new();
-            self.report.publish(
-                &self.totals,
-                self.now_ms,
-                "midge version 7",
-                &mut |topic, value| {
-                    let name = topic
-                        .strip_prefix("$SYS/broker/")
-                        .expect("all are below $SYS/broker/");
-                    published.push((name.to_owned(), value.to_owned()));
-                },
-            );
+            self.report.publish(&self.totals, self.now_ms, "midge version 7", &mut |topic, value| {
+                let name = topic.strip_prefix("$SYS/broker/").expect("all are below $SYS/broker/");
+                published.push((name.to_owned(), value.to_owned()));
+            });
             published
         }
 
         /// The moving averages of the load whose first topic this is, to two decimals.
         fn loads(&self, first_topic: &str) -> [f64; 3] {
             let last = self.report.last.as_ref().expect("something was published");
-            let index = LOADS
-                .iter()
-                .position(|load| load.topics[0].ends_with(first_topic));
-            last.loads[index.expect("there is such a load")]
-                .per_minute
-                .map(|value| (value * 100.0).round() / 100.0)
+            let index = LOADS.iter().position(|load| load.topics[0].ends_with(first_topic));
+            last.loads[index.expect("there is such a load")].per_minute.map(|value| (value * 100.0).round() / 100.0)
         }
 
         #[track_caller]
         fn check(&mut self, seconds: u64, expected: &[(&str, &str)]) {
             let published = self.after(seconds);
-            let got: Vec<_> = published
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str()))
-                .collect();
+            let got: Vec<_> = published.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             assert_eq!(got, expected);
         }
     }
@@ -414,10 +376,7 @@ mod tests {
     fn the_start_publishes_every_topic_but_the_maximum() {
         let published = World::default().after(0);
         let names = sorted(published.into_iter().map(|(name, _)| name).collect());
-        let expected = ALL
-            .iter()
-            .filter(|name| **name != "clients/maximum")
-            .map(|name| (*name).to_owned());
+        let expected = ALL.iter().filter(|name| **name != "clients/maximum").map(|name| (*name).to_owned());
         assert_eq!(names, sorted(expected.collect()));
     }
 
@@ -426,10 +385,7 @@ mod tests {
         let mut world = World::default();
         world.totals.sessions = 2;
         let names = sorted(world.after(0).into_iter().map(|(name, _)| name).collect());
-        assert_eq!(
-            names,
-            sorted(ALL.iter().map(|name| (*name).to_owned()).collect())
-        );
+        assert_eq!(names, sorted(ALL.iter().map(|name| (*name).to_owned()).collect()));
     }
 
     #[test]
@@ -461,15 +417,9 @@ mod tests {
             packet_out_count: 24,
             packet_out_bytes: 25,
         };
-        let mut world = World {
-            totals,
-            ..World::default()
-        };
+        let mut world = World { totals, ..World::default() };
         let published = world.after(0);
-        let numbers: Vec<_> = published
-            .iter()
-            .filter(|(name, _)| !name.starts_with("load/"))
-            .collect();
+        let numbers: Vec<_> = published.iter().filter(|(name, _)| !name.starts_with("load/")).collect();
         let expected = [
             ("uptime", "1 seconds"),
             ("version", "midge version 7"),
@@ -501,10 +451,7 @@ mod tests {
             ("packet/out/bytes", "25"),
             ("connections/socket/count", "3"),
         ];
-        let got: Vec<_> = numbers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect();
+        let got: Vec<_> = numbers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(got, expected);
     }
 
@@ -521,16 +468,10 @@ mod tests {
         let mut world = World::default();
         world.after(0);
         world.totals.subscriptions = 3;
-        world.check(
-            10,
-            &[("uptime", "10 seconds"), ("subscriptions/count", "3")],
-        );
+        world.check(10, &[("uptime", "10 seconds"), ("subscriptions/count", "3")]);
         world.check(10, &[("uptime", "20 seconds")]);
         world.totals.subscriptions = 1;
-        world.check(
-            10,
-            &[("uptime", "30 seconds"), ("subscriptions/count", "1")],
-        );
+        world.check(10, &[("uptime", "30 seconds"), ("subscriptions/count", "1")]);
     }
 
     #[test]
@@ -540,10 +481,7 @@ mod tests {
         let maximum_after = |world: &mut World, sessions| {
             world.totals.sessions = sessions;
             let published = world.after(10);
-            published
-                .into_iter()
-                .find(|(name, _)| name == "clients/maximum")
-                .map(|(_, value)| value)
+            published.into_iter().find(|(name, _)| name == "clients/maximum").map(|(_, value)| value)
         };
         assert_eq!(maximum_after(&mut world, 1), None);
         assert_eq!(maximum_after(&mut world, 2).as_deref(), Some("2"));
@@ -558,12 +496,7 @@ mod tests {
         world.totals.sessions = 9;
         world.after(0);
         world.totals.sessions = 8;
-        assert!(
-            world
-                .after(10)
-                .iter()
-                .all(|(name, _)| name != "clients/maximum")
-        );
+        assert!(world.after(10).iter().all(|(name, _)| name != "clients/maximum"));
     }
 
     /// Twelve accepted sockets in each minute, seen every ten seconds.
@@ -597,16 +530,9 @@ mod tests {
         let mut world = World::default();
         world.after(0);
         world.totals.sockets = 6;
-        world.check(
-            0,
-            &[("uptime", "0 seconds"), ("connections/socket/count", "6")],
-        );
+        world.check(0, &[("uptime", "0 seconds"), ("connections/socket/count", "6")]);
         world.after(60);
-        assert_eq!(
-            world.loads("load/sockets/1min"),
-            [3.79, 1.09, 0.39],
-            "the six still count"
-        );
+        assert_eq!(world.loads("load/sockets/1min"), [3.79, 1.09, 0.39], "the six still count");
     }
 
     /// In steps of 10 s this load loses about one percent of 0.13, far less than 0.01: it must be seen falling all the same.
@@ -617,17 +543,13 @@ mod tests {
         world.totals.connections = 2;
         world.after(10);
         let published = (0..600).flat_map(|_| world.after(10));
-        let last = published
-            .filter(|(name, _)| name == "load/connections/15min")
-            .last();
+        let last = published.filter(|(name, _)| name == "load/connections/15min").last();
         assert_eq!(last.map(|(_, value)| value).as_deref(), Some("0.01"));
     }
 
     #[test]
     fn the_interval_divides_the_second_it_is_due() {
-        let check = |now_ms, interval_s, expected| {
-            assert_eq!(next_due_wall_ms(now_ms, interval_s), expected)
-        };
+        let check = |now_ms, interval_s, expected| assert_eq!(next_due_wall_ms(now_ms, interval_s), expected);
         check(1_000_003_500, 10, 1_000_010_000);
         check(1_000_010_000, 10, 1_000_020_000);
         check(1_000_009_999, 10, 1_000_010_000);
