@@ -1,1 +1,41 @@
-//! To be written.
+//! The rules of an MQTT Server as the state of one shard: who is connected, who subscribed to what, which messages wait.
+//!
+//! Values in, values out: a [`Shard`] is given bytes, mail and the time, and leaves packets, mail and events in a
+//! [`Turn`]. What shards share stands behind [`Shared`]. Nothing here knows sockets, files, threads, clocks or the
+//! syntax of configuration files, so that a day of a server's life can be replayed in a second.
+//!
+//! To read it: [`shard`] for the way of a packet, `deliver` in it for the way of a message, [`router`] for who gets it.
+#![forbid(unsafe_code)]
+
+mod access;
+mod connection;
+mod counters;
+mod directory;
+pub mod event;
+pub mod groups;
+pub mod ids;
+pub mod limits;
+mod mail;
+mod mesh;
+pub mod message;
+mod options;
+pub mod outbox;
+mod replay;
+pub mod retained;
+pub mod router;
+mod session;
+pub mod shard;
+mod shared;
+pub mod sys;
+mod timers;
+mod turn;
+
+pub use counters::{Counters, Gauges};
+pub use directory::{Claim, Directory};
+pub use ids::{ConnectionId, ListenerId, ShardId};
+pub use mail::{Mail, Parcel};
+pub use mesh::Mesh;
+pub use options::{ListenerOptions, Options};
+pub use shard::{Arrival, ConnectionEnd, Consumed, FirstBytes, Next, Shard};
+pub use shared::Shared;
+pub use turn::{Now, Turn};

@@ -11,12 +11,16 @@ use super::wildcards::Frontier;
 /// [`Router::route`](super::Router::route).
 ///
 /// Bounded, and without a list of who was used last: there are two halves. What is used is put in the young one; when
-/// that is full it becomes the old one, and what nobody has used since the last time goes.
+/// that is full it becomes the old one, and what nobody has used since the last time goes. Only a topic that comes a
+/// second time is remembered: where hardly any does, nothing is gained by pushing other things out of the processor's
+/// cache.
 #[derive(Debug)]
 pub struct RouteCache {
     young: Half,
     old: Half,
     half_bytes_max: usize,
+    /// Topics that came once: for a number made of some bits of the hash, the others.
+    seen: Vec<u16>,
     /// What the route that is under way has found.
     pub(super) found: Vec<FilterId>,
     pub(super) frontier: Frontier,
@@ -47,6 +51,7 @@ impl RouteCache {
             young: Half::default(),
             old: Half::default(),
             half_bytes_max: bytes_max / 2,
+            seen: vec![0; (bytes_max / 64).next_power_of_two().min(1 << 16)],
             found: Vec::new(),
             frontier: Frontier::default(),
         }
@@ -68,6 +73,13 @@ impl RouteCache {
             Some(entry.state)
         };
         known(&self.young, &mut self.found).or_else(|| known(&self.old, &mut self.found))
+    }
+
+    /// Whether a topic that is not known has come before, not too long ago. Notes that it has come now.
+    pub(super) fn has_come_before(&mut self, hash: u32) -> bool {
+        let slot = hash as usize & (self.seen.len() - 1);
+        let mark = (hash >> 16) as u16;
+        std::mem::replace(&mut self.seen[slot], mark) == mark
     }
 
     /// Remembers that `topic` matches `found` in this `state` of the tree.

@@ -1,4 +1,6 @@
 //! The levels of topics and filters, each text held once however many nodes of a tree are named so.
+//!
+//! Most levels are short. A text of up to eight bytes stands in its record, where the look-up needs no further memory.
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -22,11 +24,16 @@ pub(crate) struct Levels {
 
 #[derive(Default, Debug)]
 struct Record {
+    /// The text, if it is short.
+    short: [u8; SHORT_MAX],
+    /// Where the text begins, if it is long.
     offset: u32,
     hash: u32,
     users: u32,
     len: u16,
 }
+
+const SHORT_MAX: usize = 8;
 
 impl Levels {
     pub(crate) fn new(seed: u64) -> Levels {
@@ -50,8 +57,10 @@ impl Levels {
             self.records[level.0].users += 1;
             return level;
         }
-        let offset = self.texts.push(text);
-        let index = self.records.insert(Record { offset, hash, users: 1, len: text.len() as u16 });
+        let short = shorten(text);
+        let offset = if short.is_some() { 0 } else { self.texts.push(text) };
+        let record = Record { short: short.unwrap_or_default(), offset, hash, users: 1, len: text.len() as u16 };
+        let index = self.records.insert(record);
         let records = &self.records;
         self.table.insert_unique(spread(hash), index, |&other| spread(records[other].hash));
         LevelId(index)
@@ -67,10 +76,12 @@ impl Levels {
         if let Ok(entry) = self.table.find_entry(spread(record.hash), |&index| index == level.0) {
             entry.remove();
         }
-        let len = self.records.remove(level.0).len;
-        if self.texts.release(len) {
-            let owned = self.records.iter_mut().filter(|record| record.users > 0);
+        let record = self.records.remove(level.0);
+        if record.is_long() && self.texts.release(record.len) {
+            let owned = self.records.iter_mut().filter(|record| record.is_long());
             self.texts.compact(owned.map(|record| (&mut record.offset, record.len)));
+        }
+        if self.table.len() < self.table.capacity() / 8 {
             let records = &self.records;
             self.table.shrink_to(records.len() * 2, |&other| spread(records[other].hash));
         }
@@ -79,7 +90,11 @@ impl Levels {
     /// The text of a level that is in use.
     pub(crate) fn text(&self, level: LevelId) -> &[u8] {
         let record = &self.records[level.0];
-        self.texts.get(record.offset, record.len)
+        if record.is_long() {
+            self.texts.get(record.offset, record.len)
+        } else {
+            &record.short[..usize::from(record.len)]
+        }
     }
 
     /// How many different levels are in use.
@@ -94,12 +109,32 @@ impl Levels {
     }
 
     fn find_hashed(&self, hash: u32, text: &[u8]) -> Option<LevelId> {
-        let is_text = |&index: &u32| {
-            let record = &self.records[index];
-            record.hash == hash && self.texts.get(record.offset, record.len) == text
+        let found = match shorten(text) {
+            Some(short) => self.table.find(spread(hash), |&index| {
+                let record = &self.records[index];
+                record.short == short && usize::from(record.len) == text.len()
+            }),
+            None => self.table.find(spread(hash), |&index| {
+                let record = &self.records[index];
+                record.hash == hash && self.texts.get(record.offset, record.len) == text
+            }),
         };
-        self.table.find(spread(hash), is_text).copied().map(LevelId)
+        found.copied().map(LevelId)
     }
+}
+
+impl Record {
+    fn is_long(&self) -> bool {
+        usize::from(self.len) > SHORT_MAX
+    }
+}
+
+/// A short text, filled up with zeros.
+#[inline]
+fn shorten(text: &[u8]) -> Option<[u8; SHORT_MAX]> {
+    let mut short = [0; SHORT_MAX];
+    short.get_mut(..text.len())?.copy_from_slice(text);
+    Some(short)
 }
 
 /// Keyed hash of a text.
@@ -144,7 +179,7 @@ mod tests {
     #[test]
     fn texts_survive_the_going_of_others() {
         let mut levels = Levels::new(2);
-        let name = |i: u32| format!("level {i}");
+        let name = |i: u32| if i % 3 == 0 { i.to_string() } else { format!("long level {i}") };
         let ids: Vec<LevelId> = (0..2000).map(|i| levels.acquire(name(i).as_bytes())).collect();
         for (i, &id) in ids.iter().enumerate().filter(|(i, _)| i % 10 != 0) {
             levels.release(id);

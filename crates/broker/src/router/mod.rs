@@ -263,7 +263,9 @@ impl Router {
         }
         let state = wildcards.state();
         drop(wildcards);
-        cache.remember(hash, topic, state);
+        if known.is_some() || cache.has_come_before(hash) {
+            cache.remember(hash, topic, state);
+        }
         state
     }
 

@@ -188,6 +188,8 @@ impl Stripe {
         if self.texts.release(record.text_len) {
             let owned = self.records.iter_mut().filter(|record| record.text_len > 0);
             self.texts.compact(owned.map(|record| (&mut record.text_offset, record.text_len)));
+        }
+        if self.table.len() < self.table.capacity() / 8 {
             let records = &self.records;
             self.table.shrink_to(records.len() * 2, |&other| spread(records[other].hash));
         }

@@ -1,0 +1,62 @@
+//! What a shard counts. Plain numbers of its own, so that counting costs an addition; others sum them when asked.
+
+use crate::event::DiscardReason;
+
+/// Ever-growing counts since the start.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Counters {
+    /// MQTT Control Packets that came.
+    pub packets_received: u64,
+    /// MQTT Control Packets that were put out.
+    pub packets_sent: u64,
+    /// Bytes of complete packets that came.
+    pub bytes_received: u64,
+    /// Bytes that were put out.
+    pub bytes_sent: u64,
+    /// PUBLISH packets that came.
+    pub publish_received: u64,
+    /// PUBLISH packets that were put out.
+    pub publish_sent: u64,
+    /// Payload bytes of PUBLISH packets that came.
+    pub publish_bytes_received: u64,
+    /// Payload bytes of PUBLISH packets that were put out.
+    pub publish_bytes_sent: u64,
+    /// CONNECTs that were accepted.
+    pub connections: u64,
+    /// Sessions that ended because their expiry had passed.
+    pub clients_expired: u64,
+    /// CONNECTs that were refused.
+    pub connects_refused: u64,
+    /// PUBLISH packets that were refused.
+    pub publishes_refused: u64,
+    /// Messages discarded, by reason, in the order of [`DiscardReason::ALL`].
+    pub discarded: [u64; DiscardReason::ALL.len()],
+}
+
+impl Counters {
+    /// Messages that a limit kept from a receiver.
+    pub fn publish_dropped(&self) -> u64 {
+        self.discarded.iter().sum()
+    }
+
+    pub(crate) fn count_discard(&mut self, reason: DiscardReason) {
+        self.discarded[reason as usize] += 1;
+    }
+}
+
+/// How things stand now.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Gauges {
+    /// Sessions, those that are away included.
+    pub sessions: u64,
+    /// Sessions with a Network Connection.
+    pub connected: u64,
+    /// Subscriptions that are not shared.
+    pub subscriptions: u64,
+    /// Shared Subscriptions.
+    pub shared_subscriptions: u64,
+    /// Messages queued or inflight.
+    pub messages_held: u64,
+    /// Their bytes.
+    pub bytes_held: u64,
+}

@@ -1,0 +1,35 @@
+//! Bounds that no directive changes, each with its reason.
+
+/// First packet of a connection: a CONNECT with a long Will fits, and a stranger cannot make us hold more.
+pub const CONNECT_BYTES_MAX: usize = 100_000;
+
+/// Largest packet that a Remaining Length can tell of: 268,435,455 bytes behind a header of 5.
+pub(crate) const PACKET_BYTES_MAX: u32 = 268_435_460;
+
+/// SUBSCRIBE and UNSUBSCRIBE of version 5; 3.x clients with thousands of filters in one packet exist.
+pub(crate) const SUBSCRIBE_BYTES_MAX: usize = 100_000;
+
+/// Acknowledgements, DISCONNECT and AUTH: an identifier, a code, a few words.
+pub(crate) const SMALL_PACKET_BYTES_MAX: usize = 10_000;
+
+/// What one Session is sent from its queue or its replays in one turn: enough to fill a socket buffer, little enough
+/// that others have their turn.
+pub(crate) const PUMP_BYTES_MAX: usize = 128 << 10;
+
+/// Nodes of the retained store that one portion of a replay visits.
+pub(crate) const REPLAY_NODES_MAX: usize = 256;
+
+/// Sessions whose work goes on in one turn.
+pub(crate) const WORK_SESSIONS_MAX: usize = 64;
+
+/// How long a Session remembers a finished replay, so that a live copy of a message it was already sent, still on its
+/// way between shards, is noticed. Mail is a turn or two old.
+pub(crate) const REPLAY_REMEMBERED_MS: u64 = 5_000;
+
+/// Bytes of each shard's cache of Topic Names.
+pub(crate) const ROUTE_CACHE_BYTES_MAX: usize = 1 << 20;
+
+/// Client Identifiers of MQTT 3.1 (its section on CONNECT): characters.
+pub(crate) const V31_CLIENT_ID_CHARACTERS_MAX: usize = 23;
+
+const _: () = assert!(PUMP_BYTES_MAX < 256 << 10, "a pumped Session must not congest its connection in one turn");

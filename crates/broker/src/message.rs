@@ -1,0 +1,187 @@
+//! An Application Message, immutable and shared: one allocation behind a thin pointer, however many Sessions wait for it.
+
+use midge_codec::QoS;
+use triomphe::ThinArc;
+
+/// Topic Name, payload and properties of one published message. Cloning counts a reference.
+#[derive(Clone)]
+pub struct Message(ThinArc<Header, u8>);
+
+/// What a [`Message`] is made of.
+#[derive(Clone, Copy)]
+pub struct MessageParts<'a> {
+    /// Topic Name, validated.
+    pub topic: &'a str,
+    /// The properties to be forwarded, as they stand on the wire (without their length).
+    pub properties: &'a [u8],
+    /// Application payload.
+    pub payload: &'a [u8],
+    /// QoS it was published with.
+    pub qos: QoS,
+    /// RETAIN it was published with.
+    pub retain: bool,
+    /// When it was received, in monotonic seconds.
+    pub received_s: u32,
+    /// Message Expiry Interval. Every value is an ordinary number here, 0xFFFFFFFF too.
+    pub expiry_interval_s: Option<u32>,
+}
+
+#[derive(Clone, Copy)]
+struct Header {
+    topic_len: u16,
+    flags: u8,
+    properties_len: u32,
+    received_s: u32,
+    expiry_interval_s: u32,
+}
+
+const RETAIN: u8 = 1 << 2;
+const EXPIRES: u8 = 1 << 3;
+
+impl Message {
+    /// Copies the parts into one allocation.
+    pub fn new(parts: &MessageParts<'_>) -> Message {
+        let mut bytes = Vec::with_capacity(parts.topic.len() + parts.properties.len() + parts.payload.len());
+        Message::with_scratch(parts, &mut bytes)
+    }
+
+    /// The same, gathering the parts in `scratch`, whose content is lost: no allocation but the message's own.
+    pub fn with_scratch(parts: &MessageParts<'_>, scratch: &mut Vec<u8>) -> Message {
+        scratch.clear();
+        scratch.extend_from_slice(parts.topic.as_bytes());
+        scratch.extend_from_slice(parts.properties);
+        scratch.extend_from_slice(parts.payload);
+        let header = Header {
+            topic_len: parts.topic.len() as u16,
+            flags: parts.qos as u8
+                | if parts.retain { RETAIN } else { 0 }
+                | if parts.expiry_interval_s.is_some() { EXPIRES } else { 0 },
+            properties_len: parts.properties.len() as u32,
+            received_s: parts.received_s,
+            expiry_interval_s: parts.expiry_interval_s.unwrap_or(0),
+        };
+        Message(ThinArc::from_header_and_slice(header, scratch))
+    }
+
+    /// Its parts, to be published or copied again.
+    pub fn parts(&self) -> MessageParts<'_> {
+        MessageParts {
+            topic: self.topic(),
+            properties: self.properties(),
+            payload: self.payload(),
+            qos: self.qos(),
+            retain: self.retain(),
+            received_s: self.header().received_s,
+            expiry_interval_s: self.expiry_interval_s(),
+        }
+    }
+
+    /// Topic Name.
+    pub fn topic(&self) -> &str {
+        // It came in as `&str`; checking it again costs less than the unsafe word that would avoid it.
+        std::str::from_utf8(self.topic_bytes()).unwrap_or_default()
+    }
+
+    /// Topic Name as bytes, unchecked and therefore cheap.
+    pub fn topic_bytes(&self) -> &[u8] {
+        &self.0.slice[..usize::from(self.header().topic_len)]
+    }
+
+    /// Forwarded properties as they stand on the wire.
+    pub fn properties(&self) -> &[u8] {
+        let start = usize::from(self.header().topic_len);
+        &self.0.slice[start..start + self.header().properties_len as usize]
+    }
+
+    /// Application payload.
+    pub fn payload(&self) -> &[u8] {
+        &self.0.slice[usize::from(self.header().topic_len) + self.header().properties_len as usize..]
+    }
+
+    /// Topic, properties and payload together: what a limit in bytes counts.
+    pub fn bytes(&self) -> usize {
+        self.0.slice.len()
+    }
+
+    /// QoS it was published with.
+    pub fn qos(&self) -> QoS {
+        match self.header().flags & 3 {
+            0 => QoS::AtMostOnce,
+            1 => QoS::AtLeastOnce,
+            _ => QoS::ExactlyOnce,
+        }
+    }
+
+    /// RETAIN it was published with.
+    pub fn retain(&self) -> bool {
+        self.header().flags & RETAIN != 0
+    }
+
+    /// Message Expiry Interval it was published with.
+    pub fn expiry_interval_s(&self) -> Option<u32> {
+        (self.header().flags & EXPIRES != 0).then_some(self.header().expiry_interval_s)
+    }
+
+    /// Monotonic second at which it expires, if it does.
+    pub fn expires_at_s(&self) -> Option<u64> {
+        self.expiry_interval_s().map(|interval| u64::from(self.header().received_s) + u64::from(interval))
+    }
+
+    /// Whether its Message Expiry Interval has passed `[MQTT-3.3.2-5]`.
+    pub fn is_expired(&self, now_s: u64) -> bool {
+        self.expires_at_s().is_some_and(|at| at <= now_s)
+    }
+
+    /// The Message Expiry Interval to forward at `now_s`: what was received less the time spent here `[MQTT-3.3.2-6]`.
+    pub fn expiry_left_s(&self, now_s: u64) -> Option<u32> {
+        self.expires_at_s().map(|at| at.saturating_sub(now_s).min(u64::from(u32::MAX)) as u32)
+    }
+
+    fn header(&self) -> &Header {
+        &self.0.header.header
+    }
+}
+
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Message({:?}, {} bytes)", self.topic(), self.payload().len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts() -> MessageParts<'static> {
+        MessageParts {
+            topic: "sensors/1",
+            properties: &[1, 1],
+            payload: b"21.5",
+            qos: QoS::AtLeastOnce,
+            retain: true,
+            received_s: 100,
+            expiry_interval_s: None,
+        }
+    }
+
+    #[test]
+    fn gives_back_what_it_was_made_of_through_one_thin_pointer() {
+        let message = Message::new(&parts());
+        assert_eq!(size_of::<Message>(), 8);
+        assert_eq!(
+            (message.topic(), message.properties(), message.payload()),
+            ("sensors/1", &[1, 1][..], &b"21.5"[..])
+        );
+        assert_eq!((message.qos(), message.retain(), message.expires_at_s()), (QoS::AtLeastOnce, true, None));
+    }
+
+    #[test]
+    fn expires_when_its_interval_has_passed_and_forwards_what_is_left() {
+        let message = Message::new(&MessageParts { expiry_interval_s: Some(10), ..parts() });
+        assert!(!message.is_expired(109));
+        assert_eq!(message.expiry_left_s(103), Some(7));
+        assert!(message.is_expired(110));
+        let longest = Message::new(&MessageParts { expiry_interval_s: Some(u32::MAX), ..parts() });
+        assert_eq!(longest.expires_at_s(), Some(100 + u64::from(u32::MAX)));
+    }
+}

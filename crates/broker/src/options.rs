@@ -1,0 +1,110 @@
+//! What an operator may choose, as plain values. Whoever reads configuration files fills them in.
+
+use midge_codec::{QoS, Version};
+
+/// Limits and habits of the server.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Listeners, in the order in which [`crate::ids::ListenerId`] counts them.
+    pub listeners: Vec<ListenerOptions>,
+    /// QoS 1 and 2 messages inflight to a client, 1 to 65535. Also our Receive Maximum.
+    pub max_inflight_messages: u16,
+    /// Messages queued for a Session; 0 is no bound.
+    pub max_queued_messages: u64,
+    /// Bytes queued for a Session; 0 is no bound.
+    pub max_queued_bytes: u64,
+    /// Whether QoS 0 messages are queued for clients that are away.
+    pub queue_qos0_messages: bool,
+    /// Maximum Packet Size that we accept.
+    pub max_packet_size: u32,
+    /// Payloads above this are refused; 0 is no bound.
+    pub message_size_limit: u32,
+    /// Largest Keep Alive, in seconds; 65535 is no bound.
+    pub max_keep_alive_s: u16,
+    /// Whether Retained Messages are kept.
+    pub retain_available: bool,
+    /// Retained Messages without an expiry of their own end after this many seconds.
+    pub retain_expiry_interval_s: Option<u32>,
+    /// Sessions of absent clients end after this many seconds at the latest.
+    pub persistent_client_expiration_s: Option<u64>,
+    /// Deliver with the Subscription's QoS even where the message was published with less.
+    pub upgrade_outgoing_qos: bool,
+    /// Sessions on the whole server; `None` is no bound.
+    pub global_max_clients: Option<u64>,
+    /// Topic levels that we take in Topic Names and Topic Filters.
+    pub topic_levels_max: usize,
+    /// Key of the hashes and of assigned Client Identifiers: unpredictable in a server, fixed in a test.
+    pub seed: u64,
+}
+
+/// What may differ from listener to listener.
+#[derive(Clone, Debug)]
+pub struct ListenerOptions {
+    /// Whether clients without credentials are accepted.
+    pub allow_anonymous: bool,
+    /// Whether a client may leave its identifier to the server.
+    pub allow_zero_length_client_id: bool,
+    /// Beginning of assigned Client Identifiers.
+    pub auto_id_prefix: Box<str>,
+    /// Versions that are accepted.
+    pub accepts_v31: bool,
+    /// Versions that are accepted.
+    pub accepts_v311: bool,
+    /// Versions that are accepted.
+    pub accepts_v5: bool,
+    /// Highest QoS.
+    pub max_qos: QoS,
+    /// Topic Alias Maximum that we announce.
+    pub max_topic_alias: u16,
+    /// Topic Aliases that we make ourselves, at most.
+    pub max_topic_alias_broker: u16,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            listeners: vec![ListenerOptions::default()],
+            max_inflight_messages: 20,
+            max_queued_messages: 1000,
+            max_queued_bytes: 0,
+            queue_qos0_messages: false,
+            max_packet_size: 2_000_000,
+            message_size_limit: 0,
+            max_keep_alive_s: u16::MAX,
+            retain_available: true,
+            retain_expiry_interval_s: None,
+            persistent_client_expiration_s: None,
+            upgrade_outgoing_qos: false,
+            global_max_clients: None,
+            topic_levels_max: 200,
+            seed: 0,
+        }
+    }
+}
+
+impl Default for ListenerOptions {
+    fn default() -> Self {
+        ListenerOptions {
+            allow_anonymous: true,
+            allow_zero_length_client_id: true,
+            auto_id_prefix: "auto-".into(),
+            accepts_v31: true,
+            accepts_v311: true,
+            accepts_v5: true,
+            max_qos: QoS::ExactlyOnce,
+            max_topic_alias: 10,
+            max_topic_alias_broker: 10,
+        }
+    }
+}
+
+impl ListenerOptions {
+    /// Whether `version` is accepted.
+    pub fn accepts(&self, version: Version) -> bool {
+        match version {
+            Version::V31 => self.accepts_v31,
+            Version::V311 => self.accepts_v311,
+            Version::V5 => self.accepts_v5,
+        }
+    }
+}

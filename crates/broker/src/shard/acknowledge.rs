@@ -1,0 +1,91 @@
+//! PUBACK, PUBREC, PUBREL, PUBCOMP: the rest of an exchange.
+
+use super::Shard;
+use crate::event::EventKind;
+use crate::ids::ConnectionId;
+use crate::session::{Kept, Session};
+use crate::turn::Turn;
+use midge_codec::{Acknowledgement, AcknowledgementKind, ReasonCode};
+use midge_protocol::{Outbound, Received};
+
+impl Shard {
+    pub(super) fn handle_puback(&mut self, id: ConnectionId, packet: &Acknowledgement<'_>, turn: &mut Turn) {
+        self.tell_received(id, "PUBACK", packet, turn);
+        if let Some((slot, Received::Complete(kept))) =
+            self.settle(id, |outbound| outbound.handle_puback(packet.packet_id))
+        {
+            kept.into_iter().for_each(|kept| self.finish(slot, kept, turn));
+            self.pump(slot, turn);
+        }
+    }
+
+    /// PUBREC is always answered by PUBREL, so that the other end can forget the exchange even where we have.
+    pub(super) fn handle_pubrec(&mut self, id: ConnectionId, packet: &Acknowledgement<'_>, turn: &mut Turn) {
+        self.tell_received(id, "PUBREC", packet, turn);
+        let is_error = packet.reason_code.is_error();
+        let Some((slot, received)) = self.settle(id, |outbound| outbound.handle_pubrec(packet.packet_id, is_error))
+        else {
+            return;
+        };
+        let code = match received {
+            Received::Complete(kept) => {
+                kept.into_iter().for_each(|kept| self.finish(slot, kept, turn));
+                return self.pump(slot, turn);
+            }
+            Received::Release(kept) => {
+                kept.into_iter().for_each(|kept| self.finish(slot, kept, turn));
+                ReasonCode::SUCCESS
+            }
+            Received::Unknown if is_error => return,
+            Received::Unknown => ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
+        };
+        self.acknowledge(id, AcknowledgementKind::PubRel, packet.packet_id, code, turn);
+    }
+
+    pub(super) fn handle_pubrel(&mut self, id: ConnectionId, packet: &Acknowledgement<'_>, turn: &mut Turn) {
+        self.tell_received(id, "PUBREL", packet, turn);
+        let inbound = self.session_of(id).and_then(|(_, session)| session.inbound.as_mut());
+        let is_known = inbound.is_some_and(|inbound| inbound.handle_release(packet.packet_id));
+        let code = if is_known { ReasonCode::SUCCESS } else { ReasonCode::PACKET_IDENTIFIER_NOT_FOUND };
+        self.acknowledge(id, AcknowledgementKind::PubComp, packet.packet_id, code, turn);
+    }
+
+    pub(super) fn handle_pubcomp(&mut self, id: ConnectionId, packet: &Acknowledgement<'_>, turn: &mut Turn) {
+        self.tell_received(id, "PUBCOMP", packet, turn);
+        if let Some((slot, Received::Complete(kept))) =
+            self.settle(id, |outbound| outbound.handle_pubcomp(packet.packet_id))
+        {
+            kept.into_iter().for_each(|kept| self.finish(slot, kept, turn));
+            self.pump(slot, turn);
+        }
+    }
+
+    /// A Session is done with a message. Its share group, if it came from one, may give it another.
+    pub(super) fn finish(&mut self, slot: u32, kept: Kept, turn: &mut Turn) {
+        let (_, extra) = self.release(kept);
+        if let Some(group) = extra.and_then(|extra| extra.group) {
+            self.shared.groups.credit(group, self.id, self.name(slot));
+            self.pull(slot, group, turn);
+        }
+    }
+
+    fn settle(
+        &mut self,
+        id: ConnectionId,
+        handle: impl FnOnce(&mut Outbound<Kept>) -> Received<Kept>,
+    ) -> Option<(u32, Received<Kept>)> {
+        let (slot, session) = self.session_of(id)?;
+        let received = session.outbound.as_mut().map_or(Received::Unknown, |outbound| handle(outbound));
+        Some((slot, received))
+    }
+
+    /// The Session of a connection, and its slot.
+    pub(super) fn session_of(&mut self, id: ConnectionId) -> Option<(u32, &mut Session)> {
+        let slot = self.connection(id)?.session;
+        self.sessions.get_mut(slot).map(|session| (slot, session))
+    }
+
+    fn tell_received(&self, id: ConnectionId, name: &'static str, packet: &Acknowledgement<'_>, turn: &mut Turn) {
+        self.tell_packet(id, turn, || EventKind::Received(name, packet.packet_id.get(), packet.reason_code));
+    }
+}

@@ -1,0 +1,214 @@
+//! The end of a connection, of a Session, of the server; and the Will.
+
+use super::Shard;
+use crate::access;
+use crate::event::{DisconnectReason, Event, EventKind, EventMask};
+use crate::ids::{ConnectionId, ReceiverOptions};
+use crate::message::{Message, MessageParts};
+use crate::session::{AWAY, NO_EXTRA, Port, Session};
+use crate::turn::Turn;
+use midge_codec::{QoS, ReasonCode};
+
+/// How a Network Connection ended without the broker asking for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ConnectionEnd {
+    /// FIN, or a clean end of the transport.
+    ClosedByClient,
+    /// The socket failed; the text says how.
+    SocketError(Box<str>),
+    /// No CONNECT came within the time allowed.
+    ConnectTimeout,
+}
+
+/// What becomes of the Will when a connection ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum WillFate {
+    /// Forgotten, unpublished.
+    Dropped,
+    /// Published when its delay or the Session is over, whichever is first.
+    Published,
+    /// Published at once, whatever its delay.
+    PublishedNow,
+}
+
+impl Shard {
+    /// The Network Connection ended, after all its bytes were handed in. Also for those that never got a Session.
+    pub fn handle_closed(&mut self, id: ConnectionId, end: ConnectionEnd, turn: &mut Turn) {
+        let reason = match end {
+            ConnectionEnd::ClosedByClient => DisconnectReason::ClosedByClient,
+            ConnectionEnd::SocketError(text) => DisconnectReason::SocketError(text),
+            ConnectionEnd::ConnectTimeout => DisconnectReason::ConnectTimeout,
+        };
+        if self.connection(id).is_none() {
+            turn.tell(EventMask::CONNECTION, || Event {
+                connection: Some(id),
+                client_id: None,
+                kind: EventKind::Disconnected(reason),
+            });
+            return;
+        }
+        self.tell_disconnected(id, reason, turn);
+        self.detach(id, WillFate::Published, turn);
+    }
+
+    /// Parts the connection from its Session. The Session ends if it expires with its connection.
+    pub(super) fn detach(&mut self, id: ConnectionId, fate: WillFate, turn: &mut Turn) {
+        let Some(connection) = self.connections.get_mut(id.0 as usize).and_then(Option::take) else {
+            return;
+        };
+        self.connected -= 1;
+        let slot = connection.session;
+        self.sessions.ports[slot as usize].connection = AWAY;
+        self.sessions.set_flag(slot, Port::CONGESTED, false);
+        self.leave_groups_ready(slot, turn);
+        let now_ms = turn.now.monotonic_ms;
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let expires_at_ms = match session.expiry_interval_s {
+            u32::MAX => None,
+            seconds => Some(now_ms + u64::from(seconds) * 1000),
+        };
+        let will_delay_s = session.will.as_ref().map_or(0, |will| will.delay_s);
+        let waits = fate == WillFate::Published && will_delay_s > 0 && session.expiry_interval_s > 0;
+        if fate == WillFate::Dropped {
+            session.will = None;
+        } else if waits && session.will.is_some() {
+            session.will_at_ms = Some(now_ms + u64::from(will_delay_s) * 1000);
+        } else {
+            self.publish_will(slot, turn);
+        }
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        if session.expiry_interval_s == 0 {
+            self.end_session(slot, turn);
+            return;
+        }
+        session.ends_at_ms = expires_at_ms;
+        let deadlines = [session.ends_at_ms, session.will_at_ms];
+        for deadline in deadlines.into_iter().flatten() {
+            self.absences.set(slot, deadline);
+        }
+    }
+
+    /// Ends a Session: its Subscriptions, its queue and what was under way are gone; a Will that still waits is
+    /// published `[MQTT-3.1.2-8]`.
+    pub(super) fn end_session(&mut self, slot: u32, turn: &mut Turn) {
+        self.publish_will(slot, turn);
+        self.unsubscribe_all(slot);
+        let leaving = self.release_memberships(slot);
+        let Some(mut session) = self.sessions.remove(slot) else { return };
+        self.forget_messages(&mut session);
+        if let Some(replays) = session.replays.take() {
+            replays.running.into_iter().for_each(|replay| self.shared.retained.abandon(replay.cursor));
+        }
+        self.shared.directory.session_ended(self.id);
+        if !self.sessions.has_hash(session.hash) {
+            self.shared.directory.release(session.hash);
+        }
+        self.pass_on(leaving, turn);
+    }
+
+    /// Will Delay and Session Expiry timers that have fired.
+    pub(super) fn expire_absences(&mut self, turn: &mut Turn) {
+        let mut due = std::mem::take(&mut self.scratch.due);
+        let now_ms = turn.now.monotonic_ms;
+        self.absences.expire(now_ms, &mut due);
+        for slot in due.drain(..) {
+            let Some(session) = self.sessions.get_mut(slot) else { continue };
+            let is_due = |deadline: Option<u64>| deadline.is_some_and(|at| at <= now_ms);
+            let (ends, will) = (is_due(session.ends_at_ms), is_due(session.will_at_ms));
+            if will && !ends {
+                session.will_at_ms = None;
+                self.publish_will(slot, turn);
+            }
+            if ends {
+                let client_id = session_name(self.sessions.get(slot));
+                turn.tell(EventMask::NOTICE, || Event {
+                    connection: None,
+                    client_id: Some(client_id),
+                    kind: EventKind::SessionExpired,
+                });
+                self.counters.clients_expired += 1;
+                self.end_session(slot, turn);
+            } else if let Some(session) = self.sessions.get(slot) {
+                let next = [session.ends_at_ms, session.will_at_ms];
+                next.into_iter().flatten().for_each(|deadline| self.absences.set(slot, deadline));
+            }
+        }
+        self.scratch.due = due;
+    }
+
+    /// Publishes the Will, if there is one, and forgets it `[MQTT-3.1.2-10]`. Its lifetime begins now.
+    fn publish_will(&mut self, slot: u32, turn: &mut Turn) {
+        let Some(will) = self.sessions.get_mut(slot).and_then(|session| session.will.take()) else {
+            return;
+        };
+        let parts = MessageParts { received_s: turn.now.seconds() as u32, ..will.message.parts() };
+        match access::publish(&self.options, parts.topic, parts.payload.len()) {
+            Ok(allowed) => {
+                let client_id = session_name(self.sessions.get(slot));
+                turn.tell(EventMask::NOTICE, || Event {
+                    connection: None,
+                    client_id: Some(client_id),
+                    kind: EventKind::WillPublished(parts.topic.into()),
+                });
+                self.publish(&parts, None, &allowed, turn);
+            }
+            Err(_) => self.counters.publishes_refused += 1,
+        }
+    }
+
+    /// The server ends in order: Wills are published, version 5 clients are told 0x8B, everybody is closed.
+    pub fn handle_shutdown(&mut self, turn: &mut Turn) {
+        for number in 0..self.connections.len() as u32 {
+            let id = ConnectionId(number);
+            if self.connection(id).is_some() {
+                self.close(id, ReasonCode::SERVER_SHUTTING_DOWN, "server shutting down", turn);
+            }
+        }
+        for slot in self.sessions.slots() {
+            self.publish_will(slot, turn);
+        }
+    }
+
+    /// Publishes something of the server's own, such as `$SYS`.
+    pub fn publish_from_server(&mut self, topic: &str, payload: &[u8], qos: QoS, retain: bool, turn: &mut Turn) {
+        let received_s = turn.now.seconds() as u32;
+        let parts = MessageParts { topic, properties: &[], payload, qos, retain, received_s, expiry_interval_s: None };
+        self.publish(&parts, None, &access::server(), turn);
+    }
+
+    /// Queue and inflight of a Session that has ended.
+    fn forget_messages(&mut self, session: &mut Session) {
+        if let Some(queue) = session.queue.take() {
+            queue.entries.into_iter().for_each(|kept| drop(self.release(kept)));
+        }
+        if let Some(mut outbound) = session.outbound.take() {
+            outbound.drain().for_each(|(_, kept)| drop(self.release(kept)));
+        }
+    }
+
+    /// A message that a Session held is held no longer. Gives back its extra.
+    pub(super) fn release(&mut self, kept: crate::session::Kept) -> (Message, Option<crate::session::Extra>) {
+        self.messages_held -= 1;
+        self.bytes_held -= kept.message.bytes() as u64;
+        let extra = (kept.extra != NO_EXTRA).then(|| self.extras.try_remove(kept.extra as usize)).flatten();
+        (kept.message, extra)
+    }
+
+    fn unsubscribe_all(&mut self, slot: u32) {
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let subscriptions = std::mem::take(&mut session.subscriptions);
+        self.subscriptions -= subscriptions.len() as u64;
+        for subscription in subscriptions.iter() {
+            self.leave_router(subscription.place);
+        }
+    }
+
+    /// How others name this Session.
+    pub(super) fn name(&self, slot: u32) -> crate::ids::Receiver {
+        self.sessions.receiver(slot, ReceiverOptions::default())
+    }
+}
+
+fn session_name(session: Option<&Session>) -> Box<str> {
+    session.map_or_else(Box::default, |session| session.client_id.clone())
+}

@@ -1,0 +1,155 @@
+//! One shard: the Sessions and connections that one thread owns, and what happens to them.
+//!
+//! The way of a packet: [`Shard::handle_bytes`] (`packets`) cuts it from the stream and calls the file named after it.
+//! The way of a message: `publish` → router → `deliver` → outbox, or the mail to another shard.
+
+mod acknowledge;
+mod connect;
+mod deliver;
+mod end;
+mod packets;
+mod publish;
+mod pump;
+mod share;
+mod subscribe;
+mod timeouts;
+
+pub use connect::{Arrival, FirstBytes};
+pub use end::ConnectionEnd;
+pub use packets::{Consumed, Next};
+
+use crate::connection::Connection;
+use crate::counters::{Counters, Gauges};
+use crate::ids::{ConnectionId, ShardId};
+use crate::limits;
+use crate::options::Options;
+use crate::router::{Matches, RouteCache};
+use crate::session::{Extras, Sessions};
+use crate::shared::Shared;
+use crate::timers::Timers;
+use deliver::Merge;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// The state of one shard.
+pub struct Shard {
+    id: ShardId,
+    options: Arc<Options>,
+    shared: Arc<Shared>,
+    /// By connection; `None` before CONNECT and after the end.
+    connections: Vec<Option<Connection>>,
+    connected: u64,
+    sessions: Sessions,
+    extras: Extras,
+    /// Keep Alive, by connection.
+    keep_alive: Timers,
+    /// Will Delay and Session Expiry, by Session slot.
+    absences: Timers,
+    /// Sessions that have more to be sent than one turn allows.
+    work: VecDeque<u32>,
+    counters: Counters,
+    subscriptions: u64,
+    shared_subscriptions: u64,
+    messages_held: u64,
+    bytes_held: u64,
+    cache: RouteCache,
+    random: Random,
+    scratch: Scratch,
+}
+
+/// Buffers that are used again and again.
+#[derive(Default)]
+struct Scratch {
+    matches: Matches,
+    merge: Merge,
+    message: Vec<u8>,
+    topic: String,
+    properties: Vec<u8>,
+    due: Vec<u32>,
+}
+
+/// Numbers that cannot be guessed without the seed and are the same for the same seed (SplitMix64, Steele et al. 2014).
+struct Random(u64);
+
+impl Shard {
+    /// An empty shard.
+    pub fn new(options: Arc<Options>, id: ShardId, shared: Arc<Shared>) -> Shard {
+        let random = Random(options.seed ^ u64::from(id.0).wrapping_mul(0xd134_2543_de82_ef95));
+        Shard {
+            id,
+            options,
+            shared,
+            connections: Vec::new(),
+            connected: 0,
+            sessions: Sessions::default(),
+            extras: Extras::new(),
+            keep_alive: Timers::default(),
+            absences: Timers::default(),
+            work: VecDeque::new(),
+            counters: Counters::default(),
+            subscriptions: 0,
+            shared_subscriptions: 0,
+            messages_held: 0,
+            bytes_held: 0,
+            cache: RouteCache::new(limits::ROUTE_CACHE_BYTES_MAX),
+            random,
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// What it counted since the start.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// How things stand.
+    pub fn gauges(&self) -> Gauges {
+        Gauges {
+            sessions: self.sessions.len() as u64,
+            connected: self.connected,
+            subscriptions: self.subscriptions,
+            shared_subscriptions: self.shared_subscriptions,
+            messages_held: self.messages_held,
+            bytes_held: self.bytes_held,
+        }
+    }
+
+    /// The Client Identifier behind a connection, for those who write logs.
+    pub fn client_id(&self, connection: ConnectionId) -> Option<&str> {
+        let connection = self.connection(connection)?;
+        self.sessions.get(connection.session).map(|session| &*session.client_id)
+    }
+
+    #[inline]
+    fn connection(&self, id: ConnectionId) -> Option<&Connection> {
+        self.connections.get(id.0 as usize)?.as_ref()
+    }
+
+    #[inline]
+    fn connection_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        self.connections.get_mut(id.0 as usize)?.as_mut()
+    }
+}
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    }
+
+    /// A random (version 4) UUID, RFC 9562.
+    fn uuid(&mut self) -> String {
+        let (high, low) = (self.next(), self.next());
+        format!(
+            "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+            high >> 32,
+            high >> 16 & 0xffff,
+            high & 0xfff,
+            low >> 48 & 0x3fff | 0x8000,
+            low & 0xffff_ffff_ffff
+        )
+    }
+}

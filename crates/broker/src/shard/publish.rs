@@ -1,0 +1,310 @@
+//! PUBLISH: from a client's packet to everybody it concerns.
+
+use super::Shard;
+use super::deliver::Publication;
+use super::packets::Fault;
+use crate::access::{self, Allowed, Denied};
+use crate::event::{EventKind, EventMask, PublishSummary};
+use crate::groups::GROUPS;
+use crate::ids::ConnectionId;
+use crate::mail::INLINE_PAYLOAD_BYTES_MAX;
+use crate::message::{Message, MessageParts};
+use crate::outbox::After;
+use crate::router::{MatchRun, Matches};
+use crate::turn::Turn;
+use midge_codec::{
+    AcknowledgementKind, FixedHeader, Forward, PacketId, Publish, QoS, ReasonCode, encode_acknowledgement,
+};
+use midge_protocol::{AliasError, Arrival, InboundAliases};
+
+impl Shard {
+    /// A PUBLISH came.
+    pub(super) fn handle_publish(
+        &mut self,
+        id: ConnectionId,
+        header: FixedHeader,
+        body: &[u8],
+        turn: &mut Turn,
+    ) -> Result<(), Fault> {
+        let Some(connection) = self.connections.get_mut(id.0 as usize).and_then(Option::as_mut) else {
+            return Ok(());
+        };
+        let publish = Publish::decode(connection.version, header, body)?;
+        self.counters.publish_received += 1;
+        self.counters.publish_bytes_received += publish.payload.len() as u64;
+        let listener = &self.options.listeners[usize::from(connection.listener.0)];
+        if publish.qos > listener.max_qos {
+            return Err(Fault::new(ReasonCode::QOS_NOT_SUPPORTED, "QoS above max_qos"));
+        }
+        if publish.retain && !self.options.retain_available {
+            return Err(Fault::new(ReasonCode::RETAIN_NOT_SUPPORTED, "retain is not available"));
+        }
+        let mut topic_buffer = std::mem::take(&mut self.scratch.topic);
+        let mut properties_buffer = std::mem::take(&mut self.scratch.properties);
+        let mut outcome = Ok(());
+        let mut topic = publish.topic;
+        if let Some(alias) = publish.properties.topic_alias {
+            let aliases = connection.inbound_aliases.get_or_insert_default();
+            outcome = resolve(aliases, alias, &publish, listener.max_topic_alias, &mut topic_buffer);
+            topic = &topic_buffer;
+        }
+        if outcome.is_ok() {
+            let parts = MessageParts {
+                topic,
+                properties: contiguous(&publish.properties.forward, &mut properties_buffer),
+                payload: publish.payload,
+                qos: publish.qos,
+                retain: publish.retain,
+                received_s: turn.now.seconds() as u32,
+                expiry_interval_s: publish.properties.message_expiry_interval_s,
+            };
+            outcome = self.take_publish(id, &parts, publish.packet_id, publish.dup, turn);
+        }
+        self.scratch.topic = topic_buffer;
+        self.scratch.properties = properties_buffer;
+        outcome
+    }
+
+    /// Access, duplicates, routing, acknowledgement.
+    fn take_publish(
+        &mut self,
+        id: ConnectionId,
+        parts: &MessageParts<'_>,
+        packet_id: Option<PacketId>,
+        dup: bool,
+        turn: &mut Turn,
+    ) -> Result<(), Fault> {
+        let verdict = access::publish(&self.options, parts.topic, parts.payload.len());
+        let summary = || summary(parts, packet_id.map_or(0, PacketId::get), dup);
+        match &verdict {
+            Ok(_) => self.tell_packet(id, turn, || EventKind::ReceivedPublish(summary())),
+            Err(denied) => {
+                self.counters.publishes_refused += 1;
+                self.tell(EventMask::NOTICE, id, turn, || EventKind::PublishDenied {
+                    packet: summary(),
+                    code: denied.code,
+                    cause: denied.cause,
+                });
+            }
+        }
+        let Some(connection) = self.connection(id) else { return Ok(()) };
+        let (slot, is_v5) = (connection.session, connection.is_v5());
+        if let Err(denied) = &verdict
+            && denied.closes
+            && (!is_v5 || parts.qos == QoS::AtMostOnce)
+        {
+            return Err(Fault::new(denied.code, denied.cause));
+        }
+        match (parts.qos, packet_id) {
+            (QoS::AtLeastOnce, Some(packet_id)) => {
+                let code = self.route_if_allowed(parts, slot, &verdict, is_v5, turn);
+                self.acknowledge(id, AcknowledgementKind::PubAck, packet_id, code, turn);
+            }
+            (QoS::ExactlyOnce, Some(packet_id)) => self.take_qos_2(id, slot, parts, packet_id, &verdict, turn)?,
+            _ => {
+                self.route_if_allowed(parts, slot, &verdict, is_v5, turn);
+            }
+        }
+        Ok(())
+    }
+
+    fn take_qos_2(
+        &mut self,
+        id: ConnectionId,
+        slot: u32,
+        parts: &MessageParts<'_>,
+        packet_id: PacketId,
+        verdict: &Result<Allowed, Denied>,
+        turn: &mut Turn,
+    ) -> Result<(), Fault> {
+        let is_v5 = self.connection(id).is_some_and(super::Connection::is_v5);
+        let receive_maximum = is_v5.then_some(self.options.max_inflight_messages);
+        let Some(session) = self.sessions.get_mut(slot) else { return Ok(()) };
+        let inbound = session.inbound.get_or_insert_default();
+        let arrival = inbound.handle_publish(packet_id, receive_maximum);
+        if arrival == Arrival::OverReceiveMaximum {
+            return Err(Fault::new(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED, "receive maximum exceeded"));
+        }
+        let mut code = ReasonCode::SUCCESS;
+        if arrival == Arrival::New {
+            if let Err(denied) = verdict
+                && is_v5
+            {
+                inbound.refuse(packet_id);
+                code = denied.code;
+            } else {
+                // PUBREC says success whether anybody subscribes or not: it only takes the message over.
+                self.route_if_allowed(parts, slot, verdict, is_v5, turn);
+            }
+        }
+        self.acknowledge(id, AcknowledgementKind::PubRec, packet_id, code, turn);
+        Ok(())
+    }
+
+    /// Routes what may be routed. Returns the Reason Code for PUBACK; 3.x has none and is answered as if all were well
+    /// `[MQTT-3.3.5-2]`.
+    fn route_if_allowed(
+        &mut self,
+        parts: &MessageParts<'_>,
+        slot: u32,
+        verdict: &Result<Allowed, Denied>,
+        is_v5: bool,
+        turn: &mut Turn,
+    ) -> ReasonCode {
+        match verdict {
+            Ok(allowed) if self.publish(parts, Some(slot), allowed, turn) => ReasonCode::SUCCESS,
+            Ok(_) => ReasonCode::NO_MATCHING_SUBSCRIBERS,
+            Err(denied) if is_v5 => denied.code,
+            Err(_) => ReasonCode::SUCCESS,
+        }
+    }
+
+    /// Sends an acknowledgement that waits for what the turn records.
+    pub(super) fn acknowledge(
+        &mut self,
+        id: ConnectionId,
+        kind: AcknowledgementKind,
+        packet_id: PacketId,
+        code: ReasonCode,
+        turn: &mut Turn,
+    ) {
+        let Some(connection) = self.connection(id) else { return };
+        let version = connection.version;
+        self.send_control(id, After::TurnDurable, turn, |out| {
+            encode_acknowledgement(kind, version, packet_id.get(), code, out);
+        });
+        self.tell_packet(id, turn, || EventKind::Sending(name_of(kind), packet_id.get(), code));
+    }
+
+    /// Publishes an Application Message: keeps it if it is to be retained, finds who is to get it, and sends it on its
+    /// way. `publisher` is the slot of the Session it came from. Whether anybody has subscribed to it.
+    pub(super) fn publish(
+        &mut self,
+        parts: &MessageParts<'_>,
+        publisher: Option<u32>,
+        _allowed: &Allowed,
+        turn: &mut Turn,
+    ) -> bool {
+        let mut publication = Publication::new(*parts, publisher);
+        // First the retained write, then the look-up: a Subscription made in between gets one of the two, never none.
+        if parts.retain {
+            publication.retained_sequence = self.retain(&mut publication, turn);
+        }
+        let mut matches = std::mem::take(&mut self.scratch.matches);
+        matches.clear();
+        self.shared.router.route(parts.topic, &mut self.cache, &mut matches);
+        let is_wanted = !matches.is_empty();
+        if is_wanted {
+            self.distribute(&mut publication, &mut matches, turn);
+        }
+        self.scratch.matches = matches;
+        is_wanted
+    }
+
+    /// Keeps or clears the Retained Message of the topic; the sequence number of that write.
+    fn retain(&mut self, publication: &mut Publication<'_>, turn: &Turn) -> u64 {
+        let parts = publication.parts;
+        if parts.payload.is_empty() {
+            return self.shared.retained.clear(parts.topic).v;
+        }
+        let own_expiry = parts.expiry_interval_s;
+        let message = match self.options.retain_expiry_interval_s {
+            Some(seconds) if own_expiry.is_none_or(|own| own > seconds) && !parts.topic.starts_with("$SYS/") => {
+                let received_s = turn.now.seconds() as u32;
+                Message::new(&MessageParts { expiry_interval_s: Some(seconds), received_s, ..parts })
+            }
+            _ => publication.message(&mut self.scratch.message).clone(),
+        };
+        self.shared.retained.keep(message).v
+    }
+
+    /// Hands a message to those who are here, by mail to other shards, and to one member of each share group.
+    fn distribute(&mut self, publication: &mut Publication<'_>, matches: &mut Matches, turn: &mut Turn) {
+        if publication.parts.payload.len() > INLINE_PAYLOAD_BYTES_MAX {
+            publication.message(&mut self.scratch.message);
+        }
+        if let [run] = matches.runs[..]
+            && run.shard == self.id
+        {
+            let receivers = matches.of(run);
+            return self.deliver_to_filter(publication, run.filter, receivers, turn);
+        }
+        matches.runs.sort_by_key(|run| run.shard);
+        for runs in matches.runs.chunk_by(|one, other| one.shard == other.shard) {
+            if runs[0].shard == self.id {
+                let lists = runs.iter().map(|&run| (run.filter, matches.of(run)));
+                self.deliver(publication, lists, turn);
+            } else if runs[0].shard == GROUPS {
+                for &group in runs.iter().flat_map(|&run| matches.of(run)) {
+                    self.offer(publication, group, turn);
+                }
+            } else {
+                self.mail(publication, runs, matches, turn);
+            }
+        }
+    }
+
+    fn mail(&mut self, publication: &mut Publication<'_>, runs: &[MatchRun], matches: &Matches, turn: &mut Turn) {
+        if publication.parts.qos > QoS::AtMostOnce {
+            publication.message(&mut self.scratch.message);
+        }
+        let (parts, message) = (&publication.parts, publication.known_message());
+        let parcel = turn.mail.parcel(runs[0].shard);
+        parcel.publish(publication.envelope(), parts, message, runs, &matches.receivers);
+    }
+}
+
+/// The topic that an alias stands for, copied into `buffer`.
+fn resolve(
+    aliases: &mut InboundAliases,
+    alias: u16,
+    publish: &Publish<'_>,
+    maximum: u16,
+    buffer: &mut String,
+) -> Result<(), Fault> {
+    buffer.clear();
+    match aliases.resolve(alias, publish.topic, maximum) {
+        Ok(topic) => {
+            buffer.push_str(topic);
+            Ok(())
+        }
+        Err(AliasError::OutOfRange) => Err(Fault::new(ReasonCode::TOPIC_ALIAS_INVALID, "topic alias invalid")),
+        Err(AliasError::Unknown) => Err(Fault::new(ReasonCode::PROTOCOL_ERROR, "topic alias was never set")),
+    }
+}
+
+/// The properties to pass on in one slice: as they came, or put together in `buffer` where some stay behind.
+fn contiguous<'b>(forward: &Forward<'b>, buffer: &'b mut Vec<u8>) -> &'b [u8] {
+    if forward.is_empty() {
+        return &[];
+    }
+    let mut parts = forward.parts();
+    match (parts.next(), parts.next()) {
+        (Some(whole), None) => whole,
+        _ => {
+            buffer.clear();
+            forward.append_to(buffer);
+            buffer
+        }
+    }
+}
+
+pub(super) fn summary(parts: &MessageParts<'_>, packet_id: u16, dup: bool) -> PublishSummary {
+    PublishSummary {
+        dup,
+        qos: parts.qos,
+        retain: parts.retain,
+        packet_id,
+        topic: parts.topic.into(),
+        payload_bytes: parts.payload.len(),
+    }
+}
+
+fn name_of(kind: AcknowledgementKind) -> &'static str {
+    match kind {
+        AcknowledgementKind::PubAck => "PUBACK",
+        AcknowledgementKind::PubRec => "PUBREC",
+        AcknowledgementKind::PubRel => "PUBREL",
+        AcknowledgementKind::PubComp => "PUBCOMP",
+    }
+}

@@ -1,0 +1,227 @@
+//! What waits in a Session, sent as the client makes room: first what must be sent again, then the queue, then replays
+//! of Retained Messages. In portions, so that nobody waits for another's backlog.
+
+use super::Shard;
+use super::deliver::{Layouts, Outgoing};
+use crate::event::DiscardReason;
+use crate::ids::ConnectionId;
+use crate::limits;
+use crate::session::Port;
+use crate::turn::Turn;
+use midge_codec::{AcknowledgementKind, PacketId, QoS, ReasonCode};
+use midge_protocol::Resend;
+
+/// What a step did.
+#[derive(PartialEq, Eq)]
+enum Step {
+    /// Something was sent or settled: go on.
+    Done,
+    /// Nothing of this kind waits.
+    Nothing,
+    /// The client must acknowledge something first.
+    Blocked,
+    /// A portion was visited without a result: let others have their turn.
+    Later,
+}
+
+/// What is sent again, taken out of the Session so that sending may borrow it.
+enum Again {
+    Publish { packet_id: PacketId, qos: QoS, retain: bool, extra: u32, message: crate::message::Message },
+    Release(PacketId),
+}
+
+impl Shard {
+    /// Sends what waits for this Session, as far as its client and this turn allow.
+    pub(super) fn pump(&mut self, slot: u32, turn: &mut Turn) {
+        let Some(port) = self.sessions.port(slot) else { return };
+        let Some(id) = port.connection().filter(|_| !port.is(Port::CONGESTED)) else { return };
+        let Some(session) = self.sessions.get(slot) else { return };
+        let resends = session.outbound.as_ref().is_some_and(|outbound| outbound.has_resends());
+        if !resends && !session.has_queued() && !session.has_replays() {
+            return;
+        }
+        loop {
+            if turn.outbox.bytes(id) > limits::PUMP_BYTES_MAX || turn.is_full() {
+                return self.add_work(slot);
+            }
+            match self.step(slot, id, port, turn) {
+                Step::Done => {}
+                Step::Later => return self.add_work(slot),
+                Step::Nothing | Step::Blocked => return,
+            }
+        }
+    }
+
+    /// Sessions whose portions were cut short go on. `true`: there is more, come again without sleeping.
+    pub fn handle_work(&mut self, turn: &mut Turn) -> bool {
+        for _ in 0..self.work.len().min(limits::WORK_SESSIONS_MAX) {
+            if turn.is_full() {
+                break;
+            }
+            let Some(slot) = self.work.pop_front() else { break };
+            if let Some(session) = self.sessions.get_mut(slot) {
+                session.has_work = false;
+                self.pump(slot, turn);
+            }
+        }
+        !self.work.is_empty()
+    }
+
+    /// The socket does not take what we write: nothing but answers is sent until it has taken all of it.
+    pub fn handle_congested(&mut self, id: ConnectionId) {
+        let Some(slot) = self.connection(id).map(|connection| connection.session) else { return };
+        self.sessions.set_flag(slot, Port::CONGESTED, true);
+        self.set_groups_ready(slot, false, None);
+    }
+
+    /// The socket has taken everything.
+    pub fn handle_drained(&mut self, id: ConnectionId, turn: &mut Turn) {
+        let Some(slot) = self.connection(id).map(|connection| connection.session) else { return };
+        self.sessions.set_flag(slot, Port::CONGESTED, false);
+        self.set_groups_ready(slot, true, None);
+        self.pull_all(slot, turn);
+        self.pump(slot, turn);
+    }
+
+    /// A Session has a new connection: everything unfinished goes on there.
+    pub(super) fn resume(&mut self, slot: u32, turn: &mut Turn) {
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        if let Some(inbound) = &mut session.inbound {
+            inbound.handle_connection();
+        }
+        if let Some(outbound) = &mut session.outbound {
+            outbound.handle_connection();
+        }
+        self.join_groups_ready(slot);
+        self.pump(slot, turn);
+        self.pull_all(slot, turn);
+    }
+
+    fn add_work(&mut self, slot: u32) {
+        if let Some(session) = self.sessions.get_mut(slot)
+            && !std::mem::replace(&mut session.has_work, true)
+        {
+            self.work.push_back(slot);
+        }
+    }
+
+    fn step(&mut self, slot: u32, id: ConnectionId, port: Port, turn: &mut Turn) -> Step {
+        let step = self.step_resend(slot, id, port, turn);
+        if step != Step::Nothing {
+            return step;
+        }
+        let step = self.step_queue(slot, id, port, turn);
+        if step != Step::Nothing {
+            return step;
+        }
+        self.step_replay(slot, id, port, turn)
+    }
+
+    fn receive_maximum(&self, id: ConnectionId) -> u16 {
+        self.connection(id).map_or(0, |connection| connection.receive_maximum)
+    }
+
+    /// `[MQTT-4.4.0-1]`
+    fn step_resend(&mut self, slot: u32, id: ConnectionId, port: Port, turn: &mut Turn) -> Step {
+        let receive_maximum = self.receive_maximum(id);
+        let Some(session) = self.sessions.get_mut(slot) else { return Step::Nothing };
+        let Some(outbound) = session.outbound.as_mut().filter(|outbound| outbound.has_resends()) else {
+            return Step::Nothing;
+        };
+        let again = outbound.next_resend(receive_maximum).map(|resend| match resend {
+            Resend::Release(packet_id) => Again::Release(packet_id),
+            Resend::Publish(packet_id, qos, kept) => {
+                let (retain, extra, message) = (kept.retain, kept.extra, kept.message.clone());
+                Again::Publish { packet_id, qos, retain, extra, message }
+            }
+        });
+        let Some(again) = again else {
+            return if outbound.has_resends() { Step::Blocked } else { Step::Nothing };
+        };
+        match again {
+            Again::Release(packet_id) => {
+                self.acknowledge(id, AcknowledgementKind::PubRel, packet_id, ReasonCode::SUCCESS, turn);
+            }
+            Again::Publish { packet_id, qos, retain, extra, message } => {
+                let identifiers =
+                    self.extras.get(extra as usize).map_or_else(Default::default, |extra| extra.identifiers.clone());
+                let packet_id = packet_id.get();
+                let outgoing = Outgoing { qos, retain, dup: true, packet_id, identifiers: &identifiers };
+                let layouts = &mut Layouts::default();
+                self.send_publish(id, port, &message.parts(), Some(&message), &outgoing, layouts, turn);
+            }
+        }
+        Step::Done
+    }
+
+    fn step_queue(&mut self, slot: u32, id: ConnectionId, port: Port, turn: &mut Turn) -> Step {
+        let receive_maximum = self.receive_maximum(id);
+        let Some(session) = self.sessions.get_mut(slot) else { return Step::Nothing };
+        let Some(queue) = &mut session.queue else { return Step::Nothing };
+        let Some(front) = queue.entries.front() else {
+            session.queue = None;
+            return Step::Nothing;
+        };
+        let is_expired = front.message.is_expired(turn.now.seconds());
+        let is_acknowledged = front.qos > QoS::AtMostOnce;
+        if !is_expired && is_acknowledged && !session.outbound.get_or_insert_default().can_begin(receive_maximum) {
+            return Step::Blocked;
+        }
+        let Some(kept) = queue.pop() else { return Step::Nothing };
+        if is_expired {
+            self.counters.count_discard(DiscardReason::Expired);
+            self.finish(slot, kept, turn);
+        } else if is_acknowledged {
+            self.begin(slot, id, port, kept, &mut Layouts::default(), turn);
+        } else {
+            let identifiers = self.identifiers(&kept);
+            let (message, qos, retain) = (kept.message.clone(), kept.qos, kept.retain);
+            self.finish(slot, kept, turn);
+            let outgoing = Outgoing { qos, retain, dup: false, packet_id: 0, identifiers: &identifiers };
+            let layouts = &mut Layouts::default();
+            self.send_publish(id, port, &message.parts(), Some(&message), &outgoing, layouts, turn);
+        }
+        Step::Done
+    }
+
+    fn step_replay(&mut self, slot: u32, id: ConnectionId, port: Port, turn: &mut Turn) -> Step {
+        let receive_maximum = self.receive_maximum(id);
+        let now_s = turn.now.seconds();
+        let Some(session) = self.sessions.get_mut(slot) else { return Step::Nothing };
+        let Some(replays) = &mut session.replays else { return Step::Nothing };
+        let Some(replay) = replays.running.front_mut() else { return Step::Nothing };
+        let Some(message) = replay.fetched.front() else {
+            if !replay.is_fetched {
+                let nodes = limits::REPLAY_NODES_MAX;
+                let mut portion = Vec::new();
+                replay.is_fetched = self.shared.retained.replay(&mut replay.cursor, now_s, nodes, &mut portion);
+                replay.fetched.extend(portion);
+                return if replay.fetched.is_empty() && !replay.is_fetched { Step::Later } else { Step::Done };
+            }
+            if let Some(done) = replays.running.pop_front() {
+                replays.finish(done.filter, turn.now.monotonic_ms + limits::REPLAY_REMEMBERED_MS);
+            }
+            return Step::Done;
+        };
+        let granted = QoS::from_u8(replay.options.qos()).unwrap_or(QoS::AtMostOnce);
+        let qos = if self.options.upgrade_outgoing_qos { granted } else { granted.min(message.qos()) };
+        if qos > QoS::AtMostOnce && !session.outbound.get_or_insert_default().can_begin(receive_maximum) {
+            return Step::Blocked;
+        }
+        let one = [replay.identifier];
+        let identifiers: &[u32] = if replay.identifier == 0 { &[] } else { &one };
+        let Some(message) = replay.fetched.pop_front() else { return Step::Done };
+        if message.is_expired(now_s) {
+            return Step::Done;
+        }
+        let layouts = &mut Layouts::default();
+        if qos > QoS::AtMostOnce {
+            let kept = self.hold(message, qos, true, identifiers, None);
+            self.begin(slot, id, port, kept, layouts, turn);
+        } else {
+            let outgoing = Outgoing { qos, retain: true, dup: false, packet_id: 0, identifiers };
+            self.send_publish(id, port, &message.parts(), Some(&message), &outgoing, layouts, turn);
+        }
+        Step::Done
+    }
+}

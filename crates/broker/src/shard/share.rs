@@ -1,0 +1,190 @@
+//! A shard's part in Shared Subscriptions: its Sessions as members of groups.
+
+use super::Shard;
+use super::deliver::{Layouts, Outgoing, Publication};
+use crate::event::DiscardReason;
+use crate::groups::{GroupId, Member, Offer, QueueBounds};
+use crate::ids::Receiver;
+use crate::message::Message;
+use crate::session::{Kept, NO_EXTRA, Port};
+use crate::turn::Turn;
+use midge_codec::QoS;
+use midge_protocol::Outbound;
+
+/// Messages that a Session gives back to its groups.
+pub(super) type Leaving = Vec<(GroupId, Vec<Message>)>;
+
+impl Shard {
+    /// A message for a share group: one of its members gets it.
+    pub(super) fn offer(&mut self, publication: &mut Publication<'_>, group: Receiver, turn: &mut Turn) {
+        let group = GroupId::of(group);
+        let options = &self.options;
+        let bounds = QueueBounds { messages: options.max_queued_messages, bytes: options.max_queued_bytes };
+        let message = publication.message(&mut self.scratch.message).clone();
+        let published = publication.parts.qos;
+        let upgrade = options.upgrade_outgoing_qos;
+        match self.shared.groups.offer(group, published, upgrade, bounds, || message.clone()) {
+            Offer::To(member, qos) => self.assign(group, member, qos, message, turn),
+            Offer::Queued | Offer::Gone => {}
+            Offer::Discarded => self.counters.count_discard(DiscardReason::ShareGroupFull),
+        }
+    }
+
+    /// Gives a message to a member, here or on its shard.
+    fn assign(&mut self, group: GroupId, member: Member, qos: QoS, message: Message, turn: &mut Turn) {
+        if member.shard == self.id {
+            self.deliver_assigned(group, member.receiver, member.identifier, qos, message, turn);
+        } else {
+            turn.mail.parcel(member.shard).assign(group, member.receiver, member.identifier, qos, message);
+        }
+    }
+
+    /// A message that a group gave to one of our Sessions. If that is gone or away by now, the group gets it back.
+    pub(super) fn deliver_assigned(
+        &mut self,
+        group: GroupId,
+        member: Receiver,
+        identifier: u32,
+        qos: QoS,
+        message: Message,
+        turn: &mut Turn,
+    ) {
+        let port = self.sessions.port(member.slot).filter(|port| port.generation == member.generation());
+        let connected = port.and_then(|port| port.connection().map(|id| (port, id)));
+        let one = [identifier];
+        let identifiers: &[u32] = if identifier == 0 { &[] } else { &one };
+        let retain = message.retain() && member.options().is_retain_as_published();
+        match (connected, qos) {
+            (Some((port, id)), QoS::AtMostOnce) => {
+                let outgoing = Outgoing { qos, retain, dup: false, packet_id: 0, identifiers };
+                let layouts = &mut Layouts::default();
+                self.send_publish(id, port, &message.parts(), Some(&message), &outgoing, layouts, turn);
+            }
+            (Some((port, _)), _) => {
+                let kept = self.hold(message, qos, retain, identifiers, Some(group));
+                self.deliver_kept(member.slot, port, kept, &mut Layouts::default(), turn);
+            }
+            (None, QoS::AtMostOnce) => self.counters.count_discard(DiscardReason::ShareGroupFull),
+            (None, _) => self.pass_on(vec![(group, vec![message])], turn),
+        }
+    }
+
+    /// Gives messages back to their groups and sends them to whoever may have them now.
+    pub(super) fn pass_on(&mut self, leaving: Leaving, turn: &mut Turn) {
+        let upgrade = self.options.upgrade_outgoing_qos;
+        for (group, messages) in leaving {
+            for (message, member, qos) in self.shared.groups.give_back(group, messages, upgrade) {
+                self.assign(group, member, qos, message, turn);
+            }
+        }
+    }
+
+    /// Takes from a group what this Session may have.
+    pub(super) fn pull(&mut self, slot: u32, group: GroupId, turn: &mut Turn) {
+        let name = self.name(slot);
+        let upgrade = self.options.upgrade_outgoing_qos;
+        let now_s = turn.now.seconds();
+        loop {
+            let mut expired = 0;
+            let pulled = self.shared.groups.pull(group, self.id, name, upgrade, now_s, &mut expired);
+            self.counters.discarded[DiscardReason::Expired as usize] += expired;
+            let Some((message, member, qos)) = pulled else { return };
+            self.deliver_assigned(group, member.receiver, member.identifier, qos, message, turn);
+        }
+    }
+
+    pub(super) fn pull_all(&mut self, slot: u32, turn: &mut Turn) {
+        for group in self.groups_of(slot) {
+            self.pull(slot, group, turn);
+        }
+    }
+
+    /// Tells the groups whether this Session reads.
+    pub(super) fn set_groups_ready(&self, slot: u32, ready: bool, credit: Option<u16>) {
+        for group in self.groups_of(slot) {
+            self.shared.groups.set_ready(group, self.id, self.name(slot), ready, credit);
+        }
+    }
+
+    /// A Session has come (back): each of its groups may give it what its Receive Maximum allows.
+    pub(super) fn join_groups_ready(&self, slot: u32) {
+        for group in self.groups_of(slot) {
+            let credit = self.credit(slot, group);
+            self.shared.groups.set_ready(group, self.id, self.name(slot), true, Some(credit));
+        }
+    }
+
+    /// Unacknowledged messages that a Session may still take from a group.
+    pub(super) fn credit(&self, slot: u32, group: GroupId) -> u16 {
+        let connection = self.sessions.port(slot).and_then(Port::connection).and_then(|id| self.connection(id));
+        let receive_maximum = connection.map_or(0, |connection| connection.receive_maximum);
+        let inflight = self.sessions.get(slot).and_then(|session| session.outbound.as_deref());
+        let taken =
+            inflight.into_iter().flat_map(Outbound::messages).filter(|kept| self.came_from(kept, group)).count();
+        receive_maximum.saturating_sub(taken.min(usize::from(u16::MAX)) as u16)
+    }
+
+    /// A Session is away: its groups pass it over, and get back what it had not begun.
+    pub(super) fn leave_groups_ready(&mut self, slot: u32, turn: &mut Turn) {
+        let groups = self.groups_of(slot);
+        if groups.is_empty() {
+            return;
+        }
+        self.set_groups_ready(slot, false, Some(0));
+        let leaving = groups.into_iter().map(|group| (group, self.take_queued(slot, group))).collect();
+        self.pass_on(leaving, turn);
+    }
+
+    /// A Session ends: it leaves its groups, which get back all it had not completed, but for QoS 2 exchanges
+    /// that had begun `[MQTT-4.8.2-5]`.
+    pub(super) fn release_memberships(&mut self, slot: u32) -> Leaving {
+        let groups = self.groups_of(slot);
+        let mut leaving = Leaving::new();
+        for group in groups {
+            self.shared.groups.leave(&self.shared.router, group, self.id, self.name(slot));
+            self.shared_subscriptions -= 1;
+            let mut messages = self.inflight_qos_1(slot, group);
+            messages.extend(self.take_queued(slot, group));
+            leaving.push((group, messages));
+        }
+        leaving
+    }
+
+    /// One membership ends by UNSUBSCRIBE: what was begun is finished, what waits goes to others.
+    pub(super) fn leave_group(&mut self, slot: u32, group: GroupId, turn: &mut Turn) {
+        self.shared.groups.leave(&self.shared.router, group, self.id, self.name(slot));
+        self.shared_subscriptions -= 1;
+        let messages = self.take_queued(slot, group);
+        self.pass_on(vec![(group, messages)], turn);
+    }
+
+    fn groups_of(&self, slot: u32) -> Vec<GroupId> {
+        let session = self.sessions.get(slot);
+        session.map_or_else(Vec::new, |session| session.memberships().iter().map(|member| member.group).collect())
+    }
+
+    fn came_from(&self, kept: &Kept, group: GroupId) -> bool {
+        kept.extra != NO_EXTRA && self.extras.get(kept.extra as usize).is_some_and(|extra| extra.group == Some(group))
+    }
+
+    fn inflight_qos_1(&self, slot: u32, group: GroupId) -> Vec<Message> {
+        let inflight = self.sessions.get(slot).and_then(|session| session.outbound.as_deref());
+        let messages = inflight.into_iter().flat_map(Outbound::messages);
+        let returns = |kept: &&Kept| kept.qos == QoS::AtLeastOnce && self.came_from(kept, group);
+        messages.filter(returns).map(|kept| kept.message.clone()).collect()
+    }
+
+    fn take_queued(&mut self, slot: u32, group: GroupId) -> Vec<Message> {
+        let Some(mut queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.take()) else {
+            return Vec::new();
+        };
+        let (given_back, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut queue.entries).into_iter().partition(|kept| self.came_from(kept, group));
+        queue.bytes = 0;
+        rest.into_iter().for_each(|kept| queue.push(kept));
+        if let Some(session) = self.sessions.get_mut(slot) {
+            session.queue = (!queue.entries.is_empty()).then_some(queue);
+        }
+        given_back.into_iter().map(|kept| self.release(kept).0).collect()
+    }
+}

@@ -1,0 +1,192 @@
+//! SUBSCRIBE and UNSUBSCRIBE.
+
+use super::Shard;
+use super::packets::Fault;
+use crate::event::{EventKind, EventMask};
+use crate::groups::Member;
+use crate::ids::{ConnectionId, ReceiverOptions};
+use crate::outbox::After;
+use crate::replay::Replay;
+use crate::retained::Cursor;
+use crate::router::{FilterId, Place};
+use crate::session::{Membership, Port, Subscription};
+use crate::turn::Turn;
+use midge_codec::{Packet, Properties, ReasonCode, RetainHandling, SubAck, Subscribe, SubscriptionOptions};
+use midge_codec::{TopicFilter, UnsubAck, Unsubscribe};
+use std::collections::VecDeque;
+
+impl Shard {
+    /// SUBSCRIBE: each filter in turn `[MQTT-3.8.4-5]`, one SUBACK, then what is retained.
+    pub(super) fn handle_subscribe(
+        &mut self,
+        id: ConnectionId,
+        subscribe: &Subscribe<'_>,
+        turn: &mut Turn,
+    ) -> Result<(), Fault> {
+        let packet_id = subscribe.packet_id;
+        self.tell_packet(id, turn, || EventKind::Received("SUBSCRIBE", packet_id.get(), ReasonCode::SUCCESS));
+        let identifier = subscribe.properties.subscription_identifier().unwrap_or(0);
+        let Some(connection) = self.connection(id) else { return Ok(()) };
+        let (slot, version, listener) = (connection.session, connection.version, connection.listener);
+        let max_qos = self.options.listeners[usize::from(listener.0)].max_qos;
+        let is_too_deep = |filter: &TopicFilter<'_>| {
+            filter.text().len() >= self.options.topic_levels_max && filter.levels() > self.options.topic_levels_max
+        };
+        if !connection.is_v5() && subscribe.filters.iter().any(|(filter, _)| is_too_deep(&filter)) {
+            return Err(Fault::new(ReasonCode::TOPIC_FILTER_INVALID, "more topic levels than topic_levels_max"));
+        }
+        let mut codes = Vec::with_capacity(subscribe.filters.len());
+        for (filter, mut options) in subscribe.filters.iter() {
+            let asked = options.qos;
+            options.qos = options.qos.min(max_qos);
+            let is_too_deep =
+                filter.text().len() >= self.options.topic_levels_max && filter.levels() > self.options.topic_levels_max;
+            let code = if is_too_deep {
+                ReasonCode::TOPIC_FILTER_INVALID.0
+            } else {
+                self.subscribe(slot, &filter, options, identifier);
+                options.qos as u8
+            };
+            codes.push(code);
+            self.tell(EventMask::SUBSCRIBE, id, turn, || EventKind::Subscribed {
+                filter: filter.text().into(),
+                qos: asked,
+                code,
+            });
+        }
+        let answer = Packet::SubAck(SubAck { packet_id, properties: Properties::EMPTY, codes: &codes });
+        self.send_control(id, After::TurnDurable, turn, |out| answer.encode(version, out));
+        self.tell_packet(id, turn, || EventKind::Sending("SUBACK", packet_id.get(), ReasonCode::SUCCESS));
+        self.pull_all(slot, turn);
+        self.pump(slot, turn);
+        Ok(())
+    }
+
+    /// UNSUBSCRIBE. A filter that nobody asked for is answered 0x11.
+    pub(super) fn handle_unsubscribe(&mut self, id: ConnectionId, unsubscribe: &Unsubscribe<'_>, turn: &mut Turn) {
+        let packet_id = unsubscribe.packet_id;
+        self.tell_packet(id, turn, || EventKind::Received("UNSUBSCRIBE", packet_id.get(), ReasonCode::SUCCESS));
+        let Some(connection) = self.connection(id) else { return };
+        let (slot, version) = (connection.session, connection.version);
+        let mut codes = Vec::new();
+        for filter in unsubscribe.filters.iter() {
+            let existed = self.unsubscribe(slot, &filter, turn);
+            let code = if existed { ReasonCode::SUCCESS } else { ReasonCode::NO_SUBSCRIPTION_EXISTED };
+            codes.push(code.0);
+            self.tell(EventMask::UNSUBSCRIBE, id, turn, || EventKind::Unsubscribed(filter.text().into()));
+        }
+        let answer = Packet::UnsubAck(UnsubAck { packet_id, properties: Properties::EMPTY, codes: &codes });
+        self.send_control(id, After::TurnDurable, turn, |out| answer.encode(version, out));
+        self.tell_packet(id, turn, || EventKind::Sending("UNSUBACK", packet_id.get(), ReasonCode::SUCCESS));
+    }
+
+    fn subscribe(&mut self, slot: u32, filter: &TopicFilter<'_>, options: SubscriptionOptions, identifier: u32) {
+        let receiver_options = ReceiverOptions::with_qos(options.qos as u8)
+            .no_local(options.no_local)
+            .retain_as_published(options.retain_as_published)
+            .identifier(identifier != 0);
+        if filter.share_name().is_some() {
+            return self.join_group(slot, filter, receiver_options, identifier);
+        }
+        let (place, is_new) = self.enter_router(slot, filter.filter(), receiver_options, identifier);
+        let replays = match options.retain_handling {
+            RetainHandling::SendAlways => true,
+            RetainHandling::SendIfNew => is_new,
+            RetainHandling::DoNotSend => false,
+        };
+        if replays {
+            self.begin_replay(slot, filter.filter(), place.filter, receiver_options, identifier);
+        }
+    }
+
+    /// A Subscription in the router and in the Session. The same filter again replaces it `[MQTT-3.8.4-3]`.
+    fn enter_router(&mut self, slot: u32, filter: &str, options: ReceiverOptions, identifier: u32) -> (Place, bool) {
+        let receiver = self.sessions.receiver(slot, options);
+        let router = &self.shared.router;
+        if let Some(session) = self.sessions.get_mut(slot)
+            && !session.subscriptions.is_empty()
+            && let Some(known) = router.find(filter).and_then(|filter| session.subscriptions.get_mut(filter))
+        {
+            (known.options, known.identifier) = (options, identifier);
+            router.replace(known.place, self.id, receiver);
+            return (known.place, false);
+        }
+        let place = router.subscribe(filter, self.id, receiver);
+        if let Some(session) = self.sessions.get_mut(slot) {
+            session.subscriptions.insert(Subscription { place, identifier, options });
+        }
+        self.subscriptions += 1;
+        (place, true)
+    }
+
+    fn join_group(&mut self, slot: u32, filter: &TopicFilter<'_>, options: ReceiverOptions, identifier: u32) {
+        let connection = self.sessions.port(slot).and_then(Port::connection).and_then(|id| self.connection(id));
+        let credit = connection.map_or(0, |connection| connection.receive_maximum);
+        let receiver = self.sessions.receiver(slot, options);
+        let member = Member { shard: self.id, receiver, identifier, credit, ready: true };
+        let group = self.shared.groups.join(&self.shared.router, filter.text(), filter.filter(), member);
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let memberships = session.memberships.get_or_insert_default();
+        match memberships.iter_mut().find(|known| known.group == group) {
+            Some(known) => known.options = options,
+            None => {
+                memberships.push(Membership { group, share: filter.text().into(), options });
+                self.shared_subscriptions += 1;
+            }
+        }
+    }
+
+    /// The Subscription is in the router by now; what is retained later than this reaches it live.
+    fn begin_replay(&mut self, slot: u32, text: &str, filter: FilterId, options: ReceiverOptions, identifier: u32) {
+        let upto = self.shared.retained.sequence();
+        self.abandon_replays(slot, filter);
+        if self.shared.retained.is_empty() {
+            return;
+        }
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let cursor = Cursor::new(text, upto);
+        let fetched = VecDeque::new();
+        let replay = Replay { filter, cursor, fetched, is_fetched: false, options, identifier };
+        session.replays.get_or_insert_default().begin(replay, upto);
+        self.sessions.set_flag(slot, Port::REPLAYED, true);
+    }
+
+    /// Stops replays for a filter: a new one begins, or nobody wants them.
+    fn abandon_replays(&mut self, slot: u32, filter: FilterId) {
+        let Some(replays) = self.sessions.get_mut(slot).and_then(|session| session.replays.as_mut()) else {
+            return;
+        };
+        let (abandoned, running) = std::mem::take(&mut replays.running).into_iter().partition(|it| it.filter == filter);
+        replays.running = running;
+        let abandoned: VecDeque<Replay> = abandoned;
+        abandoned.into_iter().for_each(|replay| self.shared.retained.abandon(replay.cursor));
+    }
+
+    fn unsubscribe(&mut self, slot: u32, filter: &TopicFilter<'_>, turn: &mut Turn) -> bool {
+        if filter.share_name().is_some() {
+            let Some(session) = self.sessions.get_mut(slot) else { return false };
+            let Some(memberships) = &mut session.memberships else { return false };
+            let Some(at) = memberships.iter().position(|known| *known.share == *filter.text()) else { return false };
+            let membership = memberships.swap_remove(at);
+            self.leave_group(slot, membership.group, turn);
+            return true;
+        }
+        let Some(number) = self.shared.router.find(filter.filter()) else { return false };
+        let Some(session) = self.sessions.get_mut(slot) else { return false };
+        let Some(subscription) = session.subscriptions.remove(number) else { return false };
+        self.subscriptions -= 1;
+        self.leave_router(subscription.place);
+        self.abandon_replays(slot, number);
+        true
+    }
+
+    /// Takes a Subscription out of the router. Whoever moved into its place is told.
+    pub(super) fn leave_router(&mut self, place: Place) {
+        if let Some(moved) = self.shared.router.unsubscribe(place, self.id)
+            && let Some(session) = self.sessions.get_mut(moved.slot)
+            && let Some(subscription) = session.subscriptions.get_mut(place.filter)
+        {
+            subscription.place.position = place.position;
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Deadlines that have passed, and mail that has come.
+
+use super::Shard;
+use super::deliver::Publication;
+use crate::mail::{Opened, OpenedContent, Parcel};
+use crate::message::MessageParts;
+use crate::turn::Turn;
+
+impl Shard {
+    /// Handles every deadline that has passed: Keep Alive, Will Delay, Session Expiry.
+    pub fn handle_timeouts(&mut self, turn: &mut Turn) {
+        self.expire_keep_alive(turn);
+        self.expire_absences(turn);
+    }
+
+    /// When something may be due next, in monotonic milliseconds.
+    pub fn next_deadline_ms(&self) -> Option<u64> {
+        [self.keep_alive.next_deadline_ms(), self.absences.next_deadline_ms()].into_iter().flatten().min()
+    }
+
+    /// What another shard has sent.
+    pub fn handle_mail(&mut self, parcel: &Parcel, turn: &mut Turn) {
+        parcel.open(|letter| match letter {
+            Opened::Publish { envelope, content, runs, receivers } => {
+                let (message, inline) = match content {
+                    OpenedContent::Shared(message) => (Some(message.clone()), None),
+                    OpenedContent::Inline { topic, properties, payload } => (None, Some((topic, properties, payload))),
+                };
+                let (topic, properties, payload) = match (&message, inline) {
+                    (Some(message), _) => (message.topic(), message.properties(), message.payload()),
+                    (None, Some(inline)) => inline,
+                    (None, None) => return,
+                };
+                let parts = MessageParts {
+                    topic,
+                    properties,
+                    payload,
+                    qos: envelope.qos,
+                    retain: envelope.retain,
+                    received_s: envelope.received_s,
+                    expiry_interval_s: envelope.expiry_interval_s,
+                };
+                let mut publication = Publication::from_mail(envelope, parts, message.clone());
+                let mut rest = receivers;
+                let lists = runs.iter().map(|&(filter, len)| {
+                    let (list, after) = rest.split_at(len as usize);
+                    rest = after;
+                    (filter, list)
+                });
+                self.deliver(&mut publication, lists, turn);
+            }
+            Opened::Assigned { group, member, identifier, qos, message } => {
+                self.deliver_assigned(group, member, identifier, qos, message.clone(), turn);
+            }
+        });
+    }
+}

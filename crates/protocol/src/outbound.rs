@@ -1,0 +1,333 @@
+//! Sending: QoS 1 and 2 deliveries that are inflight, with their Packet Identifiers.
+//!
+//! ```text
+//!   QoS 1   begin ──▶ AwaitPubAck ──PUBACK──▶ complete
+//!   QoS 2   begin ──▶ AwaitPubRec ──PUBREC < 0x80──▶ AwaitPubComp ──PUBCOMP──▶ complete
+//!                          └──────PUBREC ≥ 0x80──▶ complete
+//! ```
+//!
+//! Identifiers are handed out one after the other, so that the exchanges form a window over them and an
+//! acknowledgement finds its exchange by subtraction. What completes out of order leaves a gap that closes with
+//! the exchanges before it.
+
+use midge_codec::{PacketId, QoS};
+use std::collections::VecDeque;
+
+/// Inflight deliveries of a Session, oldest first. `M` is what the caller must keep to send one again.
+#[derive(Debug)]
+pub struct Outbound<M> {
+    window: VecDeque<Exchange<M>>,
+    /// Packet Identifier of the window's first exchange; of the next one where the window is empty.
+    first: u16,
+    /// Exchanges that take a place of the peer's Receive Maximum on this connection.
+    open: u16,
+    /// How far the window was sent again since the connection was made.
+    resent: usize,
+}
+
+#[derive(Debug)]
+struct Exchange<M> {
+    state: State,
+    /// Whether it takes a place of the peer's Receive Maximum: sent on this connection and not complete.
+    counted: bool,
+    message: Option<M>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    AwaitPubAck,
+    AwaitPubRec,
+    AwaitPubComp,
+    Complete,
+}
+
+/// What an acknowledgement did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Received<M> {
+    /// The exchange is over; here is what was kept for it (nothing where PUBREC had already let it go).
+    Complete(Option<M>),
+    /// PUBREC was taken: PUBREL is to be sent, and the message is not needed any more `[MQTT-4.3.3-4]`.
+    Release(Option<M>),
+    /// No such exchange waits for this packet.
+    Unknown,
+}
+
+/// Something to be sent again on a resumed Session, in the order of the first sending `[MQTT-4.4.0-1]`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Resend<'a, M> {
+    /// PUBLISH with DUP 1.
+    Publish(PacketId, QoS, &'a M),
+    /// PUBREL.
+    Release(PacketId),
+}
+
+/// Packet Identifiers run from 1 to this and then from 1 again.
+const IDENTIFIERS: u32 = 65_535;
+
+impl<M> Default for Outbound<M> {
+    fn default() -> Self {
+        Outbound { window: VecDeque::new(), first: 1, open: 0, resent: 0 }
+    }
+}
+
+impl<M> Outbound<M> {
+    /// Whether one more exchange may begin: all of a resumed Session's have been sent again, and there is room within
+    /// the peer's Receive Maximum `[MQTT-3.3.4-9]` and within the identifiers.
+    pub fn can_begin(&self, receive_maximum: u16) -> bool {
+        self.resent == self.window.len() && self.open < receive_maximum && self.window.len() < IDENTIFIERS as usize
+    }
+
+    /// Begins an exchange and gives it a Packet Identifier. The caller has asked [`Outbound::can_begin`].
+    pub fn begin(&mut self, qos: QoS, message: M) -> PacketId {
+        let state = if qos == QoS::ExactlyOnce { State::AwaitPubRec } else { State::AwaitPubAck };
+        let id = self.identifier(self.window.len());
+        self.window.push_back(Exchange { state, counted: true, message: Some(message) });
+        self.open += 1;
+        self.resent = self.window.len();
+        id
+    }
+
+    /// PUBACK came, with whatever Reason Code: the delivery is settled `[MQTT-4.4.0-2]`.
+    pub fn handle_puback(&mut self, id: PacketId) -> Received<M> {
+        match self.find(id, State::AwaitPubAck) {
+            Some(at) => Received::Complete(self.complete(at)),
+            None => Received::Unknown,
+        }
+    }
+
+    /// PUBREC came. An error ends the exchange; success asks for PUBREL, also when it is a repetition.
+    pub fn handle_pubrec(&mut self, id: PacketId, is_error: bool) -> Received<M> {
+        if let Some(at) = self.find(id, State::AwaitPubRec) {
+            if is_error {
+                return Received::Complete(self.complete(at));
+            }
+            let exchange = &mut self.window[at];
+            exchange.state = State::AwaitPubComp;
+            return Received::Release(exchange.message.take());
+        }
+        match self.find(id, State::AwaitPubComp) {
+            Some(_) if !is_error => Received::Release(None),
+            _ => Received::Unknown,
+        }
+    }
+
+    /// PUBCOMP came.
+    pub fn handle_pubcomp(&mut self, id: PacketId) -> Received<M> {
+        match self.find(id, State::AwaitPubComp) {
+            Some(at) => Received::Complete(self.complete(at)),
+            None => Received::Unknown,
+        }
+    }
+
+    /// A new Network Connection carries the Session: everything unfinished is to be sent again, quotas start afresh.
+    pub fn handle_connection(&mut self) {
+        self.open = 0;
+        self.resent = 0;
+        for exchange in &mut self.window {
+            exchange.counted = false;
+        }
+    }
+
+    /// The next thing to send again, within `receive_maximum`; `None` when all were, or when the peer must first
+    /// acknowledge some. PUBREL takes no place of the peer's Receive Maximum.
+    pub fn next_resend(&mut self, receive_maximum: u16) -> Option<Resend<'_, M>> {
+        let (at, state) = loop {
+            let exchange = self.window.get(self.resent)?;
+            match exchange.state {
+                State::Complete => self.resent += 1,
+                state => break (self.resent, state),
+            }
+        };
+        let id = self.identifier(at);
+        if state == State::AwaitPubComp {
+            self.resent += 1;
+            return Some(Resend::Release(id));
+        }
+        if self.open >= receive_maximum {
+            return None;
+        }
+        self.resent += 1;
+        self.open += 1;
+        let exchange = &mut self.window[at];
+        exchange.counted = true;
+        let qos = if state == State::AwaitPubRec { QoS::ExactlyOnce } else { QoS::AtLeastOnce };
+        exchange.message.as_ref().map(|message| Resend::Publish(id, qos, message))
+    }
+
+    /// Whether some of a resumed Session's exchanges still wait to be sent again.
+    pub fn has_resends(&self) -> bool {
+        self.resent < self.window.len()
+    }
+
+    /// Exchanges that are not complete.
+    pub fn len(&self) -> usize {
+        self.window.iter().filter(|exchange| exchange.state != State::Complete).count()
+    }
+
+    /// Whether nothing is inflight.
+    pub fn is_empty(&self) -> bool {
+        self.window.is_empty()
+    }
+
+    /// Exchanges that take a place of the peer's Receive Maximum on this connection.
+    pub fn open(&self) -> u16 {
+        self.open
+    }
+
+    /// Ends everything, giving back what was kept, oldest first, each with the QoS of its delivery.
+    pub fn drain(&mut self) -> impl Iterator<Item = (QoS, M)> + '_ {
+        self.first = self.identifier(self.window.len()).get();
+        (self.open, self.resent) = (0, 0);
+        self.window.drain(..).filter_map(|exchange| {
+            let qos = if exchange.state == State::AwaitPubAck { QoS::AtLeastOnce } else { QoS::ExactlyOnce };
+            exchange.message.map(|message| (qos, message))
+        })
+    }
+
+    /// What is kept for the exchanges that are not complete, oldest first.
+    pub fn messages(&self) -> impl Iterator<Item = &M> {
+        self.window.iter().filter_map(|exchange| exchange.message.as_ref())
+    }
+
+    fn identifier(&self, at: usize) -> PacketId {
+        let value = (u32::from(self.first) - 1 + at as u32) % IDENTIFIERS + 1;
+        PacketId::new(value as u16).expect("1 to 65535")
+    }
+
+    fn find(&self, id: PacketId, state: State) -> Option<usize> {
+        let at = (u32::from(id.get()) + IDENTIFIERS - u32::from(self.first)) % IDENTIFIERS;
+        let exchange = self.window.get(at as usize)?;
+        (exchange.state == state).then_some(at as usize)
+    }
+
+    fn complete(&mut self, at: usize) -> Option<M> {
+        let exchange = &mut self.window[at];
+        exchange.state = State::Complete;
+        self.open -= u16::from(std::mem::take(&mut exchange.counted));
+        let message = exchange.message.take();
+        while self.window.front().is_some_and(|exchange| exchange.state == State::Complete) {
+            self.window.pop_front();
+            self.first = if u32::from(self.first) == IDENTIFIERS { 1 } else { self.first + 1 };
+            self.resent = self.resent.saturating_sub(1);
+        }
+        message
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn id(value: u16) -> PacketId {
+        PacketId::new(value).unwrap()
+    }
+
+    #[test]
+    fn qos_1_is_settled_by_puback_in_any_order() {
+        let mut outbound = Outbound::default();
+        let ids: Vec<_> = "abc".chars().map(|message| outbound.begin(QoS::AtLeastOnce, message)).collect();
+        assert_eq!(ids, [id(1), id(2), id(3)]);
+        assert_eq!(outbound.handle_puback(id(2)), Received::Complete(Some('b')));
+        assert_eq!(outbound.handle_puback(id(2)), Received::Unknown);
+        assert_eq!(outbound.handle_puback(id(1)), Received::Complete(Some('a')));
+        assert_eq!((outbound.len(), outbound.open()), (1, 1));
+        assert_eq!(outbound.begin(QoS::AtLeastOnce, 'd'), id(4));
+    }
+
+    #[test]
+    fn qos_2_holds_its_place_until_pubcomp() {
+        let mut outbound = Outbound::default();
+        outbound.begin(QoS::ExactlyOnce, 'a');
+        assert!(!outbound.can_begin(1));
+        assert_eq!(outbound.handle_puback(id(1)), Received::Unknown, "PUBACK does not answer QoS 2");
+        assert_eq!(outbound.handle_pubrec(id(1), false), Received::Release(Some('a')));
+        assert_eq!(outbound.handle_pubrec(id(1), false), Received::Release(None), "PUBREL is repeated");
+        assert!(!outbound.can_begin(1));
+        assert_eq!(outbound.handle_pubcomp(id(1)), Received::Complete(None));
+        assert!(outbound.can_begin(1));
+    }
+
+    #[test]
+    fn a_refusing_pubrec_ends_the_exchange() {
+        let mut outbound = Outbound::default();
+        outbound.begin(QoS::ExactlyOnce, 'a');
+        assert_eq!(outbound.handle_pubrec(id(1), true), Received::Complete(Some('a')));
+        assert!(outbound.is_empty());
+    }
+
+    #[test]
+    fn a_resumed_session_sends_again_in_order_and_within_the_new_receive_maximum() {
+        let mut outbound = Outbound::default();
+        outbound.begin(QoS::AtLeastOnce, 'a');
+        outbound.begin(QoS::ExactlyOnce, 'b');
+        outbound.begin(QoS::ExactlyOnce, 'c');
+        outbound.handle_pubrec(id(2), false);
+        outbound.handle_connection();
+        assert_eq!(outbound.next_resend(1), Some(Resend::Publish(id(1), QoS::AtLeastOnce, &'a')));
+        assert_eq!(outbound.next_resend(1), Some(Resend::Release(id(2))), "PUBREL needs no room");
+        assert_eq!(outbound.next_resend(1), None);
+        assert!(!outbound.can_begin(2), "new messages wait until the old ones were sent again");
+        outbound.handle_puback(id(1));
+        assert_eq!(outbound.next_resend(1), Some(Resend::Publish(id(3), QoS::ExactlyOnce, &'c')));
+        assert_eq!(outbound.handle_pubcomp(id(2)), Received::Complete(None));
+        assert!(!outbound.can_begin(1) && outbound.can_begin(2));
+    }
+
+    #[test]
+    fn identifiers_begin_again_at_one_and_never_become_zero() {
+        let mut outbound = Outbound::default();
+        for round in 0..200_000_u32 {
+            let given = outbound.begin(QoS::AtLeastOnce, round);
+            assert_eq!(u32::from(given.get()), round % 65_535 + 1);
+            assert_eq!(outbound.handle_puback(given), Received::Complete(Some(round)));
+        }
+    }
+
+    #[test]
+    fn no_identifier_is_used_twice_at_a_time() {
+        let mut outbound = Outbound::default();
+        for _ in 0..65_535 {
+            assert!(outbound.can_begin(u16::MAX));
+            outbound.begin(QoS::AtLeastOnce, ());
+        }
+        assert!(!outbound.can_begin(u16::MAX));
+    }
+
+    proptest! {
+        /// Whatever is acknowledged in whatever order: the window knows exactly what a plain map knows.
+        #[test]
+        fn agrees_with_a_map(steps in proptest::collection::vec((0..4_u8, 1..40_u16), 0..400)) {
+            let mut outbound = Outbound::default();
+            let mut model = std::collections::BTreeMap::new();
+            for (step, value) in steps {
+                match step {
+                    0 if outbound.can_begin(30) => {
+                        let qos = if value % 2 == 0 { QoS::AtLeastOnce } else { QoS::ExactlyOnce };
+                        let given = outbound.begin(qos, value);
+                        prop_assert!(model.insert(given.get(), (qos, value)).is_none(), "identifier in use");
+                    }
+                    1 => {
+                        let expected = model.get(&value).filter(|known| known.0 == QoS::AtLeastOnce).copied();
+                        let got = outbound.handle_puback(id(value));
+                        prop_assert_eq!(got, expected.map_or(Received::Unknown, |known| Received::Complete(Some(known.1))));
+                        expected.inspect(|_| drop(model.remove(&value)));
+                    }
+                    2 => {
+                        let expected = model.get(&value).filter(|known| known.0 == QoS::ExactlyOnce).copied();
+                        let got = outbound.handle_pubrec(id(value), false);
+                        prop_assert_eq!(got == Received::Unknown, expected.is_none());
+                    }
+                    3 => {
+                        if outbound.handle_pubcomp(id(value)) != Received::Unknown {
+                            prop_assert!(model.remove(&value).is_some());
+                        }
+                    }
+                    _ => {}
+                }
+                prop_assert_eq!(outbound.len(), model.len());
+                prop_assert_eq!(usize::from(outbound.open()), model.len());
+            }
+        }
+    }
+}
