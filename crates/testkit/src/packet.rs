@@ -61,7 +61,9 @@ impl Packet {
         let (name, rest) = words.split_first().unwrap_or_else(|| panic!("no packet in `{text}`"));
         let kind =
             Kind::from_name(&name.text()).unwrap_or_else(|| panic!("`{}` is no packet, in `{text}`", name.text()));
-        let fields = rest.iter().map(|word| word.to_field(kind)).collect();
+        let mut fields: Vec<Field> = rest.iter().map(|word| word.to_field(kind)).collect();
+        // A PUBLISH at QoS 0 is one without a QoS; the reader writes it so.
+        fields.retain(|field| kind != Kind::Publish || field.name != "qos" || field.value != b"0");
         Packet { kind, fields }
     }
 

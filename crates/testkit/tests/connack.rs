@@ -175,9 +175,8 @@ fn a_connack_fits_into_the_clients_maximum_packet_size() {
 
 #[test]
 fn properties_of_connect_are_checked() {
-    let refused = |properties: &str, codes: &str| {
-        format!("c> CONNECT v5 clean {properties}\n c<? CONNACK {codes}\n c< closed\n")
-    };
+    let refused =
+        |properties: &str, codes: &str| format!("c> CONNECT v5 clean {properties}\n c<? CONNACK {codes}\n c< closed\n");
     let script: String = [
         refused("session-expiry-interval=1 session-expiry-interval=1", "0x82"),
         refused("receive-maximum=1 receive-maximum=1", "0x82"),

@@ -254,7 +254,10 @@ fn assigned_client_identifiers_begin_with_the_prefix() {
         names.sort();
         names.dedup();
         assert_eq!(names.len(), 3, "{names:?}");
-        assert!(names.iter().all(|name| name.starts_with("device-") && name.len() == "device-".len() + 36), "{names:?}");
+        assert!(
+            names.iter().all(|name| name.starts_with("device-") && name.len() == "device-".len() + 36),
+            "{names:?}"
+        );
     });
 }
 
@@ -356,7 +359,8 @@ fn many_take_overs_leave_one_connection() {
         let mut left = 0;
         for client in &mut clients {
             let packets = client.receive_until_quiet(quiet);
-            let told: Vec<String> = packets.iter().map(|packet| format!("{}{:?}", packet.kind.name(), packet.codes())).collect();
+            let told: Vec<String> =
+                packets.iter().map(|packet| format!("{}{:?}", packet.kind.name(), packet.codes())).collect();
             match told.join(" ").as_str() {
                 "CONNACK[0]" => left += 1,
                 // The one that never became a Session's connection may be told by CONNACK or simply closed.
