@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream as BlockingUnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use mio::net::{TcpListener, UnixListener};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
@@ -18,7 +19,7 @@ pub enum Listener {
     /// TCP on one address.
     Tcp(TcpListener, SocketAddr),
     /// A Unix domain socket at a path.
-    Unix(UnixListener, PathBuf),
+    Unix(UnixListener, Arc<PathBuf>),
 }
 
 /// What holds for all connections of a listener.
@@ -88,8 +89,7 @@ pub fn bind_unix(path: &Path) -> Result<Listener, BindError> {
     let bind = || UnixListener::bind(path);
     let listener = bind().or_else(|error| {
         let abandoned = error.kind() == io::ErrorKind::AddrInUse
-            && BlockingUnixStream::connect(path)
-                .is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused);
+            && BlockingUnixStream::connect(path).is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused);
         if !abandoned {
             return Err(error);
         }
@@ -97,7 +97,7 @@ pub fn bind_unix(path: &Path) -> Result<Listener, BindError> {
         bind()
     });
     match listener {
-        Ok(listener) => Ok(Listener::Unix(listener, path.to_path_buf())),
+        Ok(listener) => Ok(Listener::Unix(listener, Arc::new(path.to_path_buf()))),
         Err(error) => Err(fail(path.display(), error)),
     }
 }
@@ -112,10 +112,7 @@ impl Listener {
             }
             Listener::Unix(listener, path) => {
                 let (stream, _) = listener.accept()?;
-                Ok((
-                    Stream::Unix(stream),
-                    Address::Unix(path.to_string_lossy().into()),
-                ))
+                Ok((Stream::Unix(stream), Address::Unix(Arc::clone(path))))
             }
         }
     }
@@ -142,29 +139,20 @@ impl Drop for Listener {
     fn drop(&mut self) {
         if let Listener::Unix(_, path) = self {
             // The next server takes an abandoned path over, so a failure here does no harm.
-            let _ = std::fs::remove_file(path);
+            let _ = std::fs::remove_file(path.as_path());
         }
     }
 }
 
 fn fail(what: impl fmt::Display, error: io::Error) -> BindError {
-    BindError {
-        what: what.to_string(),
-        error,
-    }
+    BindError { what: what.to_string(), error }
 }
 
 fn addresses(host: Option<&str>, port: u16, family: Family) -> Result<Vec<SocketAddr>, BindError> {
-    let any = [
-        IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-    ];
+    let any = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
     let mut found: Vec<SocketAddr> = match host {
         None => any.iter().map(|ip| SocketAddr::new(*ip, port)).collect(),
-        Some(host) => (host, port)
-            .to_socket_addrs()
-            .map_err(|error| fail(host, error))?
-            .collect(),
+        Some(host) => (host, port).to_socket_addrs().map_err(|error| fail(host, error))?.collect(),
     };
     found.retain(|address| match family {
         Family::Any => true,
@@ -173,21 +161,14 @@ fn addresses(host: Option<&str>, port: u16, family: Family) -> Result<Vec<Socket
     });
     found.dedup();
     if found.is_empty() {
-        let error = io::Error::new(
-            io::ErrorKind::AddrNotAvailable,
-            "no address of the wanted family",
-        );
+        let error = io::Error::new(io::ErrorKind::AddrNotAvailable, "no address of the wanted family");
         return Err(fail(host.unwrap_or("*"), error));
     }
     Ok(found)
 }
 
 fn bind_address(address: SocketAddr, options: ListenerOptions) -> io::Result<Listener> {
-    let family = if address.is_ipv4() {
-        AddressFamily::INET
-    } else {
-        AddressFamily::INET6
-    };
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket: OwnedFd = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
     // A restart must not wait for old connections in TIME_WAIT; a *listening* socket still keeps its port.
@@ -206,13 +187,8 @@ fn bind_address(address: SocketAddr, options: ListenerOptions) -> io::Result<Lis
 }
 
 fn family_is_missing(error: &io::Error) -> bool {
-    let code = error
-        .raw_os_error()
-        .map(rustix::io::Errno::from_raw_os_error);
-    matches!(
-        code,
-        Some(rustix::io::Errno::AFNOSUPPORT | rustix::io::Errno::ADDRNOTAVAIL)
-    )
+    let code = error.raw_os_error().map(rustix::io::Errno::from_raw_os_error);
+    matches!(code, Some(rustix::io::Errno::AFNOSUPPORT | rustix::io::Errno::ADDRNOTAVAIL))
 }
 
 /// Connections that the kernel completes before they are accepted. When a server restarts, all its clients come back
@@ -228,8 +204,7 @@ mod tests {
     const PLAIN: ListenerOptions = ListenerOptions { no_delay: true };
 
     fn loopback() -> Listener {
-        let mut opened =
-            bind_tcp(Some("127.0.0.1"), 0, Family::Any, PLAIN, |_| ()).expect("a free port");
+        let mut opened = bind_tcp(Some("127.0.0.1"), 0, Family::Any, PLAIN, |_| ()).expect("a free port");
         opened.remove(0)
     }
 
@@ -248,13 +223,9 @@ mod tests {
     #[test]
     fn an_accepted_connection_inherits_no_delay_and_knows_where_it_comes_from() {
         let listener = loopback();
-        let client =
-            std::net::TcpStream::connect(("127.0.0.1", listener.port())).expect("connected");
+        let client = std::net::TcpStream::connect(("127.0.0.1", listener.port())).expect("connected");
         let (stream, address) = accept(&listener);
-        assert_eq!(
-            address.to_string(),
-            client.local_addr().expect("an address").to_string()
-        );
+        assert_eq!(address.to_string(), client.local_addr().expect("an address").to_string());
         assert!(sockopt::tcp_nodelay(stream.as_fd()).expect("readable option"));
         stream.acknowledge_now();
     }
@@ -262,28 +233,15 @@ mod tests {
     #[test]
     fn a_port_in_use_is_an_error_that_names_it() {
         let listener = loopback();
-        let error = bind_tcp(
-            Some("127.0.0.1"),
-            listener.port(),
-            Family::Any,
-            PLAIN,
-            |_| (),
-        )
-        .expect_err("in use");
+        let error = bind_tcp(Some("127.0.0.1"), listener.port(), Family::Any, PLAIN, |_| ()).expect_err("in use");
         assert_eq!(error.error.kind(), io::ErrorKind::AddrInUse);
-        assert!(
-            error
-                .to_string()
-                .contains(&format!("127.0.0.1:{}", listener.port())),
-            "{error}"
-        );
+        assert!(error.to_string().contains(&format!("127.0.0.1:{}", listener.port())), "{error}");
     }
 
     #[test]
     fn without_an_address_both_families_are_opened() {
         let mut tried = Vec::new();
-        let opened =
-            bind_tcp(None, 0, Family::Any, PLAIN, |address| tried.push(address)).expect("opened");
+        let opened = bind_tcp(None, 0, Family::Any, PLAIN, |address| tried.push(address)).expect("opened");
         assert_eq!(tried.len(), 2);
         assert!(!opened.is_empty());
         let opened = bind_tcp(None, 0, Family::V4, PLAIN, |_| ()).expect("opened");

@@ -1,1 +1,21 @@
-//! To be written.
+//! The process around the shards: start, event loops, signals, logs, orderly end.
+//!
+//! [`run`] is the server; it returns when the process was told to stop. What must hold:
+//! * one thread for each shard, none of which waits for anything but its sockets; no lock is held across a packet;
+//! * everything a client did before its connection ended counts, and its last answer is given the time to be read;
+//! * nothing a client sends ends the process.
+//!
+//! To read it: `boot` for the start, `shard` for the loop (its text gives the order of a turn), `log::lines` for what is
+//! told. Left to others: the rules of MQTT (`broker`), sockets (`net`), the syntax of configuration (`config`).
+
+mod boot;
+mod clock;
+mod log;
+mod options;
+mod peers;
+mod published;
+mod shard;
+
+pub use boot::{StartError, run};
+pub use log::{LogDestination, LogOptions, LogType, LogTypes};
+pub use options::{Endpoint, Identity, ListenerOptions, Options};

@@ -11,18 +11,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Registers a listener that several event loops share: level-triggered, and of the loops that wait the kernel wakes
 /// one instead of all (`EPOLLEXCLUSIVE`, which mio does not offer). Its events come with `token`.
-pub fn add_shared_listener(
-    registry: &Registry,
-    listener: impl AsFd,
-    token: Token,
-) -> io::Result<()> {
+pub fn add_shared_listener(registry: &Registry, listener: impl AsFd, token: Token) -> io::Result<()> {
     let data = epoll::EventData::new_u64(token.0 as u64);
-    epoll::add(
-        registry,
-        listener,
-        data,
-        epoll::EventFlags::IN | epoll::EventFlags::EXCLUSIVE,
-    )?;
+    epoll::add(registry, listener, data, epoll::EventFlags::IN | epoll::EventFlags::EXCLUSIVE)?;
     Ok(())
 }
 
@@ -42,23 +33,14 @@ pub(crate) fn set_quick_ack(stream: BorrowedFd<'_>) {
 
 /// One read into the capacity that `buffer` has beyond its length.
 pub(crate) fn read_spare(stream: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> io::Result<usize> {
-    Ok(rustix::io::read(
-        stream,
-        rustix::buffer::spare_capacity(buffer),
-    )?)
+    Ok(rustix::io::read(stream, rustix::buffer::spare_capacity(buffer))?)
 }
 
 /// Raises the soft limit of open files to the hard one, and returns what is in force: each Network Connection is one.
 pub fn raise_open_files_limit() -> io::Result<u64> {
     let limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
-        setrlimit(
-            Resource::Nofile,
-            Rlimit {
-                current: limit.maximum,
-                maximum: limit.maximum,
-            },
-        )?;
+        setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?;
     }
     Ok(limit.maximum.unwrap_or(u64::MAX))
 }
@@ -66,10 +48,8 @@ pub fn raise_open_files_limit() -> io::Result<u64> {
 /// Cores that this process may use: those it may run on, and no more than its control group pays for. At least 1.
 pub fn usable_cores() -> usize {
     let by_affinity = rustix::thread::sched_getaffinity(None).map_or(1, |set| set.count() as usize);
-    let by_quota = cgroup_cores(
-        Path::new("/sys/fs/cgroup"),
-        &fs::read_to_string("/proc/self/cgroup").unwrap_or_default(),
-    );
+    let by_quota =
+        cgroup_cores(Path::new("/sys/fs/cgroup"), &fs::read_to_string("/proc/self/cgroup").unwrap_or_default());
     by_affinity.min(by_quota.unwrap_or(usize::MAX)).max(1)
 }
 
@@ -79,29 +59,17 @@ fn cgroup_cores(root: &Path, membership: &str) -> Option<usize> {
     let mut cores: Option<usize> = None;
     for line in membership.lines() {
         let mut parts = line.splitn(3, ':');
-        let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next())
-        else {
+        let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
             continue;
         };
         let unified = controllers.is_empty();
         if !unified && !controllers.split(',').any(|name| name == "cpu") {
             continue;
         }
-        let base = if unified {
-            root.to_path_buf()
-        } else {
-            root.join(controllers)
-        };
+        let base = if unified { root.to_path_buf() } else { root.join(controllers) };
         let group = base.join(path.trim_start_matches('/'));
-        for folder in group
-            .ancestors()
-            .take_while(|folder| folder.starts_with(&base))
-        {
-            let quota = if unified {
-                quota_v2(folder)
-            } else {
-                quota_v1(folder)
-            };
+        for folder in group.ancestors().take_while(|folder| folder.starts_with(&base)) {
+            let quota = if unified { quota_v2(folder) } else { quota_v1(folder) };
             cores = match (cores, quota) {
                 (Some(a), Some(b)) => Some(a.min(b)),
                 (a, b) => a.or(b),
@@ -120,13 +88,7 @@ fn quota_v2(folder: &Path) -> Option<usize> {
 
 /// `cpu.cfs_quota_us` is −1 without a quota.
 fn quota_v1(folder: &Path) -> Option<usize> {
-    let number = |name: &str| {
-        fs::read_to_string(folder.join(name))
-            .ok()?
-            .trim()
-            .parse::<i64>()
-            .ok()
-    };
+    let number = |name: &str| fs::read_to_string(folder.join(name)).ok()?.trim().parse::<i64>().ok();
     let quota = u64::try_from(number("cpu.cfs_quota_us")?).ok()?;
     whole_cores(quota, u64::try_from(number("cpu.cfs_period_us")?).ok()?)
 }
@@ -145,9 +107,7 @@ pub struct Memory {
 /// What the kernel counts for this process; zero where it does not say. Costs a file read: ask seldom.
 pub fn memory() -> Memory {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    Memory {
-        current: kilobytes(&status, "RssAnon:").unwrap_or(0) * 1024,
-    }
+    Memory { current: kilobytes(&status, "RssAnon:").unwrap_or(0) * 1024 }
 }
 
 fn kilobytes(status: &str, name: &str) -> Option<u64> {
@@ -163,12 +123,10 @@ mod tests {
 
     impl Tree {
         fn new(name: &str, files: &[(&str, &str)]) -> Tree {
-            let root =
-                std::env::temp_dir().join(format!("midge-cgroup-{}-{name}", std::process::id()));
+            let root = std::env::temp_dir().join(format!("midge-cgroup-{}-{name}", std::process::id()));
             for (path, text) in files {
                 let path = root.join(path);
-                fs::create_dir_all(path.parent().expect("a file in a folder"))
-                    .expect("folder made");
+                fs::create_dir_all(path.parent().expect("a file in a folder")).expect("folder made");
                 fs::write(path, text).expect("file written");
             }
             Tree(root)
@@ -192,35 +150,11 @@ mod tests {
         check("none", "0::/\n", &[("other", "")], None);
         check("v2 max", "0::/\n", &[("cpu.max", "max 100000\n")], None);
         check("v2", "0::/\n", &[("cpu.max", "150000 100000\n")], Some(2));
-        check(
-            "v2 ancestor",
-            "0::/a/b\n",
-            &[
-                ("a/cpu.max", "100000 100000"),
-                ("a/b/cpu.max", "400000 100000"),
-            ],
-            Some(1),
-        );
-        check(
-            "v2 container",
-            "0::/../gone\n",
-            &[("cpu.max", "300000 100000")],
-            Some(3),
-        );
-        let v1 = [
-            ("cpu,cpuacct/x/cpu.cfs_quota_us", "200000\n"),
-            ("cpu,cpuacct/x/cpu.cfs_period_us", "100000\n"),
-        ];
+        check("v2 ancestor", "0::/a/b\n", &[("a/cpu.max", "100000 100000"), ("a/b/cpu.max", "400000 100000")], Some(1));
+        check("v2 container", "0::/../gone\n", &[("cpu.max", "300000 100000")], Some(3));
+        let v1 = [("cpu,cpuacct/x/cpu.cfs_quota_us", "200000\n"), ("cpu,cpuacct/x/cpu.cfs_period_us", "100000\n")];
         check("v1", "4:memory:/x\n3:cpu,cpuacct:/x\n", &v1, Some(2));
-        check(
-            "v1 none",
-            "3:cpu:/\n",
-            &[
-                ("cpu/cpu.cfs_quota_us", "-1\n"),
-                ("cpu/cpu.cfs_period_us", "100000\n"),
-            ],
-            None,
-        );
+        check("v1 none", "3:cpu:/\n", &[("cpu/cpu.cfs_quota_us", "-1\n"), ("cpu/cpu.cfs_period_us", "100000\n")], None);
     }
 
     #[test]
@@ -228,9 +162,6 @@ mod tests {
         assert!(usable_cores() >= 1);
         assert!(memory().current > 0);
         assert!(raise_open_files_limit().expect("the soft limit may be raised") > 0);
-        assert_eq!(
-            getrlimit(Resource::Nofile).current,
-            getrlimit(Resource::Nofile).maximum
-        );
+        assert_eq!(getrlimit(Resource::Nofile).current, getrlimit(Resource::Nofile).maximum);
     }
 }

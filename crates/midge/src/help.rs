@@ -1,0 +1,40 @@
+//! What `-h` shows.
+
+use midge_server::Identity;
+
+/// How the server is used, under the name it was called with.
+pub(crate) fn server(identity: Identity) -> String {
+    let version = identity.version();
+    let usage = match identity {
+        Identity::Midge => {
+            "Usage: midge [-c config_file] [-p port] [-v] [-q] [--test-config]\n       midge links DIR\n       midge -h | --version"
+        }
+        // This line is compared by test suites.
+        Identity::Mosquitto => {
+            "Usage: mosquitto [-c config_file] [-d] [-h] [-p port] [-v]\n                 [-q] [--test-config] [--version]"
+        }
+    };
+    let links = match identity {
+        Identity::Midge => "\n links DIR        Make links in DIR by which the program goes under Mosquitto's names.",
+        Identity::Mosquitto => "",
+    };
+    format!(
+        "{version}
+
+An MQTT server for versions 5.0, 3.1.1 and 3.1.
+
+{usage}
+
+ -c, --config-file FILE
+                  Read FILE (a mosquitto.conf). Nothing beyond what it says is on.
+ -p, --port PORT  Listen on PORT of the loopback addresses. Repeat it for more ports. Counts only where no
+                  listener is configured.
+ -v, --verbose    Log everything, each packet too.
+ -q, --quiet      Log nothing.
+ --test-config    Read the configuration file, tell what is wrong with it, and end.
+ -h, --help       Show this.
+ --version        Show the version.{links}
+
+Without a configuration file it listens on port 1883 of 127.0.0.1 and [::1], and lets everybody on this machine in."
+    )
+}

@@ -1,0 +1,266 @@
+//! Start and end of the process: the one place that knows all parts.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use midge_broker::Shared;
+use midge_broker::ids::{ListenerId, ShardId};
+use midge_net::{BindError, Listener, bind_tcp, bind_unix, sys};
+use mio::{Events, Interest, Poll, Token, Waker};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook_mio::v1_0::Signals;
+
+use crate::clock::{self, Clock};
+use crate::log::{Log, LogBuffer, LogType};
+use crate::options::{Endpoint, ListenerOptions, Options};
+use crate::peers::{Gate, Peers, Socket};
+use crate::shard::{Parts, Shard, SystemTopics, WAKER};
+
+/// Why the server could not start, in a sentence. It stands in the log too, as far as there is one.
+#[derive(Debug)]
+pub struct StartError {
+    text: String,
+    /// Whether it already went to standard error.
+    pub is_told: bool,
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// Runs the server until SIGTERM or SIGINT.
+pub fn run(options: &Options) -> Result<(), StartError> {
+    let clock = Clock::start();
+    let log = Log::open(options.log.clone())
+        .map_err(|error| StartError { text: format!("Error: {error}"), is_told: false })?;
+    let mut journal = Journal(LogBuffer::new(Arc::clone(&log)));
+    let result = start(options, clock, &log, &mut journal).and_then(|server| {
+        journal.line(LogType::Information, format_args!("{} running", options.identity.version()));
+        server.wait(&mut journal)
+    });
+    match result {
+        Ok(()) => {
+            journal.line(LogType::Information, format_args!("{} terminating", options.identity.version()));
+            Ok(())
+        }
+        Err(error) => {
+            journal.line(LogType::Error, format_args!("Error: {error}"));
+            Err(StartError { text: format!("Error: {error}"), is_told: log.tells_stderr(LogType::Error) })
+        }
+    }
+}
+
+/// The log as the starting thread writes it: line by line.
+struct Journal(LogBuffer);
+
+impl Journal {
+    fn line(&mut self, kind: LogType, text: fmt::Arguments<'_>) {
+        let wall_s = clock::wall_ms() / 1000;
+        self.0.line(wall_s, kind, text);
+        self.0.flush(wall_s);
+    }
+}
+
+/// A running server.
+struct Server {
+    peers: Arc<Peers>,
+    threads: Vec<JoinHandle<()>>,
+    signals: Signals,
+}
+
+/// What keeps a server from starting.
+#[derive(Debug)]
+enum Failure {
+    Bind(BindError),
+    System(&'static str, io::Error),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Bind(error) => {
+                write!(f, "{error}")?;
+                if error.error.kind() == io::ErrorKind::AddrInUse {
+                    write!(f, ". Another server uses it, perhaps mosquitto or a second midge")?;
+                }
+                f.write_str(".")
+            }
+            Failure::System(what, error) => write!(f, "{what}: {error}."),
+        }
+    }
+}
+
+fn start(options: &Options, clock: Clock, log: &Arc<Log>, journal: &mut Journal) -> Result<Server, Failure> {
+    journal.line(LogType::Information, format_args!("{} starting", options.identity.version()));
+    for (kind, remark) in &options.remarks {
+        journal.line(*kind, format_args!("{remark}"));
+    }
+    if let Err(error) = sys::raise_open_files_limit() {
+        journal.line(LogType::Warning, format_args!("Warning: unable to raise the limit of open files: {error}"));
+    }
+    // Before the threads, which inherit what is blocked; and before anybody can see that we run.
+    let signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2]);
+    let signals = signals.map_err(|error| Failure::System("unable to wait for signals", error))?;
+    let sockets = open_listeners(options, journal)?;
+    let shards = options.shards.map_or_else(sys::usable_cores, usize::from).clamp(1, SHARDS_MAX);
+    let (peers, threads) = spawn_shards(options, shards, sockets, clock, log)?;
+    Ok(Server { peers, threads, signals })
+}
+
+fn open_listeners(options: &Options, journal: &mut Journal) -> Result<Vec<Socket>, Failure> {
+    let mut sockets = Vec::new();
+    let mut first_error = None;
+    for (number, listener) in options.listeners.iter().enumerate() {
+        match open_listener(listener, journal) {
+            Ok(opened) => {
+                let listener = ListenerId(number as u16);
+                sockets.extend(opened.into_iter().map(|socket| Socket { listener, socket }));
+            }
+            Err(error) if options.one_listener_suffices => {
+                // A port in use is in use, whatever other address may be free: two servers would share the clients.
+                if error.error.kind() == io::ErrorKind::AddrInUse {
+                    return Err(Failure::Bind(error));
+                }
+                journal.line(LogType::Warning, format_args!("Warning: {error}."));
+                first_error.get_or_insert(error);
+            }
+            Err(error) => return Err(Failure::Bind(error)),
+        }
+    }
+    match first_error {
+        Some(error) if sockets.is_empty() => Err(Failure::Bind(error)),
+        _ => Ok(sockets),
+    }
+}
+
+fn open_listener(options: &ListenerOptions, journal: &mut Journal) -> Result<Vec<Listener>, BindError> {
+    match &options.endpoint {
+        Endpoint::Tcp { host, port, family } => {
+            let no_delay = midge_net::ListenerOptions { no_delay: options.no_delay };
+            bind_tcp(host.as_deref(), *port, *family, no_delay, |address| {
+                let version = if address.is_ipv4() { "ipv4" } else { "ipv6" };
+                let port = address.port();
+                journal.line(LogType::Information, format_args!("Opening {version} listen socket on port {port}."));
+            })
+        }
+        Endpoint::Unix(path) => {
+            let shown = path.display();
+            journal.line(LogType::Information, format_args!("Opening unix listen socket on path {shown}."));
+            Ok(vec![bind_unix(path)?])
+        }
+    }
+}
+
+fn spawn_shards(
+    options: &Options,
+    shards: usize,
+    sockets: Vec<Socket>,
+    clock: Clock,
+    log: &Arc<Log>,
+) -> Result<(Arc<Peers>, Vec<JoinHandle<()>>), Failure> {
+    let no_loop = |error| Failure::System("unable to make an event loop", error);
+    let polls: Vec<Poll> = (0..shards).map(|_| Poll::new()).collect::<io::Result<_>>().map_err(no_loop)?;
+    let wakers = polls.iter().map(|poll| Waker::new(poll.registry(), WAKER));
+    let wakers = wakers.collect::<io::Result<_>>().map_err(no_loop)?;
+    let gates = options.listeners.iter().map(|listener| Gate::new(listener.max_connections)).collect();
+    let gate = Gate::new(options.global_max_connections);
+    let peers = Arc::new(Peers::new(wakers, sockets, gates, gate));
+    let shared = Arc::new(Shared::new(shards as u16, options.broker.seed));
+    let rules = Arc::new(options.broker.clone());
+    let mut system_topics = SystemTopics::new(options.identity.version(), options.sys_interval_s);
+    let mut threads = Vec::with_capacity(shards);
+    for (number, poll) in polls.into_iter().enumerate() {
+        let id = ShardId(number as u16);
+        let shard = Shard::new(Parts {
+            id,
+            broker: midge_broker::Shard::new(Arc::clone(&rules), id, Arc::clone(&shared)),
+            shared: Arc::clone(&shared),
+            peers: Arc::clone(&peers),
+            shards: shards as u16,
+            clock,
+            log: LogBuffer::new(Arc::clone(log)),
+            poll,
+            system_topics: system_topics.take(),
+        });
+        let thread = thread::Builder::new().name(format!("shard-{number}")).stack_size(STACK_BYTES);
+        let spawned = thread.spawn(move || run_shard(shard));
+        threads.push(spawned.map_err(|error| Failure::System("unable to start a thread", error))?);
+    }
+    Ok((peers, threads))
+}
+
+/// A shard that cannot go on takes the process with it: its Sessions would be deaf, and a supervisor restarts us.
+fn run_shard(shard: Shard) {
+    let on_panic = AbortOnPanic;
+    if let Err(error) = shard.run() {
+        eprintln!("Error: an event loop failed: {error}.");
+        std::process::exit(1);
+    }
+    drop(on_panic);
+}
+
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            std::process::abort();
+        }
+    }
+}
+
+impl Server {
+    /// Waits for signals, until one says stop; then ends the shards.
+    fn wait(mut self, journal: &mut Journal) -> Result<(), Failure> {
+        let no_signals = |error| Failure::System("unable to wait for signals", error);
+        let mut poll = Poll::new().map_err(no_signals)?;
+        poll.registry().register(&mut self.signals, Token(0), Interest::READABLE).map_err(no_signals)?;
+        let mut events = Events::with_capacity(1);
+        'wait: loop {
+            match poll.poll(&mut events, None) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(no_signals(error)),
+                _ => {}
+            }
+            for signal in self.signals.pending() {
+                match signal {
+                    SIGTERM | SIGINT => break 'wait,
+                    SIGHUP => reopen_log(journal),
+                    SIGUSR1 => {
+                        journal.line(LogType::Notice, format_args!("SIGUSR1: there is no persistence to save yet."))
+                    }
+                    _ => journal.line(
+                        LogType::Notice,
+                        format_args!("SIGUSR2: the tree of subscriptions cannot be printed yet."),
+                    ),
+                }
+            }
+        }
+        self.peers.stop();
+        // A shard that panicked has ended the process.
+        self.threads.into_iter().for_each(|thread| drop(thread.join()));
+        Ok(())
+    }
+}
+
+/// What SIGHUP does so far: log files that were renamed are opened anew.
+fn reopen_log(journal: &mut Journal) {
+    match journal.0.log().reopen() {
+        Ok(()) => {
+            let text = "SIGHUP: log files opened again; the configuration is not read again yet.";
+            journal.line(LogType::Notice, format_args!("{text}"));
+        }
+        Err(error) => journal.line(LogType::Error, format_args!("Error: {error}.")),
+    }
+}
+
+/// Stack of a shard's thread. Nothing recurses, and no frame holds a buffer; 512 KiB is a hundred times what is used.
+const STACK_BYTES: usize = 512 * 1024;
+
+/// More shards than any machine has cores; each costs a buffer and an inbox.
+const SHARDS_MAX: usize = 1024;

@@ -1,0 +1,35 @@
+//! The clock of the process: the only place that asks for the time.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use midge_broker::Now;
+
+/// Counts from the start of the process. Copies agree with each other, so shards can compare their times.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Clock {
+        Clock { start: Instant::now() }
+    }
+
+    pub(crate) fn now(self) -> Now {
+        Now { monotonic_ms: self.monotonic_ms(), wall_s: wall().as_secs() }
+    }
+
+    pub(crate) fn monotonic_ms(self) -> u64 {
+        self.start.elapsed().as_millis() as u64
+    }
+}
+
+/// Wall clock in milliseconds since 1970.
+pub(crate) fn wall_ms() -> u64 {
+    wall().as_millis() as u64
+}
+
+/// A machine whose clock stands before 1970 has no clock (yet).
+fn wall() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}

@@ -1,0 +1,406 @@
+//! What the broker tells, as log lines.
+//!
+//! The wording is Mosquitto's, to the byte where there is a line of its: log watchers (fail2ban and the like), exporters
+//! and test suites read them. Everything a client has chosen goes through [`Escaped`].
+
+use std::fmt;
+
+use midge_broker::event::{DiscardReason, DisconnectReason, Event, EventKind, PublishSummary};
+use midge_codec::{ReasonCode, Version};
+use midge_net::Address;
+
+use super::{Escaped, LogBuffer, LogType};
+
+/// Adds the lines of one event. `address` is that of its connection, where it has one.
+pub(crate) fn write(log: &mut LogBuffer, wall_s: u64, event: &Event, address: Option<&Address>) {
+    let client = Client { id: event.client_id.as_deref(), address };
+    let mut line = |kind, text: fmt::Arguments<'_>| log.line(wall_s, kind, text);
+    let debug = LogType::Debug;
+    match &event.kind {
+        EventKind::Connected { .. } => write_connected(log, wall_s, event, &client),
+        EventKind::Disconnected(reason) => write_disconnected(log, wall_s, reason, &client),
+        EventKind::Refused { code, cause } => {
+            let text = Ended { client: &client, reason: code.map(refusal), cause: Some(cause) };
+            log.repeated_line(wall_s, LogType::Notice, "refused connections", format_args!("{text}"));
+        }
+        EventKind::PublishDenied { packet, code, cause } => {
+            line(debug, format_args!("Denied PUBLISH from {client} {}", Publish(packet)));
+            let topic = Escaped(&packet.topic);
+            let text = format_args!("Refused PUBLISH from {client} to '{topic}': {cause} (0x{:02x}).", code.0);
+            log.repeated_line(wall_s, LogType::Notice, "refused messages", text);
+        }
+        EventKind::ReceivedPublish(packet) => {
+            line(debug, format_args!("Received PUBLISH from {client} {}", Publish(packet)));
+        }
+        EventKind::SendingPublish(packet) => {
+            line(debug, format_args!("Sending PUBLISH to {client} {}", Publish(packet)));
+        }
+        EventKind::Received(name, packet_id, code) => {
+            line(
+                debug,
+                format_args!(
+                    "Received {name} from {client}{}",
+                    ReceivedDetail { name, packet_id: *packet_id, code: *code }
+                ),
+            );
+        }
+        EventKind::Sending(name, packet_id, code) => {
+            line(
+                debug,
+                format_args!(
+                    "Sending {name} to {client}{}",
+                    SendingDetail { name, packet_id: *packet_id, code: *code }
+                ),
+            );
+        }
+        EventKind::SendingConnAck { session_present, code } => {
+            line(debug, format_args!("Sending CONNACK to {client} ({}, {code})", u8::from(*session_present)));
+        }
+        EventKind::Subscribed { filter, qos, code } => {
+            let filter = Escaped(filter);
+            line(debug, format_args!("\t{filter} (QoS {})", *qos as u8));
+            if *code < 0x80 {
+                line(LogType::Subscribe, format_args!("{client} {code} {filter}"));
+            }
+        }
+        EventKind::Unsubscribed(filter) => {
+            let filter = Escaped(filter);
+            line(debug, format_args!("\t{filter}"));
+            line(LogType::Unsubscribe, format_args!("{client} {filter}"));
+        }
+        EventKind::Discarded(reason) => {
+            let text = format_args!("Outgoing messages are being dropped for client {client}{}.", discard(*reason));
+            log.repeated_line(wall_s, LogType::Notice, "discarded messages", text);
+        }
+        EventKind::SessionExpired => {
+            line(LogType::Notice, format_args!("Expiring client {client} due to timeout."));
+        }
+        EventKind::WillPublished(topic) => {
+            line(debug, format_args!("Publishing the will of {client} on '{}'.", Escaped(topic)));
+        }
+        other => line(debug, format_args!("{client}: {}", Escaped(&format!("{other:?}")))),
+    }
+}
+
+fn write_connected(log: &mut LogBuffer, wall_s: u64, event: &Event, client: &Client<'_>) {
+    let EventKind::Connected { version, clean_start, keep_alive_s, username, will } = &event.kind else { return };
+    let version = match version {
+        Version::V31 => 1,
+        Version::V311 => 2,
+        Version::V5 => 5,
+    };
+    let name = username.as_deref().map(|name| format!(", u'{}'", Escaped(name))).unwrap_or_default();
+    let from = client.address.map(Address::to_string).unwrap_or_default();
+    let clean = u8::from(*clean_start);
+    let text =
+        format_args!("New client connected from {from} as {client} (p{version}, c{clean}, k{keep_alive_s}{name}).");
+    log.line(wall_s, LogType::Notice, text);
+    match will {
+        None => log.line(wall_s, LogType::Debug, format_args!("No will message specified.")),
+        Some((topic, bytes, qos, retain)) => {
+            let (retain, qos) = (u8::from(*retain), *qos as u8);
+            let text = format_args!("Will message specified ({bytes} bytes) (r{retain}, q{qos}).");
+            log.line(wall_s, LogType::Debug, text);
+            log.line(wall_s, LogType::Debug, format_args!("\t{}", Escaped(topic)));
+        }
+    }
+}
+
+fn write_disconnected(log: &mut LogBuffer, wall_s: u64, reason: &DisconnectReason, client: &Client<'_>) {
+    let socket_error;
+    let (reason, cause) = match reason {
+        DisconnectReason::Disconnect => (None, None),
+        DisconnectReason::ClosedByClient => (Some("connection closed by client"), None),
+        DisconnectReason::SocketError(text) => {
+            socket_error = format!("bad socket read/write: {text}");
+            (Some(socket_error.as_str()), None)
+        }
+        DisconnectReason::ConnectTimeout => (Some("exceeded timeout"), Some("no CONNECT in time")),
+        DisconnectReason::ByServer(code, cause) => (Some(ended(*code)), Some(*cause)),
+    };
+    let text = Ended { client, reason, cause };
+    if client.id.is_some() {
+        log.line(wall_s, LogType::Notice, format_args!("{text}"));
+    } else {
+        // Whoever comes without a CONNECT can come without end.
+        log.repeated_line(wall_s, LogType::Notice, "connections without CONNECT", format_args!("{text}"));
+    }
+}
+
+/// A client as lines name it: its identifier, or where it comes from.
+struct Client<'a> {
+    id: Option<&'a str>,
+    address: Option<&'a Address>,
+}
+
+impl fmt::Display for Client<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.id, self.address) {
+            (Some(id), _) => write!(f, "{}", Escaped(id)),
+            (None, Some(address)) => write!(f, "{}", address.host()),
+            (None, None) => f.write_str("(null)"),
+        }
+    }
+}
+
+/// The end of a connection. A cause is added where it says more than the reason.
+struct Ended<'a> {
+    client: &'a Client<'a>,
+    reason: Option<&'a str>,
+    cause: Option<&'a str>,
+}
+
+impl fmt::Display for Ended<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Client {} [", self.client)?;
+        match self.client.address {
+            Some(address) => write!(f, "{address}")?,
+            None => f.write_str("(null):0")?,
+        }
+        f.write_str("] disconnected")?;
+        match (self.reason, self.cause) {
+            (None, None) => f.write_str("."),
+            (Some(reason), None) => write!(f, ": {reason}."),
+            (Some(reason), Some(cause)) if reason == cause => write!(f, ": {reason}."),
+            (Some(reason), Some(cause)) => write!(f, ": {reason} ({cause})."),
+            (None, Some(cause)) => write!(f, ": protocol error ({cause})."),
+        }
+    }
+}
+
+/// `(d0, q1, r0, m7, 'topic', ... (5 bytes))`
+struct Publish<'a>(&'a PublishSummary);
+
+impl fmt::Display for Publish<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let PublishSummary { dup, qos, retain, packet_id, topic, payload_bytes } = self.0;
+        let (dup, retain, topic) = (u8::from(*dup), u8::from(*retain), Escaped(topic));
+        let qos = *qos as u8;
+        write!(f, "(d{dup}, q{qos}, r{retain}, m{packet_id}, '{topic}', ... ({payload_bytes} bytes))")
+    }
+}
+
+struct ReceivedDetail {
+    name: &'static str,
+    packet_id: u16,
+    code: ReasonCode,
+}
+
+impl fmt::Display for ReceivedDetail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name {
+            "PUBACK" | "PUBCOMP" => write!(f, " (Mid: {}, RC:{})", self.packet_id, self.code.0),
+            "PUBREC" | "PUBREL" => write!(f, " (Mid: {})", self.packet_id),
+            _ => Ok(()),
+        }
+    }
+}
+
+struct SendingDetail {
+    name: &'static str,
+    packet_id: u16,
+    code: ReasonCode,
+}
+
+impl fmt::Display for SendingDetail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name {
+            "PUBACK" | "PUBREC" => write!(f, " (m{}, rc{})", self.packet_id, self.code.0),
+            "PUBREL" | "PUBCOMP" => write!(f, " (m{})", self.packet_id),
+            "DISCONNECT" => write!(f, " (rc{})", self.code.0),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Why the server ended a connection.
+fn ended(code: ReasonCode) -> &'static str {
+    match code {
+        ReasonCode::MALFORMED_PACKET => "malformed packet",
+        ReasonCode::PROTOCOL_ERROR => "protocol error",
+        ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR => "implementation specific error",
+        ReasonCode::UNSUPPORTED_PROTOCOL_VERSION => "unsupported protocol version",
+        ReasonCode::CLIENT_IDENTIFIER_NOT_VALID => "client identifier not valid",
+        ReasonCode::BAD_USER_NAME_OR_PASSWORD => "bad username or password",
+        ReasonCode::NOT_AUTHORIZED => "not authorised",
+        ReasonCode::SERVER_UNAVAILABLE => "server unavailable",
+        ReasonCode::SERVER_BUSY => "server busy",
+        ReasonCode::BANNED => "client banned",
+        ReasonCode::SERVER_SHUTTING_DOWN => "server shutting down",
+        ReasonCode::BAD_AUTHENTICATION_METHOD => "bad authentication method",
+        ReasonCode::KEEP_ALIVE_TIMEOUT => "exceeded timeout",
+        ReasonCode::SESSION_TAKEN_OVER => "session taken over",
+        ReasonCode::TOPIC_FILTER_INVALID => "topic filter invalid",
+        ReasonCode::TOPIC_NAME_INVALID => "topic name invalid",
+        ReasonCode::RECEIVE_MAXIMUM_EXCEEDED => "receive maximum exceeded",
+        ReasonCode::TOPIC_ALIAS_INVALID => "topic alias invalid",
+        ReasonCode::PACKET_TOO_LARGE => "oversize packet",
+        ReasonCode::QUOTA_EXCEEDED => "quota exceeded",
+        ReasonCode::ADMINISTRATIVE_ACTION => "administrative action",
+        ReasonCode::RETAIN_NOT_SUPPORTED | ReasonCode::QOS_NOT_SUPPORTED => "used disallowed feature",
+        ReasonCode::CONNECTION_RATE_EXCEEDED => "connection rate exceeded",
+        _ => "unspecified error",
+    }
+}
+
+/// Why a CONNECT was refused, by the code in CONNACK: that of 3.x or of version 5.
+fn refusal(code: u8) -> &'static str {
+    match code {
+        1 => "unsupported protocol version",
+        2 => "client identifier not valid",
+        3 => "server unavailable",
+        4 => "bad username or password",
+        5 => "not authorised",
+        _ => ended(ReasonCode(code)),
+    }
+}
+
+/// What is added to Mosquitto's line where it says more.
+fn discard(reason: DiscardReason) -> &'static str {
+    match reason {
+        DiscardReason::QueueFull => "",
+        DiscardReason::SlowReader => " (it does not read them)",
+        DiscardReason::PacketTooLarge => " (larger than its maximum packet size)",
+        DiscardReason::Expired => " (expired while waiting)",
+        DiscardReason::ShareGroupFull => " (no member of the share group has room)",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use midge_codec::QoS;
+
+    use super::super::{Log, LogDestination, LogOptions, LogTypes};
+    use super::*;
+
+    #[track_caller]
+    fn check_client(client_id: Option<&str>, kind: EventKind, expected: &[&str]) {
+        let path = std::env::temp_dir().join(format!("midge-lines-{:?}", std::thread::current().id()));
+        let _ = std::fs::remove_file(&path);
+        let options = LogOptions {
+            types: LogTypes::ALL,
+            timestamp: false,
+            destinations: vec![LogDestination::File(path.clone())],
+            ..LogOptions::default()
+        };
+        let mut log = LogBuffer::new(Log::open(options).expect("opened"));
+        let event = Event { connection: None, client_id: client_id.map(Into::into), kind };
+        let address = Address::V4(Ipv4Addr::LOCALHOST, 4711);
+        write(&mut log, 1, &event, Some(&address));
+        log.flush(1);
+        let text = std::fs::read_to_string(&path).expect("a file");
+        assert_eq!(text.lines().collect::<Vec<_>>(), expected);
+        std::fs::remove_file(path).expect("removed");
+    }
+
+    #[track_caller]
+    fn check(kind: EventKind, expected: &[&str]) {
+        check_client(Some("c1"), kind, expected);
+    }
+
+    fn publish() -> PublishSummary {
+        PublishSummary {
+            dup: false,
+            qos: QoS::AtLeastOnce,
+            retain: true,
+            packet_id: 7,
+            topic: "a/b".into(),
+            payload_bytes: 5,
+        }
+    }
+
+    #[test]
+    fn connections_that_are_made() {
+        let connected = |version, username: Option<&str>, will| EventKind::Connected {
+            version,
+            clean_start: false,
+            keep_alive_s: 42,
+            username: username.map(Into::into),
+            will,
+        };
+        let line = "New client connected from 127.0.0.1:4711 as c1 (p5, c0, k42).";
+        check(connected(Version::V5, None, None), &[line, "No will message specified."]);
+        let line = "New client connected from 127.0.0.1:4711 as c1 (p2, c0, k42, u'ann\\x0a').";
+        let will = Some(("w/t".into(), 3, QoS::ExactlyOnce, true));
+        let will_lines = ["Will message specified (3 bytes) (r1, q2).", "\tw/t"];
+        check(connected(Version::V311, Some("ann\n"), will), &[line, will_lines[0], will_lines[1]]);
+        let line = "New client connected from 127.0.0.1:4711 as c1 (p1, c0, k42).";
+        check(connected(Version::V31, None, None), &[line, "No will message specified."]);
+    }
+
+    #[test]
+    fn connections_that_end() {
+        let ended = |reason, expected| check(EventKind::Disconnected(reason), &[expected]);
+        ended(DisconnectReason::Disconnect, "Client c1 [127.0.0.1:4711] disconnected.");
+        let line = "Client c1 [127.0.0.1:4711] disconnected: connection closed by client.";
+        ended(DisconnectReason::ClosedByClient, line);
+        let line = "Client c1 [127.0.0.1:4711] disconnected: bad socket read/write: No route to host.";
+        ended(DisconnectReason::SocketError("No route to host".into()), line);
+        let by_server = |code, cause, expected| ended(DisconnectReason::ByServer(code, cause), expected);
+        let line = "Client c1 [127.0.0.1:4711] disconnected: session taken over.";
+        by_server(ReasonCode::SESSION_TAKEN_OVER, "session taken over", line);
+        let line = "Client c1 [127.0.0.1:4711] disconnected: malformed packet (reserved flag is set).";
+        by_server(ReasonCode::MALFORMED_PACKET, "reserved flag is set", line);
+    }
+
+    #[test]
+    fn connections_that_never_were() {
+        let line = "Client 127.0.0.1 [127.0.0.1:4711] disconnected: exceeded timeout (no CONNECT in time).";
+        check_client(None, EventKind::Disconnected(DisconnectReason::ConnectTimeout), &[line]);
+        let line = "Client 127.0.0.1 [127.0.0.1:4711] disconnected: protocol error (first packet is not CONNECT).";
+        check_client(None, EventKind::Refused { code: None, cause: "first packet is not CONNECT" }, &[line]);
+        let line = "Client c1 [127.0.0.1:4711] disconnected: not authorised.";
+        check(EventKind::Refused { code: Some(5), cause: "not authorised" }, &[line]);
+        check(EventKind::Refused { code: Some(0x87), cause: "not authorised" }, &[line]);
+    }
+
+    #[test]
+    fn packets() {
+        let received = "Received PUBLISH from c1 (d0, q1, r1, m7, 'a/b', ... (5 bytes))";
+        check(EventKind::ReceivedPublish(publish()), &[received]);
+        let sending = "Sending PUBLISH to c1 (d0, q1, r1, m7, 'a/b', ... (5 bytes))";
+        check(EventKind::SendingPublish(publish()), &[sending]);
+        let received = |name, expected| check(EventKind::Received(name, 1, ReasonCode::SUCCESS), &[expected]);
+        received("PUBACK", "Received PUBACK from c1 (Mid: 1, RC:0)");
+        received("PUBREC", "Received PUBREC from c1 (Mid: 1)");
+        received("PUBREL", "Received PUBREL from c1 (Mid: 1)");
+        received("SUBSCRIBE", "Received SUBSCRIBE from c1");
+        received("PINGREQ", "Received PINGREQ from c1");
+        let sending = |name, expected| check(EventKind::Sending(name, 1, ReasonCode::SUCCESS), &[expected]);
+        sending("PUBACK", "Sending PUBACK to c1 (m1, rc0)");
+        sending("PUBREC", "Sending PUBREC to c1 (m1, rc0)");
+        sending("PUBREL", "Sending PUBREL to c1 (m1)");
+        sending("PUBCOMP", "Sending PUBCOMP to c1 (m1)");
+        sending("SUBACK", "Sending SUBACK to c1");
+        sending("DISCONNECT", "Sending DISCONNECT to c1 (rc0)");
+        let connack = EventKind::SendingConnAck { session_present: true, code: 0 };
+        check(connack, &["Sending CONNACK to c1 (1, 0)"]);
+    }
+
+    #[test]
+    fn subscriptions() {
+        let subscribed = |code| EventKind::Subscribed { filter: "a/#".into(), qos: QoS::ExactlyOnce, code };
+        check(subscribed(1), &["\ta/# (QoS 2)", "c1 1 a/#"]);
+        check(subscribed(0x80), &["\ta/# (QoS 2)"]);
+        check(EventKind::Unsubscribed("a/#".into()), &["\ta/#", "c1 a/#"]);
+    }
+
+    #[test]
+    fn what_is_discarded_denied_or_expired() {
+        let line = "Outgoing messages are being dropped for client c1.";
+        check(EventKind::Discarded(DiscardReason::QueueFull), &[line]);
+        check(EventKind::SessionExpired, &["Expiring client c1 due to timeout."]);
+        let denied = EventKind::PublishDenied {
+            packet: publish(),
+            code: ReasonCode::NOT_AUTHORIZED,
+            cause: "$SYS belongs to the server",
+        };
+        let lines = [
+            "Denied PUBLISH from c1 (d0, q1, r1, m7, 'a/b', ... (5 bytes))",
+            "Refused PUBLISH from c1 to 'a/b': $SYS belongs to the server (0x87).",
+        ];
+        check(denied, &lines);
+    }
+}

@@ -1,0 +1,374 @@
+//! Log lines: who wants which, and how they reach stderr, stdout or a file.
+//!
+//! Each thread gathers its lines in a [`LogBuffer`] and writes them with one call at the end of its turn, so that no
+//! packet waits for a slow disk or terminal and lines of two threads never mix. The texts themselves are in
+//! [`lines`]; they are an interface, because log watchers and test suites of Mosquitto read them.
+
+pub(crate) mod lines;
+mod repeats;
+mod timestamp;
+
+use std::fmt::{self, Write as _};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use midge_broker::event::EventMask;
+
+use self::repeats::Repeats;
+use self::timestamp::Stamp;
+
+/// What kind of line it is; `log_type` selects by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogType {
+    /// Something failed.
+    Error,
+    /// Something is not as it should be.
+    Warning,
+    /// Connections, start and end.
+    Notice,
+    /// What may be of use.
+    Information,
+    /// Each packet.
+    Debug,
+    /// Each Subscription made.
+    Subscribe,
+    /// Each Subscription removed.
+    Unsubscribe,
+}
+
+/// A set of [`LogType`]s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogTypes(u16);
+
+impl LogTypes {
+    /// None at all (`-q`).
+    pub const NONE: LogTypes = LogTypes(0);
+    /// Everything (`-v`).
+    pub const ALL: LogTypes = LogTypes(0x7f);
+    /// Error, warning, notice, information: what is logged when nothing is said.
+    pub const USUAL: LogTypes = LogTypes(0x0f);
+
+    /// The set with `kind` added.
+    #[must_use]
+    pub const fn with(self, kind: LogType) -> LogTypes {
+        LogTypes(self.0 | 1 << kind as u16)
+    }
+
+    /// Whether `kind` is in the set.
+    pub const fn contains(self, kind: LogType) -> bool {
+        self.0 & (1 << kind as u16) != 0
+    }
+}
+
+/// Where lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogDestination {
+    /// Standard error.
+    Stderr,
+    /// Standard output.
+    Stdout,
+    /// Appended to a file, which is opened again when the configuration is read again.
+    File(PathBuf),
+}
+
+/// What is logged, how, and where to.
+#[derive(Clone, Debug)]
+pub struct LogOptions {
+    /// Which lines are written.
+    pub types: LogTypes,
+    /// Whether lines about connections made and ended are among them.
+    pub connection_messages: bool,
+    /// Whether each line begins with the time.
+    pub timestamp: bool,
+    /// strftime format of that time; `None`: seconds since 1970.
+    pub timestamp_format: Option<String>,
+    /// All of these get every line.
+    pub destinations: Vec<LogDestination>,
+}
+
+impl Default for LogOptions {
+    fn default() -> Self {
+        LogOptions {
+            types: LogTypes::USUAL,
+            connection_messages: true,
+            timestamp: true,
+            timestamp_format: None,
+            destinations: vec![LogDestination::Stderr],
+        }
+    }
+}
+
+/// The log of the process.
+pub(crate) struct Log {
+    options: LogOptions,
+    sinks: Mutex<Vec<Sink>>,
+}
+
+enum Sink {
+    Stderr,
+    Stdout,
+    File(PathBuf, File),
+}
+
+impl Log {
+    /// Opens the destinations. A file that cannot be opened is an error that names it.
+    pub(crate) fn open(options: LogOptions) -> io::Result<Arc<Log>> {
+        let sinks: io::Result<Vec<Sink>> = options.destinations.iter().map(Sink::open).collect();
+        Ok(Arc::new(Log { sinks: Mutex::new(sinks?), options }))
+    }
+
+    /// Opens files again, after they were renamed. One that cannot be opened stays as it is.
+    pub(crate) fn reopen(&self) -> io::Result<()> {
+        let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+        for sink in sinks.iter_mut() {
+            if let Sink::File(path, file) = sink {
+                *file = append_to(path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Which events of the broker become lines.
+    pub(crate) fn wanted_events(&self) -> EventMask {
+        let types = self.options.types;
+        let masks = [
+            (self.wants(LogType::Notice) && self.options.connection_messages, EventMask::CONNECTION),
+            (self.wants(LogType::Notice) || self.wants(LogType::Warning), EventMask::NOTICE),
+            (types.contains(LogType::Debug), EventMask::PACKET),
+            (types.contains(LogType::Subscribe), EventMask::SUBSCRIBE),
+            (types.contains(LogType::Unsubscribe), EventMask::UNSUBSCRIBE),
+        ];
+        let wanted = masks.into_iter().filter(|(wants, _)| *wants);
+        wanted.fold(EventMask::default(), |all, (_, mask)| all.with(mask))
+    }
+
+    pub(crate) fn wants(&self, kind: LogType) -> bool {
+        self.options.types.contains(kind) && !self.options.destinations.is_empty()
+    }
+
+    /// Whether lines of this kind are seen on standard error.
+    pub(crate) fn tells_stderr(&self, kind: LogType) -> bool {
+        self.wants(kind) && self.options.destinations.contains(&LogDestination::Stderr)
+    }
+
+    fn write(&self, lines: &[u8]) {
+        let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+        for sink in sinks.iter_mut() {
+            // Nobody is left to be told that the log cannot be written; the server goes on.
+            let _ = sink.write(lines);
+        }
+    }
+}
+
+impl Sink {
+    fn open(destination: &LogDestination) -> io::Result<Sink> {
+        Ok(match destination {
+            LogDestination::Stderr => Sink::Stderr,
+            LogDestination::Stdout => Sink::Stdout,
+            LogDestination::File(path) => Sink::File(path.clone(), append_to(path)?),
+        })
+    }
+
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        match self {
+            Sink::Stderr => io::stderr().write_all(lines),
+            Sink::Stdout => {
+                let mut stdout = io::stdout().lock();
+                stdout.write_all(lines)?;
+                stdout.flush()
+            }
+            Sink::File(_, file) => file.write_all(lines),
+        }
+    }
+}
+
+fn append_to(path: &PathBuf) -> io::Result<File> {
+    let opened = OpenOptions::new().create(true).append(true).open(path);
+    opened.map_err(|error| io::Error::new(error.kind(), format!("unable to open log file {}: {error}", path.display())))
+}
+
+/// One thread's lines, until it writes them.
+pub(crate) struct LogBuffer {
+    log: Arc<Log>,
+    text: Vec<u8>,
+    line: String,
+    stamp: Stamp,
+    repeats: Repeats,
+}
+
+impl LogBuffer {
+    pub(crate) fn new(log: Arc<Log>) -> LogBuffer {
+        let options = &log.options;
+        let stamp = Stamp::new(options.timestamp, options.timestamp_format.as_deref());
+        LogBuffer { stamp, log, text: Vec::new(), line: String::new(), repeats: Repeats::default() }
+    }
+
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Whether lines about connections made and ended are wanted.
+    pub(crate) fn wants_connections(&self) -> bool {
+        self.log.wants(LogType::Notice) && self.log.options.connection_messages
+    }
+
+    /// Adds a line, if its kind is wanted.
+    pub(crate) fn line(&mut self, wall_s: u64, kind: LogType, text: fmt::Arguments<'_>) {
+        if !self.log.wants(kind) {
+            return;
+        }
+        self.line.clear();
+        // Writing into a String does not fail; a Display that says so has nothing to show.
+        let _ = write!(self.line, "{}{text}", self.stamp.at(wall_s));
+        self.text.extend_from_slice(cut(&self.line).as_bytes());
+        self.text.push(b'\n');
+    }
+
+    /// Adds a line of a kind that a hostile or broken client can cause without end: beyond some in a second they are
+    /// only counted, and the count is told. `subject` names the kind.
+    pub(crate) fn repeated_line(
+        &mut self,
+        wall_s: u64,
+        kind: LogType,
+        subject: &'static str,
+        text: fmt::Arguments<'_>,
+    ) {
+        self.tell_omitted(wall_s);
+        if self.repeats.admits(subject, kind) {
+            self.line(wall_s, kind, text);
+        }
+    }
+
+    /// Writes what has gathered, with one call for each destination.
+    pub(crate) fn flush(&mut self, wall_s: u64) {
+        self.tell_omitted(wall_s);
+        if self.text.is_empty() {
+            return;
+        }
+        self.log.write(&self.text);
+        self.text.clear();
+        self.text.shrink_to(TEXT_BYTES_KEPT);
+    }
+
+    fn tell_omitted(&mut self, wall_s: u64) {
+        for (subject, kind, count) in self.repeats.begin_second(wall_s) {
+            self.line(wall_s, kind, format_args!("{count} more lines about {subject} were left out."));
+        }
+    }
+}
+
+/// A line as it is written: no longer than others expect, and cut where a character ends.
+fn cut(line: &str) -> &str {
+    &line[..line.floor_char_boundary(LINE_BYTES_MAX)]
+}
+
+/// Bytes from a client as they may stand in a log: control characters would end the line and begin a forged one, or
+/// command a terminal.
+pub(crate) struct Escaped<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0;
+        while let Some(at) = rest.find(char::is_control) {
+            f.write_str(&rest[..at])?;
+            let control = rest[at..].chars().next().unwrap_or_default();
+            write!(f, "\\x{:02x}", u32::from(control))?;
+            rest = &rest[at + control.len_utf8()..];
+        }
+        f.write_str(rest)
+    }
+}
+
+/// Mosquitto cuts lines there, and readers of its logs have buffers of that size.
+const LINE_BYTES_MAX: usize = 999;
+
+/// A buffer that a busy turn has blown up beyond this is given back.
+const TEXT_BYTES_KEPT: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &str) -> (PathBuf, LogOptions) {
+        let path = std::env::temp_dir().join(format!("midge-log-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        let destinations = vec![LogDestination::File(path.clone())];
+        (path, LogOptions { destinations, ..LogOptions::default() })
+    }
+
+    #[track_caller]
+    fn check(name: &str, options: &LogOptions, lines: &[(LogType, &str)], written: &str) {
+        let (path, in_file) = file(name);
+        let destinations = in_file.destinations;
+        let log = Log::open(LogOptions { destinations, ..options.clone() }).expect("opened");
+        let mut buffer = LogBuffer::new(log);
+        for (kind, text) in lines {
+            buffer.line(1_700_000_000, *kind, format_args!("{text}"));
+        }
+        assert_eq!(std::fs::read_to_string(&path).expect("a file"), "", "nothing before the flush");
+        buffer.flush(1_700_000_000);
+        assert_eq!(std::fs::read_to_string(&path).expect("a file"), written);
+        std::fs::remove_file(path).expect("removed");
+    }
+
+    #[test]
+    fn lines_begin_with_the_second_and_unwanted_kinds_are_left_out() {
+        let lines = [(LogType::Notice, "hello"), (LogType::Debug, "each packet"), (LogType::Error, "bad")];
+        let usual = LogOptions::default();
+        check("usual", &usual, &lines, "1700000000: hello\n1700000000: bad\n");
+        let errors = LogOptions { types: LogTypes::NONE.with(LogType::Error), ..usual.clone() };
+        check("errors", &errors, &lines, "1700000000: bad\n");
+        let quiet = LogOptions { types: LogTypes::NONE, ..usual.clone() };
+        check("quiet", &quiet, &lines, "");
+        let bare = LogOptions { timestamp: false, types: LogTypes::ALL, ..usual };
+        check("bare", &bare, &lines, "hello\neach packet\nbad\n");
+    }
+
+    #[test]
+    fn long_lines_are_cut_where_a_character_ends() {
+        let options = LogOptions { timestamp: false, ..LogOptions::default() };
+        let long = format!("{}€uro", "x".repeat(998));
+        check("long", &options, &[(LogType::Notice, &long)], &format!("{}\n", "x".repeat(998)));
+    }
+
+    #[test]
+    fn a_client_cannot_forge_lines() {
+        assert_eq!(Escaped("a\n1700: b\u{1b}[31m\u{9f}é").to_string(), "a\\x0a1700: b\\x1b[31m\\x9fé");
+    }
+
+    #[test]
+    fn what_repeats_is_counted_instead_of_written() {
+        let (path, options) = file("repeats");
+        let mut buffer = LogBuffer::new(Log::open(options).expect("opened"));
+        for i in 0..150 {
+            buffer.repeated_line(10, LogType::Notice, "refusals", format_args!("refused {i}"));
+        }
+        buffer.flush(10);
+        buffer.repeated_line(11, LogType::Notice, "refusals", format_args!("refused again"));
+        buffer.flush(11);
+        let text = std::fs::read_to_string(&path).expect("a file");
+        assert_eq!(text.lines().count(), 102);
+        let last: Vec<_> = text.lines().skip(99).collect();
+        let told = ["10: refused 99", "11: 50 more lines about refusals were left out.", "11: refused again"];
+        assert_eq!(last, told);
+        std::fs::remove_file(path).expect("removed");
+    }
+
+    #[test]
+    fn a_renamed_file_is_opened_again() {
+        let (path, options) = file("rotate");
+        let log = Log::open(options).expect("opened");
+        let mut buffer = LogBuffer::new(Arc::clone(&log));
+        let old = path.with_extension("old");
+        std::fs::rename(&path, &old).expect("renamed");
+        log.reopen().expect("opened again");
+        buffer.line(1, LogType::Notice, format_args!("new"));
+        buffer.flush(1);
+        assert_eq!(std::fs::read_to_string(&path).expect("a file"), "1: new\n");
+        assert_eq!(std::fs::read_to_string(&old).expect("a file"), "");
+        std::fs::remove_file(path).expect("removed");
+        std::fs::remove_file(old).expect("removed");
+    }
+}

@@ -1,0 +1,248 @@
+//! What a server is started with, and how it follows from a configuration.
+
+use std::path::PathBuf;
+
+use midge_codec::QoS;
+use midge_config::{Address, Config, Listener, SocketDomain};
+use midge_net::Family;
+
+use crate::log::{LogDestination, LogOptions, LogType, LogTypes};
+
+/// Everything [`crate::run`] needs to know.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How the server calls itself.
+    pub identity: Identity,
+    /// What to listen on; the broker's listeners of the same numbers hold the rules for clients.
+    pub listeners: Vec<ListenerOptions>,
+    /// Of several listeners that are there for convenience, one that opens is enough.
+    pub one_listener_suffices: bool,
+    /// Network Connections over all listeners; `None` is no bound.
+    pub global_max_connections: Option<u32>,
+    /// Threads; `None`: as many as cores may be used.
+    pub shards: Option<u16>,
+    /// Seconds between publications of `$SYS`; 0 is never.
+    pub sys_interval_s: u16,
+    /// What the log gets.
+    pub log: LogOptions,
+    /// The rules.
+    pub broker: midge_broker::Options,
+    /// Lines for the log at the start: what the operator should know of the configuration.
+    pub remarks: Vec<(LogType, String)>,
+}
+
+/// How the server calls itself in its log and under `$SYS/broker/version`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// By its own name.
+    Midge,
+    /// By the name that exporters and scripts wait for.
+    Mosquitto,
+}
+
+impl Identity {
+    /// `NAME version X`.
+    pub fn version(self) -> String {
+        let own = env!("CARGO_PKG_VERSION");
+        match self {
+            Identity::Midge => format!("midge version {own}"),
+            Identity::Mosquitto => format!("mosquitto version {MOSQUITTO_VERSION} (Midge {own})"),
+        }
+    }
+}
+
+/// The version of Mosquitto whose behaviour clients and scripts may count on.
+const MOSQUITTO_VERSION: &str = "2.1.2";
+
+/// One listener.
+#[derive(Clone, Debug)]
+pub struct ListenerOptions {
+    /// What to listen on.
+    pub endpoint: Endpoint,
+    /// Connections at once; `None` is no bound.
+    pub max_connections: Option<u32>,
+    /// Small writes are not held back (`TCP_NODELAY`).
+    pub no_delay: bool,
+}
+
+/// What a listener listens on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// A TCP port, on one host or on all addresses.
+    Tcp {
+        /// An address or a name.
+        host: Option<String>,
+        /// 0: one that is free.
+        port: u16,
+        /// Which version of IP.
+        family: Family,
+    },
+    /// A Unix domain socket.
+    Unix(PathBuf),
+}
+
+impl Options {
+    /// What `config` asks for.
+    pub fn from_config(config: &Config, identity: Identity) -> Options {
+        let remarks = remarks(config);
+        Options {
+            identity,
+            listeners: config.listeners.iter().map(|listener| endpoint_of(listener, config)).collect(),
+            one_listener_suffices: config.local_only,
+            global_max_connections: config.global_max_connections,
+            shards: config.shards,
+            sys_interval_s: config.sys_interval_s,
+            log: log_of(config),
+            broker: rules_of(config),
+            remarks,
+        }
+    }
+}
+
+fn endpoint_of(listener: &Listener, config: &Config) -> ListenerOptions {
+    let endpoint = match &listener.address {
+        Address::Tcp { port, host } => Endpoint::Tcp {
+            host: host.clone(),
+            port: *port,
+            family: match listener.socket_domain {
+                None => Family::Any,
+                Some(SocketDomain::Ipv4) => Family::V4,
+                Some(SocketDomain::Ipv6) => Family::V6,
+            },
+        },
+        Address::Unix(path) => Endpoint::Unix(path.into()),
+    };
+    ListenerOptions { endpoint, max_connections: listener.max_connections, no_delay: config.set_tcp_nodelay }
+}
+
+fn log_of(config: &Config) -> LogOptions {
+    let log = &config.log;
+    let names = [
+        (midge_config::LogTypes::ERROR, LogType::Error),
+        (midge_config::LogTypes::WARNING, LogType::Warning),
+        (midge_config::LogTypes::NOTICE, LogType::Notice),
+        (midge_config::LogTypes::INFORMATION, LogType::Information),
+        (midge_config::LogTypes::DEBUG, LogType::Debug),
+        (midge_config::LogTypes::SUBSCRIBE, LogType::Subscribe),
+        (midge_config::LogTypes::UNSUBSCRIBE, LogType::Unsubscribe),
+    ];
+    let wanted = names.into_iter().filter(|(name, _)| log.types.contains(*name));
+    let destinations = [
+        log.stderr.then_some(LogDestination::Stderr),
+        log.stdout.then_some(LogDestination::Stdout),
+        log.file.as_ref().map(|path| LogDestination::File(path.into())),
+    ];
+    LogOptions {
+        types: wanted.fold(LogTypes::NONE, |types, (_, kind)| types.with(kind)),
+        connection_messages: config.connection_messages,
+        timestamp: log.timestamp,
+        timestamp_format: log.timestamp_format.clone(),
+        destinations: destinations.into_iter().flatten().collect(),
+    }
+}
+
+/// The rules for clients. "No limit" is written as the broker writes it.
+fn rules_of(config: &Config) -> midge_broker::Options {
+    let seconds = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
+    midge_broker::Options {
+        listeners: config.listeners.iter().map(listener_rules_of).collect(),
+        max_inflight_messages: config.max_inflight_messages.unwrap_or(u16::MAX),
+        max_queued_messages: config.max_queued_messages.map_or(0, u64::from),
+        max_queued_bytes: config.max_queued_bytes.unwrap_or(0),
+        queue_qos0_messages: config.queue_qos0_messages,
+        max_packet_size: config.max_packet_size,
+        message_size_limit: config.message_size_limit.unwrap_or(0),
+        max_keep_alive_s: config.max_keepalive_s.unwrap_or(u16::MAX),
+        retain_available: config.retain_available,
+        retain_expiry_interval_s: config.retain_expiry_interval_s.map(seconds),
+        persistent_client_expiration_s: config.persistent_client_expiration_s,
+        upgrade_outgoing_qos: config.upgrade_outgoing_qos,
+        global_max_clients: config.global_max_clients.map(u64::from),
+        topic_levels_max: usize::from(config.topic_levels_max),
+        seed: unpredictable(),
+    }
+}
+
+fn listener_rules_of(listener: &Listener) -> midge_broker::ListenerOptions {
+    midge_broker::ListenerOptions {
+        allow_anonymous: listener.allow_anonymous,
+        allow_zero_length_client_id: listener.allow_zero_length_clientid,
+        auto_id_prefix: listener.auto_id_prefix.as_str().into(),
+        accepts_v31: listener.accept_protocol_versions.v31,
+        accepts_v311: listener.accept_protocol_versions.v311,
+        accepts_v5: listener.accept_protocol_versions.v5,
+        max_qos: QoS::from_u8(listener.max_qos).unwrap_or(QoS::ExactlyOnce),
+        max_topic_alias: listener.max_topic_alias,
+        max_topic_alias_broker: listener.max_topic_alias_broker,
+    }
+}
+
+/// A number that nobody can guess: the standard library asks the system for the keys of its hashers.
+fn unpredictable() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    RandomState::new().build_hasher().finish()
+}
+
+/// What people run into, in plain words.
+fn remarks(config: &Config) -> Vec<(LogType, String)> {
+    let mut remarks = Vec::new();
+    if config.local_only {
+        remarks.push((
+            LogType::Information,
+            "No listener is configured: the server can be reached from this machine only. For others add `listener 1883` \
+             and `allow_anonymous true` (or rules for who may connect) to a configuration file and name it with -c."
+                .to_owned(),
+        ));
+    }
+    for listener in config.listeners.iter().filter(|listener| !listener.allow_anonymous && !listener.anonymous_stated) {
+        let place = listener.place.as_ref().map(|place| format!(" of {place}")).unwrap_or_default();
+        remarks.push((
+            LogType::Warning,
+            format!(
+                "Warning: clients without a user name are refused on the listener{place}. To let them in, add the line \
+                 `allow_anonymous true`; to refuse them without this warning, `allow_anonymous false`."
+            ),
+        ));
+    }
+    remarks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_file_the_server_is_local_and_says_so() {
+        let options = Options::from_config(&Config::without_file(), Identity::Midge);
+        let hosts: Vec<_> = options.listeners.iter().map(|listener| listener.endpoint.clone()).collect();
+        let local = |host: &str| Endpoint::Tcp { host: Some(host.into()), port: 1883, family: Family::Any };
+        assert_eq!(hosts, [local("127.0.0.1"), local("::1")]);
+        assert!(options.one_listener_suffices);
+        assert!(options.broker.listeners.iter().all(|listener| listener.allow_anonymous));
+        let [(LogType::Information, remark)] = &options.remarks[..] else { panic!("{:?}", options.remarks) };
+        assert!(remark.contains("from this machine only") && remark.contains("`listener 1883`"), "{remark}");
+    }
+
+    #[test]
+    fn a_listener_that_does_not_speak_of_anonymous_clients_gets_a_remark() {
+        let mut config = Config::without_file();
+        config.local_only = false;
+        config.listeners.truncate(1);
+        config.listeners[0].allow_anonymous = false;
+        let remarks = Options::from_config(&config, Identity::Midge).remarks;
+        assert!(matches!(&remarks[..], [(LogType::Warning, text)] if text.contains("`allow_anonymous true`")));
+        config.listeners[0].anonymous_stated = true;
+        assert!(Options::from_config(&config, Identity::Midge).remarks.is_empty());
+    }
+
+    #[test]
+    fn the_server_goes_by_the_name_it_was_called_with() {
+        assert!(Identity::Midge.version().starts_with("midge version "));
+        assert!(Identity::Mosquitto.version().starts_with("mosquitto version 2.1.2 (Midge "));
+    }
+
+    #[test]
+    fn two_servers_have_different_seeds() {
+        assert_ne!(unpredictable(), unpredictable());
+    }
+}

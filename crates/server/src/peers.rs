@@ -1,0 +1,167 @@
+//! What the shards' threads share beside the broker's own `Shared`: wake-ups, the lane for connections that move, the
+//! listeners, published counters, and the order to stop.
+//!
+//! What must hold: nothing here is locked for longer than a push or a take, and nothing is locked for each packet. A
+//! connection on its way between shards is never refused: it has a Session to go to.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Barrier, Mutex, MutexGuard, PoisonError};
+
+use midge_broker::ids::{ListenerId, ShardId};
+use midge_broker::sys::Totals;
+use midge_net::Listener;
+use mio::Waker;
+
+use crate::published::Published;
+use crate::shard::moves::Moved;
+
+/// One for the process, shared by all shards and the thread that waits for signals.
+pub(crate) struct Peers {
+    peers: Box<[Peer]>,
+    /// Every listening socket, each accepted from by all shards.
+    pub(crate) sockets: Vec<Socket>,
+    /// By [`ListenerId`].
+    gates: Vec<Gate>,
+    /// Over all listeners.
+    gate: Gate,
+    stopping: AtomicBool,
+    /// All shards have come to the same step of the orderly end.
+    pub(crate) step: Barrier,
+}
+
+/// One listening socket.
+pub(crate) struct Socket {
+    pub(crate) listener: ListenerId,
+    pub(crate) socket: Listener,
+}
+
+/// How many connections a listener has, and may have.
+pub(crate) struct Gate {
+    open: AtomicU32,
+    max: Option<u32>,
+}
+
+/// One shard as the others see it; on cache lines of its own.
+#[repr(align(128))]
+struct Peer {
+    waker: Waker,
+    lane: Mutex<Vec<Moved>>,
+    published: Published,
+}
+
+impl Peers {
+    pub(crate) fn new(wakers: Vec<Waker>, sockets: Vec<Socket>, gates: Vec<Gate>, gate: Gate) -> Peers {
+        let peer = |waker| Peer { waker, lane: Mutex::default(), published: Published::default() };
+        Peers {
+            step: Barrier::new(wakers.len()),
+            peers: wakers.into_iter().map(peer).collect(),
+            sockets,
+            gates,
+            gate,
+            stopping: AtomicBool::new(false),
+        }
+    }
+
+    /// Ends the sleep of `shard`, or has its next one end at once.
+    pub(crate) fn wake(&self, shard: ShardId) {
+        // It fails when the counter behind it is full, and then a wake-up is under way already.
+        let _ = self.peer(shard).waker.wake();
+    }
+
+    /// Puts connections on the lane to `shard`. The caller wakes it if it sleeps.
+    pub(crate) fn send(&self, shard: ShardId, moved: &mut Vec<Moved>) {
+        self.lane(shard).append(moved);
+    }
+
+    /// Takes the connections that have come for `me`.
+    pub(crate) fn arrived(&self, me: ShardId) -> Vec<Moved> {
+        std::mem::take(&mut *self.lane(me))
+    }
+
+    pub(crate) fn has_arrivals(&self, me: ShardId) -> bool {
+        !self.lane(me).is_empty()
+    }
+
+    pub(crate) fn published(&self, shard: ShardId) -> &Published {
+        &self.peer(shard).published
+    }
+
+    /// Everything that the shards have published, summed.
+    pub(crate) fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        self.peers.iter().for_each(|peer| peer.published.add_to(&mut totals));
+        totals
+    }
+
+    /// Counts one more connection of `listener`, or names the directive that forbids it.
+    pub(crate) fn enter(&self, listener: ListenerId) -> Result<(), &'static str> {
+        if !self.gates[usize::from(listener.0)].enter() {
+            return Err("max_connections");
+        }
+        if !self.gate.enter() {
+            self.gates[usize::from(listener.0)].leave();
+            return Err("global_max_connections");
+        }
+        Ok(())
+    }
+
+    /// One connection of `listener` less.
+    pub(crate) fn leave(&self, listener: ListenerId) {
+        self.gates[usize::from(listener.0)].leave();
+        self.gate.leave();
+    }
+
+    /// Has all shards end in order.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        (0..self.peers.len()).for_each(|shard| self.wake(ShardId(shard as u16)));
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    fn lane(&self, shard: ShardId) -> MutexGuard<'_, Vec<Moved>> {
+        self.peer(shard).lane.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn peer(&self, shard: ShardId) -> &Peer {
+        &self.peers[usize::from(shard.0)]
+    }
+}
+
+impl Gate {
+    /// `max`: `None` is no bound.
+    pub(crate) fn new(max: Option<u32>) -> Gate {
+        Gate { open: AtomicU32::new(0), max }
+    }
+
+    /// Counts one more connection, unless the listener has as many as it may.
+    fn enter(&self) -> bool {
+        let open = self.open.fetch_add(1, Ordering::Relaxed);
+        let may = self.max.is_none_or(|max| open < max);
+        if !may {
+            self.leave();
+        }
+        may
+    }
+
+    fn leave(&self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gate_lets_in_as_many_as_it_may() {
+        let gate = Gate::new(Some(2));
+        assert_eq!([gate.enter(), gate.enter(), gate.enter()], [true, true, false]);
+        gate.leave();
+        assert_eq!([gate.enter(), gate.enter()], [true, false]);
+        assert!(Gate::new(None).enter());
+        assert!(!Gate::new(Some(0)).enter());
+    }
+}

@@ -1,0 +1,150 @@
+//! One Network Connection on a shard: a slab entry while it is idle, with buffers only while it needs them.
+
+use std::io;
+
+use midge_net::{Address, Stream};
+
+use super::backlog::Backlog;
+
+/// A socket and what the shard remembers of it. Idle connections are many, so this stays small and has no buffer.
+pub(super) struct Connection {
+    pub(super) stream: Stream,
+    pub(super) address: Address,
+    kept: Option<Box<Kept>>,
+    /// Tells this connection from earlier ones in the same slab entry.
+    pub(super) generation: u32,
+    pub(super) listener: u16,
+    pub(super) phase: Phase,
+    /// Stands in the list of those to be read.
+    pub(super) is_queued: bool,
+    /// The other side has ended its half of the stream: read to the end instead of waiting for more.
+    pub(super) is_read_closed: bool,
+    /// A write failed: what has arrived still counts, and then the connection is at its end.
+    pub(super) is_broken: bool,
+    /// Something was written since immediate acknowledgement was last asked for.
+    pub(super) is_written: bool,
+    /// The broker was told that the socket takes no more.
+    pub(super) is_congested: bool,
+    /// Not read for now, because it does not read our answers.
+    pub(super) is_held: bool,
+}
+
+/// How far a connection has come.
+///
+/// ```text
+/// Greeting ──CONNECT──▶ Serving ──close asked or ended──▶ Ending ──rest to be sent──▶ Lingering ──▶ gone
+///     └─────────────────refused or ended────────────────────▲   └───────nothing left───────────────────▲
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Phase {
+    /// No CONNECT yet: time and bytes are limited.
+    Greeting,
+    /// The broker has a Session for it.
+    Serving,
+    /// The broker has let go of it; it goes at the end of the turn.
+    Ending,
+    /// Only what is left is written, and input discarded, until the other side closes: closing with unread input would
+    /// reset the connection, and the reset would overtake the packet that says why.
+    Lingering,
+}
+
+/// What a connection holds while it needs it.
+#[derive(Default)]
+struct Kept {
+    /// The beginning of a packet that has not come completely.
+    input: Vec<u8>,
+    /// What the socket has not taken.
+    backlog: Backlog,
+}
+
+impl Connection {
+    pub(super) fn new(stream: Stream, address: Address, listener: u16, generation: u32, phase: Phase) -> Connection {
+        Connection {
+            stream,
+            address,
+            kept: None,
+            generation,
+            listener,
+            phase,
+            is_queued: false,
+            is_read_closed: false,
+            is_broken: false,
+            is_written: false,
+            is_congested: false,
+            is_held: false,
+        }
+    }
+
+    /// Bytes that wait for the rest of their packet.
+    pub(super) fn input(&self) -> &[u8] {
+        self.kept.as_ref().map_or(&[], |kept| &kept.input)
+    }
+
+    /// Takes those bytes away to be added to.
+    pub(super) fn take_input(&mut self) -> Vec<u8> {
+        let input = self.kept.as_mut().map(|kept| std::mem::take(&mut kept.input));
+        self.release();
+        input.unwrap_or_default()
+    }
+
+    /// Keeps `rest` in place of what was kept before.
+    pub(super) fn keep_input(&mut self, rest: &[u8]) {
+        if !rest.is_empty() {
+            let input = &mut self.kept.get_or_insert_default().input;
+            input.clear();
+            input.extend_from_slice(rest);
+        } else if self.kept.is_some() {
+            self.take_input();
+        }
+    }
+
+    /// The same for a buffer that is already the connection's own.
+    pub(super) fn keep_input_buffer(&mut self, input: Vec<u8>) {
+        if !input.is_empty() {
+            self.kept.get_or_insert_default().input = input;
+        }
+    }
+
+    /// What the socket has not taken, if there is anything.
+    pub(super) fn backlog(&self) -> Option<&Backlog> {
+        self.kept.as_ref().map(|kept| &kept.backlog).filter(|backlog| !backlog.is_empty())
+    }
+
+    /// The backlog, to be added to.
+    pub(super) fn backlog_mut(&mut self) -> &mut Backlog {
+        &mut self.kept.get_or_insert_default().backlog
+    }
+
+    /// Writes as much of the backlog as the socket takes.
+    pub(super) fn write_backlog(&mut self) -> io::Result<()> {
+        let Some(kept) = &mut self.kept else { return Ok(()) };
+        let result = kept.backlog.write_to(&mut self.stream);
+        self.release();
+        result
+    }
+
+    /// Forgets the backlog.
+    pub(super) fn drop_backlog(&mut self) {
+        if let Some(kept) = &mut self.kept {
+            kept.backlog = Backlog::default();
+            self.release();
+        }
+    }
+
+    /// Gives the buffers back when nothing is in them.
+    fn release(&mut self) {
+        if self.kept.as_ref().is_some_and(|kept| kept.input.is_empty() && kept.backlog.is_empty()) {
+            self.kept = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_connection_is_small() {
+        assert!(size_of::<Connection>() <= 56, "{} bytes", size_of::<Connection>());
+    }
+}

@@ -1,0 +1,264 @@
+//! Input: from ready sockets through the shard's one buffer to the broker.
+//!
+//! Sockets are registered edge-triggered, so a readable one must be read until it has no more. A read that fills less
+//! than the room it was given has emptied the socket: the next byte makes a new event. A connection is read once for each
+//! turn, and stands in line again if it may have more, so that a flood on one does not hold up the others.
+
+use std::io;
+
+use midge_broker::ids::ListenerId;
+use midge_broker::{ConnectionEnd, Consumed, FirstBytes, Next};
+
+use super::connection::Phase;
+use super::{Shard, connection_id};
+
+impl Shard {
+    /// Reads every ready connection, unless mail for other shards piles up: what is not read cannot become more of it.
+    pub(super) fn take_input(&mut self) {
+        if self.ready.is_empty() || self.peers_are_full() {
+            return;
+        }
+        std::mem::swap(&mut self.ready, &mut self.reading);
+        let mut buffer = std::mem::take(&mut self.buffer);
+        for at in 0..self.reading.len() {
+            self.read(self.reading[at], &mut buffer);
+            if self.turn.is_full() {
+                self.finish_turn();
+            }
+        }
+        self.buffer = buffer;
+        self.reading.clear();
+    }
+
+    /// Puts a connection in line to be read.
+    pub(super) fn queue_input(&mut self, index: usize) {
+        let connection = &mut self.connections[index];
+        if !connection.is_queued {
+            connection.is_queued = true;
+            self.ready.push(index);
+        }
+    }
+
+    /// Reads one connection: once, or to the end when the other side has ended its stream.
+    fn read(&mut self, index: usize, buffer: &mut [u8]) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        connection.is_queued = false;
+        self.was_read.push(index);
+        let mut budget = BUFFER_BYTES;
+        loop {
+            let Some(connection) = self.connections.get_mut(index) else { return };
+            match connection.phase {
+                Phase::Greeting | Phase::Serving => {}
+                Phase::Lingering => return self.discard_input(index, buffer),
+                Phase::Ending => return,
+            }
+            if connection.is_held {
+                return;
+            }
+            let read = if connection.input().len() <= INPUT_BYTES_COPIED_MAX {
+                self.read_shared(index, buffer)
+            } else {
+                self.read_own(index)
+            };
+            match read {
+                Read::Some { bytes, is_more } => {
+                    let Some(connection) = self.connections.get(index) else { return };
+                    let is_ending = connection.is_read_closed || connection.is_broken;
+                    budget = budget.saturating_sub(bytes);
+                    if budget == 0 || !is_ending {
+                        if is_more || is_ending {
+                            self.queue_input(index);
+                        }
+                        return;
+                    }
+                }
+                Read::Nothing => return,
+                Read::End(end) => return self.end(index, end),
+            }
+        }
+    }
+
+    /// Reads into the shared buffer, behind what the connection has kept, which is little.
+    fn read_shared(&mut self, index: usize, buffer: &mut [u8]) -> Read {
+        let connection = &mut self.connections[index];
+        let kept = connection.input().len();
+        buffer[..kept].copy_from_slice(connection.input());
+        let room = &mut buffer[kept..];
+        let room_bytes = room.len();
+        match retry(|| connection.stream.read(room)) {
+            Ok(0) => Read::End(ConnectionEnd::ClosedByClient),
+            Ok(bytes) => {
+                let input = &buffer[..kept + bytes];
+                let used = self.consume(index, input);
+                self.keep(index, used, input);
+                Read::Some { bytes, is_more: bytes == room_bytes }
+            }
+            Err(error) => Read::failed(&error, connection.is_broken),
+        }
+    }
+
+    /// Reads into the connection's own buffer: a large packet is not copied again with each piece of it that comes.
+    fn read_own(&mut self, index: usize) -> Read {
+        let connection = &mut self.connections[index];
+        let mut input = connection.take_input();
+        let kept = input.len();
+        match retry(|| connection.stream.read_to_end_of(&mut input, BUFFER_BYTES)) {
+            Ok(0) => Read::End(ConnectionEnd::ClosedByClient),
+            Ok(_) => {
+                let read = Read::Some { bytes: input.len() - kept, is_more: input.len() == input.capacity() };
+                if let Some(used) = self.consume(index, &input) {
+                    input.drain(..used);
+                    self.connections[index].keep_input_buffer(input);
+                }
+                read
+            }
+            Err(error) => {
+                let read = Read::failed(&error, connection.is_broken);
+                connection.keep_input_buffer(input);
+                read
+            }
+        }
+    }
+
+    /// Hands `input` to the broker, which takes complete packets. How many bytes it used; `None` when the connection
+    /// has ended or moved away.
+    fn consume(&mut self, index: usize, input: &[u8]) -> Option<usize> {
+        let id = connection_id(index);
+        let connection = &self.connections[index];
+        let first = if connection.phase == Phase::Greeting {
+            let listener = ListenerId(connection.listener);
+            match self.broker.handle_first_bytes(id, listener, input, &mut self.turn) {
+                // The broker refuses a first packet that is too large when it sees its header.
+                FirstBytes::NeedMore => return Some(0),
+                FirstBytes::Stay(consumed) => {
+                    self.connections[index].phase = Phase::Serving;
+                    consumed
+                }
+                FirstBytes::Move { shard, arrival } => {
+                    self.depart(index, shard, arrival, input);
+                    return None;
+                }
+                FirstBytes::Refused => {
+                    self.note_closes();
+                    return None;
+                }
+            }
+        } else {
+            self.broker.handle_bytes(id, input, &mut self.turn)
+        };
+        self.consume_after(index, first, input)
+    }
+
+    /// Goes on with `input` after the broker has taken its first part. As `consume`.
+    pub(super) fn consume_after(&mut self, index: usize, first: Consumed, input: &[u8]) -> Option<usize> {
+        let mut used = first.bytes;
+        let mut next = first.next;
+        loop {
+            self.note_closes();
+            match next {
+                Next::NeedMore(_) => break,
+                Next::Closed => return None,
+                Next::TurnFull => self.finish_turn(),
+            }
+            // The turn may have shown that the connection is at its end.
+            self.connections.get(index).filter(|connection| connection.phase == Phase::Serving)?;
+            let more = self.broker.handle_bytes(connection_id(index), &input[used..], &mut self.turn);
+            used += more.bytes;
+            next = more.next;
+        }
+        let is_serving = self.connections[index].phase == Phase::Serving;
+        is_serving.then_some(used)
+    }
+
+    /// Keeps what the broker has not used.
+    pub(super) fn keep(&mut self, index: usize, used: Option<usize>, input: &[u8]) {
+        if let Some(used) = used {
+            self.connections[index].keep_input(&input[used..]);
+        }
+    }
+
+    /// The Network Connection has ended without the broker asking for it.
+    pub(super) fn end(&mut self, index: usize, end: ConnectionEnd) {
+        self.connections[index].phase = Phase::Ending;
+        self.ended.push(index);
+        self.broker.handle_closed(connection_id(index), end, &mut self.turn);
+        self.note_closes();
+    }
+
+    /// Asks for immediate acknowledgement where it matters: after a write, Linux delays acknowledgements of what comes
+    /// next, Nagle's algorithm on the client's side then holds its last segments back, and a client that closes without
+    /// reading resets the connection before they have left. Without a write there is nothing to undo, so a connection
+    /// that only publishes at QoS 0 costs no call here.
+    pub(super) fn acknowledge_input(&mut self) {
+        for index in self.was_read.drain(..) {
+            let Some(connection) = self.connections.get_mut(index) else { continue };
+            if connection.is_written && connection.phase == Phase::Serving {
+                connection.is_written = false;
+                connection.stream.acknowledge_now();
+            }
+        }
+    }
+}
+
+/// What came of one read.
+enum Read {
+    Some { bytes: usize, is_more: bool },
+    Nothing,
+    End(ConnectionEnd),
+}
+
+impl Read {
+    fn failed(error: &io::Error, is_broken: bool) -> Read {
+        match error.kind() {
+            io::ErrorKind::WouldBlock if is_broken => Read::End(ConnectionEnd::ClosedByClient),
+            io::ErrorKind::WouldBlock => Read::Nothing,
+            _ => Read::End(end_of(error)),
+        }
+    }
+}
+
+/// How the end of a connection is told. A reset is the client's doing like any other close.
+pub(super) fn end_of(error: &io::Error) -> ConnectionEnd {
+    match error.kind() {
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => ConnectionEnd::ClosedByClient,
+        _ => ConnectionEnd::SocketError(system_text(error)),
+    }
+}
+
+/// The system's words without the number that Rust adds.
+fn system_text(error: &io::Error) -> Box<str> {
+    let text = error.to_string();
+    let end = text.find(" (os error").unwrap_or(text.len());
+    text[..end].into()
+}
+
+fn retry(mut read: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match read() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// The shared buffer, and so what one connection may bring into a turn: about what a socket holds on loopback, and well
+/// within a core's cache.
+pub(super) const BUFFER_BYTES: usize = 256 * 1024;
+
+/// A connection that has kept more than this reads into its own buffer. Below it, copying costs less than the calls for
+/// smaller reads would.
+const INPUT_BYTES_COPIED_MAX: usize = 32 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_systems_words_are_told_without_its_number() {
+        let error = io::Error::from_raw_os_error(110);
+        assert_eq!(&*system_text(&error), "Connection timed out");
+        assert!(matches!(end_of(&error), ConnectionEnd::SocketError(text) if &*text == "Connection timed out"));
+        let reset = io::Error::from_raw_os_error(104);
+        assert!(matches!(end_of(&reset), ConnectionEnd::ClosedByClient));
+    }
+}

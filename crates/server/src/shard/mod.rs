@@ -1,0 +1,316 @@
+//! A shard: one thread, one event loop, the connections and Sessions that live on it.
+//!
+//! Everything happens in turns: read all that is ready, hand it to the broker, then commit once and write each socket
+//! once. Batching falls out of that, and the order within the end of a turn is what durability rests on:
+//!
+//! 1. hand over to the log ([`obligation`]);
+//! 2. post the mail for other shards, and connections that move there;
+//! 3. write the sockets;
+//! 4. tell the log what happened, close what is to be closed, publish the counters.
+//!
+//! What must hold: nothing here blocks but the wait for events; a connection is read only into the shard's one buffer and
+//! holds buffers of its own only while bytes wait; a slab index is not given to another connection while a turn may still
+//! speak of the old one. Left to others: what bytes mean (`broker`), how sockets work (`net`).
+
+mod accept;
+mod backlog;
+mod closing;
+mod connection;
+mod deadlines;
+mod input;
+pub(crate) mod moves;
+mod obligation;
+mod output;
+mod stop;
+mod system_topics;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use midge_broker::ids::{ConnectionId, ShardId};
+use midge_broker::{Parcel, Shared, Turn};
+use midge_net::{Address, Stream};
+use mio::event::Source;
+use mio::{Events, Interest, Poll, Token};
+use slab::Slab;
+
+use self::accept::Acceptor;
+use self::connection::{Connection, Phase};
+use self::deadlines::{Deadline, Deadlines};
+use self::moves::Moved;
+pub(crate) use self::system_topics::SystemTopics;
+use crate::clock::Clock;
+use crate::log::{LogBuffer, LogType, lines};
+use crate::peers::Peers;
+use crate::published::SocketCounts;
+
+/// Everything of one shard. Made on the starting thread, then moved to its own.
+pub(crate) struct Shard {
+    id: ShardId,
+    broker: midge_broker::Shard,
+    turn: Turn,
+    shared: Arc<Shared>,
+    peers: Arc<Peers>,
+    clock: Clock,
+    log: LogBuffer,
+    poll: Poll,
+    events: Events,
+    connections: Slab<Connection>,
+    generations: u32,
+    /// Connections with input to be read, in the order in which they showed it; each at most once.
+    ready: Vec<usize>,
+    /// The list that is being worked off.
+    reading: Vec<usize>,
+    /// Connections with a backlog whose sockets take bytes again.
+    output_room: Vec<usize>,
+    /// Read in this turn, which matters for immediate acknowledgement.
+    was_read: Vec<usize>,
+    /// The one buffer into which sockets are read.
+    buffer: Box<[u8]>,
+    /// Where packets for one connection are put together.
+    scratch: Vec<u8>,
+    /// Ended by the other side in this turn.
+    ended: Vec<usize>,
+    /// How many of the turn's closes have been looked at.
+    closes_seen: usize,
+    greetings: Deadlines,
+    lingerers: Deadlines,
+    acceptor: Acceptor,
+    parcels: Vec<Parcel>,
+    departures: Vec<Vec<Moved>>,
+    sockets: SocketCounts,
+    /// The broker has portions of work left over.
+    has_work: bool,
+    system_topics: Option<SystemTopics>,
+}
+
+/// What a shard is made of.
+pub(crate) struct Parts {
+    pub(crate) id: ShardId,
+    pub(crate) broker: midge_broker::Shard,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) shards: u16,
+    pub(crate) clock: Clock,
+    pub(crate) log: LogBuffer,
+    pub(crate) poll: Poll,
+    /// On one shard only.
+    pub(crate) system_topics: Option<SystemTopics>,
+}
+
+impl Shard {
+    pub(crate) fn new(parts: Parts) -> Shard {
+        let mut turn = Turn::new(parts.shards);
+        turn.wanted = parts.log.log().wanted_events();
+        turn.now = parts.clock.now();
+        Shard {
+            id: parts.id,
+            broker: parts.broker,
+            turn,
+            shared: parts.shared,
+            clock: parts.clock,
+            log: parts.log,
+            poll: parts.poll,
+            events: Events::with_capacity(EVENTS_PER_WAIT),
+            connections: Slab::new(),
+            generations: 0,
+            ready: Vec::new(),
+            reading: Vec::new(),
+            output_room: Vec::new(),
+            was_read: Vec::new(),
+            buffer: vec![0; input::BUFFER_BYTES].into_boxed_slice(),
+            scratch: Vec::new(),
+            ended: Vec::new(),
+            closes_seen: 0,
+            greetings: Deadlines::new(CONNECT_TIME_MAX_MS),
+            lingerers: Deadlines::new(closing::LINGER_MS),
+            acceptor: Acceptor::new(parts.peers.sockets.len()),
+            peers: parts.peers,
+            parcels: Vec::new(),
+            departures: (0..parts.shards).map(|_| Vec::new()).collect(),
+            sockets: SocketCounts::default(),
+            has_work: false,
+            system_topics: parts.system_topics,
+        }
+    }
+
+    /// Runs until the process is told to stop. An error is one without which no shard can live.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        self.open_doors()?;
+        while !self.peers.is_stopping() {
+            self.wait()?;
+            self.accept();
+            self.take_arrivals();
+            self.take_mail();
+            self.take_time();
+            self.take_output_room();
+            self.take_input();
+            self.has_work = self.broker.handle_work(&mut self.turn);
+            self.finish_turn();
+        }
+        self.stop_in_order();
+        Ok(())
+    }
+
+    /// Waits for events, mail or the next deadline, and notes what is ready.
+    fn wait(&mut self) -> io::Result<()> {
+        let timeout = self.time_to_sleep();
+        if let Err(error) = self.poll.poll(&mut self.events, timeout) {
+            if error.kind() != io::ErrorKind::Interrupted {
+                return Err(error);
+            }
+            self.events.clear();
+        }
+        self.shared.mesh.awake(self.id);
+        self.turn.now = self.clock.now();
+        for event in &self.events {
+            let token = event.token();
+            if token == WAKER {
+                continue;
+            }
+            if let Some(socket) = accept::socket_of(token) {
+                self.acceptor.notice(socket);
+                continue;
+            }
+            // Missing: closed in the turn before, after the event was made.
+            let Some(connection) = self.connections.get_mut(token.0) else { continue };
+            connection.is_read_closed |= event.is_read_closed() || event.is_error();
+            if event.is_writable() && connection.backlog().is_some() {
+                self.output_room.push(token.0);
+            }
+            if (event.is_readable() || connection.is_read_closed) && !connection.is_queued {
+                connection.is_queued = true;
+                self.ready.push(token.0);
+            }
+        }
+        Ok(())
+    }
+
+    /// How long to wait: not at all while there is work; `None` until something happens.
+    fn time_to_sleep(&self) -> Option<Duration> {
+        let mesh = &self.shared.mesh;
+        let is_busy = self.has_work || !self.output_room.is_empty();
+        if is_busy || (!self.ready.is_empty() && !self.peers_are_full()) {
+            return Some(Duration::ZERO);
+        }
+        // The lane is looked at after "about to sleep": who puts something there from now on wakes us.
+        if !mesh.about_to_sleep(self.id) || self.peers.has_arrivals(self.id) {
+            return Some(Duration::ZERO);
+        }
+        if !self.ready.is_empty() {
+            return Some(FULL_PEER_PAUSE);
+        }
+        let deadlines = [
+            self.broker.next_deadline_ms(),
+            self.greetings.next_ms(),
+            self.lingerers.next_ms(),
+            self.acceptor.resume_at_ms(),
+            self.system_topics.as_ref().map(SystemTopics::due_ms),
+        ];
+        let next_ms = deadlines.into_iter().flatten().min()?;
+        Some(Duration::from_millis(next_ms.saturating_sub(self.clock.monotonic_ms())))
+    }
+
+    /// Handles what other shards have sent. Always: handling mail waits for nothing.
+    fn take_mail(&mut self) {
+        let mut parcels = std::mem::take(&mut self.parcels);
+        self.shared.mesh.collect(self.id, &mut parcels);
+        for parcel in &mut parcels {
+            self.broker.handle_mail(parcel, &mut self.turn);
+            self.note_closes();
+            if self.turn.is_full() {
+                self.finish_turn();
+            }
+        }
+        self.shared.mesh.recycle(self.id, &mut parcels);
+        self.parcels = parcels;
+    }
+
+    /// Handles everything whose time has come.
+    fn take_time(&mut self) {
+        let now_ms = self.turn.now.monotonic_ms;
+        if self.broker.next_deadline_ms().is_some_and(|due| due <= now_ms) {
+            self.broker.handle_timeouts(&mut self.turn);
+            self.note_closes();
+        }
+        while let Some(due) = self.greetings.pop_due(now_ms) {
+            if self.connection_of(&due).is_some_and(|connection| connection.phase == Phase::Greeting) {
+                self.end(due.index as usize, midge_broker::ConnectionEnd::ConnectTimeout);
+            }
+        }
+        while let Some(due) = self.lingerers.pop_due(now_ms) {
+            if self.connection_of(&due).is_some_and(|connection| connection.phase == Phase::Lingering) {
+                self.remove(due.index as usize);
+            }
+        }
+        self.accept_again(now_ms);
+        self.publish_system_topics();
+    }
+
+    /// The end of a turn: see the module's text for the order.
+    fn finish_turn(&mut self) {
+        let obligation = obligation::hand_over(&mut self.turn);
+        for (shard, parcel) in self.turn.mail.parcels() {
+            if self.shared.mesh.post(shard, parcel) {
+                self.peers.wake(shard);
+            }
+        }
+        self.post_departures();
+        self.write_sockets(obligation);
+        self.acknowledge_input();
+        for event in self.turn.events.drain(..) {
+            let connection = event.connection.and_then(|id| self.connections.get(id.0 as usize));
+            let address = connection.map(|connection| &connection.address);
+            lines::write(&mut self.log, self.turn.now.wall_s, &event, address);
+        }
+        self.close_connections();
+        self.turn.outbox.clear();
+        self.log.flush(self.turn.now.wall_s);
+        let published = self.peers.published(self.id);
+        published.store(self.broker.counters(), &self.broker.gauges(), &self.sockets);
+    }
+
+    /// Whether some peer has so much mail waiting that we should not make more.
+    fn peers_are_full(&self) -> bool {
+        let shards = self.departures.len() as u16;
+        shards > 1 && (0..shards).any(|peer| self.shared.mesh.is_full(ShardId(peer)))
+    }
+
+    fn insert(&mut self, stream: Stream, address: Address, listener: u16, phase: Phase) -> usize {
+        self.generations = self.generations.wrapping_add(1);
+        self.sockets.open += 1;
+        self.connections.insert(Connection::new(stream, address, listener, self.generations, phase))
+    }
+
+    /// Has the event loop tell of the connection: reading and writing, edge-triggered, once and for all.
+    fn register(&mut self, index: usize) -> io::Result<()> {
+        let both = Interest::READABLE | Interest::WRITABLE;
+        self.connections[index].stream.register(self.poll.registry(), Token(index), both)
+    }
+
+    fn connection_of(&mut self, deadline: &Deadline) -> Option<&mut Connection> {
+        let connection = self.connections.get_mut(deadline.index as usize);
+        connection.filter(|connection| connection.generation == deadline.generation)
+    }
+
+    fn warn(&mut self, text: std::fmt::Arguments<'_>) {
+        self.log.repeated_line(self.turn.now.wall_s, LogType::Warning, "system calls", text);
+    }
+}
+
+fn connection_id(index: usize) -> ConnectionId {
+    ConnectionId(index as u32)
+}
+
+/// The token of wake-ups; connections count from 0, listening sockets downwards from just below it.
+pub(crate) const WAKER: Token = Token(usize::MAX);
+
+/// Events taken with one wait: more than are worth a second one, few enough to stay in the cache.
+const EVENTS_PER_WAIT: usize = 1024;
+
+/// Time for a CONNECT; that of Mosquitto.
+const CONNECT_TIME_MAX_MS: u64 = 30_000;
+
+/// Pause before looking again whether a peer has worked off its mail. It is busy, so this is soon enough.
+const FULL_PEER_PAUSE: Duration = Duration::from_millis(1);

@@ -1,0 +1,62 @@
+//! Connections that move to the shard on which their Session lives: once, right after CONNECT.
+
+use midge_broker::Arrival;
+use midge_broker::ids::ShardId;
+use midge_net::{Address, Stream};
+
+use super::connection::{Connection, Phase};
+use super::input::end_of;
+use super::{Shard, connection_id};
+
+/// A connection between two shards, with everything it has and everything it has sent so far.
+pub(crate) struct Moved {
+    stream: Stream,
+    address: Address,
+    listener: u16,
+    arrival: Arrival,
+    /// Unprocessed input; begins with the CONNECT.
+    input: Vec<u8>,
+}
+
+impl Shard {
+    /// Takes a connection off this shard; it leaves at the end of the turn.
+    pub(super) fn depart(&mut self, index: usize, to: ShardId, arrival: Arrival, input: &[u8]) {
+        let mut connection = self.connections.remove(index);
+        self.sockets.open -= 1;
+        if let Err(error) = mio::event::Source::deregister(&mut connection.stream, self.poll.registry()) {
+            // Nothing is lost: the other shard registers it anew, and here its events are not known any more.
+            self.warn(format_args!("Warning: a connection could not leave its event loop: {error}"));
+        }
+        let Connection { stream, address, listener, .. } = connection;
+        let moved = Moved { stream, address, listener, arrival, input: input.to_vec() };
+        self.departures[usize::from(to.0)].push(moved);
+    }
+
+    /// Hands departing connections over.
+    pub(super) fn post_departures(&mut self) {
+        for (shard, moved) in self.departures.iter_mut().enumerate().filter(|(_, moved)| !moved.is_empty()) {
+            let shard = ShardId(shard as u16);
+            self.peers.send(shard, moved);
+            if self.shared.mesh.is_to_be_woken(shard) {
+                self.peers.wake(shard);
+            }
+        }
+    }
+
+    /// Welcomes the connections that have come from other shards.
+    pub(super) fn take_arrivals(&mut self) {
+        for moved in self.peers.arrived(self.id) {
+            let Moved { stream, address, listener, arrival, input } = moved;
+            let index = self.insert(stream, address, listener, Phase::Serving);
+            // Whatever comes on the socket from now on, or came meanwhile, makes an event here.
+            let registered = self.register(index);
+            let id = connection_id(index);
+            let first = self.broker.handle_arrival(id, arrival, &input, &mut self.turn);
+            let used = self.consume_after(index, first, &input);
+            self.keep(index, used, &input);
+            if let Err(error) = registered {
+                self.end(index, end_of(&error));
+            }
+        }
+    }
+}

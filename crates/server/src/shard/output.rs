@@ -1,0 +1,155 @@
+//! Output: one write for each connection that has something, and what becomes of the bytes that a socket does not take.
+
+use std::io;
+
+use midge_broker::outbox::{Gathered, Piece};
+
+use super::connection::{Connection, Phase};
+use super::obligation::Obligation;
+use super::{Shard, connection_id};
+
+impl Shard {
+    /// Writes what the turn's outbox holds, straight from where it was encoded.
+    pub(super) fn write_sockets(&mut self, obligation: Obligation) {
+        let Obligation::Met = obligation;
+        for at in 0..self.turn.outbox.dirty().len() {
+            let id = self.turn.outbox.dirty()[at];
+            let Some(connection) = self.connections.get_mut(id.0 as usize) else { continue };
+            if connection.is_broken {
+                continue;
+            }
+            let waiting = Waiting::of(connection);
+            let gathered = self.turn.outbox.gather(id, &mut self.scratch);
+            connection.is_written = true;
+            let has_failed = send(connection, gathered).is_err();
+            if connection.backlog().is_some() {
+                connection.backlog_mut().add_packets(self.turn.outbox.packets(id).0);
+            }
+            self.settle(id.0 as usize, waiting, has_failed);
+        }
+        self.scratch.shrink_to(SCRATCH_BYTES_KEPT);
+    }
+
+    /// Writes backlogs whose sockets take bytes again.
+    pub(super) fn take_output_room(&mut self) {
+        for at in 0..self.output_room.len() {
+            let index = self.output_room[at];
+            let Some(connection) = self.connections.get_mut(index) else { continue };
+            let waiting = Waiting::of(connection);
+            let has_failed = connection.write_backlog().is_err();
+            self.settle(index, waiting, has_failed);
+        }
+        self.output_room.clear();
+    }
+
+    /// After a write: counts what waits, and tells the broker when a connection becomes slow or quick again.
+    fn settle(&mut self, index: usize, before: Waiting, has_failed: bool) {
+        let connection = &mut self.connections[index];
+        if has_failed {
+            // The end is told when everything that has arrived is read.
+            connection.drop_backlog();
+            connection.is_broken = true;
+            connection.is_held = false;
+        }
+        let after = Waiting::of(connection);
+        self.sockets.waiting_bytes += after.bytes;
+        self.sockets.waiting_bytes -= before.bytes;
+        self.sockets.waiting_packets += after.packets;
+        self.sockets.waiting_packets -= before.packets;
+        if has_failed {
+            return self.queue_input(index);
+        }
+        if after == before {
+            return;
+        }
+        let copied = connection.backlog().map_or(0, |backlog| backlog.copied_bytes());
+        let resumes = connection.is_held && copied < CONGESTED_BYTES;
+        connection.is_held = copied > HELD_BYTES || (connection.is_held && !resumes);
+        if resumes {
+            self.queue_input(index);
+        }
+        self.tell_congestion(index, after);
+    }
+
+    fn tell_congestion(&mut self, index: usize, waiting: Waiting) {
+        let connection = &mut self.connections[index];
+        match connection.phase {
+            Phase::Serving if !connection.is_congested && waiting.bytes > CONGESTED_BYTES as u64 => {
+                connection.is_congested = true;
+                self.broker.handle_congested(connection_id(index));
+            }
+            Phase::Serving if connection.is_congested && waiting.bytes == 0 => {
+                connection.is_congested = false;
+                self.broker.handle_drained(connection_id(index), &mut self.turn);
+            }
+            Phase::Lingering if waiting.bytes == 0 => self.say_goodbye(index),
+            _ => {}
+        }
+    }
+}
+
+/// What a connection's socket has not taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Waiting {
+    pub(super) bytes: u64,
+    pub(super) packets: u64,
+}
+
+impl Waiting {
+    #[inline]
+    pub(super) fn of(connection: &Connection) -> Waiting {
+        let backlog = connection.backlog();
+        Waiting {
+            bytes: backlog.map_or(0, |backlog| backlog.bytes() as u64),
+            packets: backlog.map_or(0, |backlog| u64::from(backlog.packets())),
+        }
+    }
+}
+
+/// Writes at once what the socket takes; the rest joins the backlog, and everything does where there is one already.
+fn send(connection: &mut Connection, gathered: Gathered<'_>) -> io::Result<()> {
+    match gathered {
+        Gathered::One(bytes) if connection.backlog().is_none() => match connection.stream.write(bytes) {
+            Ok(written) if written == bytes.len() => return Ok(()),
+            Ok(written) => connection.backlog_mut().push(&bytes[written..]),
+            Err(error) if is_temporary(&error) => connection.backlog_mut().push(bytes),
+            Err(error) => return Err(error),
+        },
+        Gathered::One(bytes) => {
+            // The socket tells when it takes more.
+            connection.backlog_mut().push(bytes);
+            return Ok(());
+        }
+        Gathered::Many(pieces) => {
+            let had_backlog = connection.backlog().is_some();
+            pieces.iter().for_each(|piece| push(connection, piece));
+            if had_backlog {
+                return Ok(());
+            }
+        }
+    }
+    connection.write_backlog()
+}
+
+fn push(connection: &mut Connection, piece: &Piece<'_>) {
+    match piece.owner {
+        Some(message) => connection.backlog_mut().push_payload(message),
+        None => connection.backlog_mut().push(piece.bytes),
+    }
+}
+
+fn is_temporary(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+/// Above this a reader counts as slow, and QoS 0 messages for it are discarded: it has then not taken what a whole turn
+/// may bring from one publisher, beside the megabytes that the system buffers.
+const CONGESTED_BYTES: usize = 256 * 1024;
+
+/// A client that does not read our answers is not read any further above this: its own packets make the answers, and
+/// there is no other bound to them. By then it has left a quarter of a million acknowledgements unread, beside those that
+/// the system holds.
+const HELD_BYTES: usize = 1 << 20;
+
+/// The gathering buffer above this size is given back.
+const SCRATCH_BYTES_KEPT: usize = 1 << 20;

@@ -1,0 +1,24 @@
+//! The orderly end, with all shards in step: a Will that one shard publishes still reaches the Sessions of another.
+
+use super::Shard;
+
+impl Shard {
+    /// Stops accepting and reading, publishes Wills, says goodbye to everybody, closes.
+    pub(super) fn stop_in_order(&mut self) {
+        self.close_doors();
+        self.finish_turn();
+        // From here on nobody reads, so no connection moves and no message comes in.
+        self.peers.step.wait();
+        self.take_arrivals();
+        self.take_mail();
+        self.broker.handle_shutdown(&mut self.turn);
+        self.note_closes();
+        self.finish_turn();
+        // All Wills are in the mail.
+        self.peers.step.wait();
+        self.take_mail();
+        self.finish_turn();
+        // What the sockets have taken, the system still sends.
+        self.connections.clear();
+    }
+}

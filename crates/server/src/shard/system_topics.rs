@@ -1,0 +1,66 @@
+//! `$SYS`: once at the start, then at wall-clock seconds that the interval divides. One shard does it for all.
+
+use midge_broker::sys::{Report, next_due_wall_ms};
+use midge_codec::QoS;
+use midge_net::sys;
+
+use super::Shard;
+use crate::clock::{self, Clock};
+
+/// When the server tells of itself next, and what it told last.
+pub(crate) struct SystemTopics {
+    report: Report,
+    version: String,
+    interval_s: u32,
+    due_ms: u64,
+    heap_maximum_bytes: u64,
+}
+
+impl SystemTopics {
+    /// Due at once. `version` is the value of `$SYS/broker/version`. `None` with an interval of 0, which turns it off.
+    pub(crate) fn new(version: String, interval_s: u16) -> Option<SystemTopics> {
+        (interval_s > 0).then(|| SystemTopics {
+            report: Report::new(),
+            version,
+            interval_s: u32::from(interval_s),
+            due_ms: 0,
+            heap_maximum_bytes: 0,
+        })
+    }
+
+    /// When it is due, on the monotonic clock.
+    pub(crate) fn due_ms(&self) -> u64 {
+        self.due_ms
+    }
+
+    /// Finds the next time. The wall clock is asked anew each time, so a jump of it moves one publication only.
+    fn schedule(&mut self, clock: Clock) {
+        let wall_ms = clock::wall_ms();
+        let wait_ms = next_due_wall_ms(wall_ms, self.interval_s).saturating_sub(wall_ms);
+        self.due_ms = clock.monotonic_ms() + wait_ms;
+    }
+}
+
+impl Shard {
+    /// Publishes what is worth telling, if it is time.
+    pub(super) fn publish_system_topics(&mut self) {
+        let now = self.turn.now;
+        let Some(topics) = &mut self.system_topics else { return };
+        if now.monotonic_ms < topics.due_ms {
+            return;
+        }
+        topics.schedule(self.clock);
+        let mut totals = self.peers.totals();
+        totals.uptime_s = now.seconds();
+        totals.retained = self.shared.retained.len() as u64;
+        totals.messages_stored += totals.retained;
+        totals.messages_stored_bytes += self.shared.retained.bytes() as u64;
+        totals.heap_current_bytes = sys::memory().current;
+        topics.heap_maximum_bytes = topics.heap_maximum_bytes.max(totals.heap_current_bytes);
+        totals.heap_maximum_bytes = topics.heap_maximum_bytes;
+        let (broker, turn) = (&mut self.broker, &mut self.turn);
+        topics.report.publish(&totals, now.monotonic_ms, &topics.version, &mut |topic, value| {
+            broker.publish_from_server(topic, value.as_bytes(), QoS::ExactlyOnce, true, turn);
+        });
+    }
+}
