@@ -41,7 +41,8 @@ pub trait Files {
 pub struct Loaded {
     /// The values, resolved: nothing in them depends on the rest of the file any more.
     pub config: Config,
-    /// What the operator should know although the server can start, in the order of the file.
+    /// What the operator should know although the server can start, in the order of the file; what is known only at its
+    /// end comes last.
     pub notes: Vec<Note>,
 }
 

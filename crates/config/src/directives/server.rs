@@ -76,6 +76,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         .default("false")
         .reloadable()
         .doc("Keep sessions, queued and retained messages on disk.")
+        .note("Off unless given; the files that distributions install turn it on.")
         .planned("everything is kept in memory and is gone when the server ends."),
     directive("persistence_location", Global, Text(Again::Error, nothing))
         .reloadable()

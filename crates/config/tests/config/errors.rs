@@ -1,0 +1,257 @@
+//! What is wrong, where, and what may have been meant. Scripts compare the first two lines.
+
+use crate::support::{errors, notes, read};
+
+/// The last line of the text has this one error, and no hint.
+#[track_caller]
+fn check(text: &str, expected: &str) {
+    let line = text.lines().count();
+    assert_eq!(errors(text), format!("Error: {expected}\nError found at m.conf:{line}."), "{text:?}");
+}
+
+#[test]
+fn unknown_names_bring_a_hint() {
+    let check = |text: &str, expected: &str| assert_eq!(errors(text), expected, "{text:?}");
+    check(
+        "\nunknown_option unknown",
+        "Error: Unknown configuration variable 'unknown_option'.\nError found at m.conf:2.",
+    );
+    check(
+        "listner 1883",
+        "Error: Unknown configuration variable 'listner'.\nError found at m.conf:1.\nDid you mean 'listener'?",
+    );
+    check(
+        "listener 1883\n  # a comment",
+        "Error: Unknown configuration variable '#'.\nError found at m.conf:2.\n\
+         A comment begins with '#' in the first column.",
+    );
+    check(
+        "listener\t1883",
+        "Error: Unknown configuration variable 'listener\t1883'.\nError found at m.conf:1.\n\
+         Words are separated by spaces; a tab is taken as part of a word.",
+    );
+}
+
+#[test]
+fn values_that_are_missing() {
+    check("user", "Empty 'user' value in configuration.");
+    check("user ", "Empty 'user' value in configuration.");
+    check("user  ", "Empty 'user' value in configuration.");
+    check("memory_limit", "Empty 'memory_limit' value in configuration.");
+    check("allow_anonymous", "Empty 'allow_anonymous' value in configuration.");
+    check("autosave_interval", "Empty 'autosave_interval' value in configuration.");
+    check("listener", "Empty 'listener port' value in configuration.");
+    check("listener 1\nprotocol", "Empty 'protocol' value in configuration.");
+    check("listener 1\naccept_protocol_versions", "Empty 'accept_protocol_versions' value in configuration.");
+    check("listener 1\nlistener_auto_id_prefix", "Empty 'listener_auto_id_prefix' value in configuration.");
+    check("connection", "Empty 'connection' value in configuration.");
+    check("plugin", "Empty 'plugin' value in configuration.");
+    check("log_dest", "Empty 'log_dest' value in configuration.");
+    check("log_dest file ", "Empty \"log_dest file\" value in configuration.");
+    check("persistent_client_expiration", "Empty 'persistent_client_expiration' value in configuration.");
+}
+
+#[test]
+fn values_of_the_wrong_kind() {
+    check("allow_anonymous falst", "Invalid 'allow_anonymous' value (falst).");
+    check("allow_anonymous True", "Invalid 'allow_anonymous' value (True).");
+    check("autosave_interval string", "'autosave_interval' value not a number.");
+    check("max_keepalive 09", "'max_keepalive' value not a number.");
+    check("max_keepalive 99999999999", "'max_keepalive' value out of range.");
+    check("memory_limit 10M", "'memory_limit' value not a number.");
+    check("listener x", "'listener port' value not a number.");
+    check("listener 1\nprotocol test", "Invalid 'protocol' value (test).");
+    check("listener 1\nsocket_domain ipv5", "Invalid 'socket_domain' value (ipv5).");
+    check("log_type errors", "Invalid 'log_type' value (errors).");
+    check("log_dest printer", "Invalid 'log_dest' value (printer).");
+    for duration in ["1", "s", "0d", "-1d", "1.5h", "1x", "99999999999999999999d", "9223372036854775807y"] {
+        let text = format!("persistent_client_expiration {duration}");
+        check(&text, "Invalid 'persistent_client_expiration' duration in configuration.");
+    }
+}
+
+#[test]
+fn numbers_out_of_bounds() {
+    check("port 0", "Invalid 'port' value (0).");
+    check("port 65536", "Invalid 'port' value (65536).");
+    check("listener 100000", "Invalid 'port' value (100000).");
+    check("listener -1", "Invalid 'port' value (-1).");
+    check("listener 0", "A listener with port 0 must provide a Unix socket path.");
+    check("listener 0 # /tmp/s", "A listener with port 0 must provide a Unix socket path.");
+    check("max_qos 3", "'max_qos' must be between 0 and 2 inclusive.");
+    check("maximum_qos 3", "'max_qos' must be between 0 and 2 inclusive.");
+    check("maximum_qos -1", "'max_qos' must be between 0 and 2 inclusive.");
+    check("max_inflight_messages 65536", "'max_inflight_messages' must be <= 65535.");
+    check("max_packet_size 19", "'max_packet_size' must be >= 20.");
+    check("message_size_limit 556000000", "Invalid 'message_size_limit' value (556000000).");
+    check("max_keepalive 65536", "Invalid 'max_keepalive' value (65536).");
+    check("max_keepalive -1", "Invalid 'max_keepalive' value (-1).");
+    check("listener 1\nmax_topic_alias 65536", "Invalid 'max_topic_alias' value in configuration.");
+    check("listener 1\nmax_topic_alias -1", "Invalid 'max_topic_alias' value in configuration.");
+    check("listener 1\nmax_topic_alias_broker 65536", "Invalid 'max_topic_alias_broker' value in configuration.");
+    check("websockets_headers_size 65536", "Packet buffer size must be between 0 and 65535 inclusive.");
+    check("packet_buffer_size -1", "Packet buffer size must be between 0 and 65535 inclusive.");
+    check("memory_limit -1", "Invalid 'memory_limit' value (-1).");
+    check("sys_interval -1", "Invalid 'sys_interval' value (-1).");
+    check("sys_interval 65536", "Invalid 'sys_interval' value (65536).");
+    check("retain_expiry_interval 0", "retain_expiry_interval must be >= 1.");
+    check("log_facility 8", "Invalid 'log_facility' value (8).");
+    check("shards 2000", "Invalid 'shards' value (2000).");
+    check("topic_levels_max 0", "Invalid 'topic_levels_max' value (0).");
+    check("connect_timeout 0", "Invalid 'connect_timeout' value (0).");
+    check("listener 1\nenable_proxy_protocol 3", "enable_proxy_protocol must be 1 or 2.");
+    let prefix = "a".repeat(51);
+    check(&format!("auto_id_prefix {prefix}"), "auto_id_prefix length must be <= 50.");
+    check(&format!("listener 1\nlistener_auto_id_prefix {prefix}"), "'listener_auto_id_prefix' length must be <= 50.");
+}
+
+#[test]
+fn options_that_need_something_above_them() {
+    let needs = |text: &str, what: &str| {
+        let name = text.lines().last().and_then(|line| line.split(' ').next()).unwrap_or_default();
+        check(text, &format!("The '{name}' option requires {what} to be defined first."));
+    };
+    needs("accept_protocol_versions 3", "a listener");
+    needs("port 1\naccept_protocol_versions 3", "a listener");
+    needs("mount_point test/", "a listener");
+    needs("max_topic_alias 1", "a listener");
+    needs("max_topic_alias_broker 1", "a listener");
+    needs("listener_allow_anonymous true", "a listener");
+    needs("listener_auto_id_prefix x", "a listener");
+    needs("cafile /ca", "a listener");
+    needs("tls_version tlsv1.2", "a listener");
+    needs("per_listener_settings true\nallow_anonymous true", "a listener");
+    needs("per_listener_settings true\npassword_file /p", "a listener");
+    needs("bridge_insecure true", "a bridge");
+    needs("listener 1\ntopic #", "a bridge");
+    needs("username un", "a bridge");
+    needs("remote_password pw", "a bridge");
+    needs("plugin_opt_inval string", "plugin/global_plugin/plugin_load");
+    needs("auth_plugin_deny_special_chars true", "plugin/global_plugin/plugin_load");
+}
+
+#[test]
+fn strings_given_twice() {
+    check("pid_file /tmp/pid\npid_file /tmp/pid", "Duplicate 'pid_file' value in configuration.");
+    check("auto_id_prefix a\nauto_id_prefix b", "Duplicate 'auto_id_prefix' value in configuration.");
+    check("bind_address a\nbind_address b", "Duplicate 'bind_address' value in configuration.");
+    check("log_timestamp_format a\nlog_timestamp_format a", "Duplicate 'log_timestamp_format' value in configuration.");
+    check("log_dest file /a\nlog_dest file /b", "Duplicate \"log_dest file\" value.");
+    check(
+        "listener 1\nlistener_auto_id_prefix a\nlistener_auto_id_prefix b",
+        "Duplicate 'listener_auto_id_prefix' value in configuration.",
+    );
+}
+
+#[test]
+fn strings_given_once_for_each_listener_or_twice_where_the_last_counts() {
+    assert!(read("listener 1\nlistener_auto_id_prefix a\nlistener 2\nlistener_auto_id_prefix a").is_ok());
+    assert!(read("user a\nuser b").is_ok());
+    assert!(read("listener 1\nciphers a\nciphers b").is_ok());
+}
+
+#[test]
+fn strings_are_utf8_without_control_characters() {
+    let check = |text: &[u8]| {
+        assert_eq!(errors(text), "Error: Malformed UTF-8 in configuration.\nError found at m.conf:1.");
+    };
+    check(b"auto_id_prefix \xff");
+    check(b"auto_id_prefix \xc0\x80");
+    check(b"auto_id_prefix a\0b");
+    check(b"auto_id_prefix a\tb");
+    check(b"log_dest file \xed\xa0\x80");
+    check(b"listener 1 \xff");
+    check(b"include_dir \xff");
+    assert_eq!(read("auto_id_prefix räuber-").expect("UTF-8").config.listeners[0].auto_id_prefix, "räuber-");
+}
+
+#[test]
+fn a_string_is_no_longer_than_mqtt_allows() {
+    let text = |length| format!("log_timestamp_format {}", "x".repeat(length));
+    assert!(read(text(65535)).is_ok());
+    check(&text(65536), "The 'log_timestamp_format' value is longer than 65535 bytes.");
+}
+
+#[test]
+fn per_listener_settings_stand_above_what_they_change() {
+    let late = "per_listener_settings must be set before any other security settings.";
+    check("allow_anonymous true\nper_listener_settings true", late);
+    check("listener 1\nauto_id_prefix a\nper_listener_settings true", late);
+    assert!(read("allow_anonymous true\nper_listener_settings false").is_ok());
+    assert!(read("max_keepalive 5\nlistener 1\nper_listener_settings true").is_ok());
+}
+
+/// With a broken file one wants to know everything at once.
+#[test]
+fn all_errors_are_found_in_the_order_of_the_file() {
+    let expected = "Error: Unknown configuration variable 'x'.\nError found at m.conf:1.\n\
+                    Error: 'port' value not a number.\nError found at m.conf:2.\n\
+                    Error: The 'password_file' option does not work yet: nobody would be asked for a password.\n\
+                    Error found at m.conf:4.";
+    assert_eq!(errors("x\nport y\nallow_anonymous true\npassword_file /p"), expected);
+}
+
+#[test]
+fn a_file_that_is_no_configuration_gives_so_many_errors_and_no_more() {
+    assert_eq!(read("x\n".repeat(5000)).expect_err("errors").problems.len(), 100);
+}
+
+#[test]
+fn what_would_let_in_more_is_refused() {
+    check(
+        "listener 8883\ncertfile /cert.pem",
+        "The 'certfile' option does not work yet: connections would not be encrypted.",
+    );
+    check("listener 9001\nprotocol websockets", "The 'protocol' option does not work yet: only 'mqtt' does.");
+    check(
+        "listener 1\nrequire_certificate true",
+        "The 'require_certificate' option does not work yet: clients would be let in without a certificate being \
+         looked at.",
+    );
+    check(
+        "connection b\naddress example.org\ntopic # both 2\ncleansession true\nconnection",
+        "The 'connection' option does not work yet: no message would reach the other server, or come from it.\n\
+         Error found at m.conf:1.\nError: Empty 'connection' value in configuration.",
+    );
+}
+
+#[test]
+fn what_only_does_less_is_noted() {
+    assert_eq!(
+        notes("persistence true\npersistence_location /var/lib/mosquitto/"),
+        [
+            "Warning: The 'persistence' option has no effect yet: everything is kept in memory and is gone when the server \
+         ends. (m.conf:1)",
+            "Warning: The 'persistence_location' option has no effect yet: nothing is written to disk. (m.conf:2)",
+        ]
+    );
+    assert_eq!(
+        notes("retry_interval"),
+        [
+            "Warning: The 'retry_interval' option has no effect: messages are sent again when their client comes back, as \
+         MQTT wants it. (m.conf:1)"
+        ]
+    );
+    assert_eq!(
+        notes("dhparamfile /dh"),
+        ["Warning: The 'dhparamfile' option has no effect: it is no longer needed. (m.conf:1)"]
+    );
+}
+
+#[test]
+fn options_of_bridges_and_plugins_are_checked_too() {
+    let second = |text: &str| errors(text).lines().nth(2).map(str::to_owned).unwrap_or_default();
+    assert_eq!(second("connection b\ntopic \"missing quote"), "Error: Missing closing quote in topic value (quote).");
+    assert_eq!(second("connection b\ntry_private maybe"), "Error: Invalid 'try_private' value (maybe).");
+    assert_eq!(
+        second("connection b\nclientid a\nremote_clientid b"),
+        "Error: Duplicate 'remote_clientid' value in configuration."
+    );
+    assert_eq!(second("plugin /p.so\nplugin_opt_ string"), "Error: Invalid 'plugin_opt_' config option.");
+    assert_eq!(second("plugin /p.so\nplugin_opt_test"), "Error: Empty 'test' value in configuration.");
+    assert_eq!(second("plugin /p.so\nplugin_opt_test a b"), "");
+    assert_eq!(
+        errors("listener 1\nmount_point test/+/"),
+        "Error: Invalid 'mount_point' value (test/+/). Does it contain a wildcard character?\nError found at m.conf:2."
+    );
+}

@@ -1,0 +1,299 @@
+//! What each directive that works does to the configuration, and what several of them mean together.
+
+use crate::support::{config, notes};
+use midge_config::{Address, Config, Listener, LogTypes, ProtocolVersions, SocketDomain};
+
+/// Below a plain listener, the lines change the configuration in just this way.
+#[track_caller]
+fn check(lines: &str, change: fn(&mut Config)) {
+    let mut expected = config("listener 1883\n");
+    let before = expected.clone();
+    change(&mut expected);
+    assert_ne!(expected, before, "the test sees no difference");
+    assert_eq!(config(&format!("listener 1883\n{lines}\n")), expected, "{lines}");
+}
+
+/// As [`check`], for what goes to the listener.
+#[track_caller]
+fn check_listener(lines: &str, change: fn(&mut Listener)) {
+    let mut expected = config("listener 1883\n");
+    change(&mut expected.listeners[0]);
+    assert_ne!(expected, config("listener 1883\n"), "the test sees no difference");
+    assert_eq!(config(&format!("listener 1883\n{lines}\n")), expected, "{lines}");
+}
+
+/// The addresses that the text opens, and the lines that do.
+#[track_caller]
+fn check_addresses(text: &str, expected: &[(Address, Option<u32>)]) {
+    let listeners = config(text).listeners;
+    let got: Vec<_> = listeners.into_iter().map(|one| (one.address, one.place.map(|place| place.line))).collect();
+    assert_eq!(got, expected, "{text}");
+}
+
+fn tcp(port: u16, host: Option<&str>) -> Address {
+    Address::Tcp { port, host: host.map(str::to_owned) }
+}
+
+fn loopback(port: u16) -> [(Address, Option<u32>); 2] {
+    [(tcp(port, Some("127.0.0.1")), None), (tcp(port, Some("::1")), None)]
+}
+
+#[test]
+fn the_server_as_a_whole() {
+    check("shards 4", |c| c.shards = Some(4));
+    check("connect_timeout 5", |c| c.connect_timeout_s = 5);
+    check("set_tcp_nodelay true", |c| c.set_tcp_nodelay = true);
+    check("sys_interval 0", |c| c.sys_interval_s = 0);
+    check("sys_interval 0x10", |c| c.sys_interval_s = 16);
+    check("memory_limit 010000000000", |c| c.memory_limit_bytes = Some(10_000_000_000));
+}
+
+#[test]
+fn limits() {
+    check("max_inflight_messages 1", |c| c.max_inflight_messages = Some(1));
+    check("max_inflight_messages 0", |c| c.max_inflight_messages = None);
+    check("max_inflight_messages 65535", |c| c.max_inflight_messages = None);
+    check("max_inflight_messages -3", |c| c.max_inflight_messages = None);
+    check("max_inflight_bytes 1000", |c| c.max_inflight_bytes = Some(1000));
+    check("max_queued_messages 7", |c| c.max_queued_messages = Some(7));
+    check("max_queued_messages 0", |c| c.max_queued_messages = None);
+    check("max_queued_bytes 4096", |c| c.max_queued_bytes = Some(4096));
+    check("max_queued_bytes 5\nmax_queued_bytes 6", |c| c.max_queued_bytes = Some(6));
+    check("queue_qos0_messages 1", |c| c.queue_qos0_messages = true);
+    check("max_packet_size 20", |c| c.max_packet_size = 20);
+    check("message_size_limit 100", |c| c.message_size_limit = Some(100));
+    check("max_keepalive 65535", |c| c.max_keepalive_s = Some(65535));
+    check("global_max_clients 3", |c| c.global_max_clients = Some(3));
+    check("global_max_connections 3", |c| c.global_max_connections = Some(3));
+    check("topic_levels_max 10", |c| c.topic_levels_max = 10);
+}
+
+#[test]
+fn what_is_kept() {
+    check("retain_available false", |c| c.retain_available = false);
+    check("retain_expiry_interval 2", |c| c.retain_expiry_interval_s = Some(120));
+    check("retain_expiry_interval 10000001", |c| c.retain_expiry_interval_s = Some(600_000_000));
+    check("check_retain_source true", |c| c.check_retain_source = true);
+    check("upgrade_outgoing_qos true", |c| c.upgrade_outgoing_qos = true);
+    check("persistent_client_expiration 90s", |c| c.persistent_client_expiration_s = Some(90));
+    check("persistent_client_expiration 2h", |c| c.persistent_client_expiration_s = Some(7200));
+    check("persistent_client_expiration 010d x", |c| c.persistent_client_expiration_s = Some(864_000));
+    check("persistent_client_expiration 1w", |c| c.persistent_client_expiration_s = Some(604_800));
+    check("persistent_client_expiration 1m", |c| c.persistent_client_expiration_s = Some(2_592_000));
+    check("persistent_client_expiration 1y", |c| c.persistent_client_expiration_s = Some(31_536_000));
+}
+
+#[test]
+fn log() {
+    check("log_dest stdout", |c| (c.log.stdout, c.log.stderr) = (true, false));
+    check("log_dest stdout unbuffered", |c| (c.log.stdout, c.log.stderr) = (true, false));
+    check("log_dest none", |c| c.log.stderr = false);
+    check("log_dest stdout\nlog_dest stderr", |c| c.log.stdout = true);
+    check("log_dest file /var/log/my log # 1", |c| {
+        c.log.file = Some("/var/log/my log # 1".to_owned());
+        c.log.stderr = false;
+    });
+    check("log_dest file /a\nlog_dest none\nlog_dest stdout", |c| (c.log.stdout, c.log.stderr) = (true, false));
+    check("log_dest topic\nlog_dest stdout", |c| (c.log.stdout, c.log.stderr) = (true, false));
+    check("log_timestamp false", |c| c.log.timestamp = false);
+    check("log_timestamp_format %H:%M # x", |c| c.log.timestamp_format = Some("%H:%M # x".to_owned()));
+    check("connection_messages false", |c| c.connection_messages = false);
+}
+
+#[test]
+fn log_types_add_up_and_the_first_replaces_the_default() {
+    let check = |lines: &str, expected: LogTypes| assert_eq!(config(lines).log.types, expected, "{lines}");
+    check("", LogTypes::DEFAULT);
+    check("log_type error", LogTypes::ERROR);
+    check("log_type error\nlog_type warning", LogTypes::ERROR.with(LogTypes::WARNING));
+    check("log_type notice", LogTypes::NOTICE);
+    check("log_type information", LogTypes::INFORMATION);
+    check("log_type debug", LogTypes::DEBUG);
+    check("log_type subscribe", LogTypes::SUBSCRIBE);
+    check("log_type unsubscribe", LogTypes::UNSUBSCRIBE);
+    check("log_type internal", LogTypes::INTERNAL);
+    check("log_type websockets", LogTypes::WEBSOCKETS);
+    check("log_type all", LogTypes::ALL);
+    check("log_type all\nlog_type none", LogTypes::NONE);
+    check("log_type none\nlog_type debug", LogTypes::DEBUG);
+    assert!(LogTypes::ALL.contains(LogTypes::DEBUG) && !LogTypes::DEFAULT.contains(LogTypes::DEBUG));
+}
+
+/// Without any place that works, lines must not be lost.
+#[test]
+fn a_log_destination_that_is_planned_falls_back_to_stderr() {
+    assert!(config("log_dest syslog").log.stderr);
+    assert!(!config("log_dest syslog\nlog_dest stdout").log.stderr);
+    assert!(!config("log_dest syslog\nlog_dest none").log.stderr);
+    assert_eq!(
+        notes("log_dest topic"),
+        ["Warning: Logging to 'topic' does not work yet; lines go to stderr if to nothing else. (m.conf:1)"]
+    );
+}
+
+#[test]
+fn options_of_a_listener() {
+    check_listener("socket_domain ipv4", |l| l.socket_domain = Some(SocketDomain::Ipv4));
+    check_listener("socket_domain ipv6", |l| l.socket_domain = Some(SocketDomain::Ipv6));
+    check_listener("max_connections 100", |l| l.max_connections = Some(100));
+    check_listener("max_connections 1\nmax_connections 0\nmax_qos 1", |l| l.max_qos = 1);
+    check_listener("maximum_qos 0", |l| l.max_qos = 0);
+    check_listener("max_topic_alias 0", |l| l.max_topic_alias = 0);
+    check_listener("max_topic_alias_broker 65535", |l| l.max_topic_alias_broker = 65535);
+    check_listener("auto_id_prefix my-", |l| l.auto_id_prefix = "my-".to_owned());
+    check_listener("listener_auto_id_prefix my-", |l| l.auto_id_prefix = "my-".to_owned());
+    check_listener("allow_zero_length_clientid false", |l| l.allow_zero_length_clientid = false);
+    check_listener("allow_anonymous true", |l| (l.allow_anonymous, l.anonymous_stated) = (true, true));
+    check_listener("allow_anonymous false", |l| l.anonymous_stated = true);
+    check_listener("listener_allow_anonymous true", |l| (l.allow_anonymous, l.anonymous_stated) = (true, true));
+}
+
+#[test]
+fn protocol_versions_are_a_list() {
+    let check = |versions: &str, levels: &[u8]| {
+        let text = format!("listener 1883\naccept_protocol_versions {versions}");
+        let accepted = config(&text).listeners[0].accept_protocol_versions;
+        let got: Vec<u8> = (0..=255).filter(|level| accepted.contains(*level)).collect();
+        assert_eq!(got, levels, "{versions}");
+    };
+    check("5", &[5]);
+    check("3,4", &[3, 4]);
+    check("4, 5", &[4, 5]);
+    check("3\t5 ,4", &[3, 4, 5]);
+    check("3 # not 5", &[3]);
+    check("31", &[]);
+    assert_eq!(config("listener 1").listeners[0].accept_protocol_versions, ProtocolVersions::ALL);
+}
+
+#[test]
+fn where_a_server_listens() {
+    check_addresses("", &loopback(1883));
+    check_addresses("listener 1884", &[(tcp(1884, None), Some(1))]);
+    check_addresses("listener 1884 # the door", &[(tcp(1884, None), Some(1))]);
+    check_addresses("listener 0x75b 0.0.0.0 and more", &[(tcp(1883, Some("0.0.0.0")), Some(1))]);
+    check_addresses(
+        "\n\nlistener 1884\nlistener 1884 ::1",
+        &[(tcp(1884, None), Some(3)), (tcp(1884, Some("::1")), Some(4))],
+    );
+    check_addresses("listener 0 /tmp/s", &[(Address::Unix("/tmp/s".to_owned()), Some(1))]);
+    check_addresses("port 1884", &[(tcp(1884, None), Some(1))]);
+    check_addresses("bind_address broker.lan", &[(tcp(1883, Some("broker.lan")), Some(1))]);
+    check_addresses("bind_address ::1\nport 5", &[(tcp(5, Some("::1")), Some(1))]);
+    check_addresses("listener 6\nport 5", &[(tcp(5, None), Some(2)), (tcp(6, None), Some(1))]);
+    assert!(config("").local_only);
+    assert!(!config("port 1883").local_only);
+    assert!(!config("bind_address ::").local_only);
+    assert!(!config("listener 1883").local_only);
+}
+
+/// Nothing more is on than what the file says, and an empty file says what no file does.
+#[test]
+fn an_empty_file_is_like_none() {
+    assert_eq!(config(""), Config::without_file());
+    assert_eq!(config("# nothing\n\n   \n\r\n"), Config::without_file());
+}
+
+#[test]
+fn ports_of_the_command_line_stand_in_where_no_listener_is() {
+    let addresses = |config: Config| config.listeners.into_iter().map(|one| (one.address, None)).collect::<Vec<_>>();
+    assert_eq!(addresses(Config::without_file().with_ports(&[])), loopback(1883));
+    assert_eq!(addresses(Config::without_file().with_ports(&[5, 6])), [loopback(5), loopback(6)].concat());
+    assert_eq!(addresses(config("listener 7").with_ports(&[5])), [(tcp(7, None), None)]);
+    assert_eq!(addresses(config("port 7").with_ports(&[5])), [(tcp(7, None), None)]);
+    let closed = config("allow_anonymous false").with_ports(&[5]);
+    assert!(closed.listeners.iter().all(|one| !one.allow_anonymous));
+}
+
+/// Each listener's port, whether anonymous clients may connect, and whether the file says so.
+#[track_caller]
+fn check_anonymous(text: &str, expected: &[(bool, bool)]) {
+    let listeners = config(text).listeners;
+    let got: Vec<_> = listeners.iter().map(|one| (one.allow_anonymous, one.anonymous_stated)).collect();
+    assert_eq!(got, expected, "{text}");
+}
+
+#[test]
+fn who_may_be_anonymous() {
+    check_anonymous("", &[(true, false); 2]);
+    check_anonymous("allow_anonymous false", &[(false, true); 2]);
+    check_anonymous("listener 1", &[(false, false)]);
+    check_anonymous("port 1", &[(false, false)]);
+    check_anonymous("listener 1\nlistener 2\nallow_anonymous true", &[(true, true); 2]);
+    check_anonymous("listener 1\nlistener_allow_anonymous true\nlistener 2", &[(true, true), (false, false)]);
+    check_anonymous(
+        "listener 1\nlistener_allow_anonymous false\nlistener 2\nallow_anonymous true",
+        &[(false, true), (true, true)],
+    );
+}
+
+#[test]
+fn per_listener_settings_leave_each_listener_its_own() {
+    check_anonymous(
+        "per_listener_settings true\nlistener 1\nallow_anonymous true\nlistener 2",
+        &[(true, true), (false, false)],
+    );
+    check_anonymous("per_listener_settings true\nport 1\nallow_anonymous true", &[(true, true)]);
+    check_anonymous("per_listener_settings true", &[(true, false); 2]);
+    check_anonymous(
+        "per_listener_settings true\nper_listener_settings false\nlistener 1\nlistener 2\nallow_anonymous 1",
+        &[(false, false), (true, true)],
+    );
+    let own =
+        config("per_listener_settings true\nlistener 1\nauto_id_prefix a-\nlistener 2\nallow_zero_length_clientid 0");
+    assert_eq!(own.listeners[0].auto_id_prefix, "a-");
+    assert_eq!(own.listeners[1].auto_id_prefix, "auto-");
+    assert!(own.listeners[0].allow_zero_length_clientid && !own.listeners[1].allow_zero_length_clientid);
+}
+
+#[test]
+fn a_prefix_of_one_listener_counts_more_than_that_of_all() {
+    let both = config("auto_id_prefix all-\nlistener 1\nlistener_auto_id_prefix one-\nlistener 2");
+    assert_eq!(both.listeners[0].auto_id_prefix, "one-");
+    assert_eq!(both.listeners[1].auto_id_prefix, "all-");
+}
+
+/// Such a file still opens nothing to the network, and the operator learns why.
+#[test]
+fn options_without_any_listener_are_discarded() {
+    let text = "max_connections 5\nmax_qos 0\nallow_anonymous true";
+    let expected = config("allow_anonymous true");
+    assert_eq!(config(text), expected);
+    assert_eq!(
+        notes(text),
+        [
+            "Warning: The 'max_connections' option is not used: no 'listener' is above it. \
+         The server can be reached from this machine only. (m.conf:1)",
+            "Warning: The 'max_qos' option is not used: no 'listener' is above it. \
+         The server can be reached from this machine only. (m.conf:2)",
+        ]
+    );
+}
+
+#[test]
+fn options_above_the_first_listener_open_the_default_one_too() {
+    let text = "max_connections 5\nlistener 1884";
+    check_addresses(text, &[(tcp(1883, None), None), (tcp(1884, None), Some(2))]);
+    let listeners = config(text).listeners;
+    assert_eq!([listeners[0].max_connections, listeners[1].max_connections], [Some(5), None]);
+    assert_eq!(
+        notes(text),
+        ["Warning: The 'max_connections' option stands above every listener: the server listens on \
+                              port 1883 too, for this. Put it below a 'listener' line. (m.conf:1)"]
+    );
+}
+
+#[test]
+fn options_of_the_default_listener_count_with_its_port() {
+    assert_eq!(config("max_connections 5\nport 1884").listeners[0].max_connections, Some(5));
+    assert_eq!(config("port 1884\nmax_topic_alias 5").listeners[0].max_topic_alias, 5);
+    assert_eq!(notes("max_connections 5\nport 1884"), [""; 0]);
+}
+
+#[test]
+fn a_second_port_replaces_the_first() {
+    check_addresses("port 1\nport 2", &[(tcp(2, None), Some(1))]);
+    assert_eq!(
+        notes("port 1\nport 2"),
+        ["Warning: The port of the default listener is given more than once; this one counts. (m.conf:2)"]
+    );
+}
