@@ -435,7 +435,7 @@ pub(crate) fn append_without(raw: &[u8], cut: PropertySet, out: &mut Vec<u8>) {
 }
 
 /// The stretches of `raw` between Properties in `cut`. `raw` was checked before.
-pub(crate) fn parts_without<'a>(raw: &'a [u8], cut: PropertySet) -> impl Iterator<Item = &'a [u8]> {
+pub(crate) fn parts_without(raw: &[u8], cut: PropertySet) -> impl Iterator<Item = &[u8]> {
     let mut reader = Reader::new(raw);
     std::iter::from_fn(move || {
         loop {
