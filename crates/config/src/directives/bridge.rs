@@ -122,11 +122,10 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     bridge("bridge_identity", TEXT).doc("The name that goes with the pre-shared key."),
 ];
 
+/// Without a name it opens a bridge all the same: otherwise everything below it would seem wrong too.
 fn connection(draft: &mut Draft, given: Given<'_>) {
-    let mut words = given.words;
-    if draft.word(given.name, words.next()).is_some() {
-        draft.open_bridge();
-    }
+    needs_word(draft, given);
+    draft.open_bridge();
 }
 
 fn needs_word(draft: &mut Draft, given: Given<'_>) {

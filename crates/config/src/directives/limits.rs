@@ -106,8 +106,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     )
     .default("-1")
     .reloadable()
-    .doc("How many clients may be connected over all listeners; 0 and below are no limit.")
-    .planned("max_connections of each listener bounds them."),
+    .doc("How many clients may be connected over all listeners; 0 and below are no limit."),
     directive(
         "topic_levels_max",
         Global,

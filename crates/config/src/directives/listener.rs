@@ -120,33 +120,36 @@ pub(super) const DIRECTIVES: &[Directive] = &[
 
 const PORT: Bounds = Bounds { min: 1, max: 65535, outside: "Invalid 'port' value ({})." };
 
+/// A line that is wrong opens a listener all the same: otherwise everything below it would seem wrong too.
 fn open_listener(draft: &mut Draft, given: Given<'_>) {
+    let address = listener_address(draft, given).unwrap_or(Address::Tcp { port: 0, host: None });
+    draft.open_listener(address);
+}
+
+/// What a `listener` line names, or an error.
+fn listener_address(draft: &mut Draft, given: Given<'_>) -> Option<Address> {
     let mut words = given.words;
-    let Some(number) = draft.integer("listener port", words.next()) else {
-        return;
-    };
+    let number = draft.integer("listener port", words.next())?;
     let Ok(port) = u16::try_from(number) else {
         draft.error(PORT.outside.replace("{}", &number.to_string()));
-        return;
+        return None;
     };
-    let host_or_path = words.next().filter(|word| !word.starts_with(b"#"));
-    let host_or_path = match host_or_path.map(text) {
+    let host_or_path = match words.next().filter(|word| !word.starts_with(b"#")).map(text) {
         Some(None) => {
             draft.error("Malformed UTF-8 in configuration.");
-            return;
+            return None;
         }
         Some(Some(text)) => Some(text),
         None => None,
     };
-    let address = match (port, host_or_path) {
-        (0, Some(path)) => Address::Unix(path),
+    match (port, host_or_path) {
+        (0, Some(path)) => Some(Address::Unix(path)),
         (0, None) => {
             draft.error("A listener with port 0 must provide a Unix socket path.");
-            return;
+            None
         }
-        (port, host) => Address::Tcp { port, host },
-    };
-    draft.open_listener(address);
+        (port, host) => Some(Address::Tcp { port, host }),
+    }
 }
 
 fn open_port(draft: &mut Draft, number: i64) {

@@ -192,6 +192,14 @@ fn all_errors_are_found_in_the_order_of_the_file() {
 }
 
 #[test]
+fn what_stands_below_a_wrong_line_is_not_wrong_too() {
+    let expected = "Error: 'listener port' value not a number.\nError found at m.conf:1.";
+    assert_eq!(errors("listener mqtt\nmax_topic_alias 5\nmax_qos 1"), expected);
+    let expected = "Error: Empty 'connection' value in configuration.\nError found at m.conf:1.";
+    assert_eq!(errors("connection\naddress example.org"), expected);
+}
+
+#[test]
 fn a_file_that_is_no_configuration_gives_so_many_errors_and_no_more() {
     assert_eq!(read("x\n".repeat(5000)).expect_err("errors").problems.len(), 100);
 }
