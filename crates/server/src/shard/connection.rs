@@ -145,6 +145,8 @@ mod tests {
 
     #[test]
     fn an_idle_connection_is_small() {
-        assert!(size_of::<Connection>() <= 56, "{} bytes", size_of::<Connection>());
+        // With debug assertions, mio notes beside each socket which event loop it belongs to.
+        let bytes_max = if cfg!(debug_assertions) { 72 } else { 48 };
+        assert!(size_of::<Connection>() <= bytes_max, "{} bytes", size_of::<Connection>());
     }
 }
