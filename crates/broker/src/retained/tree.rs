@@ -6,9 +6,9 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
 
 use crate::message::Message;
+use crate::router::index::Index;
 use crate::router::levels::{LevelId, Levels, hash_edge};
 use crate::router::slots::{NONE, Slots};
 
@@ -17,7 +17,7 @@ pub(super) struct Tree {
     keys: FixedState,
     levels: Levels,
     nodes: Slots<Node>,
-    children: HashTable<u32>,
+    children: Index,
     messages: usize,
     /// Of topics and payloads.
     bytes: usize,
@@ -67,7 +67,7 @@ impl Tree {
             keys: FixedState::with_seed(seed),
             levels: Levels::new(seed),
             nodes,
-            children: HashTable::new(),
+            children: Index::default(),
             messages: 0,
             bytes: 0,
             expiring: 0,
@@ -119,11 +119,10 @@ impl Tree {
 
     #[inline]
     pub(super) fn child(&self, parent: u32, level: LevelId) -> Option<u32> {
-        let is_child = |&index: &u32| {
+        self.children.find(hash_edge(&self.keys, parent, level), |index| {
             let node = &self.nodes[index];
             node.parent == parent && node.level == level
-        };
-        self.children.find(hash_edge(&self.keys, parent, level), is_child).copied()
+        })
     }
 
     /// Keeps a node, and its place among its siblings, until [`Tree::unpin`]. The root stays without.
@@ -185,7 +184,7 @@ impl Tree {
 
     /// Bytes allocated, beside the messages themselves.
     pub(super) fn memory(&self) -> usize {
-        self.levels.memory() + self.nodes.memory() + self.children.allocation_size()
+        self.levels.memory() + self.nodes.memory() + self.children.memory()
     }
 
     /// Whether nothing is left of the topics there were.
@@ -195,7 +194,7 @@ impl Tree {
             && self.nodes.len() == 1
             && self.nodes[ROOT].first_child == NONE
             && self.levels.len() == 0
-            && self.children.is_empty()
+            && self.children.len() == 0
     }
 
     /// A new child comes first: a cursor that stands on one of the others has passed that place and does not mind.
@@ -211,8 +210,8 @@ impl Tree {
             self.nodes[next].previous = child;
         }
         let (keys, nodes) = (&self.keys, &self.nodes);
-        let hash_of = |&index: &u32| hash_edge(keys, nodes[index].parent, nodes[index].level);
-        self.children.insert_unique(hash_of(&child), child, hash_of);
+        let hash_of = |index: u32| hash_edge(keys, nodes[index].parent, nodes[index].level);
+        self.children.insert(hash_of(child), child, hash_of);
         child
     }
 
@@ -234,14 +233,9 @@ impl Tree {
         } else {
             self.nodes[parent].first_child = next;
         }
-        if let Ok(entry) = self.children.find_entry(hash_edge(&self.keys, parent, level), |&other| other == index) {
-            entry.remove();
-        }
-        if self.children.len() < self.children.capacity() / 8 {
-            let (keys, nodes) = (&self.keys, &self.nodes);
-            let hash_of = |&index: &u32| hash_edge(keys, nodes[index].parent, nodes[index].level);
-            self.children.shrink_to(self.children.len() * 2, hash_of);
-        }
+        let (keys, nodes) = (&self.keys, &self.nodes);
+        let hash_of = |index: u32| hash_edge(keys, nodes[index].parent, nodes[index].level);
+        self.children.remove(hash_edge(keys, parent, level), index, hash_of);
     }
 
     fn count(&mut self, message: &Message) {

@@ -1,9 +1,7 @@
 //! What one shard remembers: Topic Name → the wildcard filters it matched, and in which state of the tree that was.
 
-use hashbrown::HashTable;
-
 use super::FilterId;
-use super::levels::spread;
+use super::index::Index;
 use super::slots::reserve;
 use super::wildcards::Frontier;
 
@@ -28,7 +26,7 @@ pub struct RouteCache {
 
 #[derive(Default, Debug)]
 struct Half {
-    table: HashTable<u32>,
+    index: Index,
     entries: Vec<Entry>,
     topics: Vec<u8>,
     filters: Vec<FilterId>,
@@ -111,11 +109,10 @@ impl Half {
 
     #[inline]
     fn find(&self, hash: u32, topic: &[u8]) -> Option<u32> {
-        let is_topic = |&index: &u32| {
-            let entry = &self.entries[index as usize];
+        self.index.find(hash, |number| {
+            let entry = &self.entries[number as usize];
             entry.hash == hash && self.topic(entry) == topic
-        };
-        self.table.find(spread(hash), is_topic).copied()
+        })
     }
 
     fn topic(&self, entry: &Entry) -> &[u8] {
@@ -128,8 +125,8 @@ impl Half {
 
     /// Corrects what is there, if it is there and has the room.
     fn overwrite(&mut self, hash: u32, topic: &[u8], state: u64, filters: &[FilterId]) -> bool {
-        let Some(index) = self.find(hash, topic) else { return false };
-        let entry = &mut self.entries[index as usize];
+        let Some(number) = self.find(hash, topic) else { return false };
+        let entry = &mut self.entries[number as usize];
         if entry.filters_len as usize >= filters.len() {
             entry.state = state;
             entry.filters_len = filters.len() as u32;
@@ -137,9 +134,8 @@ impl Half {
             return true;
         }
         // Its bytes stay behind until the halves change places.
-        if let Ok(occupied) = self.table.find_entry(spread(hash), |&other| other == index) {
-            occupied.remove();
-        }
+        let entries = &self.entries;
+        self.index.remove(hash, number, |other| entries[other as usize].hash);
         false
     }
 
@@ -156,15 +152,15 @@ impl Half {
         self.topics.extend_from_slice(topic);
         reserve(&mut self.filters, filters.len());
         self.filters.extend_from_slice(filters);
-        let index = self.entries.len() as u32;
+        let number = self.entries.len() as u32;
         reserve(&mut self.entries, 1);
         self.entries.push(entry);
         let entries = &self.entries;
-        self.table.insert_unique(spread(hash), index, |&other| spread(entries[other as usize].hash));
+        self.index.insert(hash, number, |other| entries[other as usize].hash);
     }
 
     fn clear(&mut self) {
-        self.table.clear();
+        self.index.clear();
         self.entries.clear();
         self.topics.clear();
         self.filters.clear();

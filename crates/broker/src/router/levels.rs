@@ -4,10 +4,9 @@
 
 use std::hash::{BuildHasher, Hasher};
 
-use foldhash::fast::FixedState;
-use hashbrown::HashTable;
-
+use super::index::Index;
 use super::slots::{Slots, Texts};
+use foldhash::fast::FixedState;
 
 /// A level that somebody uses. The number may be used again once the last user is gone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,7 +16,7 @@ pub(crate) struct LevelId(pub(crate) u32);
 #[derive(Debug)]
 pub(crate) struct Levels {
     keys: FixedState,
-    table: HashTable<u32>,
+    index: Index,
     records: Slots<Record>,
     texts: Texts,
 }
@@ -39,7 +38,7 @@ impl Levels {
     pub(crate) fn new(seed: u64) -> Levels {
         Levels {
             keys: FixedState::with_seed(seed),
-            table: HashTable::new(),
+            index: Index::default(),
             records: Slots::default(),
             texts: Texts::default(),
         }
@@ -60,10 +59,10 @@ impl Levels {
         let short = shorten(text);
         let offset = if short.is_some() { 0 } else { self.texts.push(text) };
         let record = Record { short: short.unwrap_or_default(), offset, hash, users: 1, len: text.len() as u16 };
-        let index = self.records.insert(record);
+        let number = self.records.insert(record);
         let records = &self.records;
-        self.table.insert_unique(spread(hash), index, |&other| spread(records[other].hash));
-        LevelId(index)
+        self.index.insert(hash, number, |other| records[other].hash);
+        LevelId(number)
     }
 
     /// One user less. With the last one the text goes.
@@ -73,17 +72,12 @@ impl Levels {
         if record.users > 0 {
             return;
         }
-        if let Ok(entry) = self.table.find_entry(spread(record.hash), |&index| index == level.0) {
-            entry.remove();
-        }
         let record = self.records.remove(level.0);
+        let records = &self.records;
+        self.index.remove(record.hash, level.0, |other| records[other].hash);
         if record.is_long() && self.texts.release(record.len) {
             let owned = self.records.iter_mut().filter(|record| record.is_long());
             self.texts.compact(owned.map(|record| (&mut record.offset, record.len)));
-        }
-        if self.table.len() < self.table.capacity() / 8 {
-            let records = &self.records;
-            self.table.shrink_to(records.len() * 2, |&other| spread(records[other].hash));
         }
     }
 
@@ -105,21 +99,21 @@ impl Levels {
 
     /// Bytes allocated.
     pub(crate) fn memory(&self) -> usize {
-        self.table.allocation_size() + self.records.memory() + self.texts.memory()
+        self.index.memory() + self.records.memory() + self.texts.memory()
     }
 
     fn find_hashed(&self, hash: u32, text: &[u8]) -> Option<LevelId> {
         let found = match shorten(text) {
-            Some(short) => self.table.find(spread(hash), |&index| {
-                let record = &self.records[index];
+            Some(short) => self.index.find(hash, |number| {
+                let record = &self.records[number];
                 record.short == short && usize::from(record.len) == text.len()
             }),
-            None => self.table.find(spread(hash), |&index| {
-                let record = &self.records[index];
+            None => self.index.find(hash, |number| {
+                let record = &self.records[number];
                 record.hash == hash && self.texts.get(record.offset, record.len) == text
             }),
         };
-        found.copied().map(LevelId)
+        found.map(LevelId)
     }
 }
 
@@ -147,14 +141,8 @@ pub(crate) fn hash_bytes(keys: &FixedState, bytes: &[u8]) -> u64 {
 
 /// Keyed hash of the way from a node of a tree to its child of that level.
 #[inline]
-pub(crate) fn hash_edge(keys: &FixedState, parent: u32, level: LevelId) -> u64 {
-    keys.hash_one(u64::from(parent) << 32 | u64::from(level.0))
-}
-
-/// A hash of which 32 bits were kept, for a table that looks at both ends of a `u64`.
-#[inline]
-pub(crate) fn spread(hash: u32) -> u64 {
-    u64::from(hash) << 32 | u64::from(hash)
+pub(crate) fn hash_edge(keys: &FixedState, parent: u32, level: LevelId) -> u32 {
+    keys.hash_one(u64::from(parent) << 32 | u64::from(level.0)) as u32
 }
 
 #[cfg(test)]
@@ -179,7 +167,7 @@ mod tests {
     #[test]
     fn texts_survive_the_going_of_others() {
         let mut levels = Levels::new(2);
-        let name = |i: u32| if i % 3 == 0 { i.to_string() } else { format!("long level {i}") };
+        let name = |i: u32| if i.is_multiple_of(3) { i.to_string() } else { format!("long level {i}") };
         let ids: Vec<LevelId> = (0..2000).map(|i| levels.acquire(name(i).as_bytes())).collect();
         for (i, &id) in ids.iter().enumerate().filter(|(i, _)| i % 10 != 0) {
             levels.release(id);

@@ -15,6 +15,7 @@
 //! - No recursion: the depth of a filter is the client's choice.
 
 mod cache;
+pub(crate) mod index;
 pub(crate) mod levels;
 pub(crate) mod matching;
 pub(crate) mod slots;

@@ -3,10 +3,9 @@
 //! Made for millions of filters with one receiver each: such a filter costs its text, 20 bytes of [`Record`] and a place
 //! in a hash table of `u32`. Filters with more receivers have a list for each shard on the side.
 
-use hashbrown::HashTable;
 use smallvec::SmallVec;
 
-use super::levels::spread;
+use super::index::Index;
 use super::slots::{Slots, Texts};
 use super::{FilterId, Matches};
 use crate::ids::{Receiver, ShardId};
@@ -14,7 +13,7 @@ use crate::ids::{Receiver, ShardId};
 /// See the module. Filters are numbered within the stripe.
 #[derive(Default)]
 pub(super) struct Stripe {
-    table: HashTable<u32>,
+    index: Index,
     records: Slots<Record>,
     texts: Texts,
     crowds: Slots<Crowd>,
@@ -55,11 +54,10 @@ impl Stripe {
     /// The filter with this text.
     #[inline]
     pub(super) fn find(&self, hash: u32, text: &[u8]) -> Option<u32> {
-        let is_text = |&index: &u32| {
-            let record = &self.records[index];
+        self.index.find(hash, |number| {
+            let record = &self.records[number];
             record.hash == hash && self.texts.get(record.text_offset, record.text_len) == text
-        };
-        self.table.find(spread(hash), is_text).copied()
+        })
     }
 
     /// Makes a filter that is not there yet, with its first receiver, who stands at position 0.
@@ -68,15 +66,15 @@ impl Stripe {
         debug_assert!(self.find(hash, text).is_none());
         let text_offset = self.texts.push(text);
         let record = Record { text_offset, text_len: text.len() as u16, shard: shard.0, hash, receiver };
-        let index = self.records.insert(record);
+        let number = self.records.insert(record);
         let records = &self.records;
-        self.table.insert_unique(spread(hash), index, |&other| spread(records[other].hash));
-        index
+        self.index.insert(hash, number, |other| records[other].hash);
+        number
     }
 
     /// Adds a receiver to a filter and tells its position in the list of its shard.
-    pub(super) fn add(&mut self, index: u32, shard: ShardId, receiver: Receiver) -> u32 {
-        let record = &mut self.records[index];
+    pub(super) fn add(&mut self, number: u32, shard: ShardId, receiver: Receiver) -> u32 {
+        let record = &mut self.records[number];
         if record.shard != CROWD {
             let first = ShardList { shard: ShardId(record.shard), receivers: vec![record.receiver] };
             let crowd = self.crowds.insert(SmallVec::from_buf([first]));
@@ -93,8 +91,8 @@ impl Stripe {
     }
 
     /// Puts a receiver in the place of another.
-    pub(super) fn replace(&mut self, index: u32, shard: ShardId, position: u32, receiver: Receiver) {
-        let record = &mut self.records[index];
+    pub(super) fn replace(&mut self, number: u32, shard: ShardId, position: u32, receiver: Receiver) {
+        let record = &mut self.records[number];
         if record.shard != CROWD {
             assert!(record.shard == shard.0 && position == 0, "replaced a receiver that is not there");
             record.receiver = receiver;
@@ -106,17 +104,17 @@ impl Stripe {
     }
 
     /// Whether the filter has one receiver only.
-    pub(super) fn is_single(&self, index: u32) -> bool {
-        self.records[index].shard != CROWD
+    pub(super) fn is_single(&self, number: u32) -> bool {
+        self.records[number].shard != CROWD
     }
 
     /// Removes a receiver, and the filter with its last one. The last receiver of the shard's list moves into the gap and
     /// is returned.
-    pub(super) fn remove(&mut self, index: u32, shard: ShardId, position: u32) -> Option<Receiver> {
-        let record = &mut self.records[index];
+    pub(super) fn remove(&mut self, number: u32, shard: ShardId, position: u32) -> Option<Receiver> {
+        let record = &mut self.records[number];
         if record.shard != CROWD {
             assert!(record.shard == shard.0 && position == 0, "removed a receiver that is not there");
-            self.remove_filter(index);
+            self.remove_filter(number);
             return None;
         }
         let crowd = &mut self.crowds[record.receiver.slot];
@@ -132,10 +130,10 @@ impl Stripe {
         if let [list] = crowd.as_slice()
             && let [only] = list.receivers.as_slice()
         {
-            let number = record.receiver.slot;
+            let dissolved = record.receiver.slot;
             record.shard = list.shard.0;
             record.receiver = *only;
-            self.crowds.remove(number);
+            self.crowds.remove(dissolved);
         }
         moved
     }
@@ -143,8 +141,8 @@ impl Stripe {
     /// Adds the filter's receivers to `matches`. Of a filter that has just been removed there may be none, or those of
     /// another filter: the caller finds out.
     #[inline]
-    pub(super) fn collect(&self, index: u32, filter: FilterId, matches: &mut Matches) {
-        let Some(record) = self.records.get(index) else { return };
+    pub(super) fn collect(&self, number: u32, filter: FilterId, matches: &mut Matches) {
+        let Some(record) = self.records.get(number) else { return };
         if record.shard != CROWD {
             matches.push(filter, ShardId(record.shard), &[record.receiver]);
             return;
@@ -154,8 +152,8 @@ impl Stripe {
         }
     }
 
-    pub(super) fn text(&self, index: u32) -> &[u8] {
-        let record = &self.records[index];
+    pub(super) fn text(&self, number: u32) -> &[u8] {
+        let record = &self.records[number];
         self.texts.get(record.text_offset, record.text_len)
     }
 
@@ -171,27 +169,22 @@ impl Stripe {
             lists + crowd.iter().map(|list| list.receivers.capacity() * size_of::<Receiver>()).sum::<usize>()
         };
         let crowds: usize = self.crowds.iter().map(crowd_bytes).sum();
-        self.table.allocation_size() + self.records.memory() + self.texts.memory() + self.crowds.memory() + crowds
+        self.index.memory() + self.records.memory() + self.texts.memory() + self.crowds.memory() + crowds
     }
 
     /// Whether nothing is left of the filters there were.
     #[cfg(test)]
     pub(super) fn is_bare(&self) -> bool {
-        self.table.is_empty() && self.records.len() == 0 && self.texts.used() == 0 && self.crowds.len() == 0
+        self.index.len() == 0 && self.records.len() == 0 && self.texts.used() == 0 && self.crowds.len() == 0
     }
 
-    fn remove_filter(&mut self, index: u32) {
-        let record = self.records.remove(index);
-        if let Ok(entry) = self.table.find_entry(spread(record.hash), |&other| other == index) {
-            entry.remove();
-        }
+    fn remove_filter(&mut self, number: u32) {
+        let record = self.records.remove(number);
+        let records = &self.records;
+        self.index.remove(record.hash, number, |other| records[other].hash);
         if self.texts.release(record.text_len) {
             let owned = self.records.iter_mut().filter(|record| record.text_len > 0);
             self.texts.compact(owned.map(|record| (&mut record.text_offset, record.text_len)));
-        }
-        if self.table.len() < self.table.capacity() / 8 {
-            let records = &self.records;
-            self.table.shrink_to(records.len() * 2, |&other| spread(records[other].hash));
         }
     }
 }

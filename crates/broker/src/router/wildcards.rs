@@ -4,9 +4,9 @@
 //! with a place of its own in its parent; `#` is no node but a filter noted at its parent, which it matches too.
 
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
 
 use super::FilterId;
+use super::index::Index;
 use super::levels::{LevelId, Levels, hash_edge};
 use super::matching::{self, is_separator};
 use super::slots::{NONE, Slots};
@@ -16,7 +16,7 @@ pub(super) struct Wildcards {
     keys: FixedState,
     levels: Levels,
     nodes: Slots<Node>,
-    children: HashTable<u32>,
+    children: Index,
     filters: u32,
     changes: Changes,
 }
@@ -80,7 +80,7 @@ impl Wildcards {
             keys: FixedState::with_seed(seed),
             levels: Levels::new(seed),
             nodes,
-            children: HashTable::new(),
+            children: Index::default(),
             filters: 0,
             changes: Changes::default(),
         }
@@ -176,13 +176,13 @@ impl Wildcards {
 
     /// Bytes allocated, less the texts of the latest changes.
     pub(super) fn memory(&self) -> usize {
-        self.levels.memory() + self.nodes.memory() + self.children.allocation_size()
+        self.levels.memory() + self.nodes.memory() + self.children.memory()
     }
 
     /// Whether nothing is left of the filters there were.
     #[cfg(test)]
     pub(super) fn is_bare(&self) -> bool {
-        self.filters == 0 && self.nodes.len() == 1 && self.levels.len() == 0 && self.children.is_empty()
+        self.filters == 0 && self.nodes.len() == 1 && self.levels.len() == 0 && self.children.len() == 0
     }
 
     fn place_of(&mut self, node: u32, filter: &[u8]) -> &mut FilterId {
@@ -192,11 +192,10 @@ impl Wildcards {
 
     #[inline]
     fn child(&self, parent: u32, level: LevelId) -> Option<u32> {
-        let is_child = |&index: &u32| {
+        self.children.find(hash_edge(&self.keys, parent, level), |index| {
             let node = &self.nodes[index];
             node.parent == parent && node.level == level
-        };
-        self.children.find(hash_edge(&self.keys, parent, level), is_child).copied()
+        })
     }
 
     fn make_plus(&mut self, parent: u32) -> u32 {
@@ -215,8 +214,8 @@ impl Wildcards {
         let child = self.nodes.insert(Node { parent, level, ..Node::default() });
         self.nodes[parent].named_children += 1;
         let (keys, nodes) = (&self.keys, &self.nodes);
-        let hash_of = |&index: &u32| hash_edge(keys, nodes[index].parent, nodes[index].level);
-        self.children.insert_unique(hash_of(&child), child, hash_of);
+        let hash_of = |index: u32| hash_edge(keys, nodes[index].parent, nodes[index].level);
+        self.children.insert(hash_of(child), child, hash_of);
         child
     }
 
@@ -238,14 +237,9 @@ impl Wildcards {
     }
 
     fn remove_edge(&mut self, parent: u32, level: LevelId, child: u32) {
-        if let Ok(entry) = self.children.find_entry(hash_edge(&self.keys, parent, level), |&index| index == child) {
-            entry.remove();
-        }
-        if self.children.len() < self.children.capacity() / 8 {
-            let (keys, nodes) = (&self.keys, &self.nodes);
-            let hash_of = |&index: &u32| hash_edge(keys, nodes[index].parent, nodes[index].level);
-            self.children.shrink_to(self.children.len() * 2, hash_of);
-        }
+        let (keys, nodes) = (&self.keys, &self.nodes);
+        let hash_of = |index: u32| hash_edge(keys, nodes[index].parent, nodes[index].level);
+        self.children.remove(hash_edge(keys, parent, level), child, hash_of);
     }
 }
 
