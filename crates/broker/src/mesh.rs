@@ -61,6 +61,11 @@ impl Mesh {
         Mesh { inboxes: (0..shards).map(inbox).collect() }
     }
 
+    /// How many shards there are.
+    pub fn shards(&self) -> usize {
+        self.inboxes.len()
+    }
+
     /// Hands over a parcel, leaving an empty one. `true`: the receiver sleeps, and it is the caller who must wake it.
     pub fn post(&self, to: ShardId, parcel: &mut Parcel) -> bool {
         let inbox = self.inbox(to);

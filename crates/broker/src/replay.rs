@@ -9,14 +9,8 @@ use crate::ids::ReceiverOptions;
 use crate::message::Message;
 use crate::retained::Cursor;
 use crate::router::FilterId;
+use hashbrown::HashTable;
 use std::collections::VecDeque;
-
-/// The replays of a Session: running ones, oldest first, and finished ones that are remembered for a moment.
-#[derive(Default)]
-pub(crate) struct Replays {
-    pub running: VecDeque<Replay>,
-    remembered: Vec<Remembered>,
-}
 
 /// A replay that is under way.
 pub(crate) struct Replay {
@@ -30,38 +24,113 @@ pub(crate) struct Replay {
     pub identifier: u32,
 }
 
-struct Remembered {
-    filter: FilterId,
-    upto: u64,
-    /// When it may be forgotten; `None` while the replay runs.
-    until_ms: Option<u64>,
+/// Up to which retained write each new Subscription of a shard was, or is being, replayed. Kept for a moment after the
+/// replay, because a live copy may still be on its way from another shard.
+#[derive(Default)]
+pub(crate) struct Replayed {
+    entries: HashTable<Entry>,
+    /// Finished ones, in the order in which they may be forgotten.
+    finished: VecDeque<(u64, u32, FilterId)>,
 }
 
-impl Replays {
-    pub(crate) fn is_running(&self) -> bool {
-        !self.running.is_empty()
+#[derive(Clone, Copy)]
+struct Entry {
+    slot: u32,
+    filter: FilterId,
+    upto: u64,
+    is_finished: bool,
+}
+
+impl Replayed {
+    /// A replay begins. One of the same Subscription that went before is forgotten.
+    pub(crate) fn begin(&mut self, slot: u32, filter: FilterId, upto: u64) {
+        self.forget(slot, filter);
+        let entry = Entry { slot, filter, upto, is_finished: false };
+        self.entries.insert_unique(hash(slot, filter), entry, |entry| hash(entry.slot, entry.filter));
     }
 
-    pub(crate) fn begin(&mut self, replay: Replay, upto: u64) {
-        self.remembered.retain(|known| known.filter != replay.filter);
-        self.remembered.push(Remembered { filter: replay.filter, upto, until_ms: None });
-        self.running.push_back(replay);
-    }
-
-    pub(crate) fn finish(&mut self, filter: FilterId, until_ms: u64) {
-        for known in self.remembered.iter_mut().filter(|known| known.filter == filter) {
-            known.until_ms = Some(until_ms);
+    /// A replay is finished, and forgotten at `until_ms`.
+    pub(crate) fn finish(&mut self, slot: u32, filter: FilterId, until_ms: u64) {
+        if let Some(entry) = self.entries.find_mut(hash(slot, filter), |entry| entry.is(slot, filter)) {
+            entry.is_finished = true;
+            self.finished.push_back((until_ms, slot, filter));
         }
     }
 
-    /// Whether a live Retained Message with this sequence number is part of the replay for `filter`.
-    pub(crate) fn covers(&self, filter: FilterId, sequence: u64) -> bool {
-        self.remembered.iter().any(|known| known.filter == filter && sequence <= known.upto)
+    /// A Subscription is gone, or its replay needs no remembering.
+    pub(crate) fn forget(&mut self, slot: u32, filter: FilterId) {
+        if let Ok(found) = self.entries.find_entry(hash(slot, filter), |entry| entry.is(slot, filter)) {
+            found.remove();
+        }
     }
 
-    /// Forgets what was remembered long enough. Whether nothing is left.
-    pub(crate) fn forget(&mut self, now_ms: u64) -> bool {
-        self.remembered.retain(|known| known.until_ms.is_none_or(|until| until > now_ms));
-        self.remembered.is_empty() && self.running.is_empty()
+    /// Forgets what was remembered long enough.
+    pub(crate) fn expire(&mut self, now_ms: u64) {
+        while let Some(&(until_ms, slot, filter)) = self.finished.front()
+            && until_ms <= now_ms
+        {
+            self.finished.pop_front();
+            let is_finished = |entry: &Entry| entry.is(slot, filter) && entry.is_finished;
+            if let Ok(found) = self.entries.find_entry(hash(slot, filter), is_finished) {
+                found.remove();
+            }
+        }
+        if self.entries.is_empty() && self.entries.capacity() > 0 {
+            *self = Replayed::default();
+        }
+    }
+
+    /// When something may be forgotten next.
+    pub(crate) fn next_deadline_ms(&self) -> Option<u64> {
+        self.finished.front().map(|finished| finished.0)
+    }
+
+    /// Whether a live Retained Message with this sequence number is part of the replay for this Subscription.
+    pub(crate) fn covers(&self, slot: u32, filter: FilterId, sequence: u64) -> bool {
+        !self.entries.is_empty()
+            && self
+                .entries
+                .find(hash(slot, filter), |entry| entry.is(slot, filter))
+                .is_some_and(|entry| sequence <= entry.upto)
+    }
+}
+
+impl Entry {
+    fn is(&self, slot: u32, filter: FilterId) -> bool {
+        self.slot == slot && self.filter == filter
+    }
+}
+
+/// Both numbers are dense and ours: a multiplication spreads them.
+fn hash(slot: u32, filter: FilterId) -> u64 {
+    (u64::from(slot) << 32 | u64::from(filter.0)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILTER: FilterId = FilterId(7);
+
+    #[test]
+    fn a_finished_replay_is_remembered_for_a_moment() {
+        let mut replayed = Replayed::default();
+        replayed.begin(1, FILTER, 10);
+        assert!(replayed.covers(1, FILTER, 10) && !replayed.covers(1, FILTER, 11) && !replayed.covers(2, FILTER, 10));
+        replayed.finish(1, FILTER, 500);
+        replayed.expire(499);
+        assert!(replayed.covers(1, FILTER, 10));
+        replayed.expire(500);
+        assert!(!replayed.covers(1, FILTER, 10));
+    }
+
+    #[test]
+    fn a_replay_that_began_anew_is_not_forgotten_with_the_one_before() {
+        let mut replayed = Replayed::default();
+        replayed.begin(1, FILTER, 10);
+        replayed.finish(1, FILTER, 500);
+        replayed.begin(1, FILTER, 20);
+        replayed.expire(1000);
+        assert!(replayed.covers(1, FILTER, 20));
     }
 }

@@ -3,7 +3,7 @@
 use crate::groups::GroupId;
 use crate::ids::{ConnectionId, Receiver, ReceiverOptions};
 use crate::message::Message;
-use crate::replay::Replays;
+use crate::replay::Replay;
 use crate::router::{FilterId, Place};
 use hashbrown::HashTable;
 use midge_codec::QoS;
@@ -31,7 +31,8 @@ pub(crate) struct Session {
     pub queue: Option<Box<Queue>>,
     pub outbound: Option<Box<Outbound<Kept>>>,
     pub inbound: Option<Box<Inbound>>,
-    pub replays: Option<Box<Replays>>,
+    #[expect(clippy::box_collection, reason = "8 bytes instead of 32 in each Session; few have any")]
+    pub replays: Option<Box<VecDeque<Replay>>>,
     /// Whether it stands in the shard's work list.
     pub has_work: bool,
     /// Whether its operator was told that messages are being discarded.
@@ -120,7 +121,7 @@ impl Session {
     }
 
     pub(crate) fn has_replays(&self) -> bool {
-        self.replays.as_ref().is_some_and(|replays| replays.is_running())
+        self.replays.is_some()
     }
 
     pub(crate) fn memberships(&self) -> &[Membership] {
@@ -241,8 +242,6 @@ impl Port {
     pub(crate) const CONGESTED: u8 = 1 << 1;
     /// Packets to it are judged by size or named by alias.
     pub(crate) const PARTICULAR: u8 = 1 << 2;
-    /// Live Retained Messages may have been replayed to it already.
-    pub(crate) const REPLAYED: u8 = 1 << 3;
 
     pub(crate) fn is(self, flag: u8) -> bool {
         self.flags & flag != 0

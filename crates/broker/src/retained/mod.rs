@@ -1,5 +1,5 @@
-//! The Retained Messages of the server, read and written by all shards: a [`tree`] of topics behind one lock, and replays
-//! that go through it in portions ([`cursor`]).
+//! The Retained Messages of the server, read and written by all shards: a `tree` of topics behind one lock, and replays
+//! that go through it in portions (`cursor`).
 //!
 //! What must hold:
 //! - Every write takes the next number `v` while it holds the lock. A subscriber enters the router first, then takes

@@ -2,8 +2,8 @@
 //!
 //! All filters stand in one table by their text, cut into stripes with a lock each; that is where the receivers are. A
 //! filter without wildcards is found there by the Topic Name itself, always live. Filters with wildcards also stand in a
-//! tree ([`wildcards`]) that answers which of them match a topic. Most topics come again and again, so each shard
-//! remembers the answers ([`cache`]); making or removing a wildcard *filter* gives the tree a new state, by which an
+//! tree (`wildcards`) that answers which of them match a topic. Most topics come again and again, so each shard
+//! remembers the answers (`cache`); making or removing a wildcard *filter* gives the tree a new state, by which an
 //! answer that is too old is noticed. Receivers coming and going under a filter that stays change nothing of that.
 //!
 //! What must hold:

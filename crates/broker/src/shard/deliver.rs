@@ -97,7 +97,7 @@ impl Shard {
         turn: &mut Turn,
     ) {
         for &receiver in receivers {
-            let Some((port, identifier)) = self.judge(publication, filter, receiver, turn) else { continue };
+            let Some((port, identifier)) = self.judge(publication, filter, receiver) else { continue };
             let options = receiver.options();
             let granted = QoS::from_u8(options.qos()).unwrap_or(QoS::AtMostOnce);
             let identifiers: &[u32] = if identifier == 0 { &[] } else { &[identifier] };
@@ -130,7 +130,7 @@ impl Shard {
         merge.begin(self.sessions.ports.len());
         for (filter, receivers) in lists {
             for &receiver in receivers {
-                if let Some((_, identifier)) = self.judge(publication, filter, receiver, turn) {
+                if let Some((_, identifier)) = self.judge(publication, filter, receiver) {
                     merge.add(receiver, identifier);
                 }
             }
@@ -145,21 +145,14 @@ impl Shard {
 
     /// Whether this Subscription gets the message, and under which Subscription Identifier (0: none).
     #[inline]
-    fn judge(
-        &mut self,
-        publication: &Publication<'_>,
-        filter: FilterId,
-        receiver: Receiver,
-        turn: &Turn,
-    ) -> Option<(Port, u32)> {
+    fn judge(&self, publication: &Publication<'_>, filter: FilterId, receiver: Receiver) -> Option<(Port, u32)> {
         let port = self.sessions.port(receiver.slot).filter(|port| port.generation == receiver.generation())?;
         let options = receiver.options();
         if options.is_no_local() && publication.publisher == Some(receiver.slot) {
             return None;
         }
         if publication.retained_sequence != 0
-            && port.is(Port::REPLAYED)
-            && self.was_replayed(receiver.slot, filter, publication.retained_sequence, turn)
+            && self.replayed.covers(receiver.slot, filter, publication.retained_sequence)
         {
             return None;
         }
@@ -170,18 +163,6 @@ impl Shard {
             0
         };
         Some((port, identifier))
-    }
-
-    /// Whether a live Retained Message is, or was, part of the replay for this Subscription.
-    fn was_replayed(&mut self, slot: u32, filter: FilterId, sequence: u64, turn: &Turn) -> bool {
-        let Some(session) = self.sessions.get_mut(slot) else { return false };
-        let Some(replays) = &mut session.replays else { return false };
-        if replays.forget(turn.now.monotonic_ms) {
-            session.replays = None;
-            self.sessions.set_flag(slot, Port::REPLAYED, false);
-            return false;
-        }
-        replays.covers(filter, sequence)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the innermost step of a fan-out; a struct would be built for each")]

@@ -97,7 +97,7 @@ impl Shard {
         let Some(mut session) = self.sessions.remove(slot) else { return };
         self.forget_messages(&mut session);
         if let Some(replays) = session.replays.take() {
-            replays.running.into_iter().for_each(|replay| self.shared.retained.abandon(replay.cursor));
+            replays.into_iter().for_each(|replay| self.shared.retained.abandon(replay.cursor));
         }
         self.shared.directory.session_ended(self.id);
         if !self.sessions.has_hash(session.hash) {
@@ -199,6 +199,7 @@ impl Shard {
         let subscriptions = std::mem::take(&mut session.subscriptions);
         self.subscriptions -= subscriptions.len() as u64;
         for subscription in subscriptions.iter() {
+            self.replayed.forget(slot, subscription.place.filter);
             self.leave_router(subscription.place);
         }
     }

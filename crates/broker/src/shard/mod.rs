@@ -23,6 +23,7 @@ use crate::counters::{Counters, Gauges};
 use crate::ids::{ConnectionId, ShardId};
 use crate::limits;
 use crate::options::Options;
+use crate::replay::Replayed;
 use crate::router::{Matches, RouteCache};
 use crate::session::{Extras, Sessions};
 use crate::shared::Shared;
@@ -47,6 +48,7 @@ pub struct Shard {
     absences: Timers,
     /// Sessions that have more to be sent than one turn allows.
     work: VecDeque<u32>,
+    replayed: Replayed,
     counters: Counters,
     subscriptions: u64,
     shared_subscriptions: u64,
@@ -86,6 +88,7 @@ impl Shard {
             keep_alive: Timers::default(),
             absences: Timers::default(),
             work: VecDeque::new(),
+            replayed: Replayed::default(),
             counters: Counters::default(),
             subscriptions: 0,
             shared_subscriptions: 0,

@@ -6,6 +6,7 @@ use super::deliver::{Layouts, Outgoing};
 use crate::event::DiscardReason;
 use crate::ids::ConnectionId;
 use crate::limits;
+use crate::router::FilterId;
 use crate::session::Port;
 use crate::turn::Turn;
 use midge_codec::{AcknowledgementKind, PacketId, QoS, ReasonCode};
@@ -189,7 +190,7 @@ impl Shard {
         let now_s = turn.now.seconds();
         let Some(session) = self.sessions.get_mut(slot) else { return Step::Nothing };
         let Some(replays) = &mut session.replays else { return Step::Nothing };
-        let Some(replay) = replays.running.front_mut() else { return Step::Nothing };
+        let Some(replay) = replays.front_mut() else { return Step::Nothing };
         let Some(message) = replay.fetched.front() else {
             if !replay.is_fetched {
                 let nodes = limits::REPLAY_NODES_MAX;
@@ -198,9 +199,8 @@ impl Shard {
                 replay.fetched.extend(portion);
                 return if replay.fetched.is_empty() && !replay.is_fetched { Step::Later } else { Step::Done };
             }
-            if let Some(done) = replays.running.pop_front() {
-                replays.finish(done.filter, turn.now.monotonic_ms + limits::REPLAY_REMEMBERED_MS);
-            }
+            let filter = replay.filter;
+            self.finish_replay(slot, filter, turn);
             return Step::Done;
         };
         let granted = QoS::from_u8(replay.options.qos()).unwrap_or(QoS::AtMostOnce);
@@ -223,5 +223,21 @@ impl Shard {
             self.send_publish(id, port, &message.parts(), Some(&message), &outgoing, layouts, turn);
         }
         Step::Done
+    }
+
+    fn finish_replay(&mut self, slot: u32, filter: FilterId, turn: &Turn) {
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        if let Some(replays) = &mut session.replays {
+            replays.pop_front();
+            if replays.is_empty() {
+                session.replays = None;
+            }
+        }
+        if self.shared.mesh.shards() == 1 {
+            // Nothing is on its way between shards: a live copy was judged while the replay ran.
+            self.replayed.forget(slot, filter);
+        } else {
+            self.replayed.finish(slot, filter, turn.now.monotonic_ms + limits::REPLAY_REMEMBERED_MS);
+        }
     }
 }

@@ -147,19 +147,23 @@ impl Shard {
         let cursor = Cursor::new(text, upto);
         let fetched = VecDeque::new();
         let replay = Replay { filter, cursor, fetched, is_fetched: false, options, identifier };
-        session.replays.get_or_insert_default().begin(replay, upto);
-        self.sessions.set_flag(slot, Port::REPLAYED, true);
+        session.replays.get_or_insert_default().push_back(replay);
+        self.replayed.begin(slot, filter, upto);
     }
 
-    /// Stops replays for a filter: a new one begins, or nobody wants them.
+    /// Stops the replay for a filter: a new one begins, or nobody wants it.
     fn abandon_replays(&mut self, slot: u32, filter: FilterId) {
-        let Some(replays) = self.sessions.get_mut(slot).and_then(|session| session.replays.as_mut()) else {
-            return;
-        };
-        let (abandoned, running) = std::mem::take(&mut replays.running).into_iter().partition(|it| it.filter == filter);
-        replays.running = running;
-        let abandoned: VecDeque<Replay> = abandoned;
-        abandoned.into_iter().for_each(|replay| self.shared.retained.abandon(replay.cursor));
+        self.replayed.forget(slot, filter);
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let Some(replays) = &mut session.replays else { return };
+        if let Some(at) = replays.iter().position(|replay| replay.filter == filter)
+            && let Some(replay) = replays.remove(at)
+        {
+            self.shared.retained.abandon(replay.cursor);
+        }
+        if replays.is_empty() {
+            session.replays = None;
+        }
     }
 
     fn unsubscribe(&mut self, slot: u32, filter: &TopicFilter<'_>, turn: &mut Turn) -> bool {

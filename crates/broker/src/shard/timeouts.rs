@@ -11,11 +11,14 @@ impl Shard {
     pub fn handle_timeouts(&mut self, turn: &mut Turn) {
         self.expire_keep_alive(turn);
         self.expire_absences(turn);
+        self.replayed.expire(turn.now.monotonic_ms);
     }
 
     /// When something may be due next, in monotonic milliseconds.
     pub fn next_deadline_ms(&self) -> Option<u64> {
-        [self.keep_alive.next_deadline_ms(), self.absences.next_deadline_ms()].into_iter().flatten().min()
+        let deadlines =
+            [self.keep_alive.next_deadline_ms(), self.absences.next_deadline_ms(), self.replayed.next_deadline_ms()];
+        deadlines.into_iter().flatten().min()
     }
 
     /// What another shard has sent.
