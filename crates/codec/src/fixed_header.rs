@@ -174,3 +174,56 @@ impl PacketType {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reason_code::ReasonCode;
+
+    #[test]
+    fn header_by_header() {
+        let check = |bytes: &[u8], remaining: u32, length: u8| {
+            let expected = FixedHeader { first: bytes[0], remaining, length };
+            assert_eq!(fixed_header(bytes), Ok(Some(expected)), "{bytes:02x?}");
+            assert_eq!(expected.packet_len(), usize::from(length) + remaining as usize);
+            for cut in 0..usize::from(length) {
+                assert_eq!(fixed_header(&bytes[..cut]), Ok(None), "{bytes:02x?} cut to {cut}");
+            }
+        };
+        check(&[0xC0, 0x00], 0, 2);
+        check(&[0x30, 0x7F, 0xAA], 127, 2);
+        check(&[0x30, 0x80, 0x01], 128, 3);
+        check(&[0x30, 0xFF, 0x7F, 0xAA], 16_383, 3);
+        check(&[0x30, 0x80, 0x80, 0x01], 16_384, 4);
+        check(&[0x30, 0x80, 0x80, 0x80, 0x01], 2_097_152, 5);
+        check(&[0x30, 0xFF, 0xFF, 0xFF, 0x7F], 268_435_455, 5);
+        check(&[0xC0, 0x80, 0x80, 0x80, 0x00], 0, 5);
+    }
+
+    #[test]
+    fn a_fifth_byte_of_length_is_malformed_even_before_it_is_there() {
+        for bytes in [&[0x30, 0xFF, 0xFF, 0xFF, 0xFF][..], &[0x30, 0x80, 0x80, 0x80, 0x80, 0x00]] {
+            let error = fixed_header(bytes).expect_err("five bytes");
+            assert_eq!(error.reason_code(), ReasonCode::MALFORMED_PACKET);
+        }
+    }
+
+    #[test]
+    fn size_counts_the_header() {
+        let header = FixedHeader { first: 0x30, remaining: 128, length: 3 };
+        assert_eq!(header.check_size(131), Ok(()));
+        assert_eq!(header.check_size(130).map_err(|error| error.reason_code()), Err(ReasonCode::PACKET_TOO_LARGE));
+        let largest = FixedHeader { first: 0x30, remaining: variable_byte_integer::MAX, length: 5 };
+        assert_eq!(largest.check_size(PACKET_SIZE_MAX), Ok(()));
+    }
+
+    #[test]
+    fn every_type_has_its_number() {
+        for (index, packet_type) in PacketType::ALL.into_iter().enumerate() {
+            assert_eq!(packet_type as usize, index + 1);
+            assert_eq!(PacketType::from_u8(index as u8 + 1), Some(packet_type));
+        }
+        assert_eq!(PacketType::from_u8(0), None);
+        assert_eq!(PacketType::from_u8(16), None);
+    }
+}

@@ -34,6 +34,11 @@ impl<'a> Forward<'a> {
         Forward { raw, len: raw.len() - one_hop_bytes }
     }
 
+    pub(crate) fn from_properties(properties: Properties<'a>) -> Forward<'a> {
+        let raw = properties.raw();
+        Forward { raw, len: properties::parts_without(raw, ONE_HOP).map(<[u8]>::len).sum() }
+    }
+
     /// Bytes to pass on.
     #[inline]
     pub const fn len(&self) -> usize {

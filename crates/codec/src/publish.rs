@@ -117,6 +117,16 @@ impl<'a> PublishProperties<'a> {
         raw: Properties::EMPTY,
     };
 
+    /// These Properties, for a PUBLISH to be sent.
+    pub fn new(raw: Properties<'a>) -> PublishProperties<'a> {
+        PublishProperties {
+            message_expiry_interval_s: raw.message_expiry_interval_s(),
+            topic_alias: raw.topic_alias(),
+            forward: Forward::from_properties(raw),
+            raw,
+        }
+    }
+
     fn read(raw: &'a [u8], sender: Sender) -> Result<PublishProperties<'a>, DecodeError> {
         let mut found = PublishProperties { raw: Properties::from_raw(raw), ..PublishProperties::EMPTY };
         let mut one_hop_bytes = 0;
