@@ -1,14 +1,17 @@
 //! Real processes and raw bytes: what tests of an MQTT server need, and in `tests/` the conformance tests by chapter of the specification.
 //!
 //! Independent of the server on purpose: bytes are built and read here a second time ([`wire`]), so that no mistake of the
-//! server's codec can hide itself. Most tests are a [`script`] and nothing else; where a loop is needed, a [`Conversation`] or a [`Client`] is driven by hand.
+//! server's codec can hide itself. Most tests are a [`script`] and nothing else; where a loop is needed, a [`Conversation`] or a
+//! [`Client`] is driven by hand.
 //!
 //! `MIDGE_TEST_SERVER` runs the same tests against another server (see [`server`]).
 
 #![forbid(unsafe_code)]
 
 pub mod client;
+pub mod environment;
 pub mod packet;
+pub mod process;
 mod property;
 pub mod script;
 pub mod server;
@@ -16,7 +19,6 @@ pub mod wire;
 
 pub use client::{Client, PATIENCE, Received};
 pub use packet::{Kind, Packet};
+pub use process::Process;
 pub use script::{Conversation, check, check_together, check_versions, check_with, on_each_shard_count};
 pub use server::Server;
-
-pub mod environment;

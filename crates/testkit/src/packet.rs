@@ -258,7 +258,7 @@ fn word(text: &str) -> (Word, &str) {
     };
     let Some(quoted) = value.strip_prefix('"') else {
         let end = value.find(' ').unwrap_or(value.len());
-        return (Word { name, value: value[..end].as_bytes().to_vec(), in_quotes: false }, &value[end..]);
+        return (Word { name, value: value.as_bytes()[..end].to_vec(), in_quotes: false }, &value[end..]);
     };
     let (mut bytes, mut rest) = unescape(quoted);
     if let Some(times) = rest.strip_prefix('*') {

@@ -103,6 +103,8 @@ fn run_on(configuration: &str, test: &impl Fn(&mut Server) -> Result<(), String>
         outcome = Err("the test went well, but the server has died".to_owned());
     }
     outcome.map_err(|text| {
+        // The server may write its log a little later than it answers.
+        std::thread::sleep(QUIET);
         let log = server.log();
         format!("{text}\nlog:\n  {}", log[log.len().saturating_sub(LOG_LINES_SHOWN)..].join("\n  "))
     })
@@ -306,7 +308,7 @@ impl<'a> Conversation<'a> {
         let id = self.own_id();
         let text = format!("PUBLISH {rest}");
         match Packet::parse(&text).number("qos") {
-            None | Some(0) => return self.send(name, &text),
+            None | Some(0) => self.send(name, &text),
             Some(1) => {
                 self.send(name, &format!("{text} id={id}"))?;
                 self.expect_success(name, Kind::Puback, id)

@@ -4,35 +4,25 @@
 //! which `{config}` stands for the configuration file, such as `mosquitto {arguments} -c {config}`.
 
 use std::fs;
-use std::io::{BufRead, BufReader, ErrorKind};
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use crate::client::{Client, PATIENCE};
+use crate::environment;
+use crate::process::Process;
 
 /// A running server. Dropping it kills the process and removes its folder.
 #[derive(Debug)]
 pub struct Server {
-    process: Child,
-    /// Kills the server should this process die without dropping it: it waits for the end of a pipe that only we hold.
-    watcher: Child,
+    process: Process,
     port: u16,
     folder: PathBuf,
-    log: Arc<Log>,
-    exit_status: Option<ExitStatus>,
-}
-
-/// The lines the server wrote to stderr so far.
-#[derive(Debug, Default)]
-struct Log {
-    lines: Mutex<Vec<String>>,
-    grown: Condvar,
 }
 
 /// How many shards servers are started with, so that every rule is seen to hold within a shard and between shards.
@@ -59,11 +49,8 @@ impl Server {
                 return server;
             }
             // Another process took the port between our look and the server's bind: the next attempt has another one.
-            assert!(
-                server.log().iter().any(|line| line.to_lowercase().contains("in use")),
-                "the server ended: {:#?}",
-                server.log()
-            );
+            let log = server.log();
+            assert!(log.iter().any(|line| line.to_lowercase().contains("in use")), "the server ended: {log:#?}");
         }
         panic!("no free port in {START_ATTEMPTS_MAX} attempts");
     }
@@ -73,27 +60,9 @@ impl Server {
         let folder = new_folder();
         let file = folder.join("server.conf");
         fs::write(&file, configuration).expect("write the configuration file");
-        let mut process = command(arguments, &file.to_string_lossy())
-            .current_dir(&folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("start the server: {error}"));
-        let watcher = Command::new("sh")
-            .args(["-c", "read _; kill -9 $0 2>/dev/null", &process.id().to_string()])
-            .stdin(Stdio::piped())
-            .spawn()
-            .expect("start the watcher");
-        let log = Arc::new(Log::default());
-        let (stderr, writer) = (process.stderr.take().expect("stderr is piped"), Arc::clone(&log));
-        std::thread::spawn(move || {
-            for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
-                writer.lines.lock().expect("no reader panics").push(String::from_utf8_lossy(&line).into_owned());
-                writer.grown.notify_all();
-            }
-        });
-        Server { process, watcher, port, folder, log, exit_status: None }
+        let mut command = command(arguments, &file.to_string_lossy());
+        command.current_dir(&folder).stdin(Stdio::null());
+        Server { process: Process::start_reading_stderr(command), port, folder }
     }
 
     /// Where it listens.
@@ -118,38 +87,28 @@ impl Server {
 
     /// The lines on stderr so far.
     pub fn log(&self) -> Vec<String> {
-        self.log.lines.lock().expect("the reader does not panic").clone()
+        self.process.lines()
     }
 
     /// Waits for a log line that fits `pattern`, in which `*` stands for anything, and gives it back; panics, showing the log, where none comes.
     #[track_caller]
     pub fn expect_log(&self, pattern: &str) -> String {
-        let deadline = Instant::now() + PATIENCE;
-        let mut lines = self.log.lines.lock().expect("the reader does not panic");
-        loop {
-            if let Some(line) = lines.iter().find(|line| fits(pattern, line)) {
-                return line.clone();
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "\nexpected in the log: {pattern}\n            got: {lines:#?}\n");
-            lines = self.log.grown.wait_timeout(lines, left).expect("the reader does not panic").0;
-        }
+        self.process.expect_line(pattern)
     }
 
     /// How many log lines fit `pattern`.
     pub fn count_log(&self, pattern: &str) -> usize {
-        self.log().iter().filter(|line| fits(pattern, line)).count()
+        self.process.count_lines(pattern)
     }
 
     /// Whether the process still runs.
     pub fn is_running(&mut self) -> bool {
-        self.exit_status = self.exit_status.or(self.process.try_wait().expect("wait for the server"));
-        self.exit_status.is_none()
+        self.process.is_running()
     }
 
     /// Sends a signal to the process.
     pub fn signal(&self, signal: Signal) {
-        kill_process(self.pid(), signal).expect("signal the server");
+        self.process.signal(signal);
     }
 
     /// SIGTERM, and its exit status.
@@ -159,13 +118,9 @@ impl Server {
     }
 
     /// Waits for the process to end; panics where it does not.
+    #[track_caller]
     pub fn wait_for_exit(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
-        while self.is_running() {
-            assert!(Instant::now() < deadline, "the server does not end: {:#?}", self.log());
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        self.exit_status.expect("it ended")
+        self.process.wait_for_exit()
     }
 
     /// Memory of the process that is resident, in bytes.
@@ -173,10 +128,6 @@ impl Server {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("/proc of the server");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
         line.trim().trim_end_matches(" kB").trim().parse::<u64>().expect("a number of kB") * 1024
-    }
-
-    fn pid(&self) -> Pid {
-        Pid::from_child(&self.process)
     }
 
     /// False where the process ended instead.
@@ -198,32 +149,13 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // The watcher first: once we have waited for the server its process number may belong to somebody else.
-        let _ = self.watcher.kill();
-        let _ = self.watcher.wait();
-        if self.is_running() {
-            let _ = self.process.kill();
-            let _ = self.process.wait();
-        }
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
-/// Whether `text` contains `pattern`, in which `*` stands for anything.
-fn fits(pattern: &str, text: &str) -> bool {
-    let mut rest = text;
-    pattern.split('*').all(|part| match rest.find(part) {
-        Some(at) => {
-            rest = &rest[at + part.len()..];
-            true
-        }
-        None => false,
-    })
-}
-
 fn command(arguments: &[&str], config: &str) -> Command {
     let Ok(foreign) = std::env::var("MIDGE_TEST_SERVER") else {
-        let mut command = Command::new(midge());
+        let mut command = Command::new(environment::midge_program());
         command.args(arguments).args(["-c", config]);
         return command;
     };
@@ -237,12 +169,6 @@ fn command(arguments: &[&str], config: &str) -> Command {
         };
     }
     command
-}
-
-/// The program beside the tests' own folder, where cargo puts it.
-fn midge() -> PathBuf {
-    let test = std::env::current_exe().expect("the test knows its own path");
-    test.parent().and_then(|deps| deps.parent()).expect("target/PROFILE/deps/TEST").join("midge")
 }
 
 /// A port on which nobody listens now. Below the range that the kernel gives to connecting clients, so that none of the many

@@ -103,7 +103,10 @@ fn without_an_identifier_the_address_stands_in() {
          b> CONNECT v311 clean protocol=MQTX
          b< closed",
         &["a", "b"],
-        &["Client {a} [{a}] disconnected: protocol error.", "Client {b} [{b}] disconnected: protocol error."],
+        &[
+            "Client 127.0.0.1 [{a}] disconnected: protocol error.",
+            "Client 127.0.0.1 [{b}] disconnected: protocol error.",
+        ],
     );
 }
 
@@ -181,10 +184,12 @@ fn discarded_messages_are_reported_once() {
 fn max_connections() {
     check(
         "max_connections 1",
-        "a connects v311 clean
+        "# The connection that saw the server start has to be forgotten first.
+         wait 100ms
+         a connects v311 clean
          b> CONNECT v311 clean
          b< closed",
-        &["a"],
+        &[],
         &["Client connection from 127.0.0.1*denied: max_connections exceeded."],
     );
 }

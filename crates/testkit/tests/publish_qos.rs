@@ -247,6 +247,21 @@ fn a_publisher_that_is_cut_off_at_any_step_of_qos_2() {
     );
 }
 
+// [MQTT5-4.3.3-13]
+#[test]
+fn the_handshake_goes_on_for_a_message_that_has_expired() {
+    check(
+        "p connects v5 clean
+         p> PUBLISH t qos=2 id=1 m=x message-expiry-interval=1
+         p< PUBREC id=1
+         wait 1500ms
+         p> PUBLISH t qos=2 id=1 m=x message-expiry-interval=1 dup
+         p< PUBREC id=1
+         p> PUBREL id=1
+         p< PUBCOMP id=1",
+    );
+}
+
 // [MQTT5-3.7.2-1] [MQTT5-3.6.2-1]
 #[test]
 fn pubrel_for_an_unknown_identifier_is_completed() {

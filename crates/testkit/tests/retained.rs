@@ -292,7 +292,7 @@ fn retained_messages_expire_by_the_servers_rule_too() {
         "retain_expiry_interval 1",
         "p connects v5 clean
          p publishes t retain qos=1 m=x
-         s connects v5 clean
+         s connects v311 clean
          s> SUBSCRIBE id=1 t
          s<* SUBACK id=1
          s<* PUBLISH t retain m=x",

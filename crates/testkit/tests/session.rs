@@ -15,6 +15,7 @@ fn messages_wait_for_a_client_that_is_away() {
          p publishes t/1 qos=1 m=1
          p publishes t/2 qos=2 m=2
          p publishes t/3 qos=1 m=3
+         wait 50ms
          s> CONNECT vX
          s<? CONNACK
          s<? CONNACK session-present
@@ -53,6 +54,7 @@ fn qos_0_subscriptions_do_not_wait() {
          s disconnects
          p connects v311 clean
          p publishes t qos=2 m=x
+         wait 50ms
          s connects v311 session-present
          s< nothing",
     );
@@ -230,6 +232,7 @@ fn the_oldest_are_kept_when_the_queue_is_full() {
          p publishes t qos=1 m=3
          p publishes t qos=1 m=4
          p publishes t qos=2 m=5
+         wait 50ms
          s connects v311 session-present
          s receives t qos=1 m=1
          s receives t qos=1 m=2
@@ -252,6 +255,7 @@ fn a_queue_is_bounded_in_bytes_too() {
          p publishes t qos=1 m=\"b\"*900
          p publishes t qos=1 m=\"c\"*900
          p publishes t qos=1 m=\"d\"*900
+         wait 50ms
          s connects v311 session-present
          s receives t qos=1 m=\"a\"*900
          s receives t qos=1 m=\"b\"*900
