@@ -1,25 +1,23 @@
 //! A hash table of numbers: finds a slot by what stands in it.
 //!
-//! An entry is four bytes: the number of the slot and six bits of its hash, so that a wrong one is seldom looked at. A
-//! look-up therefore touches one line of the table and the slot; tables that keep their hash bits apart touch two lines,
-//! and among a million filters the miss more is a fifth of the time. Three quarters of the places are used at most, and
-//! the table grows by a quarter instead of doubling: five to seven bytes for each number. Entries lie from their home
-//! onwards, wherever the first free place was.
+//! An entry is four bytes: the number of the slot and, in the bits that numbers do not need yet, as many of its hash, so
+//! that a wrong slot is seldom looked at. A look-up therefore touches one line of the table and the slot; tables that keep
+//! hash bits apart touch two lines, and among a million filters that miss more is a fifth of the time. Three quarters of
+//! the places are used at most, and the table grows by a quarter instead of doubling: five to seven bytes for each number.
+//! Entries lie from their home onwards, wherever the first free place was.
 
 /// See the module. The owner of the slots knows their hashes and gives them with each call.
 #[derive(Default, Debug)]
 pub(crate) struct Index {
     entries: Vec<u32>,
     len: usize,
+    /// How many bits of an entry are for the number. All numbers are below `number_mask`, so that none looks [`EMPTY`].
+    number_bits: u32,
 }
-
-const NUMBER_BITS: u32 = 26;
-const NUMBER_MASK: u32 = (1 << NUMBER_BITS) - 1;
 
 /// A table that does not fit into the processor's cache is slow to rebuild: it grows by half.
 const QUICKLY_REBUILT: usize = 1 << 16;
 
-/// No entry looks so, because no slot has the number `NUMBER_MASK`.
 const EMPTY: u32 = u32::MAX;
 
 impl Index {
@@ -29,14 +27,15 @@ impl Index {
         if self.len == 0 {
             return None;
         }
+        let mask = self.number_mask();
         let mut at = self.home(hash);
         loop {
             let entry = self.entries[at];
             if entry == EMPTY {
                 return None;
             }
-            if (entry ^ hash << NUMBER_BITS) <= NUMBER_MASK && is_it(entry & NUMBER_MASK) {
-                return Some(entry & NUMBER_MASK);
+            if (entry ^ hash << self.number_bits) <= mask && is_it(entry & mask) {
+                return Some(entry & mask);
             }
             at = self.after(at);
         }
@@ -44,11 +43,14 @@ impl Index {
 
     /// Adds a number that is not there yet. `hash_of` tells the hash of any number in the table.
     pub(crate) fn insert(&mut self, hash: u32, number: u32, hash_of: impl Fn(u32) -> u32) {
-        assert!(number < NUMBER_MASK, "2^26 - 1 slots are in use");
-        if (self.len + 1) * 4 > self.entries.len() * 3 {
-            let places = self.entries.len();
+        let number_bits = self.number_bits.max((number + 1).ilog2() + 1);
+        let mut places = self.entries.len();
+        if (self.len + 1) * 4 > places * 3 {
             let more = if places < QUICKLY_REBUILT { places / 4 } else { places / 2 };
-            self.rebuild((places + more).max(8), hash_of);
+            places = (places + more).max(8);
+        }
+        if places > self.entries.len() || number_bits > self.number_bits {
+            self.rebuild(places, number_bits, hash_of);
         }
         self.put(hash, number);
         self.len += 1;
@@ -56,15 +58,16 @@ impl Index {
 
     /// Removes a number that is there. `hash_of` tells the hash of any number that remains.
     pub(crate) fn remove(&mut self, hash: u32, number: u32, hash_of: impl Fn(u32) -> u32) {
+        let mask = self.number_mask();
         let mut hole = self.home(hash);
-        while self.entries[hole] & NUMBER_MASK != number || self.entries[hole] == EMPTY {
+        while self.entries[hole] & mask != number {
             assert!(self.entries[hole] != EMPTY, "removed a number that is not there");
             hole = self.after(hole);
         }
         // Those behind the hole whose way from home leads over it move into it, or they would not be found.
         let mut at = self.after(hole);
         while self.entries[at] != EMPTY {
-            let home = self.home(hash_of(self.entries[at] & NUMBER_MASK));
+            let home = self.home(hash_of(self.entries[at] & mask));
             if self.distance(home, at) >= self.distance(hole, at) {
                 self.entries[hole] = self.entries[at];
                 hole = at;
@@ -75,7 +78,7 @@ impl Index {
         self.len -= 1;
         let places = self.entries.len();
         if self.len == 0 || (places > 16 && self.len < places / 4) {
-            self.rebuild(self.len * 2, hash_of);
+            self.rebuild(self.len * 2, self.number_bits, hash_of);
         }
     }
 
@@ -96,11 +99,12 @@ impl Index {
         self.entries.capacity() * size_of::<u32>()
     }
 
-    fn rebuild(&mut self, places: usize, hash_of: impl Fn(u32) -> u32) {
+    fn rebuild(&mut self, places: usize, number_bits: u32, hash_of: impl Fn(u32) -> u32) {
+        let mask = self.number_mask();
         let old = std::mem::replace(&mut self.entries, vec![EMPTY; places]);
+        self.number_bits = number_bits;
         for entry in old.into_iter().filter(|&entry| entry != EMPTY) {
-            let number = entry & NUMBER_MASK;
-            self.put(hash_of(number), number);
+            self.put(hash_of(entry & mask), entry & mask);
         }
     }
 
@@ -109,7 +113,11 @@ impl Index {
         while self.entries[at] != EMPTY {
             at = self.after(at);
         }
-        self.entries[at] = hash << NUMBER_BITS | number;
+        self.entries[at] = hash << self.number_bits | number;
+    }
+
+    fn number_mask(&self) -> u32 {
+        (1 << self.number_bits) - 1
     }
 
     /// Where the search begins: the hash scaled to the number of places.
@@ -164,6 +172,21 @@ mod tests {
                 }
                 in_use[number] = !in_use[number];
                 check(&index, &hashes, &in_use);
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_may_be_as_high_as_slots_have() {
+        let hash_of = |number: u32| number.wrapping_mul(0x9e37_79b9);
+        let numbers: Vec<u32> = (0..31).flat_map(|bit| [(1 << bit) - 1, 1 << bit]).chain([(1 << 31) - 2]).collect();
+        let mut index = Index::default();
+        for (i, &number) in numbers.iter().enumerate() {
+            if i < 2 || number > 1 {
+                index.insert(hash_of(number), number, hash_of);
+            }
+            for &number in &numbers[..=i] {
+                assert_eq!(index.find(hash_of(number), |candidate| candidate == number), Some(number));
             }
         }
     }

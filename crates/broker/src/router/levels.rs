@@ -1,12 +1,12 @@
 //! The levels of topics and filters, each text held once however many nodes of a tree are named so.
-//!
-//! Most levels are short. A text of up to eight bytes stands in its record, where the look-up needs no further memory.
 
 use std::hash::{BuildHasher, Hasher};
 
-use super::index::Index;
-use super::slots::{Slots, Texts};
 use foldhash::fast::FixedState;
+use smallvec::SmallVec;
+
+use super::index::Index;
+use super::slots::Slots;
 
 /// A level that somebody uses. The number may be used again once the last user is gone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,30 +18,20 @@ pub(crate) struct Levels {
     keys: FixedState,
     index: Index,
     records: Slots<Record>,
-    texts: Texts,
 }
 
+/// 32 bytes.
 #[derive(Default, Debug)]
 struct Record {
-    /// The text, if it is short.
-    short: [u8; SHORT_MAX],
-    /// Where the text begins, if it is long.
-    offset: u32,
+    /// Most levels are short: their texts stand here, and the look-up needs no further memory.
+    text: SmallVec<[u8; 16]>,
     hash: u32,
     users: u32,
-    len: u16,
 }
-
-const SHORT_MAX: usize = 8;
 
 impl Levels {
     pub(crate) fn new(seed: u64) -> Levels {
-        Levels {
-            keys: FixedState::with_seed(seed),
-            index: Index::default(),
-            records: Slots::default(),
-            texts: Texts::default(),
-        }
+        Levels { keys: FixedState::with_seed(seed), index: Index::default(), records: Slots::default() }
     }
 
     /// The level with this text, if somebody uses it.
@@ -56,10 +46,7 @@ impl Levels {
             self.records[level.0].users += 1;
             return level;
         }
-        let short = shorten(text);
-        let offset = if short.is_some() { 0 } else { self.texts.push(text) };
-        let record = Record { short: short.unwrap_or_default(), offset, hash, users: 1, len: text.len() as u16 };
-        let number = self.records.insert(record);
+        let number = self.records.insert(Record { text: SmallVec::from_slice(text), hash, users: 1 });
         let records = &self.records;
         self.index.insert(hash, number, |other| records[other].hash);
         LevelId(number)
@@ -69,26 +56,16 @@ impl Levels {
     pub(crate) fn release(&mut self, level: LevelId) {
         let record = &mut self.records[level.0];
         record.users -= 1;
-        if record.users > 0 {
-            return;
-        }
-        let record = self.records.remove(level.0);
-        let records = &self.records;
-        self.index.remove(record.hash, level.0, |other| records[other].hash);
-        if record.is_long() && self.texts.release(record.len) {
-            let owned = self.records.iter_mut().filter(|record| record.is_long());
-            self.texts.compact(owned.map(|record| (&mut record.offset, record.len)));
+        if record.users == 0 {
+            let hash = self.records.remove(level.0).hash;
+            let records = &self.records;
+            self.index.remove(hash, level.0, |other| records[other].hash);
         }
     }
 
     /// The text of a level that is in use.
     pub(crate) fn text(&self, level: LevelId) -> &[u8] {
-        let record = &self.records[level.0];
-        if record.is_long() {
-            self.texts.get(record.offset, record.len)
-        } else {
-            &record.short[..usize::from(record.len)]
-        }
+        &self.records[level.0].text
     }
 
     /// How many different levels are in use.
@@ -99,36 +76,17 @@ impl Levels {
 
     /// Bytes allocated.
     pub(crate) fn memory(&self) -> usize {
-        self.index.memory() + self.records.memory() + self.texts.memory()
+        let long = self.records.iter().filter(|record| record.text.spilled());
+        self.index.memory() + self.records.memory() + long.map(|record| record.text.capacity()).sum::<usize>()
     }
 
     fn find_hashed(&self, hash: u32, text: &[u8]) -> Option<LevelId> {
-        let found = match shorten(text) {
-            Some(short) => self.index.find(hash, |number| {
-                let record = &self.records[number];
-                record.short == short && usize::from(record.len) == text.len()
-            }),
-            None => self.index.find(hash, |number| {
-                let record = &self.records[number];
-                record.hash == hash && self.texts.get(record.offset, record.len) == text
-            }),
+        let is_text = |number| {
+            let record: &Record = &self.records[number];
+            record.hash == hash && *record.text == *text
         };
-        found.map(LevelId)
+        self.index.find(hash, is_text).map(LevelId)
     }
-}
-
-impl Record {
-    fn is_long(&self) -> bool {
-        usize::from(self.len) > SHORT_MAX
-    }
-}
-
-/// A short text, filled up with zeros.
-#[inline]
-fn shorten(text: &[u8]) -> Option<[u8; SHORT_MAX]> {
-    let mut short = [0; SHORT_MAX];
-    short.get_mut(..text.len())?.copy_from_slice(text);
-    Some(short)
 }
 
 /// Keyed hash of a text.
@@ -161,7 +119,12 @@ mod tests {
         levels.release(a);
         assert_eq!((levels.find(b"kitchen"), levels.len()), (None, 1));
         levels.release(empty);
-        assert_eq!((levels.len(), levels.texts.used()), (0, 0));
+        assert_eq!((levels.len(), levels.memory()), (0, 0));
+    }
+
+    #[test]
+    fn a_record_is_32_bytes() {
+        assert_eq!(size_of::<Record>(), 32);
     }
 
     #[test]

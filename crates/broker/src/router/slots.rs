@@ -6,6 +6,9 @@ use std::ops::{Index, IndexMut};
 /// "No such slot": the end of a list, a missing child.
 pub(crate) const NONE: u32 = u32::MAX;
 
+/// What an [`Index`](super::index::Index) can tell apart. Memory ends before.
+const SLOTS_MAX: usize = (1 << 31) - 1;
+
 /// Room for more elements, an eighth at a time. Doubling, as `Vec` does, would leave a quarter of the memory empty on
 /// average; this leaves a sixteenth and moves each element about eight times.
 pub(crate) fn reserve<T>(vec: &mut Vec<T>, additional: usize) {
@@ -33,7 +36,7 @@ impl<T: Default> Slots<T> {
             self.items[index as usize] = item;
             return index;
         }
-        assert!(self.items.len() < NONE as usize, "2^32 - 1 slots are in use");
+        assert!(self.items.len() < SLOTS_MAX, "2^31 - 1 slots are in use");
         reserve(&mut self.items, 1);
         self.items.push(item);
         (self.items.len() - 1) as u32
