@@ -20,8 +20,9 @@ pub(crate) fn write(log: &mut LogBuffer, wall_s: u64, event: &Event, address: Op
         EventKind::Connected { .. } => write_connected(log, wall_s, event, &client),
         EventKind::Disconnected(reason) => write_disconnected(log, wall_s, reason, &client),
         EventKind::Refused { code, cause } => {
-            let text = Ended { client: &client, reason: code.map(refusal), cause: Some(cause) };
-            log.repeated_line(wall_s, LogType::Notice, "refused connections", format_args!("{text}"));
+            let ended =
+                Ended { client: &client, reason: Some(code.map_or("protocol error", refusal)), cause: Some(cause) };
+            ended.write(log, wall_s, Some("refused connections"));
         }
         EventKind::PublishDenied { packet, code, cause } => {
             line(debug, format_args!("Denied PUBLISH from {client} {}", Publish(packet)));
@@ -115,16 +116,12 @@ fn write_disconnected(log: &mut LogBuffer, wall_s: u64, reason: &DisconnectReaso
             socket_error = format!("bad socket read/write: {text}");
             (Some(socket_error.as_str()), None)
         }
-        DisconnectReason::ConnectTimeout => (Some("exceeded timeout"), Some("no CONNECT in time")),
+        DisconnectReason::ConnectTimeout => (Some("exceeded timeout"), Some("no CONNECT came in time")),
         DisconnectReason::ByServer(code, cause) => (Some(ended(*code)), Some(*cause)),
     };
-    let text = Ended { client, reason, cause };
-    if client.id.is_some() {
-        log.line(wall_s, LogType::Notice, format_args!("{text}"));
-    } else {
-        // Whoever comes without a CONNECT can come without end.
-        log.repeated_line(wall_s, LogType::Notice, "connections without CONNECT", format_args!("{text}"));
-    }
+    // Whoever comes without a CONNECT can come without end.
+    let subject = client.id.is_none().then_some("connections without CONNECT");
+    Ended { client, reason, cause }.write(log, wall_s, subject);
 }
 
 /// A client as lines name it: its identifier, or where it comes from.
@@ -143,28 +140,40 @@ impl fmt::Display for Client<'_> {
     }
 }
 
-/// The end of a connection. A cause is added where it says more than the reason.
+/// The end of a connection.
 struct Ended<'a> {
     client: &'a Client<'a>,
+    /// One of a fixed set, which log watchers know.
     reason: Option<&'a str>,
+    /// What it was in this case.
     cause: Option<&'a str>,
 }
 
-impl fmt::Display for Ended<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Client {} [", self.client)?;
-        match self.client.address {
-            Some(address) => write!(f, "{address}")?,
-            None => f.write_str("(null):0")?,
+impl Ended<'_> {
+    /// The line that others wait for; before it one with the cause, where that says more than the reason. `subject`: what
+    /// such lines are about, if anybody can cause them without end.
+    fn write(&self, log: &mut LogBuffer, wall_s: u64, subject: Option<&'static str>) {
+        if let Some(cause) = self.cause.filter(|cause| Some(*cause) != self.reason) {
+            log.repeated_line(wall_s, LogType::Information, "causes", format_args!("{}: {cause}.", self.named()));
         }
-        f.write_str("] disconnected")?;
-        match (self.reason, self.cause) {
-            (None, None) => f.write_str("."),
-            (Some(reason), None) => write!(f, ": {reason}."),
-            (Some(reason), Some(cause)) if reason == cause => write!(f, ": {reason}."),
-            (Some(reason), Some(cause)) => write!(f, ": {reason} ({cause})."),
-            (None, Some(cause)) => write!(f, ": protocol error ({cause})."),
+        let named = self.named();
+        let reason = fmt::from_fn(|f| match self.reason {
+            Some(reason) => write!(f, ": {reason}"),
+            None => Ok(()),
+        });
+        let text = format_args!("{named} disconnected{reason}.");
+        match subject {
+            Some(subject) => log.repeated_line(wall_s, LogType::Notice, subject, text),
+            None => log.line(wall_s, LogType::Notice, text),
         }
+    }
+
+    /// `Client ID [ADDRESS:PORT]`
+    fn named(&self) -> impl fmt::Display {
+        fmt::from_fn(|f| match self.client.address {
+            Some(address) => write!(f, "Client {} [{address}]", self.client),
+            None => write!(f, "Client {} [(null):0]", self.client),
+        })
     }
 }
 
@@ -341,16 +350,27 @@ mod tests {
         let by_server = |code, cause, expected| ended(DisconnectReason::ByServer(code, cause), expected);
         let line = "Client c1 [127.0.0.1:4711] disconnected: session taken over.";
         by_server(ReasonCode::SESSION_TAKEN_OVER, "session taken over", line);
-        let line = "Client c1 [127.0.0.1:4711] disconnected: malformed packet (reserved flag is set).";
-        by_server(ReasonCode::MALFORMED_PACKET, "reserved flag is set", line);
+        let by_server =
+            EventKind::Disconnected(DisconnectReason::ByServer(ReasonCode::MALFORMED_PACKET, "reserved flag is set"));
+        let lines = [
+            "Client c1 [127.0.0.1:4711]: reserved flag is set.",
+            "Client c1 [127.0.0.1:4711] disconnected: malformed packet.",
+        ];
+        check(by_server, &lines);
     }
 
     #[test]
     fn connections_that_never_were() {
-        let line = "Client 127.0.0.1 [127.0.0.1:4711] disconnected: exceeded timeout (no CONNECT in time).";
-        check_client(None, EventKind::Disconnected(DisconnectReason::ConnectTimeout), &[line]);
-        let line = "Client 127.0.0.1 [127.0.0.1:4711] disconnected: protocol error (first packet is not CONNECT).";
-        check_client(None, EventKind::Refused { code: None, cause: "first packet is not CONNECT" }, &[line]);
+        let lines = [
+            "Client 127.0.0.1 [127.0.0.1:4711]: no CONNECT came in time.",
+            "Client 127.0.0.1 [127.0.0.1:4711] disconnected: exceeded timeout.",
+        ];
+        check_client(None, EventKind::Disconnected(DisconnectReason::ConnectTimeout), &lines);
+        let lines = [
+            "Client 127.0.0.1 [127.0.0.1:4711]: first packet is not CONNECT.",
+            "Client 127.0.0.1 [127.0.0.1:4711] disconnected: protocol error.",
+        ];
+        check_client(None, EventKind::Refused { code: None, cause: "first packet is not CONNECT" }, &lines);
         let line = "Client c1 [127.0.0.1:4711] disconnected: not authorised.";
         check(EventKind::Refused { code: Some(5), cause: "not authorised" }, &[line]);
         check(EventKind::Refused { code: Some(0x87), cause: "not authorised" }, &[line]);
