@@ -5,7 +5,8 @@
 use crate::error::DecodeError;
 use crate::fixed_header::{FixedHeader, PacketType};
 use crate::packet_id::PacketId;
-use crate::properties::{self, Properties};
+use crate::properties::Properties;
+use crate::property_rules;
 use crate::reader::Reader;
 use crate::reason_code::{self, ReasonCode};
 use crate::version::Version;
@@ -100,7 +101,7 @@ impl<'a> Acknowledgement<'a> {
         let properties = if reader.is_empty() {
             Properties::EMPTY
         } else {
-            Properties::read(version, &mut reader, &properties::ACKNOWLEDGEMENT)?
+            Properties::read(version, &mut reader, &property_rules::ACKNOWLEDGEMENT)?
         };
         reader.finish()?;
         Ok(Acknowledgement { packet_id, reason_code: ReasonCode(code), properties })

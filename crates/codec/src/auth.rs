@@ -2,7 +2,8 @@
 
 use crate::error::DecodeError;
 use crate::fixed_header::{FixedHeader, PacketType};
-use crate::properties::{self, Properties};
+use crate::properties::Properties;
+use crate::property_rules;
 use crate::reader::Reader;
 use crate::reason_code::{self, ReasonCode};
 use crate::version::Version;
@@ -34,7 +35,7 @@ impl<'a> Auth<'a> {
         if !reason_code::is_auth(code) {
             return Err(DecodeError::protocol_error("Reason Code is not one of AUTH"));
         }
-        let properties = Properties::read(version, &mut reader, &properties::AUTH)?;
+        let properties = Properties::read(version, &mut reader, &property_rules::AUTH)?;
         reader.finish()?;
         Ok(Auth { reason_code: ReasonCode(code), properties })
     }

@@ -2,7 +2,8 @@
 
 use crate::error::DecodeError;
 use crate::fixed_header::{FixedHeader, PacketType};
-use crate::properties::{self, Properties};
+use crate::properties::Properties;
+use crate::property_rules;
 use crate::reader::Reader;
 use crate::version::Version;
 use crate::{reason_code, writer};
@@ -10,7 +11,8 @@ use crate::{reason_code, writer};
 /// The answer to CONNECT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnAck<'a> {
-    /// The Server has Session State from before. Only together with code 0 `[MQTT-3.2.2-6]`; version 3.1 does not know it.
+    /// The Server has Session State from before. Only together with code 0 `[MQTT-3.2.2-6]`; version 3.1 does not know
+    /// it.
     pub session_present: bool,
     /// Reason Code in version 5, else return code 0 to 5.
     pub code: u8,
@@ -37,7 +39,7 @@ impl<'a> ConnAck<'a> {
         if session_present && code != 0 {
             return Err(DecodeError::protocol_error("Session Present in a refusal"));
         }
-        let properties = Properties::read(version, &mut reader, &properties::CONNACK)?;
+        let properties = Properties::read(version, &mut reader, &property_rules::CONNACK)?;
         reader.finish()?;
         Ok(ConnAck { session_present, code, properties })
     }

@@ -2,7 +2,8 @@
 
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::fixed_header::{FixedHeader, PacketType};
-use crate::properties::{self, Properties};
+use crate::properties::Properties;
+use crate::property_rules;
 use crate::qos::QoS;
 use crate::reader::Reader;
 use crate::topic_name::check_topic_name;
@@ -59,7 +60,7 @@ impl<'a> Connect<'a> {
         let flags = Flags(reader.u8()?);
         flags.check(version)?;
         let keep_alive_s = reader.u16()?;
-        let properties = Properties::read(version, &mut reader, &properties::CONNECT)?;
+        let properties = Properties::read(version, &mut reader, &property_rules::CONNECT)?;
         if properties.authentication_data().is_some() && properties.authentication_method().is_none() {
             return Err(DecodeError::protocol_error("Authentication Data without Authentication Method"));
         }
@@ -101,7 +102,7 @@ impl<'a> Connect<'a> {
 impl<'a> Will<'a> {
     fn read(version: Version, flags: Flags, reader: &mut Reader<'a>) -> Result<Will<'a>, DecodeError> {
         let qos = QoS::from_u8(flags.will_qos()).ok_or(WILL_QOS_3)?;
-        let properties = Properties::read(version, reader, &properties::WILL)?;
+        let properties = Properties::read(version, reader, &property_rules::WILL)?;
         let topic = check_topic_name(reader.string()?)?;
         let payload = reader.binary()?;
         Ok(Will { qos, retain: flags.has(WILL_RETAIN), topic, payload, properties })

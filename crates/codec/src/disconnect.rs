@@ -2,7 +2,8 @@
 
 use crate::error::DecodeError;
 use crate::fixed_header::{FixedHeader, PacketType};
-use crate::properties::{self, Properties};
+use crate::properties::Properties;
+use crate::property_rules;
 use crate::reader::Reader;
 use crate::reason_code::{self, ReasonCode};
 use crate::version::Version;
@@ -31,7 +32,7 @@ impl<'a> Disconnect<'a> {
                 return Err(DecodeError::protocol_error("Reason Code is not one of DISCONNECT"));
             }
             if !reader.is_empty() {
-                disconnect.properties = Properties::read(version, &mut reader, &properties::DISCONNECT)?;
+                disconnect.properties = Properties::read(version, &mut reader, &property_rules::DISCONNECT)?;
             }
         }
         reader.finish()?;

@@ -20,7 +20,8 @@ pub struct FixedHeader {
     pub length: u8,
 }
 
-/// Reads the header at the start of `bytes`. `None`: more bytes are needed. Malformed: the Remaining Length has a fifth byte.
+/// Reads the header at the start of `bytes`. `None`: more bytes are needed. Malformed: the Remaining Length has a fifth
+/// byte.
 #[inline]
 pub fn fixed_header(bytes: &[u8]) -> Result<Option<FixedHeader>, DecodeError> {
     match *bytes {

@@ -4,8 +4,9 @@
 //! They stay the bytes they were on the wire. What belongs to one hop only (Topic Alias, Message Expiry Interval,
 //! which is counted down, Subscription Identifier) is left out when they are read, not copied around it before.
 
-use crate::properties::{self, Properties, PropertySet};
+use crate::properties::{self, Properties};
 use crate::property::id;
+use crate::property_rules::PropertySet;
 
 /// A view of the Properties to pass on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

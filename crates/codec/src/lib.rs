@@ -13,8 +13,8 @@
 //! Left to others: the state of the connection (is this packet allowed now?), negotiated limits (Topic Alias
 //! Maximum, Maximum Packet Size, levels of a topic), Client Identifiers, Sessions, and all I/O.
 //!
-//! To read: `fixed_header` → `packet` → one file for each packet; beneath them `property`, `utf8_string`,
-//! `variable_byte_integer` and `reader`.
+//! To read: `fixed_header` → `packet` → one file for each packet; beneath them `properties`, `property` and
+//! `property_rules`, `utf8_string`, `variable_byte_integer`, and the cursor they all read with, `reader`.
 
 #![forbid(unsafe_code)]
 
@@ -24,12 +24,13 @@ mod connack;
 mod connect;
 mod disconnect;
 mod error;
-pub mod fixed_header;
+mod fixed_header;
 mod forward;
 mod packet;
 mod packet_id;
 mod properties;
 mod property;
+mod property_rules;
 mod publish;
 mod publish_out;
 mod qos;

@@ -35,8 +35,8 @@ pub enum Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
-    /// Reads the packet with this header from `body`, which has as many bytes as the header says and is used up exactly.
-    /// A CONNECT brings its own version. PUBLISH is read as one from a Client, see [`Publish::decode`].
+    /// Reads the packet with this header from `body`, which has as many bytes as the header says and is used up
+    /// exactly. A CONNECT brings its own version. PUBLISH is read as one from a Client, see [`Publish::decode`].
     #[inline]
     pub fn decode(version: Version, header: FixedHeader, body: &'a [u8]) -> Result<Packet<'a>, DecodeError> {
         if header.first >> 4 == PacketType::Publish as u8 {

@@ -259,7 +259,8 @@ fn subscription_identifier(reader: &mut Reader<'_>) -> Result<u32, DecodeError> 
     }
 }
 
-/// `[MQTT-3.3.2-13]` `[MQTT-3.3.2-14]`: readable as a string, so wildcards and nothing at all break a rule, not the form.
+/// `[MQTT-3.3.2-13]` `[MQTT-3.3.2-14]`: readable as a string, so wildcards and nothing at all break a rule, not the
+/// form.
 fn response_topic<'a>(reader: &mut Reader<'a>) -> Result<&'a str, DecodeError> {
     let topic = utf8_string::check(reader.binary()?)?;
     if topic.is_empty() || topic.contains(['+', '#']) {

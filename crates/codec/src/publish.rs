@@ -4,8 +4,9 @@ use crate::error::DecodeError;
 use crate::fixed_header::{FixedHeader, PacketType};
 use crate::forward::Forward;
 use crate::packet_id::PacketId;
-use crate::properties::{self, Properties, PropertySet};
+use crate::properties::Properties;
 use crate::property::Property;
+use crate::property_rules::{self, PropertySet};
 use crate::qos::QoS;
 use crate::reader::Reader;
 use crate::version::Version;
@@ -60,8 +61,8 @@ impl<'a> Publish<'a> {
         Publish::read(version, header, body, Sender::Server)
     }
 
-    /// In one piece, so that the result is written once, to where the caller wants it: copying it from a helper's result
-    /// costs as much as checking the topic.
+    /// In one piece, so that the result is written once, to where the caller wants it: copying it from a helper's
+    /// result costs as much as checking the topic.
     #[inline(always)]
     fn read(version: Version, header: FixedHeader, body: &'a [u8], sender: Sender) -> Result<Publish<'a>, DecodeError> {
         header.check_shortest_form(version)?;
@@ -134,7 +135,7 @@ impl<'a> PublishProperties<'a> {
         let mut reader = Reader::new(raw);
         while !reader.is_empty() {
             let start = reader.rest().len();
-            match properties::PUBLISH.next(&mut seen, &mut reader)? {
+            match property_rules::PUBLISH.next(&mut seen, &mut reader)? {
                 Property::MessageExpiryInterval(value) => found.message_expiry_interval_s = Some(value),
                 Property::TopicAlias(value) => found.topic_alias = Some(value),
                 Property::SubscriptionIdentifier(_) if sender == Sender::Client => return Err(SUBSCRIPTION_IDENTIFIER),

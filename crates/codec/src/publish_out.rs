@@ -7,7 +7,8 @@ use crate::qos::QoS;
 use crate::variable_byte_integer;
 use crate::version::Version;
 
-/// A PUBLISH as a Server sends it. What version 3 does not know (aliases, expiry, identifiers, `forward`) is left out there.
+/// A PUBLISH as a Server sends it. What version 3 does not know (aliases, expiry, identifiers, `forward`) is left out
+/// there.
 #[derive(Clone, Copy, Debug)]
 pub struct PublishOut<'a> {
     /// Version of the receiver.
@@ -43,7 +44,8 @@ impl PublishOut<'_> {
         1 + variable_byte_integer::len(remaining as u32) + remaining
     }
 
-    /// Appends the whole packet. Returns where the Packet Identifier stands, counted from the packet's first byte; 0 at QoS 0.
+    /// Appends the whole packet. Returns where the Packet Identifier stands, counted from the packet's first byte; 0 at
+    /// QoS 0.
     #[inline]
     pub fn encode(&self, out: &mut Vec<u8>) -> u32 {
         let packet_id_offset = self.encode_head(out);

@@ -3,7 +3,8 @@
 use crate::error::DecodeError;
 use crate::fixed_header::{FixedHeader, PacketType};
 use crate::packet_id::PacketId;
-use crate::properties::{self, Properties};
+use crate::properties::Properties;
+use crate::property_rules;
 use crate::reader::Reader;
 use crate::reason_code;
 use crate::version::Version;
@@ -38,7 +39,7 @@ impl<'a> SubAck<'a> {
         header.check_shortest_form(version)?;
         let mut reader = Reader::new(body);
         let packet_id = PacketId::read(&mut reader)?;
-        let properties = Properties::read(version, &mut reader, &properties::ACKNOWLEDGEMENT)?;
+        let properties = Properties::read(version, &mut reader, &property_rules::ACKNOWLEDGEMENT)?;
         let codes = reader.rest();
         let known = |&code: &u8| match version {
             Version::V5 => reason_code::is_suback(code),
@@ -69,7 +70,7 @@ impl<'a> UnsubAck<'a> {
             reader.finish()?;
             return Ok(UnsubAck { packet_id, properties: Properties::EMPTY, codes: &[] });
         }
-        let properties = Properties::read(version, &mut reader, &properties::ACKNOWLEDGEMENT)?;
+        let properties = Properties::read(version, &mut reader, &property_rules::ACKNOWLEDGEMENT)?;
         let codes = reader.rest();
         check_codes(codes, |&code| reason_code::is_unsuback(code))?;
         Ok(UnsubAck { packet_id, properties, codes })

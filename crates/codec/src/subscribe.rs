@@ -3,7 +3,8 @@
 use crate::error::DecodeError;
 use crate::fixed_header::{FixedHeader, PacketType};
 use crate::packet_id::PacketId;
-use crate::properties::{self, Properties};
+use crate::properties::Properties;
+use crate::property_rules;
 use crate::qos::QoS;
 use crate::reader::Reader;
 use crate::topic_filter::TopicFilter;
@@ -68,7 +69,7 @@ impl<'a> Subscribe<'a> {
         header.check_shortest_form(version)?;
         let mut reader = Reader::new(body);
         let packet_id = PacketId::read(&mut reader)?;
-        let properties = Properties::read(version, &mut reader, &properties::SUBSCRIBE)?;
+        let properties = Properties::read(version, &mut reader, &property_rules::SUBSCRIBE)?;
         let filters = SubscribeFilters::read(version, reader)?;
         Ok(Subscribe { packet_id, properties, filters })
     }
@@ -149,8 +150,8 @@ impl SubscriptionOptions {
         }
     }
 
-    /// Reads the options byte: reserved bits are malformed `[MQTT-3.8.3-5]`, a QoS or Retain Handling of 3 is a Protocol
-    /// Error in version 5 and malformed before.
+    /// Reads the options byte: reserved bits are malformed `[MQTT-3.8.3-5]`, a QoS or Retain Handling of 3 is a
+    /// Protocol Error in version 5 and malformed before.
     pub const fn from_u8(version: Version, byte: u8) -> Result<SubscriptionOptions, DecodeError> {
         let reserved = if matches!(version, Version::V5) { 0b1100_0000 } else { 0b1111_1100 };
         if byte & reserved != 0 {

@@ -2,8 +2,8 @@
 
 use crate::error::DecodeError;
 
-/// Checks a Topic Name that did not come by PUBLISH: not empty `[MQTT-4.7.3-1]`, no wildcard `[MQTT-4.7.1-1]`, no U+0000
-/// `[MQTT-4.7.3-2]`, at most 65,535 bytes `[MQTT-4.7.3-3]`. Gives it back for use in a chain.
+/// Checks a Topic Name that did not come by PUBLISH: not empty `[MQTT-4.7.3-1]`, no wildcard `[MQTT-4.7.1-1]`, no
+/// U+0000 `[MQTT-4.7.3-2]`, at most 65,535 bytes `[MQTT-4.7.3-3]`. Gives it back for use in a chain.
 pub fn check_topic_name(topic: &str) -> Result<&str, DecodeError> {
     if topic.is_empty() {
         return Err(DecodeError::malformed("Topic Name is empty"));
@@ -26,8 +26,8 @@ pub fn topic_levels(topic: &str) -> usize {
     1 + topic.bytes().filter(|&byte| byte == b'/').count()
 }
 
-/// Whether a valid filter (without `$share/…/`) matches a valid Topic Name. This is the plain meaning of section 4.7, level
-/// by level; the router finds the same receivers faster and is tested against this.
+/// Whether a valid filter (without `$share/…/`) matches a valid Topic Name. This is the plain meaning of section 4.7,
+/// level by level; the router finds the same receivers faster and is tested against this.
 pub fn topic_matches(filter: &str, topic: &str) -> bool {
     // A wildcard in the first level does not reach topics such as `$SYS` [MQTT-4.7.2-1].
     if topic.starts_with('$') && filter.starts_with(['+', '#']) {

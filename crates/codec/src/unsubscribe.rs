@@ -3,7 +3,8 @@
 use crate::error::DecodeError;
 use crate::fixed_header::{FixedHeader, PacketType};
 use crate::packet_id::PacketId;
-use crate::properties::{self, Properties};
+use crate::properties::Properties;
+use crate::property_rules;
 use crate::reader::Reader;
 use crate::topic_filter::TopicFilter;
 use crate::version::Version;
@@ -41,7 +42,7 @@ impl<'a> Unsubscribe<'a> {
         header.check_shortest_form(version)?;
         let mut reader = Reader::new(body);
         let packet_id = PacketId::read(&mut reader)?;
-        let properties = Properties::read(version, &mut reader, &properties::UNSUBSCRIBE)?;
+        let properties = Properties::read(version, &mut reader, &property_rules::UNSUBSCRIBE)?;
         let filters = UnsubscribeFilters::read(reader)?;
         Ok(Unsubscribe { packet_id, properties, filters })
     }

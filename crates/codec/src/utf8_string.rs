@@ -39,8 +39,8 @@ fn holds_any<const N: usize>(bytes: &[u8], needles: [u8; N]) -> bool {
     hits != 0
 }
 
-/// Not 0 exactly if a byte of `word` is one of `needles`. (`x - 1 & !x` has the top bit of a byte set if that byte is 0, or
-/// if it is 1 and a borrow came from a 0 below it: then there is a hit anyway.)
+/// Not 0 exactly if a byte of `word` is one of `needles`. (`x - 1 & !x` has the top bit of a byte set if that byte is
+/// 0, or if it is 1 and a borrow came from a 0 below it: then there is a hit anyway.)
 #[inline]
 fn hits_in_word<const N: usize>(word: u64, needles: [u8; N]) -> u64 {
     const LOW: u64 = u64::MAX / 0xFF;

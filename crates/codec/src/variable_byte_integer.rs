@@ -1,14 +1,15 @@
 //! Variable Byte Integer: seven bits to a byte, least significant first, the top bit says that more follows.
 //!
-//! Four bytes at most, so up to 268,435,455. Version 5 wants the shortest form `[MQTT-1.5.5-1]`; 3.1.1 has no such
-//! rule for the Remaining Length. That is why [`decode`] reports how many bytes it read and leaves judging to its caller.
+//! Four bytes at most, so up to 268,435,455. Version 5 wants the shortest form `[MQTT-1.5.5-1]`; 3.1.1 has no such rule
+//! for the Remaining Length. That is why [`decode`] reports how many bytes it read and leaves judging to its caller.
 
 use crate::error::DecodeError;
 
 /// The largest value four bytes hold.
 pub const MAX: u32 = 268_435_455;
 
-/// Value and its bytes read; `None` when the bytes end before the number does. Malformed when a fourth byte says that a fifth follows.
+/// Value and its bytes read; `None` when the bytes end before the number does. Malformed when a fourth byte says that a
+/// fifth follows.
 #[inline]
 pub fn decode(bytes: &[u8]) -> Result<Option<(u32, usize)>, DecodeError> {
     match bytes.first() {

@@ -118,15 +118,15 @@ fn properties_rows() -> Vec<Row> {
         both(
             ALL,
             "every property",
-            "10 [ ('MQTT') 05 02 003C [ 11 FFFFFFFF 21 0014 27 00000001 22 0000 19 01 17 00 26 ('k') ('v') 26 ('k') ('v') \
-             15 ('m') 16 (00) ] ('c1') ]",
+            "10 [ ('MQTT') 05 02 003C [ 11 FFFFFFFF 21 0014 27 00000001 22 0000 19 01 17 00 \
+             26 ('k') ('v') 26 ('k') ('v') 15 ('m') 16 (00) ] ('c1') ]",
             Packet::Connect(Connect { version: V5, properties: all, ..PLAIN }),
         ),
         both(
             ALL,
             "every will property",
-            "10 [ ('MQTT') 05 06 003C [] ('c1') [ 18 00000005 01 01 02 0000003C 03 ('text') 08 ('r') 09 (FF) 26 () () ] \
-             ('w') ('bye') ]",
+            "10 [ ('MQTT') 05 06 003C [] ('c1') [ 18 00000005 01 01 02 0000003C 03 ('text') 08 ('r') 09 (FF) \
+             26 () () ] ('w') ('bye') ]",
             Packet::Connect(Connect { version: V5, will: Some(Will { properties: will, ..WILL }), ..PLAIN }),
         ),
         both(

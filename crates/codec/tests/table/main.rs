@@ -1,8 +1,8 @@
 //! The codec's table: bytes, and the packet or the error they are, for all versions and both directions.
 //!
 //! Bytes are written as hexadecimal digits and `'text'`. `(…)` puts the two-byte length of its content in front, as
-//! strings and binary data have it, `[…]` a length as Variable Byte Integer, as the whole packet and Properties have it:
-//! `10 [ ('MQTT') 04 02 003C ('c1') ]` is `10 0E 00 04 4D 51 54 54 04 02 00 3C 00 02 63 31`.
+//! strings and binary data have it, `[…]` a length as Variable Byte Integer, as the whole packet and Properties have
+//! it: `10 [ ('MQTT') 04 02 003C ('c1') ]` is `10 0E 00 04 4D 51 54 54 04 02 00 3C 00 02 63 31`.
 
 mod acknowledgement;
 mod connack;
@@ -59,7 +59,7 @@ fn refused(code: ReasonCode, versions: &'static [Version], name: &'static str, b
     Row { name, versions, bytes, expected: Expected::Refused(code) }
 }
 
-fn check(rows: Vec<Row>) {
+fn check(rows: &[Row]) {
     for (index, row) in rows.iter().enumerate() {
         assert!(rows[..index].iter().all(|other| other.name != row.name), "two rows are named {:?}", row.name);
         for &version in row.versions {
@@ -131,30 +131,30 @@ fn properties(list: &[Property<'_>]) -> Properties<'static> {
 
 #[test]
 fn connect() {
-    check(connect::rows());
+    check(&connect::rows());
 }
 
 #[test]
 fn connack() {
-    check(connack::rows());
+    check(&connack::rows());
 }
 
 #[test]
 fn publish() {
-    check(publish::rows());
+    check(&publish::rows());
 }
 
 #[test]
 fn acknowledgement() {
-    check(acknowledgement::rows());
+    check(&acknowledgement::rows());
 }
 
 #[test]
 fn subscribe_and_unsubscribe() {
-    check(subscribe::rows());
+    check(&subscribe::rows());
 }
 
 #[test]
 fn ping_disconnect_and_auth() {
-    check(disconnect::rows());
+    check(&disconnect::rows());
 }

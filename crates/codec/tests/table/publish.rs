@@ -82,7 +82,8 @@ fn with_properties() -> Vec<Row> {
         both(
             &[V5],
             "every property",
-            "30 [ ('a/b') [ 01 00 02 0000003C 03 ('text') 08 ('r') 23 0007 09 (00) 26 ('k') ('v') 26 ('k') ('v') ] 'hi' ]",
+            "30 [ ('a/b') [ 01 00 02 0000003C 03 ('text') 08 ('r') 23 0007 09 (00) \
+             26 ('k') ('v') 26 ('k') ('v') ] 'hi' ]",
             with(&[
                 Property::PayloadFormatIndicator(0),
                 Property::MessageExpiryInterval(60),
