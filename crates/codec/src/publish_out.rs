@@ -61,9 +61,11 @@ impl PublishOut<'_> {
         let properties_len = self.properties_len();
         let remaining = self.remaining_len(properties_len);
         let start = out.len();
+        let (length, count) = variable_byte_integer::to_bytes(remaining as u32);
+        let [high, low] = (self.topic.len() as u16).to_be_bytes();
         out.push(first_byte(self.dup, self.qos, self.retain));
-        variable_byte_integer::encode(remaining as u32, out);
-        out.extend_from_slice(&(self.topic.len() as u16).to_be_bytes());
+        out.extend_from_slice(&length[..count]);
+        out.extend_from_slice(&[high, low]);
         out.extend_from_slice(self.topic);
         let mut packet_id_offset = 0;
         if self.qos > QoS::AtMostOnce {
@@ -71,7 +73,12 @@ impl PublishOut<'_> {
             out.extend_from_slice(&self.packet_id.to_be_bytes());
         }
         if self.version == Version::V5 {
-            self.encode_properties(properties_len, out);
+            // Most have none, and this one byte is all of it.
+            if properties_len == 0 {
+                out.push(0);
+            } else {
+                self.encode_properties(properties_len, out);
+            }
         }
         packet_id_offset
     }
