@@ -8,8 +8,8 @@
 //!
 //! What must hold:
 //! - Who has returned from `subscribe` is found by every `route` that begins later; who has returned from `unsubscribe` is
-//!   not. Beside that, numbers read before and after in another shared place are in one order with it: `state` is read
-//!   and written sequentially consistent, because Retained Messages rely on it.
+//!   not. A subscriber that enters and then reads the retained store's sequence, and a publisher that takes a number there
+//!   and then routes, do not miss each other either: therefore `state` is read and written sequentially consistent.
 //! - Locks are taken in the order tree, stripe, and one stripe at a time.
 //! - With the last receiver the filter goes, with its text, nodes and levels.
 //! - No recursion: the depth of a filter is the client's choice.
