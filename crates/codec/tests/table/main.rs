@@ -12,11 +12,13 @@ mod notation;
 mod properties;
 mod publish;
 mod publish_out;
+mod reason_codes;
 mod subscribe;
 
 use midge_codec::Version::{V5, V31, V311};
 use midge_codec::{
-    DecodeError, Packet, PacketId, Properties, PropertiesBuf, Property, ReasonCode, Version, fixed_header,
+    DecodeError, DecodeErrorKind, Packet, PacketId, Properties, PropertiesBuf, Property, ReasonCode, Version,
+    fixed_header,
 };
 
 const ALL: &[Version] = &Version::ALL;
@@ -157,4 +159,19 @@ fn subscribe_and_unsubscribe() {
 #[test]
 fn ping_disconnect_and_auth() {
     check(&disconnect::rows());
+}
+
+/// From the error of a CONNECT a Server can tell whether, and in which form, its sender would understand an answer.
+#[test]
+fn unknown_versions() {
+    let kind = |text| match decode(V5, &notation::bytes(text)) {
+        Err(error) => error.kind(),
+        Ok(packet) => panic!("{packet:?}"),
+    };
+    let unknown_level = DecodeErrorKind::UnknownProtocolLevel;
+    assert_eq!(kind("10 [ ('HTTP') 04 02 003C ('c1') ]"), DecodeErrorKind::UnknownProtocolName);
+    assert_eq!(kind("10 [ ('MQTT') 03 02 003C ('c1') ]"), unknown_level(3));
+    assert_eq!(kind("10 [ ('MQTT') 06 02 003C [] ('c1') ]"), unknown_level(6));
+    assert_eq!(kind("10 [ ('MQTT') 86 02 003C [] ('c1') ]"), unknown_level(0x86));
+    assert_eq!(kind("10 [ ('MQIsdp') 04 02 003C ('c1') ]"), unknown_level(4));
 }
