@@ -177,18 +177,20 @@ fn level() -> impl Strategy<Value = &'static str> {
 }
 
 fn topic() -> impl Strategy<Value = String> {
-    let levels = prop::collection::vec(level(), 1..4).prop_map(|levels| levels.join("/"));
-    levels.prop_filter("a Topic Name has a character", |topic| !topic.is_empty())
+    prop::collection::vec(level(), 1..4).prop_map(|levels| at_least_a_character(levels.join("/")))
 }
 
 fn filter() -> impl Strategy<Value = String> {
     let level = prop_oneof![1 => level(), 1 => Just("+")];
     let levels = (prop::collection::vec(level, 0..4), any::<bool>());
-    let text = levels.prop_map(|(mut levels, everything_below)| {
+    levels.prop_map(|(mut levels, everything_below)| {
         levels.extend(everything_below.then_some("#"));
-        levels.join("/")
-    });
-    text.prop_filter("a Topic Filter has a character", |filter| !filter.is_empty())
+        at_least_a_character(levels.join("/"))
+    })
+}
+
+fn at_least_a_character(text: String) -> String {
+    if text.is_empty() { "a".to_owned() } else { text }
 }
 
 fn step() -> impl Strategy<Value = Step> {
