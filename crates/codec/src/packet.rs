@@ -105,23 +105,23 @@ impl<'a> Packet<'a> {
             return Err(DecodeError::malformed("reserved packet type"));
         };
         let acknowledgement = |kind| Acknowledgement::decode(kind, version, header, body);
-        Ok(match packet_type {
-            PacketType::Connect => Packet::Connect(Connect::decode(header, body)?),
-            PacketType::ConnAck => Packet::ConnAck(ConnAck::decode(version, header, body)?),
-            PacketType::Publish => Packet::Publish(Publish::decode(version, header, body)?),
-            PacketType::PubAck => Packet::PubAck(acknowledgement(AcknowledgementKind::PubAck)?),
-            PacketType::PubRec => Packet::PubRec(acknowledgement(AcknowledgementKind::PubRec)?),
-            PacketType::PubRel => Packet::PubRel(acknowledgement(AcknowledgementKind::PubRel)?),
-            PacketType::PubComp => Packet::PubComp(acknowledgement(AcknowledgementKind::PubComp)?),
-            PacketType::Subscribe => Packet::Subscribe(Subscribe::decode(version, header, body)?),
-            PacketType::SubAck => Packet::SubAck(SubAck::decode(version, header, body)?),
-            PacketType::Unsubscribe => Packet::Unsubscribe(Unsubscribe::decode(version, header, body)?),
-            PacketType::UnsubAck => Packet::UnsubAck(UnsubAck::decode(version, header, body)?),
-            PacketType::PingReq => decode_empty(Packet::PingReq, version, header, body)?,
-            PacketType::PingResp => decode_empty(Packet::PingResp, version, header, body)?,
-            PacketType::Disconnect => Packet::Disconnect(Disconnect::decode(version, header, body)?),
-            PacketType::Auth => Packet::Auth(Auth::decode(version, header, body)?),
-        })
+        match packet_type {
+            PacketType::Connect => Connect::decode(header, body).map(Packet::Connect),
+            PacketType::ConnAck => ConnAck::decode(version, header, body).map(Packet::ConnAck),
+            PacketType::Publish => Publish::decode(version, header, body).map(Packet::Publish),
+            PacketType::PubAck => acknowledgement(AcknowledgementKind::PubAck).map(Packet::PubAck),
+            PacketType::PubRec => acknowledgement(AcknowledgementKind::PubRec).map(Packet::PubRec),
+            PacketType::PubRel => acknowledgement(AcknowledgementKind::PubRel).map(Packet::PubRel),
+            PacketType::PubComp => acknowledgement(AcknowledgementKind::PubComp).map(Packet::PubComp),
+            PacketType::Subscribe => Subscribe::decode(version, header, body).map(Packet::Subscribe),
+            PacketType::SubAck => SubAck::decode(version, header, body).map(Packet::SubAck),
+            PacketType::Unsubscribe => Unsubscribe::decode(version, header, body).map(Packet::Unsubscribe),
+            PacketType::UnsubAck => UnsubAck::decode(version, header, body).map(Packet::UnsubAck),
+            PacketType::PingReq => decode_empty(Packet::PingReq, version, header, body),
+            PacketType::PingResp => decode_empty(Packet::PingResp, version, header, body),
+            PacketType::Disconnect => Disconnect::decode(version, header, body).map(Packet::Disconnect),
+            PacketType::Auth => Auth::decode(version, header, body).map(Packet::Auth),
+        }
     }
 }
 

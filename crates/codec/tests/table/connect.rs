@@ -3,7 +3,7 @@
 use midge_codec::Version::{V5, V31, V311};
 use midge_codec::{Connect, Packet, Properties, Property, QoS, ReasonCode, Version, Will};
 
-use crate::{ALL, Row, SINCE_V311, both, malformed, properties, protocol_error, reads, refused};
+use crate::{ALL, Row, both, malformed, properties, protocol_error, reads, refused};
 
 const PLAIN: Connect<'static> = Connect {
     version: V311,
@@ -235,8 +235,8 @@ fn bad_properties() -> Vec<Row> {
         protocol_error(ALL, "Request Problem Information 2", "10 [ ('MQTT') 05 02 003C [ 17 02 ] ('c1') ]"),
         protocol_error(ALL, "Request Response Information 255", "10 [ ('MQTT') 05 02 003C [ 19 FF ] ('c1') ]"),
         protocol_error(ALL, "Authentication Data alone", "10 [ ('MQTT') 05 02 003C [ 16 (00) ] ('c1') ]"),
-        malformed(SINCE_V311, "unknown property", "10 [ ('MQTT') 05 02 003C [ 7F 00 ] ('c1') ]"),
-        malformed(SINCE_V311, "unknown property of two bytes", "10 [ ('MQTT') 05 02 003C [ 8101 00 ] ('c1') ]"),
-        malformed(SINCE_V311, "known property in two bytes", "10 [ ('MQTT') 05 02 003C [ 9100 00000000 ] ('c1') ]"),
+        malformed(ALL, "unknown property", "10 [ ('MQTT') 05 02 003C [ 7F 00 ] ('c1') ]"),
+        malformed(ALL, "unknown property of two bytes", "10 [ ('MQTT') 05 02 003C [ 8101 00 ] ('c1') ]"),
+        malformed(ALL, "known property in two bytes", "10 [ ('MQTT') 05 02 003C [ 9100 00000000 ] ('c1') ]"),
     ]
 }
