@@ -21,6 +21,8 @@ pub(super) struct Connection {
     pub(super) is_read_closed: bool,
     /// A write failed: what has arrived still counts, and then the connection is at its end.
     pub(super) is_broken: bool,
+    /// Input of it was handled in this turn.
+    pub(super) is_read: bool,
     /// Something was written since immediate acknowledgement was last asked for.
     pub(super) is_written: bool,
     /// The broker was told that the socket takes no more.
@@ -69,9 +71,24 @@ impl Connection {
             is_queued: false,
             is_read_closed: false,
             is_broken: false,
+            is_read: false,
             is_written: false,
             is_congested: false,
             is_held: false,
+        }
+    }
+
+    /// Asks for immediate acknowledgement of what the client sends, if something was written since that was last asked.
+    ///
+    /// After a write, Linux delays acknowledgements, Nagle's algorithm on the client's side then holds its last segments
+    /// back, and a client that closes without having read our answer resets the connection before they have left. It is
+    /// asked right after the write that answers input, and after the next read where there was none. Without a write
+    /// there is nothing to undo, so a connection that only publishes at QoS 0, or only receives, costs no call.
+    #[inline]
+    pub(super) fn acknowledge(&mut self) {
+        if self.is_written && self.phase == Phase::Serving {
+            self.is_written = false;
+            self.stream.acknowledge_now();
         }
     }
 

@@ -43,7 +43,7 @@ impl Shard {
     fn read(&mut self, index: usize, buffer: &mut [u8]) {
         let Some(connection) = self.connections.get_mut(index) else { return };
         connection.is_queued = false;
-        self.was_read.push(index);
+        self.note_input(index);
         let mut budget = BUFFER_BYTES;
         loop {
             let Some(connection) = self.connections.get_mut(index) else { return };
@@ -185,16 +185,18 @@ impl Shard {
         self.note_closes();
     }
 
-    /// Asks for immediate acknowledgement where it matters: after a write, Linux delays acknowledgements of what comes
-    /// next, Nagle's algorithm on the client's side then holds its last segments back, and a client that closes without
-    /// reading resets the connection before they have left. Without a write there is nothing to undo, so a connection
-    /// that only publishes at QoS 0 costs no call here.
+    /// Notes that input of a connection is handled in this turn.
+    pub(super) fn note_input(&mut self, index: usize) {
+        self.connections[index].is_read = true;
+        self.was_read.push(index);
+    }
+
+    /// At the end of the turn: has input acknowledged that no write has answered.
     pub(super) fn acknowledge_input(&mut self) {
         for index in self.was_read.drain(..) {
-            let Some(connection) = self.connections.get_mut(index) else { continue };
-            if connection.is_written && connection.phase == Phase::Serving {
-                connection.is_written = false;
-                connection.stream.acknowledge_now();
+            if let Some(connection) = self.connections.get_mut(index) {
+                connection.is_read = false;
+                connection.acknowledge();
             }
         }
     }

@@ -50,6 +50,7 @@ impl Shard {
             let index = self.insert(stream, address, listener, Phase::Serving);
             // Whatever comes on the socket from now on, or came meanwhile, makes an event here.
             let registered = self.register(index);
+            self.note_input(index);
             let id = connection_id(index);
             let first = self.broker.handle_arrival(id, arrival, &input, &mut self.turn);
             let used = self.consume_after(index, first, &input);

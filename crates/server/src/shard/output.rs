@@ -22,6 +22,9 @@ impl Shard {
             let gathered = self.turn.outbox.gather(id, &mut self.scratch);
             connection.is_written = true;
             let has_failed = send(connection, gathered).is_err();
+            if connection.is_read {
+                connection.acknowledge();
+            }
             if connection.backlog().is_some() {
                 connection.backlog_mut().add_packets(self.turn.outbox.packets(id).0);
             }
