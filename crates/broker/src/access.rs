@@ -1,7 +1,9 @@
 //! May this client publish that? Asked before any effect.
 
+use crate::message::MessageParts;
 use crate::options::Options;
-use midge_codec::{ReasonCode, topic_levels};
+use crate::shared::Shared;
+use midge_codec::{QoS, ReasonCode, topic_levels};
 
 /// Proof that the question was asked and answered with yes. Only this module makes one, and routing wants one.
 pub(crate) struct Allowed(());
@@ -17,9 +19,10 @@ pub(crate) struct Denied {
     pub closes: bool,
 }
 
-/// Whether a client may publish to `topic` a payload of `payload_bytes`.
-pub(crate) fn publish(options: &Options, topic: &str, payload_bytes: usize) -> Result<Allowed, Denied> {
-    if topic.starts_with('$') && (topic.starts_with("$SYS") || topic.starts_with("$share")) {
+/// Whether a client may publish this message.
+pub(crate) fn publish(options: &Options, shared: &Shared, message: &MessageParts<'_>) -> Result<Allowed, Denied> {
+    let (topic, payload_bytes) = (message.topic, message.payload.len());
+    if topic.starts_with('$') && is_ours(topic) {
         let cause = "topics of the server itself cannot be published to";
         return Err(Denied { code: ReasonCode::NOT_AUTHORIZED, cause, closes: false });
     }
@@ -32,7 +35,25 @@ pub(crate) fn publish(options: &Options, topic: &str, payload_bytes: usize) -> R
         let cause = "payload above message_size_limit";
         return Err(Denied { code: ReasonCode::PACKET_TOO_LARGE, cause, closes: false });
     }
+    if shared.is_memory_short() && may_be_kept(options, message) {
+        // A client that cannot be told must not take the message for delivered: without an acknowledgement it comes again.
+        let closes = message.qos > QoS::AtMostOnce;
+        return Err(Denied { code: ReasonCode::QUOTA_EXCEEDED, cause: "memory_limit reached", closes });
+    }
     Ok(Allowed(()))
+}
+
+/// Whether a message may stay longer than its delivery takes. To clear a Retained Message makes room instead.
+fn may_be_kept(options: &Options, message: &MessageParts<'_>) -> bool {
+    let is_retained = message.retain && !message.payload.is_empty();
+    is_retained || message.qos > QoS::AtMostOnce || options.queue_qos0_messages
+}
+
+/// Topics that only the server publishes to, but for the state that a bridge tells of itself.
+fn is_ours(topic: &str) -> bool {
+    let is_bridge_state =
+        || topic.strip_prefix("$SYS/broker/connection/").is_some_and(|rest| rest.split('/').nth(1) == Some("state"));
+    topic.starts_with("$share") || topic.starts_with("$SYS") && !is_bridge_state()
 }
 
 /// What the server itself publishes needs no permission.
@@ -44,10 +65,19 @@ pub(crate) fn server() -> Allowed {
 mod tests {
     use super::*;
 
-    fn check(topic: &str, payload_bytes: usize, expected: Option<ReasonCode>) {
+    fn denied(shared: &Shared, topic: &str, payload: &str, qos: QoS, retain: bool) -> Option<Denied> {
         let options = Options { topic_levels_max: 3, message_size_limit: 10, ..Options::default() };
-        let code = publish(&options, topic, payload_bytes).err().map(|denied| denied.code);
-        assert_eq!(code, expected, "{topic}");
+        let payload = payload.as_bytes();
+        let message =
+            MessageParts { topic, properties: &[], payload, qos, retain, received_s: 0, expiry_interval_s: None };
+        publish(&options, shared, &message).err()
+    }
+
+    #[track_caller]
+    fn check(topic: &str, payload_bytes: usize, expected: Option<ReasonCode>) {
+        let payload = "x".repeat(payload_bytes);
+        let denied = denied(&Shared::new(1, 0), topic, &payload, QoS::AtLeastOnce, false);
+        assert_eq!(denied.map(|denied| denied.code), expected, "{topic}");
     }
 
     #[test]
@@ -58,5 +88,24 @@ mod tests {
         check("$other", 1, None);
         check("a/b/c/d", 1, Some(ReasonCode::TOPIC_NAME_INVALID));
         check("a", 11, Some(ReasonCode::PACKET_TOO_LARGE));
+    }
+
+    /// `closes`: `None` where the message is let through.
+    #[track_caller]
+    fn check_short(payload: &str, qos: QoS, retain: bool, closes: Option<bool>) {
+        let shared = Shared::new(1, 0);
+        shared.set_memory_short(true);
+        let denied = denied(&shared, "a", payload, qos, retain);
+        assert_eq!(denied.map(|denied| denied.closes), closes, "{payload} {qos:?} {retain}");
+        assert!(denied.is_none_or(|denied| denied.code == ReasonCode::QUOTA_EXCEEDED));
+    }
+
+    #[test]
+    fn while_memory_is_short_nothing_is_taken_that_would_be_kept() {
+        check_short("x", QoS::AtMostOnce, false, None);
+        check_short("x", QoS::AtLeastOnce, false, Some(true));
+        check_short("x", QoS::ExactlyOnce, true, Some(true));
+        check_short("x", QoS::AtMostOnce, true, Some(false));
+        check_short("", QoS::AtMostOnce, true, None);
     }
 }

@@ -29,7 +29,4 @@ pub(crate) const REPLAY_REMEMBERED_MS: u64 = 5_000;
 /// Bytes of each shard's cache of Topic Names.
 pub(crate) const ROUTE_CACHE_BYTES_MAX: usize = 1 << 20;
 
-/// Client Identifiers of MQTT 3.1 (its section on CONNECT): characters.
-pub(crate) const V31_CLIENT_ID_CHARACTERS_MAX: usize = 23;
-
 const _: () = assert!(PUMP_BYTES_MAX < 256 << 10, "a pumped Session must not congest its connection in one turn");

@@ -1,5 +1,7 @@
-//! What shards share, behind one seam: the router, the Retained Messages, the share groups, the directory of Sessions and
-//! the mesh of inboxes. Locks live in these and nowhere else; none is held across a packet.
+//! What shards share, behind one seam: the router, the Retained Messages, the share groups, the directory of Sessions, the
+//! mesh of inboxes, and whether memory is short. Locks live in these and nowhere else; none is held across a packet.
+
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::directory::Directory;
 use crate::groups::Groups;
@@ -19,6 +21,7 @@ pub struct Shared {
     pub directory: Directory,
     /// Inboxes.
     pub mesh: Mesh,
+    is_memory_short: AtomicBool,
 }
 
 impl Shared {
@@ -30,6 +33,17 @@ impl Shared {
             groups: Groups::new(seed),
             directory: Directory::new(shards, seed),
             mesh: Mesh::new(shards),
+            is_memory_short: AtomicBool::new(false),
         }
+    }
+
+    /// Says whether the process uses as much memory as it may. Then no new client is taken in, and no message that would have to be kept.
+    pub fn set_memory_short(&self, is_short: bool) {
+        self.is_memory_short.store(is_short, Ordering::Relaxed);
+    }
+
+    /// Whether it does.
+    pub(crate) fn is_memory_short(&self) -> bool {
+        self.is_memory_short.load(Ordering::Relaxed)
     }
 }

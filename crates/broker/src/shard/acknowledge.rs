@@ -1,6 +1,7 @@
 //! PUBACK, PUBREC, PUBREL, PUBCOMP: the rest of an exchange.
 
 use super::Shard;
+use super::packets::Fault;
 use crate::event::EventKind;
 use crate::ids::ConnectionId;
 use crate::session::{Kept, Session};
@@ -8,38 +9,49 @@ use crate::turn::Turn;
 use midge_codec::{Acknowledgement, AcknowledgementKind, ReasonCode};
 use midge_protocol::{Outbound, Received};
 
+const OUT_OF_TURN: Fault =
+    Fault::new(ReasonCode::PROTOCOL_ERROR, "acknowledgement that the exchange does not wait for");
+
 impl Shard {
-    pub(super) fn handle_puback(&mut self, id: ConnectionId, packet: &Acknowledgement<'_>, turn: &mut Turn) {
+    pub(super) fn handle_puback(
+        &mut self,
+        id: ConnectionId,
+        packet: &Acknowledgement<'_>,
+        turn: &mut Turn,
+    ) -> Result<(), Fault> {
         self.tell_received(id, "PUBACK", packet, turn);
-        if let Some((slot, Received::Complete(kept))) =
-            self.settle(id, |outbound| outbound.handle_puback(packet.packet_id))
-        {
-            kept.into_iter().for_each(|kept| self.finish(slot, kept, turn));
-            self.pump(slot, turn);
-        }
+        self.complete(id, turn, |outbound| outbound.handle_puback(packet.packet_id))
     }
 
     /// PUBREC is always answered by PUBREL, so that the other end can forget the exchange even where we have.
-    pub(super) fn handle_pubrec(&mut self, id: ConnectionId, packet: &Acknowledgement<'_>, turn: &mut Turn) {
+    pub(super) fn handle_pubrec(
+        &mut self,
+        id: ConnectionId,
+        packet: &Acknowledgement<'_>,
+        turn: &mut Turn,
+    ) -> Result<(), Fault> {
         self.tell_received(id, "PUBREC", packet, turn);
         let is_error = packet.reason_code.is_error();
         let Some((slot, received)) = self.settle(id, |outbound| outbound.handle_pubrec(packet.packet_id, is_error))
         else {
-            return;
+            return Ok(());
         };
         let code = match received {
             Received::Complete(kept) => {
                 kept.into_iter().for_each(|kept| self.finish(slot, kept, turn));
-                return self.pump(slot, turn);
+                self.pump(slot, turn);
+                return Ok(());
             }
             Received::Release(kept) => {
                 kept.into_iter().for_each(|kept| self.finish(slot, kept, turn));
                 ReasonCode::SUCCESS
             }
-            Received::Unknown if is_error => return,
+            Received::OutOfTurn => return Err(OUT_OF_TURN),
+            Received::Unknown if is_error => return Ok(()),
             Received::Unknown => ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
         };
         self.acknowledge(id, AcknowledgementKind::PubRel, packet.packet_id, code, turn);
+        Ok(())
     }
 
     pub(super) fn handle_pubrel(&mut self, id: ConnectionId, packet: &Acknowledgement<'_>, turn: &mut Turn) {
@@ -50,13 +62,31 @@ impl Shard {
         self.acknowledge(id, AcknowledgementKind::PubComp, packet.packet_id, code, turn);
     }
 
-    pub(super) fn handle_pubcomp(&mut self, id: ConnectionId, packet: &Acknowledgement<'_>, turn: &mut Turn) {
+    pub(super) fn handle_pubcomp(
+        &mut self,
+        id: ConnectionId,
+        packet: &Acknowledgement<'_>,
+        turn: &mut Turn,
+    ) -> Result<(), Fault> {
         self.tell_received(id, "PUBCOMP", packet, turn);
-        if let Some((slot, Received::Complete(kept))) =
-            self.settle(id, |outbound| outbound.handle_pubcomp(packet.packet_id))
-        {
-            kept.into_iter().for_each(|kept| self.finish(slot, kept, turn));
-            self.pump(slot, turn);
+        self.complete(id, turn, |outbound| outbound.handle_pubcomp(packet.packet_id))
+    }
+
+    /// The end of an exchange makes room for the next. One that we do not know was settled before and is passed over.
+    fn complete(
+        &mut self,
+        id: ConnectionId,
+        turn: &mut Turn,
+        handle: impl FnOnce(&mut Outbound<Kept>) -> Received<Kept>,
+    ) -> Result<(), Fault> {
+        match self.settle(id, handle) {
+            Some((slot, Received::Complete(kept))) => {
+                kept.into_iter().for_each(|kept| self.finish(slot, kept, turn));
+                self.pump(slot, turn);
+                Ok(())
+            }
+            Some((_, Received::OutOfTurn)) => Err(OUT_OF_TURN),
+            _ => Ok(()),
         }
     }
 

@@ -108,15 +108,14 @@ impl Shard {
         if !listener.accepts(connect.version) {
             return refuse(Some(1), ReasonCode::UNSUPPORTED_PROTOCOL_VERSION, "protocol version not accepted here");
         }
+        if self.shared.is_memory_short() {
+            return refuse(Some(3), ReasonCode::QUOTA_EXCEEDED, "memory_limit reached");
+        }
         if connect.client_id.is_empty() {
             let needs_clean = connect.version == Version::V311 && !connect.clean_start;
             if connect.version == Version::V31 || needs_clean || !listener.allow_zero_length_client_id {
                 return refuse(Some(2), ReasonCode::UNSPECIFIED_ERROR, "client identifier must not be empty");
             }
-        }
-        let characters = || connect.client_id.chars().count();
-        if connect.version == Version::V31 && characters() > limits::V31_CLIENT_ID_CHARACTERS_MAX {
-            return refuse(Some(2), ReasonCode::CLIENT_IDENTIFIER_NOT_VALID, "MQTT 3.1 allows 23 characters");
         }
         if connect.properties.authentication_method().is_some() {
             return refuse(None, ReasonCode::BAD_AUTHENTICATION_METHOD, "authentication method not supported");
@@ -133,6 +132,10 @@ impl Shard {
             }
             if will.retain && !self.options.retain_available {
                 return refuse(None, ReasonCode::RETAIN_NOT_SUPPORTED, "retained will, but retain is not available");
+            }
+            let limit = self.options.message_size_limit as usize;
+            if limit != 0 && will.payload.len() > limit {
+                return refuse(Some(5), ReasonCode::PACKET_TOO_LARGE, "payload of the will above message_size_limit");
             }
             let invalid = will.topic.is_empty() || will.topic.contains(['+', '#']);
             if invalid || topic_levels(will.topic) > self.options.topic_levels_max {

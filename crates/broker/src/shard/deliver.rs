@@ -246,6 +246,9 @@ impl Shard {
     ) {
         let identifiers = self.identifiers(&kept);
         if port.is(Port::PARTICULAR) && !self.fits(id, &kept.message.parts(), kept.qos, &identifiers) {
+            if let Some(outbound) = self.sessions.get_mut(slot).and_then(|session| session.outbound.as_mut()) {
+                outbound.skip();
+            }
             self.discard(slot, DiscardReason::PacketTooLarge, turn);
             return self.finish(slot, kept, turn);
         }

@@ -98,13 +98,14 @@ impl Shard {
             return self.handle_publish(id, header, body, turn);
         }
         let Some(connection) = self.connection(id) else { return Ok(()) };
+        check_type(header)?;
         check_size(connection.version, header, body)?;
         let packet = Packet::decode(connection.version, header, body)?;
         match &packet {
-            Packet::PubAck(acknowledgement) => self.handle_puback(id, acknowledgement, turn),
-            Packet::PubRec(acknowledgement) => self.handle_pubrec(id, acknowledgement, turn),
+            Packet::PubAck(acknowledgement) => return self.handle_puback(id, acknowledgement, turn),
+            Packet::PubRec(acknowledgement) => return self.handle_pubrec(id, acknowledgement, turn),
             Packet::PubRel(acknowledgement) => self.handle_pubrel(id, acknowledgement, turn),
-            Packet::PubComp(acknowledgement) => self.handle_pubcomp(id, acknowledgement, turn),
+            Packet::PubComp(acknowledgement) => return self.handle_pubcomp(id, acknowledgement, turn),
             Packet::Subscribe(subscribe) => return self.handle_subscribe(id, subscribe, turn),
             Packet::Unsubscribe(unsubscribe) => self.handle_unsubscribe(id, unsubscribe, turn),
             Packet::PingReq => {
@@ -113,12 +114,11 @@ impl Shard {
                 self.send_control(id, After::Now, turn, |out| Packet::PingResp.encode(Version::V311, out));
             }
             Packet::Disconnect(disconnect) => return self.handle_disconnect(id, disconnect, turn),
-            Packet::Connect(_) => return Err(Fault::new(ReasonCode::PROTOCOL_ERROR, "second CONNECT")),
             Packet::Auth(_) => {
                 let cause = "AUTH without an authentication method";
                 return Err(Fault::new(ReasonCode::PROTOCOL_ERROR, cause));
             }
-            _ => return Err(Fault::new(ReasonCode::PROTOCOL_ERROR, "packet that only a server sends")),
+            _ => return Err(Fault::new(ReasonCode::PROTOCOL_ERROR, "packet that a client does not send now")),
         }
         Ok(())
     }
@@ -231,6 +231,17 @@ impl Shard {
         }
         self.scratch.due = due;
     }
+}
+
+/// What a client may not send after its CONNECT is not even looked into.
+fn check_type(header: FixedHeader) -> Result<(), Fault> {
+    let cause = match header.first >> 4 {
+        0 => "packet of the reserved type",
+        1 => "second CONNECT",
+        2 | 9 | 11 | 13 => "packet that only a server sends",
+        _ => return Ok(()),
+    };
+    Err(Fault::new(ReasonCode::PROTOCOL_ERROR, cause))
 }
 
 /// Packets that are small by nature may not be used to make us hold much.

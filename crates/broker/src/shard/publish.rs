@@ -74,7 +74,7 @@ impl Shard {
         dup: bool,
         turn: &mut Turn,
     ) -> Result<(), Fault> {
-        let verdict = access::publish(&self.options, parts.topic, parts.payload.len());
+        let verdict = access::publish(&self.options, &self.shared, parts);
         let summary = || summary(parts, packet_id.map_or(0, PacketId::get), dup);
         match &verdict {
             Ok(_) => self.tell_packet(id, turn, || EventKind::ReceivedPublish(summary())),
@@ -125,19 +125,16 @@ impl Shard {
         if arrival == Arrival::OverReceiveMaximum {
             return Err(Fault::new(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED, "receive maximum exceeded"));
         }
-        let mut code = ReasonCode::SUCCESS;
-        if arrival == Arrival::New {
-            if let Err(denied) = verdict
-                && is_v5
-            {
-                inbound.refuse(packet_id);
-                code = denied.code;
-            } else {
-                // PUBREC says success whether anybody subscribes or not: it only takes the message over.
-                self.route_if_allowed(parts, slot, verdict, is_v5, turn);
-            }
+        let denied = verdict.as_ref().err().filter(|_| is_v5 && arrival == Arrival::New);
+        if denied.is_some() {
+            inbound.refuse(packet_id);
         }
+        // PUBREC says success whether anybody subscribes or not: it takes the message over, before it is passed on.
+        let code = denied.map_or(ReasonCode::SUCCESS, |denied| denied.code);
         self.acknowledge(id, AcknowledgementKind::PubRec, packet_id, code, turn);
+        if arrival == Arrival::New && denied.is_none() {
+            self.route_if_allowed(parts, slot, verdict, is_v5, turn);
+        }
         Ok(())
     }
 

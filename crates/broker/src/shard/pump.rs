@@ -170,6 +170,9 @@ impl Shard {
         }
         let Some(kept) = queue.pop() else { return Step::Nothing };
         if is_expired {
+            if is_acknowledged && let Some(outbound) = &mut session.outbound {
+                outbound.skip();
+            }
             self.counters.count_discard(DiscardReason::Expired);
             self.finish(slot, kept, turn);
         } else if is_acknowledged {
