@@ -108,6 +108,16 @@ impl Directory {
         self.sessions.iter().map(|count| u64::from(count.load(Ordering::Relaxed))).sum()
     }
 
+    /// Client Identifiers that are known: those of Sessions, and of connections on their way to one.
+    pub fn len(&self) -> usize {
+        self.stripes.iter().map(|stripe| stripe.lock().unwrap_or_else(PoisonError::into_inner).len()).sum()
+    }
+
+    /// Whether none is known.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     fn least_loaded(&self, here: ShardId) -> ShardId {
         let load = |shard: ShardId| self.sessions[usize::from(shard.0)].load(Ordering::Relaxed);
         (0..self.sessions.len() as u16)

@@ -117,6 +117,14 @@ impl Shard {
         }
     }
 
+    /// Whether nothing is left of any connection or Session. For those who look for leaks.
+    pub fn is_bare(&self) -> bool {
+        self.sessions.len() == 0
+            && self.extras.is_empty()
+            && self.connections.iter().all(Option::is_none)
+            && self.messages_held == 0
+    }
+
     /// The Client Identifier behind a connection, for those who write logs.
     pub fn client_id(&self, connection: ConnectionId) -> Option<&str> {
         let connection = self.connection(connection)?;

@@ -1,0 +1,6 @@
+//! What an MQTT Server does, mechanism by mechanism: conversations with shards in one thread and in virtual time, and
+//! random histories compared with small models. [`world`] says how.
+
+mod qos2;
+mod sessions;
+mod world;

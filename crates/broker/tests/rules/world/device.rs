@@ -1,0 +1,1 @@
+//! Clients that keep the rules by themselves.
