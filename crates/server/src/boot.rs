@@ -16,7 +16,7 @@ use crate::clock::{self, Clock};
 use crate::log::{Log, LogBuffer, LogType};
 use crate::options::{Endpoint, ListenerOptions, Options};
 use crate::peers::{Gate, Peers, Socket};
-use crate::shard::{Parts, Shard, SystemTopics, WAKER};
+use crate::shard::{MemoryLimit, Parts, Shard, SystemTopics, WAKER};
 
 /// Why the server could not start, in a sentence. It stands in the log too, as far as there is one.
 #[derive(Debug)]
@@ -174,6 +174,7 @@ fn spawn_shards(
     let shared = Arc::new(Shared::new(shards as u16, options.broker.seed));
     let rules = Arc::new(options.broker.clone());
     let mut system_topics = SystemTopics::new(options.identity.version(), options.sys_interval_s);
+    let mut memory_limit = options.memory_limit_bytes.map(MemoryLimit::new);
     let mut threads = Vec::with_capacity(shards);
     for (number, poll) in polls.into_iter().enumerate() {
         let id = ShardId(number as u16);
@@ -186,6 +187,8 @@ fn spawn_shards(
             clock,
             log: LogBuffer::new(Arc::clone(log)),
             poll,
+            connect_timeout_s: options.connect_timeout_s,
+            memory_limit: memory_limit.take(),
             system_topics: system_topics.take(),
         });
         let thread = thread::Builder::new().name(format!("shard-{number}")).stack_size(STACK_BYTES);

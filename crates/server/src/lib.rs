@@ -10,6 +10,7 @@
 
 mod boot;
 mod clock;
+mod heap;
 mod log;
 mod options;
 mod peers;

@@ -21,6 +21,10 @@ pub struct Options {
     pub global_max_connections: Option<u32>,
     /// Threads; `None`: as many as cores may be used.
     pub shards: Option<u16>,
+    /// Seconds that a new connection has for its CONNECT.
+    pub connect_timeout_s: u16,
+    /// Bytes of memory above which no client and no message to be kept is taken in; `None` is no bound.
+    pub memory_limit_bytes: Option<u64>,
     /// Seconds between publications of `$SYS`; 0 is never.
     pub sys_interval_s: u16,
     /// What the log gets.
@@ -91,6 +95,8 @@ impl Options {
             one_listener_suffices: config.local_only,
             global_max_connections: config.global_max_connections,
             shards: config.shards,
+            connect_timeout_s: config.connect_timeout_s,
+            memory_limit_bytes: config.memory_limit_bytes,
             sys_interval_s: config.sys_interval_s,
             log: log_of(config),
             broker: rules_of(config),

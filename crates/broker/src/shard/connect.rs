@@ -13,7 +13,7 @@ use crate::options::ListenerOptions;
 use crate::outbox::After;
 use crate::session::{Port, Session, Will};
 use crate::turn::Turn;
-use midge_codec::{ConnAck, Connect, DecodeError, Packet, PropertiesBuf, Property, ReasonCode, Version};
+use midge_codec::{ConnAck, Connect, DecodeError, PACKET_SIZE_MAX, Packet, PropertiesBuf, Property, ReasonCode, Version};
 use midge_codec::{fixed_header, forward_will, topic_levels};
 use midge_protocol::{OutboundAliases, keep_alive_limit_ms};
 
@@ -259,14 +259,14 @@ impl Shard {
             listener: arrival.listener,
             keep_alive_s,
             receive_maximum: properties.receive_maximum().unwrap_or(u16::MAX).min(self.options.max_inflight_messages),
-            packet_bytes_max: properties.maximum_packet_size().unwrap_or(u32::MAX),
+            packet_bytes_max: properties.maximum_packet_size().unwrap_or(PACKET_SIZE_MAX).min(PACKET_SIZE_MAX),
             last_packet_ms: turn.now.monotonic_ms,
             expires_at_close: properties.session_expiry_interval_s().unwrap_or(0) == 0,
             wants_reason_strings: wants_reason_strings(connect),
             inbound_aliases: None,
             outbound_aliases: (aliases > 0).then(|| Box::new(OutboundAliases::new(aliases))),
         };
-        let particular = connection.packet_bytes_max < u32::MAX || aliases > 0;
+        let particular = connection.packet_bytes_max < PACKET_SIZE_MAX || aliases > 0;
         let is_v5 = connection.is_v5();
         let at = id.0 as usize;
         if at >= self.connections.len() {
@@ -339,7 +339,7 @@ impl Shard {
         if !self.options.retain_available {
             properties.push(Property::RetainAvailable(0));
         }
-        if self.options.max_packet_size < limits::PACKET_BYTES_MAX {
+        if self.options.max_packet_size < PACKET_SIZE_MAX {
             properties.push(Property::MaximumPacketSize(self.options.max_packet_size));
         }
         if self.options.max_inflight_messages < u16::MAX {

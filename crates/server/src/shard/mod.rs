@@ -18,6 +18,7 @@ mod closing;
 mod connection;
 mod deadlines;
 mod input;
+mod memory_limit;
 pub(crate) mod moves;
 mod obligation;
 mod output;
@@ -38,6 +39,7 @@ use slab::Slab;
 use self::accept::Acceptor;
 use self::connection::{Connection, Phase};
 use self::deadlines::{Deadline, Deadlines};
+pub(crate) use self::memory_limit::MemoryLimit;
 use self::moves::Moved;
 pub(crate) use self::system_topics::SystemTopics;
 use crate::clock::Clock;
@@ -82,6 +84,7 @@ pub(crate) struct Shard {
     sockets: SocketCounts,
     /// The broker has portions of work left over.
     has_work: bool,
+    memory_limit: Option<MemoryLimit>,
     system_topics: Option<SystemTopics>,
 }
 
@@ -95,6 +98,9 @@ pub(crate) struct Parts {
     pub(crate) clock: Clock,
     pub(crate) log: LogBuffer,
     pub(crate) poll: Poll,
+    pub(crate) connect_timeout_s: u16,
+    /// On one shard only.
+    pub(crate) memory_limit: Option<MemoryLimit>,
     /// On one shard only.
     pub(crate) system_topics: Option<SystemTopics>,
 }
@@ -123,7 +129,7 @@ impl Shard {
             scratch: Vec::new(),
             ended: Vec::new(),
             closes_seen: 0,
-            greetings: Deadlines::new(CONNECT_TIME_MAX_MS),
+            greetings: Deadlines::new(u64::from(parts.connect_timeout_s) * 1000),
             lingerers: Deadlines::new(closing::LINGER_MS),
             acceptor: Acceptor::new(parts.peers.sockets.len()),
             peers: parts.peers,
@@ -131,6 +137,7 @@ impl Shard {
             departures: (0..parts.shards).map(|_| Vec::new()).collect(),
             sockets: SocketCounts::default(),
             has_work: false,
+            memory_limit: parts.memory_limit,
             system_topics: parts.system_topics,
         }
     }
@@ -206,6 +213,7 @@ impl Shard {
             self.greetings.next_ms(),
             self.lingerers.next_ms(),
             self.acceptor.resume_at_ms(),
+            self.memory_limit.as_ref().map(MemoryLimit::due_ms),
             self.system_topics.as_ref().map(SystemTopics::due_ms),
         ];
         let next_ms = deadlines.into_iter().flatten().min()?;
@@ -245,6 +253,7 @@ impl Shard {
             }
         }
         self.accept_again(now_ms);
+        self.look_at_memory();
         self.publish_system_topics();
     }
 
@@ -308,9 +317,6 @@ pub(crate) const WAKER: Token = Token(usize::MAX);
 
 /// Events taken with one wait: more than are worth a second one, few enough to stay in the cache.
 const EVENTS_PER_WAIT: usize = 1024;
-
-/// Time for a CONNECT; that of Mosquitto.
-const CONNECT_TIME_MAX_MS: u64 = 30_000;
 
 /// Pause before looking again whether a peer has worked off its mail. It is busy, so this is soon enough.
 const FULL_PEER_PAUSE: Duration = Duration::from_millis(1);

@@ -2,10 +2,10 @@
 
 use midge_broker::sys::{Report, next_due_wall_ms};
 use midge_codec::QoS;
-use midge_net::sys;
 
 use super::Shard;
 use crate::clock::{self, Clock};
+use crate::heap;
 
 /// When the server tells of itself next, and what it told last.
 pub(crate) struct SystemTopics {
@@ -55,7 +55,7 @@ impl Shard {
         totals.retained = self.shared.retained.len() as u64;
         totals.messages_stored += totals.retained;
         totals.messages_stored_bytes += self.shared.retained.bytes() as u64;
-        totals.heap_current_bytes = sys::memory().current;
+        totals.heap_current_bytes = heap::used_bytes();
         topics.heap_maximum_bytes = topics.heap_maximum_bytes.max(totals.heap_current_bytes);
         totals.heap_maximum_bytes = topics.heap_maximum_bytes;
         let (broker, turn) = (&mut self.broker, &mut self.turn);
