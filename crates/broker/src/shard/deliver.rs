@@ -8,7 +8,7 @@ use crate::mail::Envelope;
 use crate::message::{Message, MessageParts};
 use crate::outbox::{After, Frame, SHARED_PAYLOAD_BYTES_MIN};
 use crate::router::FilterId;
-use crate::session::{Extra, Kept, NO_EXTRA, Port};
+use crate::session::{Extra, Kept, NO_EXTRA, Port, Session};
 use crate::turn::Turn;
 use midge_codec::{PublishOut, QoS, Version};
 use midge_protocol::Aliased;
@@ -186,18 +186,23 @@ impl Shard {
         }
         match port.connection() {
             Some(_) if port.is(Port::CONGESTED) => self.discard(slot, DiscardReason::SlowReader, turn),
-            Some(id) => {
+            Some(id) if !self.has_queued_qos_0(slot) => {
                 let outgoing = Outgoing { qos, retain, dup: false, packet_id: 0, identifiers };
                 let Publication { parts, message, layouts, .. } = publication;
                 self.send_publish(id, port, parts, message.as_ref(), &outgoing, layouts, turn);
             }
-            None if self.options.queue_qos0_messages => {
+            _ if self.options.queue_qos0_messages => {
                 let message = publication.message(&mut self.scratch.message).clone();
                 let kept = self.hold(message, qos, retain, identifiers, None);
                 self.enqueue(slot, kept, turn);
             }
-            None => {}
+            _ => {}
         }
+    }
+
+    /// Whether QoS 0 messages may wait in a Session's queue: those that come now may not pass them `[MQTT-4.6.0-6]`.
+    fn has_queued_qos_0(&self, slot: u32) -> bool {
+        self.options.queue_qos0_messages && self.sessions.get(slot).is_some_and(Session::has_queued)
     }
 
     /// A message that a Session is to hold until it is delivered.

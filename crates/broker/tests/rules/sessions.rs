@@ -80,6 +80,30 @@ fn qos_0_waits_where_the_operator_wants_it() {
     );
 }
 
+/// The window is full, so that QoS 0 messages from before wait behind QoS 1: those that come now may not pass them.
+#[test]
+fn queued_qos_0_is_not_overtaken() {
+    check_with(
+        Options { queue_qos0_messages: true, max_inflight_messages: 1, ..Options::default() },
+        r"
+        s connects v311
+        s subscribes a qos=1
+        s closes
+        p connects v311 clean
+        p publishes a qos=1 m=1
+        p publishes a qos=1 m=2
+        p publishes a m=3
+        s connects v311 session-present
+        s< PUBLISH a qos=1 id=1 m=1
+        p publishes a m=4
+        s> PUBACK id=1
+        s< PUBLISH a qos=1 id=2 m=2
+        s< PUBLISH a m=3
+        s< PUBLISH a m=4
+        ",
+    );
+}
+
 #[test]
 fn what_was_not_acknowledged_is_sent_again_in_order_with_its_identifiers() {
     check_versions(
