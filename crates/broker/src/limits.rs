@@ -3,9 +3,6 @@
 /// First packet of a connection: a CONNECT with a long Will fits, and a stranger cannot make us hold more.
 pub const CONNECT_BYTES_MAX: usize = 100_000;
 
-/// Largest packet that a Remaining Length can tell of: 268,435,455 bytes behind a header of 5.
-pub(crate) const PACKET_BYTES_MAX: u32 = 268_435_460;
-
 /// SUBSCRIBE and UNSUBSCRIBE of version 5; 3.x clients with thousands of filters in one packet exist.
 pub(crate) const SUBSCRIBE_BYTES_MAX: usize = 100_000;
 

@@ -55,6 +55,18 @@ pub fn encode_acknowledgement(
 }
 
 impl AcknowledgementKind {
+    /// Which of the four a fixed header announces, if any.
+    #[inline]
+    pub const fn of(header: FixedHeader) -> Option<AcknowledgementKind> {
+        match header.first >> 4 {
+            4 => Some(AcknowledgementKind::PubAck),
+            5 => Some(AcknowledgementKind::PubRec),
+            6 => Some(AcknowledgementKind::PubRel),
+            7 => Some(AcknowledgementKind::PubComp),
+            _ => None,
+        }
+    }
+
     /// Its packet type.
     #[inline]
     pub const fn packet_type(self) -> PacketType {

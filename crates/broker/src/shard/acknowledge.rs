@@ -2,6 +2,7 @@
 
 use super::Shard;
 use super::packets::Fault;
+use super::publish::name_of;
 use crate::event::EventKind;
 use crate::ids::ConnectionId;
 use crate::session::{Kept, Session};
@@ -13,24 +14,29 @@ const OUT_OF_TURN: Fault =
     Fault::new(ReasonCode::PROTOCOL_ERROR, "acknowledgement that the exchange does not wait for");
 
 impl Shard {
-    pub(super) fn handle_puback(
+    pub(super) fn handle_acknowledgement(
         &mut self,
         id: ConnectionId,
+        kind: AcknowledgementKind,
         packet: &Acknowledgement<'_>,
         turn: &mut Turn,
     ) -> Result<(), Fault> {
-        self.tell_received(id, "PUBACK", packet, turn);
-        self.complete(id, turn, |outbound| outbound.handle_puback(packet.packet_id))
+        self.tell_packet(id, turn, || EventKind::Received(name_of(kind), packet.packet_id.get(), packet.reason_code));
+        match kind {
+            AcknowledgementKind::PubAck => self.complete(id, turn, |outbound| outbound.handle_puback(packet.packet_id)),
+            AcknowledgementKind::PubRec => self.handle_pubrec(id, packet, turn),
+            AcknowledgementKind::PubRel => {
+                self.handle_pubrel(id, packet, turn);
+                Ok(())
+            }
+            AcknowledgementKind::PubComp => {
+                self.complete(id, turn, |outbound| outbound.handle_pubcomp(packet.packet_id))
+            }
+        }
     }
 
     /// PUBREC is always answered by PUBREL, so that the other end can forget the exchange even where we have.
-    pub(super) fn handle_pubrec(
-        &mut self,
-        id: ConnectionId,
-        packet: &Acknowledgement<'_>,
-        turn: &mut Turn,
-    ) -> Result<(), Fault> {
-        self.tell_received(id, "PUBREC", packet, turn);
+    fn handle_pubrec(&mut self, id: ConnectionId, packet: &Acknowledgement<'_>, turn: &mut Turn) -> Result<(), Fault> {
         let is_error = packet.reason_code.is_error();
         let Some((slot, received)) = self.settle(id, |outbound| outbound.handle_pubrec(packet.packet_id, is_error))
         else {
@@ -54,22 +60,11 @@ impl Shard {
         Ok(())
     }
 
-    pub(super) fn handle_pubrel(&mut self, id: ConnectionId, packet: &Acknowledgement<'_>, turn: &mut Turn) {
-        self.tell_received(id, "PUBREL", packet, turn);
+    fn handle_pubrel(&mut self, id: ConnectionId, packet: &Acknowledgement<'_>, turn: &mut Turn) {
         let inbound = self.session_of(id).and_then(|(_, session)| session.inbound.as_mut());
         let is_known = inbound.is_some_and(|inbound| inbound.handle_release(packet.packet_id));
         let code = if is_known { ReasonCode::SUCCESS } else { ReasonCode::PACKET_IDENTIFIER_NOT_FOUND };
         self.acknowledge(id, AcknowledgementKind::PubComp, packet.packet_id, code, turn);
-    }
-
-    pub(super) fn handle_pubcomp(
-        &mut self,
-        id: ConnectionId,
-        packet: &Acknowledgement<'_>,
-        turn: &mut Turn,
-    ) -> Result<(), Fault> {
-        self.tell_received(id, "PUBCOMP", packet, turn);
-        self.complete(id, turn, |outbound| outbound.handle_pubcomp(packet.packet_id))
     }
 
     /// The end of an exchange makes room for the next. One that we do not know was settled before and is passed over.
@@ -113,9 +108,5 @@ impl Shard {
     pub(super) fn session_of(&mut self, id: ConnectionId) -> Option<(u32, &mut Session)> {
         let slot = self.connection(id)?.session;
         self.sessions.get_mut(slot).map(|session| (slot, session))
-    }
-
-    fn tell_received(&self, id: ConnectionId, name: &'static str, packet: &Acknowledgement<'_>, turn: &mut Turn) {
-        self.tell_packet(id, turn, || EventKind::Received(name, packet.packet_id.get(), packet.reason_code));
     }
 }

@@ -13,7 +13,9 @@ use crate::options::ListenerOptions;
 use crate::outbox::After;
 use crate::session::{Port, Session, Will};
 use crate::turn::Turn;
-use midge_codec::{ConnAck, Connect, DecodeError, PACKET_SIZE_MAX, Packet, PropertiesBuf, Property, ReasonCode, Version};
+use midge_codec::{
+    ConnAck, Connect, DecodeError, PACKET_SIZE_MAX, Packet, PropertiesBuf, Property, ReasonCode, Version,
+};
 use midge_codec::{fixed_header, forward_will, topic_levels};
 use midge_protocol::{OutboundAliases, keep_alive_limit_ms};
 

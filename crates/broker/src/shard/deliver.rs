@@ -250,7 +250,8 @@ impl Shard {
         turn: &mut Turn,
     ) {
         let identifiers = self.identifiers(&kept);
-        if port.is(Port::PARTICULAR) && !self.fits(id, &kept.message.parts(), kept.qos, &identifiers) {
+        if needs_measuring(port, &kept.message.parts()) && !self.fits(id, &kept.message.parts(), kept.qos, &identifiers)
+        {
             if let Some(outbound) = self.sessions.get_mut(slot).and_then(|session| session.outbound.as_mut()) {
                 outbound.skip();
             }
@@ -338,7 +339,7 @@ impl Shard {
         turn: &mut Turn,
     ) {
         let mut aliased = Aliased::No;
-        if port.is(Port::PARTICULAR) {
+        if needs_measuring(port, parts) {
             match self.particular(id, parts, outgoing) {
                 Some(found) => aliased = found,
                 None => {
@@ -374,6 +375,12 @@ impl Shard {
         let roomy = (connection.packet_bytes_max as usize) > bytes + 64 + outgoing.identifiers.len() * 5 + ALIAS_BYTES;
         Some(if roomy { aliases.alias(parts.topic.as_bytes()) } else { Aliased::No })
     }
+}
+
+/// Whether a packet might be too large: for this client, or for any, since what we add may lengthen it beyond what a
+/// Remaining Length can say.
+fn needs_measuring(port: Port, parts: &MessageParts<'_>) -> bool {
+    port.is(Port::PARTICULAR) || parts.payload.len() >= SHARED_PAYLOAD_BYTES_MIN
 }
 
 impl Layouts {

@@ -8,7 +8,10 @@ use crate::limits;
 use crate::outbox::After;
 use crate::turn::Turn;
 use midge_codec::fixed_header;
-use midge_codec::{DecodeError, Disconnect, FixedHeader, Packet, PropertiesBuf, Property, ReasonCode, Version};
+use midge_codec::{
+    Acknowledgement, AcknowledgementKind, DecodeError, Disconnect, FixedHeader, Packet, PropertiesBuf, Property,
+    ReasonCode, Version,
+};
 use midge_protocol::keep_alive_limit_ms;
 
 /// How much of the bytes was used, and how to go on.
@@ -100,12 +103,12 @@ impl Shard {
         let Some(connection) = self.connection(id) else { return Ok(()) };
         check_type(header)?;
         check_size(connection.version, header, body)?;
+        if let Some(kind) = AcknowledgementKind::of(header) {
+            let acknowledgement = Acknowledgement::decode(kind, connection.version, header, body)?;
+            return self.handle_acknowledgement(id, kind, &acknowledgement, turn);
+        }
         let packet = Packet::decode(connection.version, header, body)?;
         match &packet {
-            Packet::PubAck(acknowledgement) => return self.handle_puback(id, acknowledgement, turn),
-            Packet::PubRec(acknowledgement) => return self.handle_pubrec(id, acknowledgement, turn),
-            Packet::PubRel(acknowledgement) => self.handle_pubrel(id, acknowledgement, turn),
-            Packet::PubComp(acknowledgement) => return self.handle_pubcomp(id, acknowledgement, turn),
             Packet::Subscribe(subscribe) => return self.handle_subscribe(id, subscribe, turn),
             Packet::Unsubscribe(unsubscribe) => self.handle_unsubscribe(id, unsubscribe, turn),
             Packet::PingReq => {

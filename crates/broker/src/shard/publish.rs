@@ -297,7 +297,7 @@ pub(super) fn summary(parts: &MessageParts<'_>, packet_id: u16, dup: bool) -> Pu
     }
 }
 
-fn name_of(kind: AcknowledgementKind) -> &'static str {
+pub(super) fn name_of(kind: AcknowledgementKind) -> &'static str {
     match kind {
         AcknowledgementKind::PubAck => "PUBACK",
         AcknowledgementKind::PubRec => "PUBREC",
