@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -172,13 +172,14 @@ fn command(arguments: &[&str], config: &str) -> Command {
 }
 
 /// A port on which nobody listens now. Below the range that the kernel gives to connecting clients, so that none of the many
-/// clients of a test run can take it meanwhile; each process begins somewhere else.
+/// clients of a test run can take it meanwhile; each process begins somewhere else. Looked at by connecting: a socket bound for a
+/// look would live on for a moment in whatever process another thread is just about to start, and be in the server's way.
 fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
         let offset = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id().wrapping_mul(211));
         let port = PORTS_START + (offset % PORTS_COUNT) as u16;
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+        if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
             return port;
         }
     }

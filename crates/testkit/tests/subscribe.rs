@@ -357,10 +357,10 @@ fn an_unsubscription_holds_from_unsuback_on() {
                  s{number} subscribes t/+ t/{number}
                  s{number}> UNSUBSCRIBE id=1 t/+ t/{number}
                  s{number}< UNSUBACK id=1
-                 p> PUBLISH t/{number} m=x"
+                 p> PUBLISH t/{number} m=x
+                 p pings"
             ));
         }
-        talk.play("p pings");
         (0..30).for_each(|number| talk.play(&format!("s{number} pings")));
     });
 }
