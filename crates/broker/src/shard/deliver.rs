@@ -252,8 +252,8 @@ impl Shard {
         let identifiers = self.identifiers(&kept);
         if needs_measuring(port, &kept.message.parts()) && !self.fits(id, &kept.message.parts(), kept.qos, &identifiers)
         {
-            if let Some(outbound) = self.sessions.get_mut(slot).and_then(|session| session.outbound.as_mut()) {
-                outbound.skip();
+            if let Some(session) = self.sessions.get_mut(slot) {
+                session.outbound.get_or_insert_default().skip();
             }
             self.discard(slot, DiscardReason::PacketTooLarge, turn);
             return self.finish(slot, kept, turn);

@@ -170,8 +170,8 @@ impl Shard {
         }
         let Some(kept) = queue.pop() else { return Step::Nothing };
         if is_expired {
-            if is_acknowledged && let Some(outbound) = &mut session.outbound {
-                outbound.skip();
+            if is_acknowledged {
+                session.outbound.get_or_insert_default().skip();
             }
             self.counters.count_discard(DiscardReason::Expired);
             self.finish(slot, kept, turn);
