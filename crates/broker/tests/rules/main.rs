@@ -2,5 +2,8 @@
 //! random histories compared with small models. [`world`] says how.
 
 mod qos2;
+mod queues;
 mod sessions;
+mod subscriptions;
+mod wills;
 mod world;

@@ -17,6 +17,7 @@
 //!
 //! | line | meaning |
 //! |---|---|
+//! | `c> CONNECT … & …` | opens a new connection, also where `c` has one: that is `old-c` from then on |
 //! | `c>> PACKET` | sends it; what follows happens before anybody has come round to handling it |
 //! | `c closes` | the connection ends by the client; `c< closed` is not waited for |
 //! | `c breaks` | the same, and of what it sent last only a part arrives |
@@ -220,9 +221,9 @@ impl Conversation {
     }
 
     fn send(&mut self, name: &str, what: &str) -> Result<(), String> {
-        for text in self.with_values(what).split(" & ") {
+        for (at, text) in self.with_values(what).split(" & ").enumerate() {
             let mut packet = Packet::parse(text);
-            if packet.kind == Kind::Connect {
+            if packet.kind == Kind::Connect && at == 0 {
                 if !packet.has("id") {
                     packet.push("id", name);
                 }
