@@ -186,7 +186,6 @@ impl Shard {
         let client_id = arrival.assigned_client_id.as_deref().unwrap_or(connect.client_id);
         let claim = &arrival.claim;
         let mut known = self.sessions.find(client_id, claim.hash);
-        self.shared.directory.settle(claim, true);
         if let Some(session) = known.and_then(|slot| self.sessions.get(slot))
             && (claim.ticket.wrapping_sub(session.ticket) as i32) < 0
         {
@@ -195,6 +194,7 @@ impl Shard {
                 EventKind::Disconnected(DisconnectReason::ByServer(code, "session taken over"))
             });
             turn.closes.push(id);
+            self.shared.directory.settle(claim, true);
             return false;
         }
         let expiry_interval_s = self.session_expiry(connect);
@@ -209,6 +209,8 @@ impl Shard {
             self.shared.directory.session_began(self.id);
             self.sessions.insert(Session::new(client_id, claim.hash))
         });
+        // Not before: where one Session ended to make room for the next, the claim alone kept the entry.
+        self.shared.directory.settle(claim, true);
         if let Some(session) = self.sessions.get_mut(slot) {
             session.ticket = claim.ticket;
             session.expiry_interval_s = expiry_interval_s;

@@ -5,5 +5,6 @@ mod qos2;
 mod queues;
 mod sessions;
 mod subscriptions;
+mod takeover;
 mod wills;
 mod world;
