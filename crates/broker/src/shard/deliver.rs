@@ -306,7 +306,7 @@ impl Shard {
     }
 
     /// Whether a PUBLISH is within the client's Maximum Packet Size `[MQTT-3.1.2-24]`.
-    fn fits(&self, id: ConnectionId, parts: &MessageParts<'_>, qos: QoS, identifiers: &[u32]) -> bool {
+    pub(super) fn fits(&self, id: ConnectionId, parts: &MessageParts<'_>, qos: QoS, identifiers: &[u32]) -> bool {
         let Some(connection) = self.connection(id) else { return false };
         let out = PublishOut {
             version: connection.version,
@@ -379,7 +379,7 @@ impl Shard {
 
 /// Whether a packet might be too large: for this client, or for any, since what we add may lengthen it beyond what a
 /// Remaining Length can say.
-fn needs_measuring(port: Port, parts: &MessageParts<'_>) -> bool {
+pub(super) fn needs_measuring(port: Port, parts: &MessageParts<'_>) -> bool {
     port.is(Port::PARTICULAR) || parts.payload.len() >= SHARED_PAYLOAD_BYTES_MIN
 }
 

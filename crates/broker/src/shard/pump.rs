@@ -2,7 +2,7 @@
 //! of Retained Messages. In portions, so that nobody waits for another's backlog.
 
 use super::Shard;
-use super::deliver::{Layouts, Outgoing};
+use super::deliver::{Layouts, Outgoing, needs_measuring};
 use crate::event::DiscardReason;
 use crate::ids::ConnectionId;
 use crate::limits;
@@ -10,7 +10,7 @@ use crate::router::FilterId;
 use crate::session::Port;
 use crate::turn::Turn;
 use midge_codec::{AcknowledgementKind, PacketId, QoS, ReasonCode};
-use midge_protocol::Resend;
+use midge_protocol::{Received, Resend};
 
 /// What a step did.
 #[derive(PartialEq, Eq)]
@@ -146,6 +146,10 @@ impl Shard {
             Again::Publish { packet_id, qos, retain, extra, message } => {
                 let identifiers =
                     self.extras.get(extra as usize).map_or_else(Default::default, |extra| extra.identifiers.clone());
+                if needs_measuring(port, &message.parts()) && !self.fits(id, &message.parts(), qos, &identifiers) {
+                    self.give_up(slot, packet_id, qos, turn);
+                    return Step::Done;
+                }
                 let packet_id = packet_id.get();
                 let outgoing = Outgoing { qos, retain, dup: true, packet_id, identifiers: &identifiers };
                 let layouts = &mut Layouts::default();
@@ -153,6 +157,20 @@ impl Shard {
             }
         }
         Step::Done
+    }
+
+    /// Ends an exchange whose packet is too large for the present connection, as though it had been completed
+    /// `[MQTT-3.1.2-25]`: else it would take a place of the client's Receive Maximum for ever.
+    fn give_up(&mut self, slot: u32, packet_id: PacketId, qos: QoS, turn: &mut Turn) {
+        let outbound = self.sessions.get_mut(slot).and_then(|session| session.outbound.as_mut());
+        let received = outbound.map(|outbound| match qos {
+            QoS::ExactlyOnce => outbound.handle_pubrec(packet_id, true),
+            _ => outbound.handle_puback(packet_id),
+        });
+        self.discard(slot, DiscardReason::PacketTooLarge, turn);
+        if let Some(Received::Complete(Some(kept))) = received {
+            self.finish(slot, kept, turn);
+        }
     }
 
     fn step_queue(&mut self, slot: u32, id: ConnectionId, port: Port, turn: &mut Turn) -> Step {

@@ -1,6 +1,7 @@
 //! What an MQTT Server does, mechanism by mechanism: conversations with shards in one thread and in virtual time, and
 //! random histories compared with small models. [`world`] says how.
 
+mod aliases;
 mod qos2;
 mod queues;
 mod sessions;
