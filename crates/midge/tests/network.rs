@@ -39,32 +39,6 @@ fn a_unix_socket_serves_like_any_other() {
     assert!(!path.exists(), "the path goes with the server");
 }
 
-/// The simplest publisher there is: it never reads, and is gone at once. With our answer unread in its buffer, its close is a
-/// reset, and what Nagle's algorithm still holds back then is lost, so nothing may wait for an acknowledgement of ours. The
-/// system gives a new connection sixteen immediate ones.
-#[test]
-fn what_a_publisher_sent_before_it_vanished_counts() {
-    for shards in [1, 2] {
-        let port = free_port();
-        let _server = Server::configured(port, &format!("shards {shards}"));
-        let mut reader = subscriber(port, "reader", "t");
-        for round in 0..10u8 {
-            let mut stream = open(port);
-            stream.write_all(&connect_packet(&format!("p{round}"))).expect("written");
-            // Until CONNACK is there, and the server, whose thread may be kept waiting right then, is done with it.
-            stream.peek(&mut [0]).expect("an answer");
-            std::thread::sleep(Duration::from_millis(50));
-            for number in 0..10u8 {
-                stream.write_all(&publish_packet("t", &[round, number])).expect("written");
-            }
-            drop(stream);
-            for number in 0..10u8 {
-                expect(&mut reader, &publish_packet("t", &[round, number]));
-            }
-        }
-    }
-}
-
 #[test]
 fn a_publisher_that_ends_its_half_is_heard_and_answered_to_the_end() {
     let port = free_port();
