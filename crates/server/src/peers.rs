@@ -4,7 +4,7 @@
 //! What must hold: nothing here is locked for longer than a push or a take, and nothing is locked for each packet. A
 //! connection on its way between shards is never refused: it has a Session to go to.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Barrier, Mutex, MutexGuard, PoisonError};
 
 use midge_broker::ids::{ListenerId, ShardId};
@@ -24,6 +24,8 @@ pub(crate) struct Peers {
     gates: Vec<Gate>,
     /// Over all listeners.
     gate: Gate,
+    /// When it was last told that nothing can be accepted; 0: never.
+    shortage_told_ms: AtomicU64,
     stopping: AtomicBool,
     /// All shards have come to the same step of the orderly end.
     pub(crate) step: Barrier,
@@ -58,6 +60,7 @@ impl Peers {
             sockets,
             gates,
             gate,
+            shortage_told_ms: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
         }
     }
@@ -111,6 +114,15 @@ impl Peers {
         self.gate.leave();
     }
 
+    /// Whether it is to be told that nothing can be accepted. All shards find out at the same time, again and again.
+    pub(crate) fn is_news_of_shortage(&self, now_ms: u64) -> bool {
+        let told_ms = self.shortage_told_ms.load(Ordering::Relaxed);
+        let is_news = told_ms == 0 || now_ms >= told_ms + SHORTAGE_TOLD_AGAIN_MS;
+        let news_ms = now_ms.max(1);
+        is_news
+            && self.shortage_told_ms.compare_exchange(told_ms, news_ms, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
     /// Has all shards end in order.
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
@@ -151,9 +163,19 @@ impl Gate {
     }
 }
 
+/// One line for each stretch of time in which nothing can be accepted.
+const SHORTAGE_TOLD_AGAIN_MS: u64 = 60_000;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shortage_is_told_once_a_minute() {
+        let peers = Peers::new(Vec::new(), Vec::new(), Vec::new(), Gate::new(None));
+        let told = [0, 0, 100, 59_999, 60_001, 60_002].map(|now_ms| peers.is_news_of_shortage(now_ms));
+        assert_eq!(told, [true, false, false, false, true, false]);
+    }
 
     #[test]
     fn a_gate_lets_in_as_many_as_it_may() {

@@ -15,12 +15,11 @@ pub(super) struct Acceptor {
     noticed: Vec<bool>,
     is_open: bool,
     resume_at_ms: Option<u64>,
-    warned_at_ms: Option<u64>,
 }
 
 impl Acceptor {
     pub(super) fn new(sockets: usize) -> Acceptor {
-        Acceptor { noticed: vec![false; sockets], is_open: false, resume_at_ms: None, warned_at_ms: None }
+        Acceptor { noticed: vec![false; sockets], is_open: false, resume_at_ms: None }
     }
 
     /// An event says that connections wait.
@@ -33,14 +32,9 @@ impl Acceptor {
         self.resume_at_ms
     }
 
-    /// Out of descriptors: rest, or a level-triggered event would come again and again. Whether it is news.
-    fn rest(&mut self, now_ms: u64) -> bool {
+    /// Out of descriptors: rest, or a level-triggered event would come again and again.
+    fn rest(&mut self, now_ms: u64) {
         self.resume_at_ms = Some(now_ms + REST_MS);
-        let is_news = self.warned_at_ms.is_none_or(|at| now_ms >= at + WARNING_INTERVAL_MS);
-        if is_news {
-            self.warned_at_ms = Some(now_ms);
-        }
-        is_news
     }
 
     /// Whether the rest is over.
@@ -118,8 +112,9 @@ impl Shard {
     /// Mostly out of file descriptors or memory. Whoever waits is accepted later; those who are connected are served.
     fn rest_from_accepting(&mut self, error: &io::Error) {
         self.close_doors();
-        let is_news = self.acceptor.rest(self.turn.now.monotonic_ms);
-        if is_news {
+        let now_ms = self.turn.now.monotonic_ms;
+        self.acceptor.rest(now_ms);
+        if self.peers.is_news_of_shortage(now_ms) {
             self.warn(format_args!("Warning: unable to accept new connections for now: {error}"));
         }
     }
@@ -154,9 +149,6 @@ const ACCEPTS_PER_TURN: usize = 64;
 /// How long to accept nothing when the process is out of descriptors. Connections end meanwhile, or do not.
 const REST_MS: u64 = 100;
 
-/// One warning for each stretch of rests.
-const WARNING_INTERVAL_MS: u64 = 60_000;
-
 /// More listening sockets than anybody opens; what lies below their tokens is a connection's.
 const SOCKETS_MAX: usize = 4096;
 
@@ -174,14 +166,12 @@ mod tests {
     }
 
     #[test]
-    fn a_rest_ends_and_one_after_the_other_is_told_once() {
+    fn a_rest_ends() {
         let mut acceptor = Acceptor::new(1);
-        assert!(acceptor.rest(1_000));
+        acceptor.rest(1_000);
         assert!(!acceptor.is_rested(1_099));
         assert_eq!(acceptor.resume_at_ms(), Some(1_100));
         assert!(acceptor.is_rested(1_100));
         assert_eq!(acceptor.resume_at_ms(), None);
-        assert!(!acceptor.rest(1_100), "no news");
-        assert!(acceptor.rest(61_000), "news again");
     }
 }
