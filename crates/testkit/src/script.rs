@@ -17,7 +17,7 @@
 //! | `c< PACKET` | the next thing that comes is this packet |
 //! | `c<* PACKET` | the same for neighbouring lines, in whatever order they come |
 //! | `c<? PACKET` | this packet may come next, or something else |
-//! | `c< hex 20 02 00 00` | the next packet has exactly these bytes |
+//! | `c< hex 20 02 00 00` | the next packet has exactly these bytes, be they allowed or not |
 //! | `c< closed` | the server closes |
 //! | `c< nothing`, `c< nothing 500ms` | nothing comes, for 100 ms or the time given |
 //! | `c connects v5 clean …` | CONNECT (the client's name is its Client Identifier) and CONNACK with 0x00; `session-present` is expected |
@@ -205,7 +205,7 @@ impl<'a> Conversation<'a> {
     fn expect(&mut self, name: &str, what: &str) -> Result<(), String> {
         if let Some(digits) = what.strip_prefix("hex ") {
             return match self.client(name).receive_within(PATIENCE) {
-                Received::Packet(_, bytes) if bytes == hex(digits) => Ok(()),
+                Received::Packet(_, bytes) | Received::Illegal(_, bytes) if bytes == hex(digits) => Ok(()),
                 Received::Packet(packet, bytes) => {
                     Err(disagreement(what, &format!("hex {bytes:02x?}, that is {packet}")))
                 }

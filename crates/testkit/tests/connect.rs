@@ -215,13 +215,12 @@ fn client_identifiers_of_letters_and_digits() {
     );
 }
 
-// [MQTT3-3.1.3-9]
+/// The specification of 3.1 has at most 23 characters. Mosquitto never enforced it, and clients of that age rely on that.
 #[test]
-fn version_3_1_limits_client_identifiers_to_23_characters() {
+fn version_3_1_may_have_long_client_identifiers_too() {
     check(
-        "c> CONNECT v31 clean id=0123456789abcdefghijklmn
-         c< CONNACK 0x02
-         c< closed",
+        "c connects v31 clean id=0123456789abcdefghijklmnopqrstuvwxyz
+         c pings",
     );
 }
 
