@@ -72,6 +72,8 @@ struct Server {
     peers: Arc<Peers>,
     threads: Vec<JoinHandle<()>>,
     signals: Signals,
+    /// Where they are waited for.
+    poll: Poll,
 }
 
 /// What keeps a server from starting.
@@ -106,11 +108,18 @@ fn start(options: &Options, clock: Clock, log: &Arc<Log>, journal: &mut Journal)
     }
     // Before the threads, which inherit what is blocked; and before anybody can see that we run.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2]);
-    let signals = signals.map_err(|error| Failure::System("unable to wait for signals", error))?;
+    let mut signals = signals.map_err(no_signals)?;
+    // Also before anybody can connect: a crowd that takes all descriptors must not leave us without.
+    let poll = Poll::new().map_err(no_signals)?;
+    poll.registry().register(&mut signals, Token(0), Interest::READABLE).map_err(no_signals)?;
     let sockets = open_listeners(options, journal)?;
     let shards = options.shards.map_or_else(sys::usable_cores, usize::from).clamp(1, SHARDS_MAX);
     let (peers, threads) = spawn_shards(options, shards, sockets, clock, log)?;
-    Ok(Server { peers, threads, signals })
+    Ok(Server { peers, threads, signals, poll })
+}
+
+fn no_signals(error: io::Error) -> Failure {
+    Failure::System("unable to wait for signals", error)
 }
 
 fn open_listeners(options: &Options, journal: &mut Journal) -> Result<Vec<Socket>, Failure> {
@@ -221,12 +230,9 @@ impl Drop for AbortOnPanic {
 impl Server {
     /// Waits for signals, until one says stop; then ends the shards.
     fn wait(mut self, journal: &mut Journal) -> Result<(), Failure> {
-        let no_signals = |error| Failure::System("unable to wait for signals", error);
-        let mut poll = Poll::new().map_err(no_signals)?;
-        poll.registry().register(&mut self.signals, Token(0), Interest::READABLE).map_err(no_signals)?;
         let mut events = Events::with_capacity(1);
         'wait: loop {
-            match poll.poll(&mut events, None) {
+            match self.poll.poll(&mut events, None) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(no_signals(error)),
                 _ => {}
             }

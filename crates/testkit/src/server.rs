@@ -106,6 +106,11 @@ impl Server {
         self.process.is_running()
     }
 
+    /// The process number.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Sends a signal to the process.
     pub fn signal(&self, signal: Signal) {
         self.process.signal(signal);
