@@ -18,6 +18,9 @@ pub(crate) struct Replay {
     pub cursor: Cursor,
     /// Messages taken from the store and not sent yet.
     pub fetched: VecDeque<Message>,
+    /// The number of the latest retained write when they were taken. After a later one each is looked up again before it
+    /// is sent: its successor has gone out live already.
+    pub fetched_at: u64,
     /// The store has no more.
     pub is_fetched: bool,
     pub options: ReceiverOptions,

@@ -50,6 +50,11 @@ impl Cursor {
         &self.filter
     }
 
+    /// The number of the latest write that it gives.
+    pub fn upto(&self) -> u64 {
+        self.upto
+    }
+
     /// Whether everything has been given.
     pub fn is_finished(&self) -> bool {
         self.node == NONE

@@ -87,6 +87,12 @@ impl Retained {
         node.message.as_ref().map(|message| (message.clone(), node.v))
     }
 
+    /// Whether the topic's message was written no later than `upto`.
+    pub fn holds(&self, topic: &[u8], upto: u64) -> bool {
+        let tree = self.read();
+        tree.find(topic).map(|index| tree.node(index)).is_some_and(|node| node.message.is_some() && node.v <= upto)
+    }
+
     /// How many messages are kept.
     pub fn len(&self) -> usize {
         self.read().messages()

@@ -216,6 +216,7 @@ impl Shard {
             if !replay.is_fetched {
                 let nodes = limits::REPLAY_NODES_MAX;
                 let mut portion = Vec::new();
+                replay.fetched_at = self.shared.retained.sequence();
                 replay.is_fetched = self.shared.retained.replay(&mut replay.cursor, now_s, nodes, &mut portion);
                 replay.fetched.extend(portion);
                 return if replay.fetched.is_empty() && !replay.is_fetched { Step::Later } else { Step::Done };
@@ -232,7 +233,10 @@ impl Shard {
         let one = [replay.identifier];
         let identifiers: &[u32] = if replay.identifier == 0 { &[] } else { &one };
         let Some(message) = replay.fetched.pop_front() else { return Step::Done };
-        if message.is_expired(now_s) {
+        let retained = &self.shared.retained;
+        let is_replaced =
+            || retained.sequence() != replay.fetched_at && !retained.holds(message.topic_bytes(), replay.cursor.upto());
+        if message.is_expired(now_s) || is_replaced() {
             return Step::Done;
         }
         let layouts = &mut Layouts::default();

@@ -146,7 +146,7 @@ impl Shard {
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let cursor = Cursor::new(text, upto);
         let fetched = VecDeque::new();
-        let replay = Replay { filter, cursor, fetched, is_fetched: false, options, identifier };
+        let replay = Replay { filter, cursor, fetched, fetched_at: upto, is_fetched: false, options, identifier };
         session.replays.get_or_insert_default().push_back(replay);
         self.replayed.begin(slot, filter, upto);
     }
