@@ -273,8 +273,10 @@ impl Shard {
         self.extras.get(kept.extra as usize).map_or_else(SmallVec::new, |extra| extra.identifiers.clone())
     }
 
-    /// Queues a message, or discards it where the bounds say so: the oldest are kept.
+    /// Queues a message, or discards it where the bounds say so: the oldest are kept. What a share group gives is bounded
+    /// by its credit instead, and must not be lost while other members could take it.
     pub(super) fn enqueue(&mut self, slot: u32, kept: Kept, turn: &mut Turn) {
+        let is_shared = self.extras.get(kept.extra as usize).is_some_and(|extra| extra.group.is_some());
         let options = &self.options;
         let Some(session) = self.sessions.get_mut(slot) else { return drop(self.release(kept)) };
         let queue = session.queue.get_or_insert_default();
@@ -282,7 +284,7 @@ impl Shard {
         let bytes = queue.bytes + kept.message.bytes() as u64;
         let is_full =
             messages_max != 0 && queue.entries.len() as u64 >= messages_max || bytes_max != 0 && bytes > bytes_max;
-        if is_full {
+        if is_full && !is_shared {
             self.discard(slot, DiscardReason::QueueFull, turn);
             return self.finish(slot, kept, turn);
         }

@@ -54,6 +54,8 @@ pub struct Shard {
     shared_subscriptions: u64,
     messages_held: u64,
     bytes_held: u64,
+    /// A Session is taking messages from a group: what goes wrong with one of them must not begin that anew inside.
+    is_pulling: bool,
     cache: RouteCache,
     random: Random,
     scratch: Scratch,
@@ -94,6 +96,7 @@ impl Shard {
             shared_subscriptions: 0,
             messages_held: 0,
             bytes_held: 0,
+            is_pulling: false,
             cache: RouteCache::new(limits::ROUTE_CACHE_BYTES_MAX),
             random,
             scratch: Scratch::default(),

@@ -55,6 +55,9 @@ impl Shard {
         let identifiers: &[u32] = if identifier == 0 { &[] } else { &one };
         let retain = message.retain() && member.options().is_retain_as_published();
         match (connected, qos) {
+            (Some((port, _)), QoS::AtMostOnce) if port.is(Port::CONGESTED) => {
+                self.discard(member.slot, DiscardReason::SlowReader, turn);
+            }
             (Some((port, id)), QoS::AtMostOnce) => {
                 let outgoing = Outgoing { qos, retain, dup: false, packet_id: 0, identifiers };
                 let layouts = &mut Layouts::default();
@@ -81,6 +84,10 @@ impl Shard {
 
     /// Takes from a group what this Session may have.
     pub(super) fn pull(&mut self, slot: u32, group: GroupId, turn: &mut Turn) {
+        if std::mem::replace(&mut self.is_pulling, true) {
+            // The loop below, further up, goes on with what has become free.
+            return;
+        }
         let name = self.name(slot);
         let upgrade = self.options.upgrade_outgoing_qos;
         let now_s = turn.now.seconds();
@@ -88,9 +95,10 @@ impl Shard {
             let mut expired = 0;
             let pulled = self.shared.groups.pull(group, self.id, name, upgrade, now_s, &mut expired);
             self.counters.discarded[DiscardReason::Expired as usize] += expired;
-            let Some((message, member, qos)) = pulled else { return };
+            let Some((message, member, qos)) = pulled else { break };
             self.deliver_assigned(group, member.receiver, member.identifier, qos, message, turn);
         }
+        self.is_pulling = false;
     }
 
     pub(super) fn pull_all(&mut self, slot: u32, turn: &mut Turn) {
@@ -138,14 +146,12 @@ impl Shard {
     /// A Session ends: it leaves its groups, which get back all it had not completed, but for QoS 2 exchanges
     /// that had begun `[MQTT-4.8.2-5]`.
     pub(super) fn release_memberships(&mut self, slot: u32) -> Leaving {
-        let groups = self.groups_of(slot);
-        let mut leaving = Leaving::new();
-        for group in groups {
+        let mut leaving = self.inflight_qos_1(slot);
+        for group in self.groups_of(slot) {
             self.shared.groups.leave(&self.shared.router, group, self.id, self.name(slot));
             self.shared_subscriptions -= 1;
-            let mut messages = self.inflight_qos_1(slot, group);
-            messages.extend(self.take_queued(slot, group));
-            leaving.push((group, messages));
+            let queued = self.take_queued(slot, group);
+            messages_of(&mut leaving, group).extend(queued);
         }
         leaving
     }
@@ -167,11 +173,16 @@ impl Shard {
         kept.extra != NO_EXTRA && self.extras.get(kept.extra as usize).is_some_and(|extra| extra.group == Some(group))
     }
 
-    fn inflight_qos_1(&self, slot: u32, group: GroupId) -> Vec<Message> {
+    /// QoS 1 messages that were begun and not acknowledged, also those of groups that the Session has left meanwhile.
+    fn inflight_qos_1(&self, slot: u32) -> Leaving {
+        let mut leaving = Leaving::new();
         let inflight = self.sessions.get(slot).and_then(|session| session.outbound.as_deref());
-        let messages = inflight.into_iter().flat_map(Outbound::messages);
-        let returns = |kept: &&Kept| kept.qos == QoS::AtLeastOnce && self.came_from(kept, group);
-        messages.filter(returns).map(|kept| kept.message.clone()).collect()
+        for kept in inflight.into_iter().flat_map(Outbound::messages).filter(|kept| kept.qos == QoS::AtLeastOnce) {
+            if let Some(group) = self.extras.get(kept.extra as usize).and_then(|extra| extra.group) {
+                messages_of(&mut leaving, group).push(kept.message.clone());
+            }
+        }
+        leaving
     }
 
     fn take_queued(&mut self, slot: u32, group: GroupId) -> Vec<Message> {
@@ -187,4 +198,12 @@ impl Shard {
         }
         given_back.into_iter().map(|kept| self.release(kept).0).collect()
     }
+}
+
+fn messages_of(leaving: &mut Leaving, group: GroupId) -> &mut Vec<Message> {
+    let at = leaving.iter().position(|known| known.0 == group).unwrap_or_else(|| {
+        leaving.push((group, Vec::new()));
+        leaving.len() - 1
+    });
+    &mut leaving[at].1
 }

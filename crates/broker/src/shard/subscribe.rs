@@ -120,10 +120,9 @@ impl Shard {
     }
 
     fn join_group(&mut self, slot: u32, filter: &TopicFilter<'_>, options: ReceiverOptions, identifier: u32) {
-        let connection = self.sessions.port(slot).and_then(Port::connection).and_then(|id| self.connection(id));
-        let credit = connection.map_or(0, |connection| connection.receive_maximum);
         let receiver = self.sessions.receiver(slot, options);
-        let member = Member { shard: self.id, receiver, identifier, credit, ready: true };
+        let ready = self.sessions.port(slot).is_some_and(|port| !port.is(Port::CONGESTED));
+        let member = Member { shard: self.id, receiver, identifier, credit: 0, ready };
         let group = self.shared.groups.join(&self.shared.router, filter.text(), filter.filter(), member);
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let memberships = session.memberships.get_or_insert_default();
@@ -132,6 +131,9 @@ impl Shard {
             None => {
                 memberships.push(Membership { group, share: filter.text().into(), options });
                 self.shared_subscriptions += 1;
+                // Who was a member before may still have messages of the group inflight.
+                let credit = self.credit(slot, group);
+                self.shared.groups.set_ready(group, self.id, self.name(slot), ready, Some(credit));
             }
         }
     }

@@ -7,6 +7,7 @@ mod qos2;
 mod queues;
 mod retained;
 mod sessions;
+mod shared_subscriptions;
 mod subscriptions;
 mod takeover;
 mod wills;
