@@ -5,9 +5,10 @@
 //! once more in `crates/testkit/src/environment.rs`: the two must name the same places.
 //!
 //! Reading order: this file (the commands), `setup.rs` (what is set up, and how a step reports), then one file for each kind of
-//! thing: `debian.rs`, `python.rs`, `tools.rs`.
+//! thing: `debian.rs`, `python.rs`, `tools.rs`. What runs for long is in `long.rs`.
 
 mod debian;
+mod long;
 mod python;
 mod setup;
 mod tools;
@@ -34,6 +35,16 @@ const WORDS: &[Word] = &[
         summary: "only set up, under target/: Debian's mosquitto, paho-mqtt 1 and 2, cargo-deny",
         run: |_| setup::all(),
     },
+    Word {
+        name: "endurance",
+        summary: "clients that come and go for [SECONDS], by default 600; or `--connections [NUMBER]`, by default 19000",
+        run: long::endurance,
+    },
+    Word {
+        name: "fuzz",
+        summary: "TARGET [SECONDS]: bytes at random through one of the parsers (files in fuzz/fuzz_targets)",
+        run: long::fuzz,
+    },
 ];
 
 fn main() -> ExitCode {
@@ -54,7 +65,7 @@ fn main() -> ExitCode {
 }
 
 fn help() -> String {
-    let lines = WORDS.iter().map(|word| format!("  cargo xtask {:6} {}", word.name, word.summary));
+    let lines = WORDS.iter().map(|word| format!("  cargo xtask {:9} {}", word.name, word.summary));
     lines.collect::<Vec<_>>().join("\n")
 }
 
