@@ -100,17 +100,28 @@ fn given_midge() -> Option<PathBuf> {
 }
 
 fn build_midge() -> PathBuf {
+    build(&["--package", "midge", "--bin", "midge"], "midge")
+}
+
+/// The example `load`, which measures servers; built like [`midge_program`].
+///
+/// # Panics
+/// When it cannot be built.
+pub fn load_program() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| build(&["--package", "midge-testkit", "--example", "load"], "examples/load")).clone()
+}
+
+/// Has cargo build something with the profile of the running test, and says where it is.
+fn build(what: &[&str], program: &str) -> PathBuf {
     let folder = profile_folder();
     let profile = folder.file_name().unwrap_or_default().to_string_lossy();
     // The folder of the profile `dev` has had another name for as long as there is cargo.
     let profile = if profile == "debug" { "dev" } else { &profile };
-    let status = cargo()
-        .args(["build", "--quiet", "--package", "midge", "--bin", "midge"])
-        .args(["--profile", profile])
-        .status();
+    let status = cargo().args(["build", "--quiet", "--profile", profile]).args(what).status();
     match status {
-        Ok(status) if status.success() => folder.join("midge"),
-        outcome => panic!("cargo build --package midge: {outcome:?}"),
+        Ok(status) if status.success() => folder.join(program),
+        outcome => panic!("cargo build {}: {outcome:?}", what.join(" ")),
     }
 }
 
