@@ -218,7 +218,7 @@ impl<'a> Durable<'a> {
 /// Messages of one publisher that are not acknowledged.
 const WINDOW: usize = 10;
 /// How far a publisher runs ahead of its subscriber: well within `max_queued_messages`.
-const AHEAD_MAX: u64 = 300;
+const AHEAD_MAX: u64 = 100;
 const BETWEEN_MESSAGES: Duration = Duration::from_micros(500);
 const STAY_MAX: Duration = Duration::from_millis(400);
 const AWAY_MAX: Duration = Duration::from_millis(120);
