@@ -19,7 +19,7 @@ fn tool(server: &Server, name: &str, arguments: &str) -> Option<Process> {
 fn mosquitto_sub(server: &Server, arguments: &str) -> Option<Process> {
     let granted = server.count_log("Sending SUBACK");
     let process = tool(server, "mosquitto_sub", arguments)?;
-    wait_until(|| server.count_log("Sending SUBACK") > granted);
+    wait_until("the subscription is granted", || server.count_log("Sending SUBACK") > granted);
     Some(process)
 }
 
@@ -41,14 +41,14 @@ fn expect_lines(process: &Process, lines: &[&str]) {
 }
 
 #[track_caller]
-fn wait_until(is_so: impl Fn() -> bool) {
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     for _ in 0..800 {
         if is_so() {
             return;
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    panic!("what the test waits for does not happen");
+    panic!("it does not happen that {what}");
 }
 
 /// The body of a test that ends where a program is missing.
@@ -156,7 +156,8 @@ fn version_5_properties() {
 
 #[test]
 fn many_lines_through_a_pipe() {
-    with_server("", |server| {
+    // Two thousand lines come quicker than a busy subscriber takes them.
+    with_server("max_queued_messages 0", |server| {
         let mut subscriber = mosquitto_sub(server, "-t lines -q 2 -C 2000")?;
         let file = server.path("lines");
         let lines: String = (0..2000).map(|number| format!("line {number}\n")).collect();
@@ -187,7 +188,7 @@ fn shared_subscribers() {
         for number in 0..10 {
             mosquitto_pub(server, &format!("-t test/{number} -m {number} -q 1"))?;
         }
-        wait_until(|| first.lines().len() + second.lines().len() == 10);
+        wait_until("both members together have 10", || first.lines().len() + second.lines().len() == 10);
         assert!(first.lines().len() >= 3 && second.lines().len() >= 3);
         Some(())
     });
@@ -211,7 +212,7 @@ fn python(server: &Server, (major, api): (u8, &str), program: &str, arguments: &
 fn python_subscriber(server: &Server, paho: (u8, &str), program: &str, arguments: &str) -> Option<Process> {
     let granted = server.count_log("Sending SUBACK");
     let process = python(server, paho, program, arguments)?;
-    wait_until(|| server.count_log("Sending SUBACK") > granted);
+    wait_until("the subscription is granted", || server.count_log("Sending SUBACK") > granted);
     Some(process)
 }
 
@@ -249,7 +250,7 @@ fn paho_that_stops_its_loop_at_once() {
         for _ in 0..5 {
             assert!(python(server, paho, "publish_json_and_leave", "")?.wait_for_exit().success());
         }
-        wait_until(|| subscriber.count_lines("fields test boiler 61.5") == 5);
+        wait_until("5 readings arrive", || subscriber.count_lines("fields test boiler 61.5") == 5);
         Some(())
     });
 }
@@ -266,7 +267,9 @@ fn paho_without_any_loop() {
             let mut publisher = python(server, paho, "publish_without_a_loop", &format!("{count} {qos}"))?;
             assert!(publisher.wait_for_exit().success());
             wanted += count;
-            wait_until(|| subscriber.count_lines("message test/topic") >= wanted);
+            wait_until(&format!("{count} at QoS {qos} arrive"), || {
+                subscriber.count_lines("message test/topic") >= wanted
+            });
         }
         assert_eq!(subscriber.count_lines("message test/topic"), wanted);
         Some(())
@@ -279,7 +282,7 @@ fn paho_as_a_sensor_that_is_switched_off() {
         let chart = python_subscriber(server, paho, "subscribe_then_on_message", "sensor/temperature")?;
         let status = mosquitto_sub(server, "-t status/# -v")?;
         let sensor = python(server, paho, "readings_without_a_loop", "")?;
-        wait_until(|| chart.count_lines("message sensor/temperature 2") >= 10);
+        wait_until("10 readings arrive", || chart.count_lines("message sensor/temperature 2") >= 10);
         sensor.signal(Signal::KILL);
         expect_lines(&status, &["status/online sensor is here", "status/offline sensor is gone"]);
         let late = python_subscriber(server, paho, "subscribe_then_on_message", "status/+")?;
@@ -315,7 +318,7 @@ fn paho_as_a_durable_subscriber() {
         publish("first 1")?;
         subscriber.expect_line("message test first 1 0");
         subscriber.signal(Signal::KILL);
-        wait_until(|| server.count_log("Client client03 [*] disconnected") == 1);
+        wait_until("client03 is gone", || server.count_log("Client client03 [*] disconnected") == 1);
         publish("second 1")?;
         publish("third 2")?;
         publish("fourth 1")?;
@@ -342,13 +345,13 @@ fn paho_with_a_will() {
         subscriber.expect_line("message 3");
         assert_eq!(subscriber.count_lines("will message"), 1);
         repeating.signal(Signal::KILL);
-        wait_until(|| subscriber.count_lines("will message") == 2);
+        wait_until("a killed client has its Will published", || subscriber.count_lines("will message") == 2);
         let listening = python(server, paho, "leave_with_a_will", "listen")?;
-        wait_until(|| subscriber.count_lines("abc") == 3);
+        wait_until("the listening client has published", || subscriber.count_lines("abc") == 3);
         std::thread::sleep(Duration::from_millis(300));
         assert_eq!(subscriber.count_lines("will message"), 2);
         listening.signal(Signal::KILL);
-        wait_until(|| subscriber.count_lines("will message") == 3);
+        wait_until("a killed client has its Will published", || subscriber.count_lines("will message") == 3);
         Some(())
     });
 }

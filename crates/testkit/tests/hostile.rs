@@ -187,7 +187,7 @@ fn two_hundred_megabytes_are_refused_at_the_header() {
 }
 
 /// Every Packet Identifier there is, all of them in use at once by one client that has no Receive Maximum.
-// [MQTT3-4.3.3-2] [MQTT3-2.3.1-2]
+// [MQTT3-4.3.3-2]
 #[test]
 fn all_packet_identifiers_at_once() {
     on_each_shard_count("", |server| {

@@ -128,14 +128,14 @@ fn will_delay_and_session_end() {
             "# After the delay, which is shorter than the Session.
              s connects v5 clean
              s subscribes w
-             a connects v5 clean session-expiry-interval=60 will=w will.m=gone will.will-delay-interval=1
+             a connects v5 clean session-expiry-interval=60 will=w will.m=gone will.will-delay-interval=2
              a closes
              s< nothing 700ms
              s< PUBLISH w m=gone",
             "# With the Session, which ends before the delay.
              s connects v5 clean
              s subscribes w
-             a connects v5 clean session-expiry-interval=1 will=w will.m=gone will.will-delay-interval=60
+             a connects v5 clean session-expiry-interval=2 will=w will.m=gone will.will-delay-interval=60
              a closes
              s< nothing 700ms
              s< PUBLISH w m=gone",
@@ -149,18 +149,18 @@ fn will_delay_and_session_end() {
              s connects v5 clean
              s subscribes w
              a connects v5 clean session-expiry-interval=60 will=w will.m=gone will.will-delay-interval=60
-             a> DISCONNECT 0x04 session-expiry-interval=1
+             a> DISCONNECT 0x04 session-expiry-interval=2
              a< closed
              s< nothing 700ms
              s< PUBLISH w m=gone",
             "# Resuming in time cancels it.
              s connects v5 clean
              s subscribes w
-             a connects v5 session-expiry-interval=60 will=w will.m=gone will.will-delay-interval=1
+             a connects v5 session-expiry-interval=60 will=w will.m=gone will.will-delay-interval=2
              a closes
              s< nothing
              a connects v5 session-expiry-interval=60 session-present
-             s< nothing 1500ms",
+             s< nothing 2500ms",
             "# Its own Message Expiry Interval begins when it is published.
              s connects v5 clean
              s subscribes w
