@@ -62,7 +62,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     )
     .default("0")
     .reloadable()
-    .doc("Use no more memory than so many bytes; 0 is no limit.")
+    .doc("With more bytes than these on the heap, refuse new clients and messages that would be kept; 0 is no limit.")
     .note("Decimal, without a unit: Mosquitto takes 10M for 10 bytes, here it is an error."),
     directive("user", Global, Text(Again::Replaces, nothing))
         .default("mosquitto")
