@@ -1,14 +1,16 @@
 //! What developers run: `cargo xtask WORD`.
 //!
-//! One job: make a fresh machine able to run every test, and run them with skips forbidden. All that is fetched goes under
+//! Its main job: make a fresh machine able to run every test, and run them with skips forbidden. All that is fetched goes under
 //! `target/` and nothing is installed on the machine, so `cargo clean` undoes it. Where tests find these things is written down
 //! once more in `crates/testkit/src/environment.rs`: the two must name the same places.
 //!
 //! Reading order: this file (the commands), `setup.rs` (what is set up, and how a step reports), then one file for each kind of
-//! thing: `debian.rs`, `python.rs`, `tools.rs`. What runs for long is in `long.rs`.
+//! thing: `debian.rs`, `python.rs`, `tools.rs`. What runs for long is in `long.rs`, and
+//! what measures in `measure.rs`.
 
 mod debian;
 mod long;
+mod measure;
 mod python;
 mod setup;
 mod tools;
@@ -44,6 +46,11 @@ const WORDS: &[Word] = &[
         name: "fuzz",
         summary: "TARGET [SECONDS]: bytes at random through one of the parsers (files in fuzz/fuzz_targets)",
         run: long::fuzz,
+    },
+    Word {
+        name: "measure",
+        summary: "speed and memory, beside Debian's mosquitto; `--help` shows scenarios, `--write-docs` keeps the charts",
+        run: measure::measure,
     },
 ];
 

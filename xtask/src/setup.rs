@@ -95,6 +95,6 @@ fn empty(folder: &PathBuf) -> Result<(), Failure> {
 }
 
 /// Written last into a step's folder. The tests look for it too: without it the folder is not complete.
-const STAMP: &str = ".complete";
+pub(crate) const STAMP: &str = ".complete";
 
 const DISK: &str = "see that target/ can be written and has room";
