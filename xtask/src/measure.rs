@@ -29,9 +29,6 @@ fn measure_into<'a>(
     arguments: impl Iterator<Item = &'a String>,
     writes_docs: bool,
 ) -> Result<bool, Failure> {
-    if folder.exists() {
-        fs::remove_dir_all(folder).map_err(|error| disk(folder, &error))?;
-    }
     fs::create_dir_all(folder).map_err(|error| disk(folder, &error))?;
     let mut load = Command::new(cargo());
     load.args(["run", "--profile", "dist", "--package", "midge-testkit", "--example", "load", "--"])

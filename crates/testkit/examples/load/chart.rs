@@ -122,7 +122,7 @@ const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 400.0;
 const LEFT: f64 = 56.0;
 /// Room for the names behind the lines.
-const RIGHT: f64 = 590.0;
+const RIGHT: f64 = 545.0;
 const TOP: f64 = 44.0;
 const BOTTOM: f64 = 330.0;
 
