@@ -8,8 +8,6 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::client::PATIENCE;
-
 /// A running process. Dropping it kills it.
 #[derive(Debug)]
 pub struct Process {
@@ -133,6 +131,9 @@ impl Drop for Process {
         }
     }
 }
+
+/// How long a test waits for a line or an end that must come. Longer than for a packet: starting an interpreter takes seconds on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn spawn(command: &mut Command) -> Child {
     command.spawn().unwrap_or_else(|error| panic!("start {}: {error}", command.get_program().display()))

@@ -42,7 +42,7 @@ fn expect_lines(process: &Process, lines: &[&str]) {
 
 #[track_caller]
 fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    for _ in 0..800 {
+    for _ in 0..3000 {
         if is_so() {
             return;
         }
