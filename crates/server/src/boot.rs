@@ -64,6 +64,7 @@ impl Journal {
         let wall_s = clock::wall_ms() / 1000;
         self.0.line(wall_s, kind, text);
         self.0.flush(wall_s);
+        self.0.log().settle();
     }
 }
 

@@ -299,6 +299,7 @@ mod tests {
         let address = Address::V4(Ipv4Addr::LOCALHOST, 4711);
         write(&mut log, 1, &event, Some(&address));
         log.flush(1);
+        log.log().settle();
         let text = std::fs::read_to_string(&path).expect("a file");
         assert_eq!(text.lines().collect::<Vec<_>>(), expected);
         std::fs::remove_file(path).expect("removed");

@@ -1,23 +1,24 @@
 //! Log lines: who wants which, and how they reach stderr, stdout or a file.
 //!
-//! Each thread gathers its lines in a [`LogBuffer`] and writes them with one call at the end of its turn, so that no
-//! packet waits for a slow disk or terminal and lines of two threads never mix. The texts themselves are in
-//! [`lines`]; they are an interface, because log watchers and test suites of Mosquitto read them.
+//! Each thread gathers its lines in a [`LogBuffer`] and hands them over at the end of its turn; one thread writes them
+//! ([`writer`]), so that no packet waits for a slow disk or terminal and lines of two threads never mix. The texts
+//! themselves are in [`lines`]; they are an interface, because log watchers and test suites of Mosquitto read them.
 
 pub(crate) mod lines;
 mod repeats;
 mod timestamp;
+mod writer;
 
 use std::fmt::{self, Write as _};
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use midge_broker::event::EventMask;
 
 use self::repeats::Repeats;
 use self::timestamp::Stamp;
+use self::writer::Writer;
 
 /// What kind of line it is; `log_type` selects by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,31 +104,23 @@ impl Default for LogOptions {
 /// The log of the process.
 pub(crate) struct Log {
     options: LogOptions,
-    sinks: Mutex<Vec<Sink>>,
-}
-
-enum Sink {
-    Stderr,
-    Stdout,
-    File(PathBuf, File),
+    writer: Writer,
 }
 
 impl Log {
     /// Opens the destinations. A file that cannot be opened is an error that names it.
     pub(crate) fn open(options: LogOptions) -> io::Result<Arc<Log>> {
-        let sinks: io::Result<Vec<Sink>> = options.destinations.iter().map(Sink::open).collect();
-        Ok(Arc::new(Log { sinks: Mutex::new(sinks?), options }))
+        Ok(Arc::new(Log { writer: Writer::start(&options.destinations)?, options }))
     }
 
     /// Opens files again, after they were renamed. One that cannot be opened stays as it is.
     pub(crate) fn reopen(&self) -> io::Result<()> {
-        let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
-        for sink in sinks.iter_mut() {
-            if let Sink::File(path, file) = sink {
-                *file = append_to(path)?;
-            }
-        }
-        Ok(())
+        self.writer.reopen()
+    }
+
+    /// Waits until everything handed over so far is written, but not for ever: a destination may have stopped taking.
+    pub(crate) fn settle(&self) {
+        self.writer.settle();
     }
 
     /// Which events of the broker become lines.
@@ -152,41 +145,6 @@ impl Log {
     pub(crate) fn tells_stderr(&self, kind: LogType) -> bool {
         self.wants(kind) && self.options.destinations.contains(&LogDestination::Stderr)
     }
-
-    fn write(&self, lines: &[u8]) {
-        let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
-        for sink in sinks.iter_mut() {
-            // Nobody is left to be told that the log cannot be written; the server goes on.
-            let _ = sink.write(lines);
-        }
-    }
-}
-
-impl Sink {
-    fn open(destination: &LogDestination) -> io::Result<Sink> {
-        Ok(match destination {
-            LogDestination::Stderr => Sink::Stderr,
-            LogDestination::Stdout => Sink::Stdout,
-            LogDestination::File(path) => Sink::File(path.clone(), append_to(path)?),
-        })
-    }
-
-    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
-        match self {
-            Sink::Stderr => io::stderr().write_all(lines),
-            Sink::Stdout => {
-                let mut stdout = io::stdout().lock();
-                stdout.write_all(lines)?;
-                stdout.flush()
-            }
-            Sink::File(_, file) => file.write_all(lines),
-        }
-    }
-}
-
-fn append_to(path: &PathBuf) -> io::Result<File> {
-    let opened = OpenOptions::new().create(true).append(true).open(path);
-    opened.map_err(|error| io::Error::new(error.kind(), format!("unable to open log file {}: {error}", path.display())))
 }
 
 /// One thread's lines, until it writes them.
@@ -241,13 +199,13 @@ impl LogBuffer {
         }
     }
 
-    /// Writes what has gathered, with one call for each destination.
+    /// Hands over what has gathered.
     pub(crate) fn flush(&mut self, wall_s: u64) {
         self.tell_omitted(wall_s);
         if self.text.is_empty() {
             return;
         }
-        self.log.write(&self.text);
+        self.log.writer.hand_over(&self.text);
         self.text.clear();
         self.text.shrink_to(TEXT_BYTES_KEPT);
     }
@@ -309,6 +267,7 @@ mod tests {
         }
         assert_eq!(std::fs::read_to_string(&path).expect("a file"), "", "nothing before the flush");
         buffer.flush(1_700_000_000);
+        buffer.log().settle();
         assert_eq!(std::fs::read_to_string(&path).expect("a file"), written);
         std::fs::remove_file(path).expect("removed");
     }
@@ -346,8 +305,10 @@ mod tests {
             buffer.repeated_line(10, LogType::Notice, "refusals", format_args!("refused {i}"));
         }
         buffer.flush(10);
+        buffer.log().settle();
         buffer.repeated_line(11, LogType::Notice, "refusals", format_args!("refused again"));
         buffer.flush(11);
+        buffer.log().settle();
         let text = std::fs::read_to_string(&path).expect("a file");
         assert_eq!(text.lines().count(), 102);
         let last: Vec<_> = text.lines().skip(99).collect();
@@ -366,6 +327,7 @@ mod tests {
         log.reopen().expect("opened again");
         buffer.line(1, LogType::Notice, format_args!("new"));
         buffer.flush(1);
+        buffer.log().settle();
         assert_eq!(std::fs::read_to_string(&path).expect("a file"), "1: new\n");
         assert_eq!(std::fs::read_to_string(&old).expect("a file"), "");
         std::fs::remove_file(path).expect("removed");

@@ -1,0 +1,200 @@
+//! The thread that writes the log: a full pipe or a slow disk holds up nobody else.
+//!
+//! Lines wait in one bounded queue, in the order in which they were handed over. What comes while it is full is left out
+//! and counted, and the count is told as soon as there is room.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::LogDestination;
+
+/// Destinations, and the queue before them.
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    /// There is something to write.
+    filled: Condvar,
+    /// Everything was written.
+    emptied: Condvar,
+    sinks: Mutex<Vec<Sink>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    lines: Vec<u8>,
+    left_out: u64,
+    is_writing: bool,
+    is_over: bool,
+}
+
+enum Sink {
+    Stderr,
+    Stdout,
+    File(PathBuf, File),
+}
+
+impl Writer {
+    /// Opens the destinations and starts the thread. An error names the file that cannot be opened.
+    pub(super) fn start(destinations: &[LogDestination]) -> io::Result<Writer> {
+        let sinks: io::Result<Vec<Sink>> = destinations.iter().map(Sink::open).collect();
+        let shared = Arc::new(Shared {
+            queue: Mutex::default(),
+            filled: Condvar::new(),
+            emptied: Condvar::new(),
+            sinks: Mutex::new(sinks?),
+        });
+        let writes = Arc::clone(&shared);
+        let thread = thread::Builder::new().name("log".into()).stack_size(STACK_BYTES);
+        thread.spawn(move || writes.run())?;
+        Ok(Writer { shared })
+    }
+
+    /// Puts lines in the queue. Never waits for a destination.
+    pub(super) fn hand_over(&self, lines: &[u8]) {
+        let mut queue = self.shared.queue();
+        if queue.lines.len() + lines.len() > QUEUE_BYTES_MAX {
+            queue.left_out += lines.iter().filter(|&&byte| byte == b'\n').count() as u64;
+            return;
+        }
+        queue.lines.extend_from_slice(lines);
+        drop(queue);
+        self.shared.filled.notify_one();
+    }
+
+    /// Waits until the queue is empty and written, a second at most.
+    pub(super) fn settle(&self) {
+        let queue = self.shared.queue();
+        let is_busy = |queue: &mut Queue| !queue.lines.is_empty() || queue.is_writing;
+        drop(self.shared.emptied.wait_timeout_while(queue, SETTLE_TIME_MAX, is_busy));
+    }
+
+    /// Opens files again, after they were renamed.
+    pub(super) fn reopen(&self) -> io::Result<()> {
+        self.settle();
+        for sink in self.shared.sinks().iter_mut() {
+            if let Sink::File(path, file) = sink {
+                *file = append_to(path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.settle();
+        self.shared.queue().is_over = true;
+        self.shared.filled.notify_one();
+    }
+}
+
+impl Shared {
+    fn run(&self) {
+        let mut lines = Vec::new();
+        loop {
+            let idle = |queue: &mut Queue| queue.lines.is_empty() && !queue.is_over;
+            let mut queue = self.filled.wait_while(self.queue(), idle).unwrap_or_else(PoisonError::into_inner);
+            if queue.lines.is_empty() {
+                return;
+            }
+            std::mem::swap(&mut queue.lines, &mut lines);
+            let left_out = std::mem::take(&mut queue.left_out);
+            queue.is_writing = true;
+            drop(queue);
+            if left_out > 0 {
+                let told = writeln!(lines, "{left_out} lines were left out: the log did not take them quickly enough.");
+                debug_assert!(told.is_ok(), "writing into memory does not fail");
+            }
+            for sink in self.sinks().iter_mut() {
+                // Nobody is left to be told that the log cannot be written; the server goes on.
+                let _ = sink.write(&lines);
+            }
+            lines.clear();
+            lines.shrink_to(LINES_BYTES_KEPT);
+            let mut queue = self.queue();
+            queue.is_writing = false;
+            if queue.lines.is_empty() {
+                self.emptied.notify_all();
+            }
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sinks(&self) -> MutexGuard<'_, Vec<Sink>> {
+        self.sinks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sink {
+    fn open(destination: &LogDestination) -> io::Result<Sink> {
+        Ok(match destination {
+            LogDestination::Stderr => Sink::Stderr,
+            LogDestination::Stdout => Sink::Stdout,
+            LogDestination::File(path) => Sink::File(path.clone(), append_to(path)?),
+        })
+    }
+
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        match self {
+            Sink::Stderr => io::stderr().write_all(lines),
+            Sink::Stdout => {
+                let mut stdout = io::stdout().lock();
+                stdout.write_all(lines)?;
+                stdout.flush()
+            }
+            Sink::File(_, file) => file.write_all(lines),
+        }
+    }
+}
+
+fn append_to(path: &PathBuf) -> io::Result<File> {
+    let opened = OpenOptions::new().create(true).append(true).open(path);
+    opened.map_err(|error| io::Error::new(error.kind(), format!("unable to open log file {}: {error}", path.display())))
+}
+
+/// Lines that may wait: seconds of a busy server's ordinary log.
+const QUEUE_BYTES_MAX: usize = 4 << 20;
+
+/// How long the end of the process waits for a destination that takes nothing.
+const SETTLE_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// A buffer that a burst has blown up beyond this is given back.
+const LINES_BYTES_KEPT: usize = 64 << 10;
+
+const STACK_BYTES: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_for_a_destination_that_takes_nothing() {
+        let folder = std::env::temp_dir().join(format!("midge-log-writer-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let path = folder.join("log");
+        let writer = Writer::start(&[LogDestination::File(path.clone())]).expect("started");
+        let stuck = writer.shared.sinks();
+        let line = [b"x".repeat(1023), b"\n".to_vec()].concat();
+        writer.hand_over(b"first\n");
+        for _ in 0..2 * QUEUE_BYTES_MAX / line.len() {
+            writer.hand_over(&line);
+        }
+        drop(stuck);
+        writer.settle();
+        let text = std::fs::read_to_string(&path).expect("a log");
+        assert!(text.starts_with("first\n"), "in the order in which they came");
+        let left_out = text.lines().last().expect("lines");
+        assert!(left_out.ends_with("lines were left out: the log did not take them quickly enough."), "{left_out}");
+        std::fs::remove_dir_all(folder).expect("removed");
+    }
+}
