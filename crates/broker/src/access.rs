@@ -32,8 +32,9 @@ pub(crate) fn publish(options: &Options, shared: &Shared, message: &MessageParts
         return Err(Denied { code: ReasonCode::TOPIC_NAME_INVALID, cause, closes: true });
     }
     if options.message_size_limit != 0 && payload_bytes > options.message_size_limit as usize {
+        // Mosquitto says 0x95, which PUBACK and PUBREC do not know `[MQTT-3.4.2-1]`: paho-mqtt fails on such a code.
         let cause = "payload above message_size_limit";
-        return Err(Denied { code: ReasonCode::PACKET_TOO_LARGE, cause, closes: false });
+        return Err(Denied { code: ReasonCode::QUOTA_EXCEEDED, cause, closes: false });
     }
     if shared.is_memory_short() && may_be_kept(options, message) {
         // A client that cannot be told must not take the message for delivered: without an acknowledgement it comes again.
@@ -87,7 +88,7 @@ mod tests {
         check("$share/g/t", 1, Some(ReasonCode::NOT_AUTHORIZED));
         check("$other", 1, None);
         check("a/b/c/d", 1, Some(ReasonCode::TOPIC_NAME_INVALID));
-        check("a", 11, Some(ReasonCode::PACKET_TOO_LARGE));
+        check("a", 11, Some(ReasonCode::QUOTA_EXCEEDED));
     }
 
     /// `closes`: `None` where the message is let through.

@@ -18,6 +18,8 @@ pub(crate) struct Connection {
     pub packet_bytes_max: u32,
     /// Monotonic time of the last complete packet.
     pub last_packet_ms: u64,
+    /// Not being read for now, by our own choice: Keep Alive stands still.
+    pub is_held: bool,
     /// Session Expiry Interval of CONNECT was 0 or absent: DISCONNECT may not raise it.
     pub expires_at_close: bool,
     /// CONNECT asked in so many words for Reason Strings.

@@ -35,6 +35,9 @@ struct Header {
     expiry_interval_s: u32,
 }
 
+/// One huge message does not make a shard keep a buffer of its size.
+pub(crate) const SCRATCH_BYTES_KEPT: usize = 64 << 10;
+
 const RETAIN: u8 = 1 << 2;
 const EXPIRES: u8 = 1 << 3;
 
@@ -60,7 +63,12 @@ impl Message {
             received_s: parts.received_s,
             expiry_interval_s: parts.expiry_interval_s.unwrap_or(0),
         };
-        Message(ThinArc::from_header_and_slice(header, scratch))
+        let message = Message(ThinArc::from_header_and_slice(header, scratch));
+        if scratch.capacity() > SCRATCH_BYTES_KEPT {
+            scratch.clear();
+            scratch.shrink_to(SCRATCH_BYTES_KEPT);
+        }
+        message
     }
 
     /// Its parts, to be published or copied again.

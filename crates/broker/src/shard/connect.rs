@@ -14,7 +14,7 @@ use crate::outbox::After;
 use crate::session::{Port, Session, Will};
 use crate::turn::Turn;
 use midge_codec::{
-    ConnAck, Connect, DecodeError, PACKET_SIZE_MAX, Packet, PropertiesBuf, Property, ReasonCode, Version,
+    ConnAck, Connect, DecodeError, PACKET_SIZE_MAX, Packet, PropertiesBuf, Property, QoS, ReasonCode, Version,
 };
 use midge_codec::{fixed_header, forward_will, topic_levels};
 use midge_protocol::{OutboundAliases, keep_alive_limit_ms};
@@ -65,11 +65,11 @@ impl Shard {
             Ok(None) => return FirstBytes::NeedMore,
             Err(refusal) => {
                 let version = peek_version(bytes).unwrap_or(Version::V311);
-                return self.refuse(id, version, None, &refusal, turn);
+                return self.refuse(id, version, listener, None, &refusal, turn);
             }
         };
         if let Err(refusal) = self.admit(&self.options.listeners[usize::from(listener.0)], &connect) {
-            return self.refuse(id, connect.version, Some(&connect), &refusal, turn);
+            return self.refuse(id, connect.version, listener, Some(&connect), &refusal, turn);
         }
         let assigned_client_id = connect.client_id.is_empty().then(|| {
             let prefix = &self.options.listeners[usize::from(listener.0)].auto_id_prefix;
@@ -157,16 +157,21 @@ impl Shard {
         &mut self,
         id: ConnectionId,
         version: Version,
+        listener: ListenerId,
         connect: Option<&Connect<'_>>,
         refusal: &Refusal,
         turn: &mut Turn,
     ) -> FirstBytes {
         self.counters.connects_refused += 1;
+        let max_qos = self.options.listeners[usize::from(listener.0)].max_qos;
         if let Some(code) = refusal.code {
             let reason = connect.filter(|connect| wants_reason_strings(connect)).map(|_| refusal.cause);
             let mut properties = PropertiesBuf::default();
             if let Some(reason) = reason {
                 properties.push(Property::ReasonString(reason));
+            }
+            if version == Version::V5 && max_qos < QoS::ExactlyOnce {
+                properties.push(Property::MaximumQoS(max_qos as u8));
             }
             let answer =
                 Packet::ConnAck(ConnAck { session_present: false, code, properties: properties.as_properties() });
@@ -265,6 +270,7 @@ impl Shard {
             receive_maximum: properties.receive_maximum().unwrap_or(u16::MAX).min(self.options.max_inflight_messages),
             packet_bytes_max: properties.maximum_packet_size().unwrap_or(PACKET_SIZE_MAX).min(PACKET_SIZE_MAX),
             last_packet_ms: turn.now.monotonic_ms,
+            is_held: false,
             expires_at_close: properties.session_expiry_interval_s().unwrap_or(0) == 0,
             wants_reason_strings: wants_reason_strings(connect),
             inbound_aliases: None,

@@ -156,16 +156,21 @@ impl Shard {
         }
     }
 
-    /// The server ends in order: Wills are published, version 5 clients are told 0x8B, everybody is closed.
+    /// The server is about to end: every Will is published while those who want it are still here.
+    pub fn publish_wills(&mut self, turn: &mut Turn) {
+        for slot in self.sessions.slots() {
+            self.publish_will(slot, turn);
+        }
+    }
+
+    /// The server ends: version 5 clients are told 0x8B, everybody is closed. Wills went out before, see
+    /// [`Shard::publish_wills`].
     pub fn handle_shutdown(&mut self, turn: &mut Turn) {
         for number in 0..self.connections.len() as u32 {
             let id = ConnectionId(number);
             if self.connection(id).is_some() {
                 self.close(id, ReasonCode::SERVER_SHUTTING_DOWN, "server shutting down", turn);
             }
-        }
-        for slot in self.sessions.slots() {
-            self.publish_will(slot, turn);
         }
     }
 

@@ -6,7 +6,7 @@ use crate::event::{DisconnectReason, EventKind, EventMask};
 use crate::ids::ConnectionId;
 use crate::limits;
 use crate::outbox::After;
-use crate::turn::Turn;
+use crate::turn::{Now, Turn};
 use midge_codec::fixed_header;
 use midge_codec::{
     Acknowledgement, AcknowledgementKind, DecodeError, Disconnect, FixedHeader, Packet, PropertiesBuf, Property,
@@ -217,6 +217,15 @@ impl Shard {
         self.tell(EventMask::CONNECTION, id, turn, || EventKind::Disconnected(reason));
     }
 
+    /// The connection is not read for a while, because its client does not read us; or it is read again. What it sent
+    /// meanwhile waits in its socket, so its Keep Alive stands still.
+    pub fn handle_held(&mut self, id: ConnectionId, is_held: bool, now: Now) {
+        if let Some(connection) = self.connection_mut(id) {
+            connection.is_held = is_held;
+            connection.last_packet_ms = now.monotonic_ms;
+        }
+    }
+
     /// Keep Alive timers that have fired: whoever was silent too long is closed, the others are set anew.
     pub(super) fn expire_keep_alive(&mut self, turn: &mut Turn) {
         let mut due = std::mem::take(&mut self.scratch.due);
@@ -225,7 +234,8 @@ impl Shard {
             let id = ConnectionId(number);
             let Some(connection) = self.connection(id) else { continue };
             let Some(limit) = keep_alive_limit_ms(connection.keep_alive_s) else { continue };
-            let deadline = connection.last_packet_ms + limit;
+            let last_ms = if connection.is_held { turn.now.monotonic_ms } else { connection.last_packet_ms };
+            let deadline = last_ms + limit;
             if deadline > turn.now.monotonic_ms {
                 self.keep_alive.set(number, deadline);
             } else {

@@ -8,7 +8,7 @@ use crate::event::{EventKind, EventMask, PublishSummary};
 use crate::groups::GROUPS;
 use crate::ids::ConnectionId;
 use crate::mail::INLINE_PAYLOAD_BYTES_MAX;
-use crate::message::{Message, MessageParts};
+use crate::message::{Message, MessageParts, SCRATCH_BYTES_KEPT};
 use crate::outbox::After;
 use crate::router::{MatchRun, Matches};
 use crate::turn::Turn;
@@ -61,6 +61,8 @@ impl Shard {
             outcome = self.take_publish(id, &parts, publish.packet_id, publish.dup, turn);
         }
         self.scratch.topic = topic_buffer;
+        properties_buffer.clear();
+        properties_buffer.shrink_to(SCRATCH_BYTES_KEPT);
         self.scratch.properties = properties_buffer;
         outcome
     }

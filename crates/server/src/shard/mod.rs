@@ -147,9 +147,10 @@ impl Shard {
         self.open_doors()?;
         while !self.peers.is_stopping() {
             self.wait()?;
+            // Mail first: what was published before a client came back was published while it was away.
+            self.take_mail();
             self.accept();
             self.take_arrivals();
-            self.take_mail();
             self.take_time();
             self.take_output_room();
             self.take_input();

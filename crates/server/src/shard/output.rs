@@ -66,9 +66,12 @@ impl Shard {
             return;
         }
         let copied = connection.backlog().map_or(0, |backlog| backlog.copied_bytes());
-        let resumes = connection.is_held && copied < CONGESTED_BYTES;
-        connection.is_held = copied > HELD_BYTES || (connection.is_held && !resumes);
-        if resumes {
+        let was_held = connection.is_held;
+        connection.is_held = copied > HELD_BYTES || was_held && copied >= CONGESTED_BYTES;
+        if was_held != connection.is_held {
+            self.broker.handle_held(connection_id(index), !was_held, self.turn.now);
+        }
+        if was_held && !connection.is_held {
             self.queue_input(index);
         }
         self.tell_congestion(index, after);

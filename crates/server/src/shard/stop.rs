@@ -11,12 +11,13 @@ impl Shard {
         self.peers.step.wait();
         self.take_arrivals();
         self.take_mail();
-        self.broker.handle_shutdown(&mut self.turn);
-        self.note_closes();
+        self.broker.publish_wills(&mut self.turn);
         self.finish_turn();
         // All Wills are in the mail.
         self.peers.step.wait();
         self.take_mail();
+        self.broker.handle_shutdown(&mut self.turn);
+        self.note_closes();
         self.finish_turn();
         // What the sockets have taken, the system still sends.
         self.connections.clear();

@@ -257,6 +257,11 @@ impl World {
     pub(crate) fn shut_down(&mut self) {
         for number in 0..self.lanes.len() {
             let lane = self.begin(number);
+            lane.shard.publish_wills(&mut lane.turn);
+        }
+        self.settle();
+        for number in 0..self.lanes.len() {
+            let lane = self.begin(number);
             lane.shard.handle_shutdown(&mut lane.turn);
         }
         self.settle();
