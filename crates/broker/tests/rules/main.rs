@@ -9,6 +9,7 @@ mod retained;
 mod sessions;
 mod shared_subscriptions;
 mod subscriptions;
+mod swarm;
 mod takeover;
 mod wills;
 mod world;

@@ -17,6 +17,8 @@ pub(crate) struct Device {
     unread: Vec<u8>,
     /// QoS 1 and 2 messages of its own that are not complete, oldest first.
     outgoing: VecDeque<Outgoing>,
+    /// How many of them the server takes at a time.
+    outgoing_max: usize,
     next_id: u16,
     /// QoS 2 messages that it has received and that were not released.
     incoming: BTreeSet<u16>,
@@ -44,7 +46,7 @@ struct Outgoing {
     is_released: bool,
 }
 
-/// Messages of its own that a client has under way at a time: what the server announces as its Receive Maximum.
+/// Messages of its own that a client has under way at a time where the server says nothing of it.
 const OUTGOING_MAX: usize = 20;
 
 impl Device {
@@ -58,6 +60,7 @@ impl Device {
             is_accepted: false,
             unread: Vec::new(),
             outgoing: VecDeque::new(),
+            outgoing_max: OUTGOING_MAX,
             next_id: 1,
             incoming: BTreeSet::new(),
             answers: VecDeque::new(),
@@ -122,7 +125,7 @@ impl Device {
 
     /// Whether it may begin to publish now.
     pub(crate) fn can_publish(&self) -> bool {
-        self.is_accepted && self.outgoing.len() < OUTGOING_MAX
+        self.is_accepted && self.outgoing.len() < self.outgoing_max
     }
 
     /// Publishes `topic qos=… m=…`.
@@ -187,6 +190,7 @@ impl Device {
     fn handle_connack(&mut self, world: &mut World, connack: &Packet) {
         assert_eq!(connack.codes(), [0], "{}: {connack}", self.name);
         self.is_accepted = true;
+        self.outgoing_max = connack.number("receive-maximum").map_or(OUTGOING_MAX, |maximum| maximum as usize);
         if !connack.has("session-present") {
             self.incoming.clear();
             self.outgoing.clear();
