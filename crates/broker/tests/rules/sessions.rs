@@ -1,6 +1,7 @@
 //! Session State: what is kept, resumed, sent again, and when it ends.
 
-use crate::world::script::{check, check_versions, check_with};
+use crate::world::World;
+use crate::world::script::{SHARDS, check, check_versions, check_with};
 use midge_broker::Options;
 
 #[test]
@@ -242,6 +243,55 @@ fn a_long_queue_is_sent_in_portions_and_in_order() {
             receives.join("\n"),
         ),
     );
+}
+
+/// While a long queue is on its way in portions, what is new stands behind it.
+#[test]
+fn what_is_published_while_a_queue_is_sent_comes_after_it() {
+    let lines = |what: &str, from: u32, to: u32| -> String {
+        (from..to).map(|n| format!("{what} a qos=1 m=\"{n:04}{}\"\n", "x".repeat(2000))).collect()
+    };
+    check_with(
+        Options { max_inflight_messages: u16::MAX, ..Options::default() },
+        &format!(
+            "s connects v311\ns subscribes a qos=1\ns closes\np connects v311 clean\n{}s>> CONNECT v311\n{}\
+             s< CONNACK session-present\n{}s< nothing",
+            lines("p publishes", 0, 200),
+            (200..210)
+                .map(|n| format!("p>> PUBLISH a qos=1 id=1 m=\"{n:04}{}\"\n", "x".repeat(2000)))
+                .collect::<String>(),
+            lines("s receives", 0, 210),
+        ),
+    );
+}
+
+/// The Session is gone and its place taken by another while mail for it is on its way.
+#[test]
+fn mail_for_a_session_that_has_ended_reaches_nobody() {
+    let connect = |id| [0x10, 13, 0, 4, b'M', b'Q', b'T', b'T', 4, 2, 0, 0, 0, 1, id];
+    for seed in 0..400 {
+        for shards in SHARDS {
+            let mut world = World::new(Options::default(), shards, seed);
+            let [s, p] = [b's', b'p'].map(|id| {
+                let link = world.open();
+                world.send(link, &connect(id));
+                world.settle();
+                link
+            });
+            world.send(s, &[0x82, 12, 0, 1, 0, 1, b'a', 1, 0, 3, b'a', b'/', b'#', 0]);
+            world.settle();
+            world.send(p, &[0x30, 3, 0, 1, b'a', 0x32, 5, 0, 1, b'a', 0, 1]);
+            world.close(s);
+            let other = world.open();
+            world.send(other, &connect(b'o'));
+            world.settle();
+            assert_eq!(
+                world.received(other)[..],
+                [0x20, 2, 0, 0],
+                "only its CONNACK, with shards: {shards}, seed: {seed}"
+            );
+        }
+    }
 }
 
 #[test]
