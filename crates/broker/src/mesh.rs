@@ -150,3 +150,86 @@ mod sync_guard {
     #[cfg(not(loom))]
     pub(super) type Guard<'a, T> = std::sync::MutexGuard<'a, T>;
 }
+
+/// Every order in which threads can come between each other, tried out by loom:
+/// `RUSTFLAGS="--cfg loom" cargo test -p midge-broker --lib mesh::loom_tests`.
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use super::*;
+    use crate::mail::{Envelope, Opened, OpenedContent};
+    use crate::message::MessageParts;
+    use loom::sync::Arc;
+    use loom::thread;
+    use midge_codec::QoS;
+
+    const ME: ShardId = ShardId(0);
+
+    fn parcel(payload: &'static [u8]) -> Parcel {
+        let (qos, retain, received_s, expiry_interval_s) = (QoS::AtMostOnce, false, 0, None);
+        let envelope = Envelope { qos, retain, received_s, expiry_interval_s, retained_sequence: 0 };
+        let parts = MessageParts { topic: "t", properties: &[], payload, qos, retain, received_s, expiry_interval_s };
+        let mut parcel = Parcel::default();
+        parcel.publish(envelope, &parts, None, &[], &[]);
+        parcel
+    }
+
+    /// Takes what waits, in order, and gives the parcels back as a shard does.
+    fn take(mesh: &Mesh, into: &mut Vec<u8>) {
+        let mut parcels = Vec::new();
+        mesh.collect(ME, &mut parcels);
+        for parcel in &parcels {
+            parcel.open(|letter| {
+                let Opened::Publish { content: OpenedContent::Inline { payload, .. }, .. } = letter else {
+                    panic!("not what was posted");
+                };
+                into.extend_from_slice(payload);
+            });
+        }
+        mesh.recycle(ME, &mut parcels);
+    }
+
+    #[test]
+    fn nothing_is_lost_and_each_senders_order_is_kept() {
+        loom::model(|| {
+            let mesh = Arc::new(Mesh::new(1));
+            let senders = [[&b"a"[..], b"b"], [b"x", b"y"]].map(|payloads| {
+                let mesh = mesh.clone();
+                thread::spawn(move || {
+                    for payload in payloads {
+                        let mut parcel = parcel(payload);
+                        mesh.post(ME, &mut parcel);
+                        assert!(parcel.is_empty(), "an empty parcel is left behind, whatever was recycled");
+                    }
+                })
+            });
+            let mut got = Vec::new();
+            take(&mesh, &mut got);
+            senders.into_iter().for_each(|sender| sender.join().unwrap());
+            take(&mesh, &mut got);
+            let of = |letters: &[u8]| got.iter().copied().filter(|letter| letters.contains(letter)).collect::<Vec<_>>();
+            assert_eq!((of(b"ab"), of(b"xy"), got.len()), (b"ab".to_vec(), b"xy".to_vec(), 4));
+            assert!(!mesh.is_full(ME));
+        });
+    }
+
+    #[test]
+    fn who_sleeps_while_there_is_mail_has_been_woken_and_by_one_only() {
+        loom::model(|| {
+            let mesh = Arc::new(Mesh::new(1));
+            let senders = [b"a", b"b"].map(|payload| {
+                let mesh = mesh.clone();
+                thread::spawn(move || mesh.post(ME, &mut parcel(payload)))
+            });
+            let mut got = Vec::new();
+            take(&mesh, &mut got);
+            let sleeps = mesh.about_to_sleep(ME);
+            let woken = senders.into_iter().map(|sender| u32::from(sender.join().unwrap())).sum::<u32>();
+            // It may be woken for a parcel that it has taken already, which does no harm.
+            assert!(woken == 1 || woken == 0 && (!sleeps || got.len() == 2), "asleep with mail, and nobody wakes it");
+            mesh.awake(ME);
+            take(&mesh, &mut got);
+            got.sort_unstable();
+            assert_eq!(got, b"ab");
+        });
+    }
+}
