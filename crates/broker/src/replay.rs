@@ -41,21 +41,22 @@ struct Entry {
     slot: u32,
     filter: FilterId,
     upto: u64,
-    is_finished: bool,
+    /// When it may be forgotten; `None` while the replay runs.
+    until_ms: Option<u64>,
 }
 
 impl Replayed {
     /// A replay begins. One of the same Subscription that went before is forgotten.
     pub(crate) fn begin(&mut self, slot: u32, filter: FilterId, upto: u64) {
         self.forget(slot, filter);
-        let entry = Entry { slot, filter, upto, is_finished: false };
+        let entry = Entry { slot, filter, upto, until_ms: None };
         self.entries.insert_unique(hash(slot, filter), entry, |entry| hash(entry.slot, entry.filter));
     }
 
     /// A replay is finished, and forgotten at `until_ms`.
     pub(crate) fn finish(&mut self, slot: u32, filter: FilterId, until_ms: u64) {
         if let Some(entry) = self.entries.find_mut(hash(slot, filter), |entry| entry.is(slot, filter)) {
-            entry.is_finished = true;
+            entry.until_ms = Some(until_ms);
             self.finished.push_back((until_ms, slot, filter));
         }
     }
@@ -73,8 +74,9 @@ impl Replayed {
             && until_ms <= now_ms
         {
             self.finished.pop_front();
-            let is_finished = |entry: &Entry| entry.is(slot, filter) && entry.is_finished;
-            if let Ok(found) = self.entries.find_entry(hash(slot, filter), is_finished) {
+            // Not one of the same Subscription that began, and perhaps ended, later.
+            let is_it = |entry: &Entry| entry.is(slot, filter) && entry.until_ms == Some(until_ms);
+            if let Ok(found) = self.entries.find_entry(hash(slot, filter), is_it) {
                 found.remove();
             }
         }
@@ -133,7 +135,14 @@ mod tests {
         replayed.begin(1, FILTER, 10);
         replayed.finish(1, FILTER, 500);
         replayed.begin(1, FILTER, 20);
-        replayed.expire(1000);
+        replayed.expire(600);
         assert!(replayed.covers(1, FILTER, 20));
+        replayed.finish(1, FILTER, 700);
+        replayed.begin(1, FILTER, 30);
+        replayed.finish(1, FILTER, 900);
+        replayed.expire(800);
+        assert!(replayed.covers(1, FILTER, 30), "its own moment is not over");
+        replayed.expire(900);
+        assert!(!replayed.covers(1, FILTER, 30));
     }
 }
