@@ -11,5 +11,6 @@ mod shared_subscriptions;
 mod subscriptions;
 mod swarm;
 mod takeover;
+mod threads;
 mod wills;
 mod world;
