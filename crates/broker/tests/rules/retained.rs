@@ -181,7 +181,7 @@ fn replays_and_live_writes_are_in_one_order() {
         let mut subscribed = [false; 5];
         for _ in 0..200 {
             write_or_subscribe(&mut random, &mut world, &mut devices, &mut writes, &mut subscribed);
-            (0..random.below(6)).for_each(|_| drop(world.step()));
+            world.run(random.below(6));
         }
         come_to_rest(&mut world, &mut devices);
         for (device, _) in devices[3..].iter().zip(subscribed).filter(|it| it.1) {
@@ -216,7 +216,7 @@ fn write_or_subscribe(
             let filter = random.pick(&["r/+", "r/#", "#"]);
             device.subscribe(world, &format!("{filter} qos={}", random.below(2)));
         }
-        3.. => device.answer(world, random.clone().below(3)),
+        3.. => device.answer(world, random.below(3)),
         _ => {}
     }
 }

@@ -321,7 +321,7 @@ fn nothing_is_lost_or_doubled_while_members_come_and_go() {
                 (_, _) if !device.is_connected() => device.connect(&mut world),
                 _ => device.answer(&mut world, random.below(4)),
             }
-            (0..random.below(5)).for_each(|_| drop(world.step()));
+            world.run(random.below(5));
         }
         come_to_rest(&mut world, &mut devices);
         let mut counts: BTreeMap<(u8, usize), usize> = BTreeMap::new();

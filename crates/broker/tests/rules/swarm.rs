@@ -147,9 +147,7 @@ impl Swarm {
             12..15 if !device.is_connected() => device.connect(&mut self.world),
             _ => device.answer(&mut self.world, self.random.below(5)),
         }
-        for _ in 0..steps {
-            self.world.step();
-        }
+        self.world.run(steps);
     }
 
     fn publish(&mut self, at: usize) {

@@ -31,8 +31,6 @@ pub(crate) struct World {
     links: Vec<Link>,
     now_ms: u64,
     random: Random,
-    /// Where a new connection is accepted, if that is not left to chance.
-    pub(crate) accept_on: Option<usize>,
 }
 
 /// A shard and what its thread would hold.
@@ -114,14 +112,12 @@ impl World {
             links: Vec::new(),
             now_ms: 1_000,
             random: Random::new(seed),
-            accept_on: None,
         }
     }
 
     /// A new connection, accepted by some shard.
     pub(crate) fn open(&mut self) -> LinkId {
-        let chosen = self.accept_on.unwrap_or_else(|| self.random.below(self.lanes.len()));
-        let lane = chosen % self.lanes.len();
+        let lane = self.random.below(self.lanes.len());
         let number = self.links.len();
         let id = self.lanes[lane].enter(number);
         self.links.push(Link {
@@ -224,6 +220,13 @@ impl World {
         true
     }
 
+    /// Does so many things, or as many as there are to do.
+    pub(crate) fn run(&mut self, steps: usize) {
+        for _ in 0..steps {
+            self.step();
+        }
+    }
+
     /// Goes on until nothing is left to be done.
     pub(crate) fn settle(&mut self) {
         for _ in 0..STEPS_MAX {
@@ -282,11 +285,6 @@ impl World {
     /// A count of all shards together.
     pub(crate) fn count(&self, of: impl Fn(&Counters) -> u64) -> u64 {
         self.lanes.iter().map(|lane| of(lane.shard.counters())).sum()
-    }
-
-    /// On which shard a connection is.
-    pub(crate) fn shard_of(&self, link: LinkId) -> usize {
-        self.links[link].lane
     }
 
     /// What is left once everybody has gone, in words; empty when all is as at the beginning.

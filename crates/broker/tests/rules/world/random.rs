@@ -11,11 +11,6 @@ impl Random {
         random
     }
 
-    /// A stream of its own, so that more choices in one part of a test do not change those of another.
-    pub(crate) fn fork(&mut self) -> Random {
-        Random(self.next())
-    }
-
     pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;

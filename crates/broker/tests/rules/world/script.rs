@@ -286,12 +286,6 @@ impl Conversation {
         Ok(())
     }
 
-    /// Everything that a client has been sent.
-    pub(crate) fn take_all(&mut self, name: &str) -> Vec<Packet> {
-        self.world.settle();
-        std::iter::from_fn(|| self.next(name).unwrap_or_else(|rule| panic!("{rule}"))).collect()
-    }
-
     fn subscribe(&mut self, name: &str, rest: &str) -> Result<(), String> {
         let id = self.own_id();
         let text = format!("SUBSCRIBE id={id} {}", self.with_values(rest));
