@@ -39,7 +39,8 @@ impl Shard {
         }
     }
 
-    /// A message that a group gave to one of our Sessions. If that is gone or away by now, the group gets it back.
+    /// A message that a group gave to one of our Sessions. If that is gone, away or no member by now, the group gets it
+    /// back.
     pub(super) fn deliver_assigned(
         &mut self,
         group: GroupId,
@@ -50,6 +51,7 @@ impl Shard {
         turn: &mut Turn,
     ) {
         let port = self.sessions.port(member.slot).filter(|port| port.generation == member.generation());
+        let port = port.filter(|_| self.is_member(member.slot, group));
         let connected = port.and_then(|port| port.connection().map(|id| (port, id)));
         let one = [identifier];
         let identifiers: &[u32] = if identifier == 0 { &[] } else { &one };
@@ -167,6 +169,10 @@ impl Shard {
     fn groups_of(&self, slot: u32) -> Vec<GroupId> {
         let session = self.sessions.get(slot);
         session.map_or_else(Vec::new, |session| session.memberships().iter().map(|member| member.group).collect())
+    }
+
+    fn is_member(&self, slot: u32, group: GroupId) -> bool {
+        self.sessions.get(slot).is_some_and(|session| session.memberships().iter().any(|known| known.group == group))
     }
 
     fn came_from(&self, kept: &Kept, group: GroupId) -> bool {

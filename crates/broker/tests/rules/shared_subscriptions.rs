@@ -190,6 +190,31 @@ fn after_unsubscribe_what_was_begun_is_still_the_groups() {
     );
 }
 
+/// Found as seed 107600 of the random histories below: what the group had given was still on its way to the member's shard.
+#[test]
+fn what_arrives_for_a_member_that_has_left_goes_back_to_the_group() {
+    check_with(
+        Options { max_inflight_messages: 1, ..Options::default() },
+        r"
+        a connects v5 clean
+        a subscribes $share/g/t qos=1 own qos=1
+        b connects v311
+        b subscribes $share/g/t qos=1
+        b congested
+        p connects v311
+        p publishes own qos=1 m=1
+        p>> PUBLISH t qos=1 id=1 m=2
+        a>> UNSUBSCRIBE id=1 $share/g/t
+        a< PUBLISH own qos=1 id=1 m=1
+        a< UNSUBACK id=1 0x00
+        a closes
+        b drained
+        b receives t qos=1 m=2
+        b< nothing
+        ",
+    );
+}
+
 #[test]
 fn a_refused_message_is_discarded() {
     check(
