@@ -23,6 +23,11 @@ pub(crate) const WORK_SESSIONS_MAX: usize = 64;
 /// way between shards, is noticed. Mail is a turn or two old.
 pub(crate) const REPLAY_REMEMBERED_MS: u64 = 5_000;
 
+/// Places of the retained store that one search for expired messages looks at, and how long until the next: ten thousand a
+/// second, each time within a lock of some tens of microseconds.
+pub(crate) const RETAINED_SWEEP_NODES_MAX: usize = 1024;
+pub(crate) const RETAINED_SWEEP_EVERY_MS: u64 = 100;
+
 /// Bytes of each shard's cache of Topic Names.
 pub(crate) const ROUTE_CACHE_BYTES_MAX: usize = 1 << 20;
 

@@ -141,10 +141,15 @@ impl Retained {
     /// Removes expired messages `[MQTT-3.3.2-5]`: looks at up to `budget` places, going on where the last call ended.
     /// Returns how many it removed.
     pub fn expire(&self, now_s: u64, budget: usize) -> usize {
-        if !self.read().has_expiring() {
+        if !self.has_expiring() {
             return 0;
         }
         self.write().sweep(now_s, budget)
+    }
+
+    /// Whether some message will expire.
+    pub fn has_expiring(&self) -> bool {
+        self.read().has_expiring()
     }
 
     /// Lets go of a node where a cursor stood.

@@ -49,6 +49,8 @@ pub struct Shard {
     /// Sessions that have more to be sent than one turn allows.
     work: VecDeque<u32>,
     replayed: Replayed,
+    /// When expired Retained Messages are looked for next; a shard that keeps one which will expire begins to.
+    retained_sweep_at_ms: Option<u64>,
     counters: Counters,
     subscriptions: u64,
     shared_subscriptions: u64,
@@ -91,6 +93,7 @@ impl Shard {
             absences: Timers::default(),
             work: VecDeque::new(),
             replayed: Replayed::default(),
+            retained_sweep_at_ms: None,
             counters: Counters::default(),
             subscriptions: 0,
             shared_subscriptions: 0,

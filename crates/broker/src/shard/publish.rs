@@ -7,6 +7,7 @@ use crate::access::{self, Allowed, Denied};
 use crate::event::{EventKind, EventMask, PublishSummary};
 use crate::groups::GROUPS;
 use crate::ids::ConnectionId;
+use crate::limits;
 use crate::mail::INLINE_PAYLOAD_BYTES_MAX;
 use crate::message::{Message, MessageParts, SCRATCH_BYTES_KEPT};
 use crate::outbox::After;
@@ -214,6 +215,9 @@ impl Shard {
             }
             _ => publication.message(&mut self.scratch.message).clone(),
         };
+        if message.expires_at_s().is_some() {
+            self.retained_sweep_at_ms.get_or_insert(turn.now.monotonic_ms + limits::RETAINED_SWEEP_EVERY_MS);
+        }
         self.shared.retained.keep(message).v
     }
 

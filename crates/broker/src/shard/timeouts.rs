@@ -2,22 +2,39 @@
 
 use super::Shard;
 use super::deliver::Publication;
+use crate::limits;
 use crate::mail::{Opened, OpenedContent, Parcel};
 use crate::message::MessageParts;
 use crate::turn::Turn;
 
 impl Shard {
-    /// Handles every deadline that has passed: Keep Alive, Will Delay, Session Expiry.
+    /// Handles every deadline that has passed: Keep Alive, Will Delay, Session Expiry, expiry of Retained Messages.
     pub fn handle_timeouts(&mut self, turn: &mut Turn) {
         self.expire_keep_alive(turn);
         self.expire_absences(turn);
         self.replayed.expire(turn.now.monotonic_ms);
+        self.sweep_retained(turn);
+    }
+
+    /// Looks at some of the Retained Messages and removes those that have expired `[MQTT-3.3.2-5]`.
+    fn sweep_retained(&mut self, turn: &Turn) {
+        if self.retained_sweep_at_ms.is_none_or(|at| at > turn.now.monotonic_ms) {
+            return;
+        }
+        let retained = &self.shared.retained;
+        retained.expire(turn.now.seconds(), limits::RETAINED_SWEEP_NODES_MAX);
+        let next_ms = turn.now.monotonic_ms + limits::RETAINED_SWEEP_EVERY_MS;
+        self.retained_sweep_at_ms = retained.has_expiring().then_some(next_ms);
     }
 
     /// When something may be due next, in monotonic milliseconds.
     pub fn next_deadline_ms(&self) -> Option<u64> {
-        let deadlines =
-            [self.keep_alive.next_deadline_ms(), self.absences.next_deadline_ms(), self.replayed.next_deadline_ms()];
+        let deadlines = [
+            self.keep_alive.next_deadline_ms(),
+            self.absences.next_deadline_ms(),
+            self.replayed.next_deadline_ms(),
+            self.retained_sweep_at_ms,
+        ];
         deadlines.into_iter().flatten().min()
     }
 

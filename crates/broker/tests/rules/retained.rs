@@ -97,6 +97,17 @@ fn they_carry_the_identifier_of_the_subscription_that_asked_and_their_own_qos_at
 }
 
 #[test]
+fn expired_ones_do_not_stay_in_memory() {
+    let mut world = World::new(Options { retain_expiry_interval_s: Some(10), ..Options::default() }, 2, 1);
+    for number in 0..5_000 {
+        world.publish(&format!("a/{number}"), b"1", QoS::AtMostOnce, true);
+    }
+    assert_eq!(world.shared.retained.len(), 5_000);
+    world.wait(12_000);
+    assert_eq!(world.shared.retained.len(), 0);
+}
+
+#[test]
 fn they_expire_and_count_down() {
     check(
         r"
