@@ -30,7 +30,7 @@ const WORDS: &[Word] = &[
     Word {
         name: "test",
         summary: "set up what tests need, then run every test, none skipped (further arguments go to cargo test)",
-        run: |arguments| setup::all() && test(arguments),
+        run: |arguments| setup::all() && test(arguments) && loom(),
     },
     Word {
         name: "setup",
@@ -91,6 +91,16 @@ fn test(arguments: &[String]) -> bool {
             false
         }
     }
+}
+
+/// The inboxes between shards under every interleaving of threads; loom wants a build of its own.
+fn loom() -> bool {
+    let status = Command::new(cargo())
+        .args(["test", "--package", "midge-broker", "--lib", "--target-dir", "target/loom", "mesh::loom_tests"])
+        .current_dir(workspace())
+        .env("RUSTFLAGS", "--cfg loom")
+        .status();
+    status.is_ok_and(|status| status.success())
 }
 
 /// The folder of the workspace's `Cargo.toml`.
