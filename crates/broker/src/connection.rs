@@ -16,7 +16,7 @@ pub(crate) struct Connection {
     pub receive_maximum: u16,
     /// The client's Maximum Packet Size.
     pub packet_bytes_max: u32,
-    /// Monotonic time of the last complete packet.
+    /// Monotonic time of the last complete packet, or of the moment from which it was not read or read again.
     pub last_packet_ms: u64,
     /// Not being read for now, by our own choice: Keep Alive stands still.
     pub is_held: bool,

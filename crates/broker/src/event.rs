@@ -105,8 +105,12 @@ pub enum EventKind {
     },
     /// A filter of an UNSUBSCRIBE.
     Unsubscribed(Box<str>),
-    /// Messages for a client were discarded. Told when it begins; the count goes on in the counters.
+    /// A message for a client was discarded, the first for this reason since the client came or went.
     Discarded(DiscardReason),
+    /// So many messages for a client were discarded since it came or went.
+    DiscardedInAll(u32),
+    /// Messages for a share group were discarded: how many, and the topic of one of them or the group's name.
+    DiscardedShared(usize, Box<str>),
     /// A Session ended because its Session Expiry Interval had passed.
     SessionExpired,
     /// The Will Message of a client is published.

@@ -234,10 +234,15 @@ impl Groups {
     }
 
     /// Takes back messages that a member had not begun, oldest first; they go to others before anything newer. Returns
-    /// who gets what at once.
-    pub(crate) fn give_back(&self, id: GroupId, messages: Vec<Message>, upgrade: bool) -> Vec<(Message, Member, QoS)> {
+    /// who gets what at once; `None` where the group has ended.
+    pub(crate) fn give_back(
+        &self,
+        id: GroupId,
+        messages: Vec<Message>,
+        upgrade: bool,
+    ) -> Option<Vec<(Message, Member, QoS)>> {
         let mut guard = self.lock(id.slot % STRIPES);
-        let Some(group) = guard.get(id) else { return Vec::new() };
+        let group = guard.get(id)?;
         for message in messages.into_iter().rev() {
             group.queue_bytes += message.bytes() as u64;
             group.queue.push_front(message);
@@ -249,7 +254,7 @@ impl Groups {
             group.queue_bytes -= message.bytes() as u64;
             given.push((message, member, qos));
         }
-        given
+        Some(given)
     }
 
     /// Messages and bytes that wait in all groups.
@@ -367,7 +372,7 @@ mod tests {
         }
         groups.leave(&router, id, ShardId(0), member(1, 0).receiver);
         groups.credit(id, ShardId(0), member(2, 0).receiver);
-        let given = groups.give_back(id, vec![message(b"1")], false);
+        let given = groups.give_back(id, vec![message(b"1")], false).expect("the group lives");
         assert_eq!(given.len(), 1);
         assert_eq!((given[0].0.payload(), given[0].1.receiver.slot), (&b"1"[..], 2));
     }

@@ -23,6 +23,17 @@ pub(crate) const WORK_SESSIONS_MAX: usize = 64;
 /// way between shards, is noticed. Mail is a turn or two old.
 pub(crate) const REPLAY_REMEMBERED_MS: u64 = 5_000;
 
+/// Share groups that one Session may be a member of. Each is looked at when its client comes, goes or stops reading.
+pub(crate) const MEMBERSHIPS_MAX: usize = 1000;
+
+/// Events that one turn gathers for the log, and receivers that its messages found: beyond these the turn is committed
+/// before more is handled. A message that matches a hundred thousand filters costs milliseconds.
+pub(crate) const TURN_EVENTS_MAX: usize = 8192;
+pub(crate) const TURN_RECEIVERS_MAX: usize = 1 << 18;
+
+/// How long a client may leave so many of our answers unread that we do not read it either, if its Keep Alive is shorter.
+pub(crate) const HELD_MS_MAX: u64 = 60_000;
+
 /// Places of the retained store that one search for expired messages looks at, and how long until the next: ten thousand a
 /// second, each time within a lock of some tens of microseconds.
 pub(crate) const RETAINED_SWEEP_NODES_MAX: usize = 1024;

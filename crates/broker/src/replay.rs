@@ -14,6 +14,8 @@ use std::collections::VecDeque;
 
 /// A replay that is under way.
 pub(crate) struct Replay {
+    /// As [`Replayed::begin`] gave it: one that is not the Subscription's latest is given up when its turn comes.
+    pub number: u64,
     pub filter: FilterId,
     pub cursor: Cursor,
     /// Messages taken from the store and not sent yet.
@@ -32,6 +34,8 @@ pub(crate) struct Replay {
 #[derive(Default)]
 pub(crate) struct Replayed {
     entries: HashTable<Entry>,
+    /// Of the latest replay.
+    number: u64,
     /// Finished ones, in the order in which they may be forgotten.
     finished: VecDeque<(u64, u32, FilterId)>,
 }
@@ -40,17 +44,26 @@ pub(crate) struct Replayed {
 struct Entry {
     slot: u32,
     filter: FilterId,
+    number: u64,
     upto: u64,
     /// When it may be forgotten; `None` while the replay runs.
     until_ms: Option<u64>,
 }
 
 impl Replayed {
-    /// A replay begins. One of the same Subscription that went before is forgotten.
-    pub(crate) fn begin(&mut self, slot: u32, filter: FilterId, upto: u64) {
+    /// A replay begins; its number. One of the same Subscription that went before is over with that.
+    pub(crate) fn begin(&mut self, slot: u32, filter: FilterId, upto: u64) -> u64 {
         self.forget(slot, filter);
-        let entry = Entry { slot, filter, upto, until_ms: None };
+        self.number += 1;
+        let entry = Entry { slot, filter, number: self.number, upto, until_ms: None };
         self.entries.insert_unique(hash(slot, filter), entry, |entry| hash(entry.slot, entry.filter));
+        self.number
+    }
+
+    /// Whether this replay is still wanted: its Subscription is there and began no other.
+    pub(crate) fn is_wanted(&self, slot: u32, replay: &Replay) -> bool {
+        let is_it = |entry: &Entry| entry.is(slot, replay.filter) && entry.number == replay.number;
+        self.entries.find(hash(slot, replay.filter), is_it).is_some()
     }
 
     /// A replay is finished, and forgotten at `until_ms`.
@@ -81,7 +94,7 @@ impl Replayed {
             }
         }
         if self.entries.is_empty() && self.entries.capacity() > 0 {
-            *self = Replayed::default();
+            *self = Replayed { number: self.number, ..Replayed::default() };
         }
     }
 

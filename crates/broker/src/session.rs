@@ -35,8 +35,9 @@ pub(crate) struct Session {
     pub replays: Option<Box<VecDeque<Replay>>>,
     /// Whether it stands in the shard's work list.
     pub has_work: bool,
-    /// Whether its operator was told that messages are being discarded.
-    pub discard_told: bool,
+    /// Messages discarded since the client came or went, and the reasons that were told of, a bit for each.
+    pub discards: u32,
+    pub discards_told: u8,
 }
 
 /// A Will Message and how long it waits.
@@ -112,7 +113,8 @@ impl Session {
             inbound: None,
             replays: None,
             has_work: false,
-            discard_told: false,
+            discards: 0,
+            discards_told: 0,
         }
     }
 

@@ -3,6 +3,7 @@
 
 use crate::event::{Event, EventKind, EventMask};
 use crate::ids::ConnectionId;
+use crate::limits;
 use crate::mail::Mail;
 use crate::outbox::Outbox;
 
@@ -37,6 +38,8 @@ pub struct Turn {
     pub wanted: EventMask,
     /// What goes to other shards.
     pub mail: Mail,
+    /// Receivers that messages of this turn found.
+    pub(crate) receivers: usize,
 }
 
 impl Turn {
@@ -47,7 +50,16 @@ impl Turn {
 
     /// Whether so much has gathered that it should be committed before more is handled.
     pub fn is_full(&self) -> bool {
-        self.outbox.is_full() || self.mail.is_full()
+        self.outbox.is_full()
+            || self.mail.is_full()
+            || self.events.len() > limits::TURN_EVENTS_MAX
+            || self.receivers > limits::TURN_RECEIVERS_MAX
+    }
+
+    /// Everything was carried out: the next turn begins.
+    pub fn clear(&mut self) {
+        self.outbox.clear();
+        self.receivers = 0;
     }
 
     /// Notes an event if anybody wants it. `make` runs only then.

@@ -163,6 +163,7 @@ impl Shard {
         turn: &mut Turn,
     ) -> FirstBytes {
         self.counters.connects_refused += 1;
+        self.counters.packets_received += 1;
         let max_qos = self.options.listeners[usize::from(listener.0)].max_qos;
         if let Some(code) = refusal.code {
             let reason = connect.filter(|connect| wants_reason_strings(connect)).map(|_| refusal.cause);
@@ -176,6 +177,9 @@ impl Shard {
             let answer =
                 Packet::ConnAck(ConnAck { session_present: false, code, properties: properties.as_properties() });
             self.send_control(id, After::Now, turn, |out| answer.encode(version, out));
+            turn.tell_client(EventMask::PACKET, id, connect.map_or("", |connect| connect.client_id), || {
+                EventKind::SendingConnAck { session_present: false, code }
+            });
         }
         turn.tell(EventMask::NOTICE, || Event {
             connection: Some(id),
@@ -216,12 +220,12 @@ impl Shard {
         });
         // Not before: where one Session ended to make room for the next, the claim alone kept the entry.
         self.shared.directory.settle(claim, true);
+        self.tell_discards(slot, turn);
         if let Some(session) = self.sessions.get_mut(slot) {
             session.ticket = claim.ticket;
             session.expiry_interval_s = expiry_interval_s;
             (session.ends_at_ms, session.will_at_ms) = (None, None);
             session.will = connect.will.as_ref().map(|will| Box::new(will_of(will, turn)));
-            session.discard_told = false;
         }
         self.connect(id, arrival, connect, slot, turn);
         self.send_connack(id, arrival, connect, known.is_some(), turn);

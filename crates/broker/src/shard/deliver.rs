@@ -2,7 +2,7 @@
 
 use super::Shard;
 use super::publish::summary;
-use crate::event::{DiscardReason, EventKind, EventMask};
+use crate::event::{DiscardReason, Event, EventKind, EventMask};
 use crate::ids::{ConnectionId, Receiver};
 use crate::mail::Envelope;
 use crate::message::{Message, MessageParts};
@@ -291,20 +291,33 @@ impl Shard {
         queue.push(kept);
     }
 
-    /// Counts a discarded message, and tells of the first of them.
+    /// Counts a discarded message, and tells of the first for each reason; of the others when the client comes or goes.
     pub(super) fn discard(&mut self, slot: u32, reason: DiscardReason, turn: &mut Turn) {
         self.counters.count_discard(reason);
-        let port = self.sessions.port(slot);
         let Some(session) = self.sessions.get_mut(slot) else { return };
-        if !session.discard_told {
-            session.discard_told = true;
-            let client_id = session.client_id.clone();
-            turn.tell(EventMask::NOTICE, || crate::event::Event {
-                connection: port.and_then(Port::connection),
-                client_id: Some(client_id),
-                kind: EventKind::Discarded(reason),
-            });
+        session.discards = session.discards.saturating_add(1);
+        let bit = 1 << reason as u8;
+        if session.discards_told & bit == 0 {
+            session.discards_told |= bit;
+            self.tell_of_session(slot, turn, || EventKind::Discarded(reason));
         }
+    }
+
+    /// The client comes or goes: how many of its messages were discarded meanwhile, if more than were told of.
+    pub(super) fn tell_discards(&mut self, slot: u32, turn: &mut Turn) {
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let (count, told) = (std::mem::take(&mut session.discards), std::mem::take(&mut session.discards_told));
+        if count > told.count_ones() {
+            self.tell_of_session(slot, turn, || EventKind::DiscardedInAll(count));
+        }
+    }
+
+    fn tell_of_session(&self, slot: u32, turn: &mut Turn, kind: impl FnOnce() -> EventKind) {
+        turn.tell(EventMask::NOTICE, || Event {
+            connection: self.sessions.port(slot).and_then(Port::connection),
+            client_id: self.sessions.get(slot).map(|session| session.client_id.clone()),
+            kind: kind(),
+        });
     }
 
     /// Whether a PUBLISH is within the client's Maximum Packet Size `[MQTT-3.1.2-24]`.

@@ -1,7 +1,8 @@
 //! The end of a connection, of a Session, of the server; and the Will.
 
 use super::Shard;
-use crate::access;
+use super::publish::summary;
+use crate::access::{self, Denied};
 use crate::event::{DisconnectReason, Event, EventKind, EventMask};
 use crate::ids::{ConnectionId, ReceiverOptions};
 use crate::message::{Message, MessageParts};
@@ -61,6 +62,7 @@ impl Shard {
         self.sessions.ports[slot as usize].connection = AWAY;
         self.sessions.set_flag(slot, Port::CONGESTED, false);
         self.leave_groups_ready(slot, turn);
+        self.tell_discards(slot, turn);
         let now_ms = turn.now.monotonic_ms;
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let expires_at_ms = match session.expiry_interval_s {
@@ -92,8 +94,9 @@ impl Shard {
     /// published `[MQTT-3.1.2-8]`.
     pub(super) fn end_session(&mut self, slot: u32, turn: &mut Turn) {
         self.publish_will(slot, turn);
+        self.tell_discards(slot, turn);
         self.unsubscribe_all(slot);
-        let leaving = self.release_memberships(slot);
+        let leaving = self.release_memberships(slot, turn);
         let Some(mut session) = self.sessions.remove(slot) else { return };
         self.forget_messages(&mut session);
         if let Some(replays) = session.replays.take() {
@@ -150,10 +153,20 @@ impl Shard {
                     client_id: Some(client_id),
                     kind: EventKind::WillPublished(parts.topic.into()),
                 });
-                self.publish(&parts, None, &allowed, turn);
+                self.publish(&parts, Some(slot), &allowed, turn);
             }
-            Err(_) => self.counters.publishes_refused += 1,
+            Err(denied) => self.tell_will_refused(slot, &parts, denied, turn),
         }
+    }
+
+    fn tell_will_refused(&mut self, slot: u32, parts: &MessageParts<'_>, denied: Denied, turn: &mut Turn) {
+        self.counters.publishes_refused += 1;
+        let client_id = session_name(self.sessions.get(slot));
+        turn.tell(EventMask::NOTICE, || Event {
+            connection: None,
+            client_id: Some(client_id),
+            kind: EventKind::PublishDenied { packet: summary(parts, 0, false), code: denied.code, cause: denied.cause },
+        });
     }
 
     /// The server is about to end: every Will is published while those who want it are still here.

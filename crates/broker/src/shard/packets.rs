@@ -218,7 +218,7 @@ impl Shard {
     }
 
     /// The connection is not read for a while, because its client does not read us; or it is read again. What it sent
-    /// meanwhile waits in its socket, so its Keep Alive stands still.
+    /// meanwhile waits in its socket, so its Keep Alive stands still, for a minute: then it counts as gone.
     pub fn handle_held(&mut self, id: ConnectionId, is_held: bool, now: Now) {
         if let Some(connection) = self.connection_mut(id) {
             connection.is_held = is_held;
@@ -234,8 +234,8 @@ impl Shard {
             let id = ConnectionId(number);
             let Some(connection) = self.connection(id) else { continue };
             let Some(limit) = keep_alive_limit_ms(connection.keep_alive_s) else { continue };
-            let last_ms = if connection.is_held { turn.now.monotonic_ms } else { connection.last_packet_ms };
-            let deadline = last_ms + limit;
+            let limit = if connection.is_held { limit.max(limits::HELD_MS_MAX) } else { limit };
+            let deadline = connection.last_packet_ms + limit;
             if deadline > turn.now.monotonic_ms {
                 self.keep_alive.set(number, deadline);
             } else {

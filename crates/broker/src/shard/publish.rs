@@ -194,6 +194,7 @@ impl Shard {
         matches.clear();
         self.shared.router.route(parts.topic, &mut self.cache, &mut matches);
         let is_wanted = !matches.is_empty();
+        turn.receivers += matches.receivers.len();
         if is_wanted {
             self.distribute(&mut publication, &mut matches, turn);
         }

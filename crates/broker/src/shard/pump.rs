@@ -191,7 +191,7 @@ impl Shard {
             if is_acknowledged {
                 session.outbound.get_or_insert_default().skip();
             }
-            self.counters.count_discard(DiscardReason::Expired);
+            self.discard(slot, DiscardReason::Expired, turn);
             self.finish(slot, kept, turn);
         } else if is_acknowledged {
             self.begin(slot, id, port, kept, &mut Layouts::default(), turn);
@@ -212,6 +212,15 @@ impl Shard {
         let Some(session) = self.sessions.get_mut(slot) else { return Step::Nothing };
         let Some(replays) = &mut session.replays else { return Step::Nothing };
         let Some(replay) = replays.front_mut() else { return Step::Nothing };
+        if !self.replayed.is_wanted(slot, replay) {
+            if let Some(replay) = replays.pop_front() {
+                self.shared.retained.abandon(replay.cursor);
+            }
+            if replays.is_empty() {
+                session.replays = None;
+            }
+            return Step::Done;
+        }
         let Some(message) = replay.fetched.front() else {
             if !replay.is_fetched {
                 let nodes = limits::REPLAY_NODES_MAX;

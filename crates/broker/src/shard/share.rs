@@ -2,7 +2,7 @@
 
 use super::Shard;
 use super::deliver::{Layouts, Outgoing, Publication};
-use crate::event::DiscardReason;
+use crate::event::{DiscardReason, Event, EventKind, EventMask};
 use crate::groups::{GroupId, Member, Offer, QueueBounds};
 use crate::ids::Receiver;
 use crate::message::Message;
@@ -26,7 +26,7 @@ impl Shard {
         match self.shared.groups.offer(group, published, upgrade, bounds, || message.clone()) {
             Offer::To(member, qos) => self.assign(group, member, qos, message, turn),
             Offer::Queued | Offer::Gone => {}
-            Offer::Discarded => self.counters.count_discard(DiscardReason::ShareGroupFull),
+            Offer::Discarded => self.discard_shared(1, publication.parts.topic, turn),
         }
     }
 
@@ -69,18 +69,45 @@ impl Shard {
                 let kept = self.hold(message, qos, retain, identifiers, Some(group));
                 self.deliver_kept(member.slot, port, kept, &mut Layouts::default(), turn);
             }
-            (None, QoS::AtMostOnce) => self.counters.count_discard(DiscardReason::ShareGroupFull),
+            (None, QoS::AtMostOnce) => self.discard_shared(1, message.topic(), turn),
             (None, _) => self.pass_on(vec![(group, vec![message])], turn),
         }
     }
 
-    /// Gives messages back to their groups and sends them to whoever may have them now.
+    /// Messages for a share group that nobody can have: counted and told.
+    fn discard_shared(&mut self, count: usize, name: &str, turn: &mut Turn) {
+        self.counters.discarded[DiscardReason::ShareGroupFull as usize] += count as u64;
+        turn.tell(EventMask::NOTICE, || Event {
+            connection: None,
+            client_id: None,
+            kind: EventKind::DiscardedShared(count, name.into()),
+        });
+    }
+
+    /// Gives messages back to their groups and sends them to whoever may have them now. A group that has ended has no use
+    /// for them.
     pub(super) fn pass_on(&mut self, leaving: Leaving, turn: &mut Turn) {
         let upgrade = self.options.upgrade_outgoing_qos;
         for (group, messages) in leaving {
-            for (message, member, qos) in self.shared.groups.give_back(group, messages, upgrade) {
-                self.assign(group, member, qos, message, turn);
+            let lost = messages.first().map(|first| (messages.len(), first.clone()));
+            match (self.shared.groups.give_back(group, messages, upgrade), lost) {
+                (Some(given), _) => {
+                    for (message, member, qos) in given {
+                        self.assign(group, member, qos, message, turn);
+                    }
+                }
+                (None, Some((count, first))) => self.discard_shared(count, first.topic(), turn),
+                (None, None) => {}
             }
+        }
+    }
+
+    /// Takes a Session out of a group. What waited in one that ends with it is discarded.
+    fn leave(&mut self, slot: u32, group: GroupId, turn: &mut Turn) {
+        let waiting = self.shared.groups.leave(&self.shared.router, group, self.id, self.name(slot));
+        self.shared_subscriptions -= 1;
+        if waiting > 0 {
+            self.discard_shared(waiting, "a share group without members", turn);
         }
     }
 
@@ -147,11 +174,10 @@ impl Shard {
 
     /// A Session ends: it leaves its groups, which get back all it had not completed, but for QoS 2 exchanges
     /// that had begun `[MQTT-4.8.2-5]`.
-    pub(super) fn release_memberships(&mut self, slot: u32) -> Leaving {
+    pub(super) fn release_memberships(&mut self, slot: u32, turn: &mut Turn) -> Leaving {
         let mut leaving = self.inflight_qos_1(slot);
         for group in self.groups_of(slot) {
-            self.shared.groups.leave(&self.shared.router, group, self.id, self.name(slot));
-            self.shared_subscriptions -= 1;
+            self.leave(slot, group, turn);
             let queued = self.take_queued(slot, group);
             messages_of(&mut leaving, group).extend(queued);
         }
@@ -160,8 +186,7 @@ impl Shard {
 
     /// One membership ends by UNSUBSCRIBE: what was begun is finished, what waits goes to others.
     pub(super) fn leave_group(&mut self, slot: u32, group: GroupId, turn: &mut Turn) {
-        self.shared.groups.leave(&self.shared.router, group, self.id, self.name(slot));
-        self.shared_subscriptions -= 1;
+        self.leave(slot, group, turn);
         let messages = self.take_queued(slot, group);
         self.pass_on(vec![(group, messages)], turn);
     }

@@ -5,6 +5,7 @@ use super::packets::Fault;
 use crate::event::{EventKind, EventMask};
 use crate::groups::Member;
 use crate::ids::{ConnectionId, ReceiverOptions};
+use crate::limits;
 use crate::outbox::After;
 use crate::replay::Replay;
 use crate::retained::Cursor;
@@ -12,7 +13,7 @@ use crate::router::{FilterId, Place};
 use crate::session::{Membership, Port, Subscription};
 use crate::turn::Turn;
 use midge_codec::{Packet, Properties, ReasonCode, RetainHandling, SubAck, Subscribe, SubscriptionOptions};
-use midge_codec::{TopicFilter, UnsubAck, Unsubscribe};
+use midge_codec::{TopicFilter, UnsubAck, Unsubscribe, Version};
 use std::collections::VecDeque;
 
 impl Shard {
@@ -43,6 +44,8 @@ impl Shard {
                 filter.text().len() >= self.options.topic_levels_max && filter.levels() > self.options.topic_levels_max;
             let code = if is_too_deep {
                 ReasonCode::TOPIC_FILTER_INVALID.0
+            } else if self.has_no_room(slot, &filter) {
+                if version == Version::V5 { ReasonCode::QUOTA_EXCEEDED.0 } else { ReasonCode::UNSPECIFIED_ERROR.0 }
             } else {
                 self.subscribe(slot, &filter, options, identifier);
                 options.qos as u8
@@ -78,6 +81,16 @@ impl Shard {
         let answer = Packet::UnsubAck(UnsubAck { packet_id, properties: Properties::EMPTY, codes: &codes });
         self.send_control(id, After::TurnDurable, turn, |out| answer.encode(version, out));
         self.tell_packet(id, turn, || EventKind::Sending("UNSUBACK", packet_id.get(), ReasonCode::SUCCESS));
+    }
+
+    /// Whether a Subscription is refused by a limit: memory is short, or the Session is a member of enough share groups.
+    fn has_no_room(&self, slot: u32, filter: &TopicFilter<'_>) -> bool {
+        let Some(session) = self.sessions.get(slot) else { return true };
+        let memberships = session.memberships();
+        let is_over = filter.share_name().is_some()
+            && memberships.len() >= limits::MEMBERSHIPS_MAX
+            && memberships.iter().all(|known| *known.share != *filter.text());
+        is_over || self.shared.is_memory_short()
     }
 
     fn subscribe(&mut self, slot: u32, filter: &TopicFilter<'_>, options: SubscriptionOptions, identifier: u32) {
@@ -141,31 +154,30 @@ impl Shard {
     /// The Subscription is in the router by now; what is retained later than this reaches it live.
     fn begin_replay(&mut self, slot: u32, text: &str, filter: FilterId, options: ReceiverOptions, identifier: u32) {
         let upto = self.shared.retained.sequence();
-        self.abandon_replays(slot, filter);
         if self.shared.retained.is_empty() {
-            return;
+            return self.replayed.forget(slot, filter);
         }
+        let number = self.replayed.begin(slot, filter, upto);
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let cursor = Cursor::new(text, upto);
         let fetched = VecDeque::new();
-        let replay = Replay { filter, cursor, fetched, fetched_at: upto, is_fetched: false, options, identifier };
-        session.replays.get_or_insert_default().push_back(replay);
-        self.replayed.begin(slot, filter, upto);
+        let replay =
+            Replay { number, filter, cursor, fetched, fetched_at: upto, is_fetched: false, options, identifier };
+        let replays = session.replays.get_or_insert_default();
+        replays.push_back(replay);
+        if replays.len() > 2 * session.subscriptions.len() + UNWANTED_REPLAYS_MAX {
+            self.give_up_unwanted_replays(slot);
+        }
     }
 
-    /// Stops the replay for a filter: a new one begins, or nobody wants it.
-    fn abandon_replays(&mut self, slot: u32, filter: FilterId) {
-        self.replayed.forget(slot, filter);
-        let Some(session) = self.sessions.get_mut(slot) else { return };
-        let Some(replays) = &mut session.replays else { return };
-        if let Some(at) = replays.iter().position(|replay| replay.filter == filter)
-            && let Some(replay) = replays.remove(at)
-        {
-            self.shared.retained.abandon(replay.cursor);
-        }
-        if replays.is_empty() {
-            session.replays = None;
-        }
+    /// A client that subscribes again and again to the same, and reads nothing, must not pile up replays.
+    fn give_up_unwanted_replays(&mut self, slot: u32) {
+        let Some(replays) = self.sessions.get_mut(slot).and_then(|session| session.replays.as_mut()) else { return };
+        let (wanted, unwanted) =
+            std::mem::take(&mut **replays).into_iter().partition(|replay| self.replayed.is_wanted(slot, replay));
+        **replays = wanted;
+        let unwanted: VecDeque<Replay> = unwanted;
+        unwanted.into_iter().for_each(|replay| self.shared.retained.abandon(replay.cursor));
     }
 
     fn unsubscribe(&mut self, slot: u32, filter: &TopicFilter<'_>, turn: &mut Turn) -> bool {
@@ -182,7 +194,7 @@ impl Shard {
         let Some(subscription) = session.subscriptions.remove(number) else { return false };
         self.subscriptions -= 1;
         self.leave_router(subscription.place);
-        self.abandon_replays(slot, number);
+        self.replayed.forget(slot, number);
         true
     }
 
@@ -196,3 +208,6 @@ impl Shard {
         }
     }
 }
+
+/// Replays that may wait beside two for each Subscription before those that nobody wants are looked for.
+const UNWANTED_REPLAYS_MAX: usize = 16;

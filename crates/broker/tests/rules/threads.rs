@@ -69,12 +69,12 @@ fn subscribe(shared: &Arc<Shared>) {
             if let Gathered::One(bytes) = turn.outbox.gather(C, &mut scratch) {
                 values.extend(values_in(bytes));
             }
-            turn.outbox.clear();
+            turn.clear();
         }
         let is_in_order = values.windows(2).all(|pair| pair[1] == pair[0] + 1);
         assert!(is_in_order, "Subscription {round} was sent {values:?}");
         shard.handle_closed(C, ConnectionEnd::ClosedByClient, &mut turn);
-        turn.outbox.clear();
+        turn.clear();
     }
 }
 

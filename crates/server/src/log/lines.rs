@@ -73,6 +73,15 @@ pub(crate) fn write(log: &mut LogBuffer, wall_s: u64, event: &Event, address: Op
             let text = format_args!("Outgoing messages are being dropped for client {client}{}.", discard(*reason));
             log.repeated_line(wall_s, LogType::Notice, "discarded messages", text);
         }
+        EventKind::DiscardedInAll(count) => {
+            let text = format_args!("{count} messages for client {client} were dropped in all.");
+            log.repeated_line(wall_s, LogType::Notice, "discarded messages", text);
+        }
+        EventKind::DiscardedShared(count, name) => {
+            let reason = discard(DiscardReason::ShareGroupFull);
+            let text = format_args!("{count} messages of '{}' are being dropped{reason}.", Escaped(name));
+            log.repeated_line(wall_s, LogType::Notice, "messages of share groups", text);
+        }
         EventKind::SessionExpired => {
             line(LogType::Notice, format_args!("Expiring client {client} due to timeout."));
         }
@@ -412,6 +421,9 @@ mod tests {
     fn what_is_discarded_denied_or_expired() {
         let line = "Outgoing messages are being dropped for client c1.";
         check(EventKind::Discarded(DiscardReason::QueueFull), &[line]);
+        check(EventKind::DiscardedInAll(7), &["7 messages for client c1 were dropped in all."]);
+        let line = "2 messages of 'a/b' are being dropped (no member of the share group has room).";
+        check(EventKind::DiscardedShared(2, "a/b".into()), &[line]);
         check(EventKind::SessionExpired, &["Expiring client c1 due to timeout."]);
         let denied = EventKind::PublishDenied {
             packet: publish(),

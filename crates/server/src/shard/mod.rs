@@ -261,6 +261,8 @@ impl Shard {
     /// The end of a turn: see the module's text for the order.
     fn finish_turn(&mut self) {
         let obligation = obligation::hand_over(&mut self.turn);
+        // Before the mail: what comes of it elsewhere is told after what it came from.
+        self.write_log();
         for (shard, parcel) in self.turn.mail.parcels() {
             if self.shared.mesh.post(shard, parcel) {
                 self.peers.wake(shard);
@@ -269,16 +271,22 @@ impl Shard {
         self.post_departures();
         self.write_sockets(obligation);
         self.acknowledge_input();
+        self.write_log();
+        self.close_connections();
+        self.turn.clear();
+        self.log.flush(self.turn.now.wall_s);
+        let published = self.peers.published(self.id);
+        published.store(self.broker.counters(), &self.broker.gauges(), &self.sockets);
+    }
+
+    /// Hands what has happened so far to the log.
+    fn write_log(&mut self) {
         for event in self.turn.events.drain(..) {
             let connection = event.connection.and_then(|id| self.connections.get(id.0 as usize));
             let address = connection.map(|connection| &connection.address);
             lines::write(&mut self.log, self.turn.now.wall_s, &event, address);
         }
-        self.close_connections();
-        self.turn.outbox.clear();
         self.log.flush(self.turn.now.wall_s);
-        let published = self.peers.published(self.id);
-        published.store(self.broker.counters(), &self.broker.gauges(), &self.sockets);
     }
 
     /// Whether some peer has so much mail waiting that we should not make more.

@@ -472,7 +472,7 @@ impl World {
         }
         lane.closes_seen = 0;
         lane.turn.events.clear();
-        lane.turn.outbox.clear();
+        lane.turn.clear();
         lane.is_dirty = false;
     }
 }
