@@ -26,7 +26,7 @@ An MQTT server for versions 5.0, 3.1.1 and 3.1.
 {usage}
 
  -c, --config-file FILE
-                  Read FILE (a mosquitto.conf). Nothing beyond what it says is on.
+                  Read FILE (a mosquitto.conf). Where it names no listener: port 1883, this machine only.
  -p, --port PORT  Listen on PORT of the loopback addresses. Repeat it for more ports. Counts only where no
                   listener is configured.
  -v, --verbose    Log everything, each packet too.

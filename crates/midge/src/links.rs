@@ -25,11 +25,13 @@ impl Tool {
 
 /// Makes the links in the folder that is named.
 pub(crate) fn run(words: &[OsString]) -> Status {
-    let [folder] = words else {
-        eprintln!("Usage: midge links DIR");
-        return Status::Usage;
+    let folder = match words {
+        [folder] if !folder.as_encoded_bytes().starts_with(b"-") => Path::new(folder),
+        _ => {
+            eprintln!("Usage: midge links DIR");
+            return Status::Usage;
+        }
     };
-    let folder = Path::new(folder);
     let made = env::current_exe().and_then(|program| make(folder, &program));
     match made {
         Ok(()) => {

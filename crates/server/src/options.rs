@@ -196,7 +196,7 @@ fn remarks(config: &Config) -> Vec<(LogType, String)> {
         remarks.push((
             LogType::Information,
             "No listener is configured: the server can be reached from this machine only. For others add `listener 1883` \
-             and `allow_anonymous true` (or rules for who may connect) to a configuration file and name it with -c."
+             and `allow_anonymous true` to a configuration file and name it with -c."
                 .to_owned(),
         ));
     }
@@ -205,8 +205,8 @@ fn remarks(config: &Config) -> Vec<(LogType, String)> {
         remarks.push((
             LogType::Warning,
             format!(
-                "Warning: clients without a user name are refused on the listener{place}. To let them in, add the line \
-                 `allow_anonymous true`; to refuse them without this warning, `allow_anonymous false`."
+                "Warning: every client is refused on the listener{place}: passwords are not built yet, and clients without \
+                 one need the line `allow_anonymous true`; to refuse them without this warning, `allow_anonymous false`."
             ),
         ));
     }

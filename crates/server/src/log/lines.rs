@@ -141,7 +141,7 @@ struct Client<'a> {
 
 impl fmt::Display for Client<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.id, self.address) {
+        match (self.id.filter(|id| !id.is_empty()), self.address) {
             (Some(id), _) => write!(f, "{}", Escaped(id)),
             (None, Some(address)) => write!(f, "{}", address.host()),
             (None, None) => f.write_str("(null)"),

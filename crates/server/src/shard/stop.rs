@@ -19,6 +19,10 @@ impl Shard {
         self.broker.handle_shutdown(&mut self.turn);
         self.note_closes();
         self.finish_turn();
+        // What came in and nobody reads any more would make the close a reset, which overtakes our last packet.
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let open: Vec<usize> = self.connections.iter().map(|(index, _)| index).collect();
+        open.into_iter().for_each(|index| self.discard_input(index, &mut buffer));
         // What the sockets have taken, the system still sends.
         self.connections.clear();
     }
