@@ -205,8 +205,9 @@ fn remarks(config: &Config) -> Vec<(LogType, String)> {
         remarks.push((
             LogType::Warning,
             format!(
-                "Warning: every client is refused on the listener{place}: passwords are not built yet, and clients without \
-                 one need the line `allow_anonymous true`; to refuse them without this warning, `allow_anonymous false`."
+                "Warning: every client is refused on the listener{place}, as passwords are not built yet. To let clients in \
+                 without one, add the line `allow_anonymous true`; to refuse them without this warning, \
+                 `allow_anonymous false`."
             ),
         ));
     }
