@@ -186,15 +186,16 @@ mod tests {
         let stuck = writer.shared.sinks();
         let line = [b"x".repeat(1023), b"\n".to_vec()].concat();
         writer.hand_over(b"first\n");
-        for _ in 0..2 * QUEUE_BYTES_MAX / line.len() {
+        // One queue full may be in the writer's hands and another behind it: the third finds no room.
+        for _ in 0..3 * QUEUE_BYTES_MAX / line.len() {
             writer.hand_over(&line);
         }
         drop(stuck);
         writer.settle();
         let text = std::fs::read_to_string(&path).expect("a log");
         assert!(text.starts_with("first\n"), "in the order in which they came");
-        let left_out = text.lines().last().expect("lines");
-        assert!(left_out.ends_with("lines were left out: the log did not take them quickly enough."), "{left_out}");
+        let notice = "lines were left out: the log did not take them quickly enough.";
+        assert!(text.lines().any(|line| line.ends_with(notice)), "what is left out is told");
         std::fs::remove_dir_all(folder).expect("removed");
     }
 }
