@@ -63,10 +63,10 @@ pub enum EventKind {
     },
     /// The Network Connection ended.
     Disconnected(DisconnectReason),
-    /// A first packet was no acceptable CONNECT. The code is what CONNACK carries, if one was sent.
+    /// A first packet was no acceptable CONNECT.
     Refused {
-        /// Reason Code or return code of CONNACK; `None` where nothing could be answered.
-        code: Option<u8>,
+        /// The Reason Code (as version 5 would see it).
+        reason: ReasonCode,
         /// Cause, in words.
         cause: &'static str,
     },

@@ -45,9 +45,12 @@ pub struct Arrival {
     assigned_client_id: Option<String>,
 }
 
-/// Why a CONNECT is refused. Without a code there is no CONNACK, only the end.
+/// Why a CONNECT is refused.
 struct Refusal {
+    /// What CONNACK says; without it there is none, only the end.
     code: Option<u8>,
+    /// The same as version 5 would put it.
+    reason: ReasonCode,
     cause: &'static str,
 }
 
@@ -105,8 +108,9 @@ impl Shard {
     /// Whether a CONNECT is acceptable at all. Everything that needs no Session is judged here, before any effect.
     fn admit(&self, listener: &ListenerOptions, connect: &Connect<'_>) -> Result<(), Refusal> {
         let v5 = connect.version == Version::V5;
-        let refuse =
-            |v3: Option<u8>, code: ReasonCode, cause| Err(Refusal { code: if v5 { Some(code.0) } else { v3 }, cause });
+        let refuse = |v3: Option<u8>, reason: ReasonCode, cause| {
+            Err(Refusal { code: if v5 { Some(reason.0) } else { v3 }, reason, cause })
+        };
         if !listener.accepts(connect.version) {
             return refuse(Some(1), ReasonCode::UNSUPPORTED_PROTOCOL_VERSION, "protocol version not accepted here");
         }
@@ -184,7 +188,7 @@ impl Shard {
         turn.tell(EventMask::NOTICE, || Event {
             connection: Some(id),
             client_id: connect.map(|connect| connect.client_id.into()),
-            kind: EventKind::Refused { code: refusal.code, cause: refusal.cause },
+            kind: EventKind::Refused { reason: refusal.reason, cause: refusal.cause },
         });
         turn.closes.push(id);
         FirstBytes::Refused
@@ -367,7 +371,7 @@ impl Shard {
 
 /// The CONNECT that `bytes` begins with, and its length.
 fn first_packet(bytes: &[u8]) -> Result<Option<(Connect<'_>, usize)>, Refusal> {
-    let close = |cause| Refusal { code: None, cause };
+    let close = |cause| Refusal { code: None, reason: ReasonCode::PROTOCOL_ERROR, cause };
     if bytes.first().is_some_and(|first| first >> 4 != 1) {
         return Err(close("first packet is not CONNECT"));
     }
@@ -384,7 +388,9 @@ fn first_packet(bytes: &[u8]) -> Result<Option<(Connect<'_>, usize)>, Refusal> {
     let body = &packet[usize::from(header.length)..];
     match Connect::decode(header, body) {
         Ok(connect) => Ok(Some((connect, length))),
-        Err(error) => Err(Refusal { code: refusal_code(&error, bytes), cause: error.message() }),
+        Err(error) => {
+            Err(Refusal { code: refusal_code(&error, bytes), reason: error.reason_code(), cause: error.message() })
+        }
     }
 }
 

@@ -131,7 +131,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         ),
     )
     .reloadable()
-    .doc("How many minutes a retained message is kept if it brings no expiry of its own; otherwise for ever."),
+    .doc("How many minutes a retained message is kept at most; without it, until its own expiry or for ever."),
     directive("check_retain_source", Global, Bool(|draft, on| draft.config.check_retain_source = on))
         .default("false")
         .reloadable()

@@ -19,9 +19,8 @@ pub(crate) fn write(log: &mut LogBuffer, wall_s: u64, event: &Event, address: Op
     match &event.kind {
         EventKind::Connected { .. } => write_connected(log, wall_s, event, &client),
         EventKind::Disconnected(reason) => write_disconnected(log, wall_s, reason, &client),
-        EventKind::Refused { code, cause } => {
-            let ended =
-                Ended { client: &client, reason: Some(code.map_or("protocol error", refusal)), cause: Some(cause) };
+        EventKind::Refused { reason, cause } => {
+            let ended = Ended { client: &client, reason: Some(refusal(*reason, cause)), cause: Some(cause) };
             ended.write(log, wall_s, Some("refused connections"));
         }
         EventKind::PublishDenied { packet, code, cause } => {
@@ -261,15 +260,13 @@ fn ended(code: ReasonCode) -> &'static str {
     }
 }
 
-/// Why a CONNECT was refused, by the code in CONNACK: that of 3.x or of version 5.
-fn refusal(code: u8) -> &'static str {
-    match code {
-        1 => "unsupported protocol version",
-        2 => "client identifier not valid",
-        3 => "server unavailable",
-        4 => "bad username or password",
-        5 => "not authorised",
-        _ => ended(ReasonCode(code)),
+/// Why a CONNECT was refused.
+fn refusal(reason: ReasonCode, cause: &'static str) -> &'static str {
+    match reason {
+        // It says nothing; the cause does.
+        ReasonCode::UNSPECIFIED_ERROR => cause,
+        ReasonCode::MALFORMED_PACKET => "protocol error",
+        reason => ended(reason),
     }
 }
 
@@ -380,10 +377,16 @@ mod tests {
             "Client 127.0.0.1 [127.0.0.1:4711]: first packet is not CONNECT.",
             "Client 127.0.0.1 [127.0.0.1:4711] disconnected: protocol error.",
         ];
-        check_client(None, EventKind::Refused { code: None, cause: "first packet is not CONNECT" }, &lines);
+        check_client(
+            None,
+            EventKind::Refused { reason: ReasonCode::PROTOCOL_ERROR, cause: "first packet is not CONNECT" },
+            &lines,
+        );
         let line = "Client c1 [127.0.0.1:4711] disconnected: not authorised.";
-        check(EventKind::Refused { code: Some(5), cause: "not authorised" }, &[line]);
-        check(EventKind::Refused { code: Some(0x87), cause: "not authorised" }, &[line]);
+        check(EventKind::Refused { reason: ReasonCode::NOT_AUTHORIZED, cause: "not authorised" }, &[line]);
+        let line = "Client c1 [127.0.0.1:4711] disconnected: keep alive above max_keepalive.";
+        let cause = "keep alive above max_keepalive";
+        check(EventKind::Refused { reason: ReasonCode::UNSPECIFIED_ERROR, cause }, &[line]);
     }
 
     #[test]
