@@ -389,7 +389,9 @@ fn first_packet(bytes: &[u8]) -> Result<Option<(Connect<'_>, usize)>, Refusal> {
     match Connect::decode(header, body) {
         Ok(connect) => Ok(Some((connect, length))),
         Err(error) => {
-            Err(Refusal { code: refusal_code(&error, bytes), reason: error.reason_code(), cause: error.message() })
+            let code = refusal_code(&error, bytes);
+            let reason = if code.is_some() { error.reason_code() } else { ReasonCode::PROTOCOL_ERROR };
+            Err(Refusal { code, reason, cause: error.message() })
         }
     }
 }
