@@ -89,7 +89,7 @@ impl Shard {
     pub(super) fn finish(&mut self, slot: u32, kept: Kept, turn: &mut Turn) {
         let (_, extra) = self.release(kept);
         if let Some(group) = extra.and_then(|extra| extra.group) {
-            self.shared.groups.credit(group, self.id, self.name(slot));
+            self.shared.groups().credit(group, self.id, self.name(slot));
             self.pull(slot, group, turn);
         }
     }

@@ -79,7 +79,7 @@ impl Shard {
             format!("{prefix}{}", self.random.uuid())
         });
         let client_id = assigned_client_id.as_deref().unwrap_or(connect.client_id);
-        let claim = self.shared.directory.claim(client_id, self.id);
+        let claim = self.shared.directory().claim(client_id, self.id);
         let arrival = Arrival { claim, listener, assigned_client_id };
         if claim.shard != self.id {
             return FirstBytes::Move { shard: claim.shard, arrival };
@@ -92,7 +92,7 @@ impl Shard {
     pub fn handle_arrival(&mut self, id: ConnectionId, arrival: Arrival, bytes: &[u8], turn: &mut Turn) -> Consumed {
         let Ok(Some((connect, length))) = first_packet(bytes) else {
             // It was read once already; only a caller who lost bytes on the way gets here.
-            self.shared.directory.settle(&arrival.claim, self.sessions.has_hash(arrival.claim.hash));
+            self.shared.directory().settle(&arrival.claim, self.sessions.has_hash(arrival.claim.hash));
             turn.closes.push(id);
             return Consumed { bytes: bytes.len(), next: Next::Closed };
         };
@@ -148,7 +148,7 @@ impl Shard {
                 return refuse(None, ReasonCode::TOPIC_NAME_INVALID, "topic of the will is not valid");
             }
         }
-        let directory = &self.shared.directory;
+        let directory = self.shared.directory();
         if self.options.global_max_clients.is_some_and(|max| directory.sessions() >= max)
             && !directory.knows(connect.client_id)
         {
@@ -207,7 +207,7 @@ impl Shard {
                 EventKind::Disconnected(DisconnectReason::ByServer(code, "session taken over"))
             });
             turn.closes.push(id);
-            self.shared.directory.settle(claim, true);
+            self.shared.directory().settle(claim, true);
             return false;
         }
         let expiry_interval_s = self.session_expiry(connect);
@@ -219,11 +219,11 @@ impl Shard {
             known = self.sessions.find(client_id, claim.hash);
         }
         let slot = known.unwrap_or_else(|| {
-            self.shared.directory.session_began(self.id);
+            self.shared.directory().session_began(self.id);
             self.sessions.insert(Session::new(client_id, claim.hash))
         });
         // Not before: where one Session ended to make room for the next, the claim alone kept the entry.
-        self.shared.directory.settle(claim, true);
+        self.shared.directory().settle(claim, true);
         self.tell_discards(slot, turn);
         if let Some(session) = self.sessions.get_mut(slot) {
             session.ticket = claim.ticket;

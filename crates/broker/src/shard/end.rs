@@ -100,11 +100,11 @@ impl Shard {
         let Some(mut session) = self.sessions.remove(slot) else { return };
         self.forget_messages(&mut session);
         if let Some(replays) = session.replays.take() {
-            replays.into_iter().for_each(|replay| self.shared.retained.abandon(replay.cursor));
+            replays.into_iter().for_each(|replay| self.shared.retained().abandon(replay.cursor));
         }
-        self.shared.directory.session_ended(self.id);
+        self.shared.directory().session_ended(self.id);
         if !self.sessions.has_hash(session.hash) {
-            self.shared.directory.release(session.hash);
+            self.shared.directory().release(session.hash);
         }
         self.pass_on(leaving, turn);
     }

@@ -192,7 +192,7 @@ impl Shard {
         }
         let mut matches = std::mem::take(&mut self.scratch.matches);
         matches.clear();
-        self.shared.router.route(parts.topic, &mut self.cache, &mut matches);
+        self.shared.router().route(parts.topic, &mut self.cache, &mut matches);
         let is_wanted = !matches.is_empty();
         turn.receivers += matches.receivers.len();
         if is_wanted {
@@ -206,7 +206,7 @@ impl Shard {
     fn retain(&mut self, publication: &mut Publication<'_>, turn: &Turn) -> u64 {
         let parts = publication.parts;
         if parts.payload.is_empty() {
-            return self.shared.retained.clear(parts.topic).v;
+            return self.shared.retained().clear(parts.topic).v;
         }
         let own_expiry = parts.expiry_interval_s;
         let message = match self.options.retain_expiry_interval_s {
@@ -219,7 +219,7 @@ impl Shard {
         if message.expires_at_s().is_some() {
             self.retained_sweep_at_ms.get_or_insert(turn.now.monotonic_ms + limits::RETAINED_SWEEP_EVERY_MS);
         }
-        self.shared.retained.keep(message).v
+        self.shared.retained().keep(message).v
     }
 
     /// Hands a message to those who are here, by mail to other shards, and to one member of each share group.

@@ -214,7 +214,7 @@ impl Shard {
         let Some(replay) = replays.front_mut() else { return Step::Nothing };
         if !self.replayed.is_wanted(slot, replay) {
             if let Some(replay) = replays.pop_front() {
-                self.shared.retained.abandon(replay.cursor);
+                self.shared.retained().abandon(replay.cursor);
             }
             if replays.is_empty() {
                 session.replays = None;
@@ -225,8 +225,8 @@ impl Shard {
             if !replay.is_fetched {
                 let nodes = limits::REPLAY_NODES_MAX;
                 let mut portion = Vec::new();
-                replay.fetched_at = self.shared.retained.sequence();
-                replay.is_fetched = self.shared.retained.replay(&mut replay.cursor, now_s, nodes, &mut portion);
+                replay.fetched_at = self.shared.retained().sequence();
+                replay.is_fetched = self.shared.retained().replay(&mut replay.cursor, now_s, nodes, &mut portion);
                 replay.fetched.extend(portion);
                 return if replay.fetched.is_empty() && !replay.is_fetched { Step::Later } else { Step::Done };
             }
@@ -242,7 +242,7 @@ impl Shard {
         let one = [replay.identifier];
         let identifiers: &[u32] = if replay.identifier == 0 { &[] } else { &one };
         let Some(message) = replay.fetched.pop_front() else { return Step::Done };
-        let retained = &self.shared.retained;
+        let retained = self.shared.retained();
         let is_replaced =
             || retained.sequence() != replay.fetched_at && !retained.holds(message.topic_bytes(), replay.cursor.upto());
         if message.is_expired(now_s) || is_replaced() {
@@ -267,7 +267,7 @@ impl Shard {
                 session.replays = None;
             }
         }
-        if self.shared.mesh.shards() == 1 {
+        if self.shared.mesh().shards() == 1 {
             // Nothing is on its way between shards: a live copy was judged while the replay ran.
             self.replayed.forget(slot, filter);
         } else {

@@ -23,7 +23,7 @@ impl Shard {
         let message = publication.message(&mut self.scratch.message).clone();
         let published = publication.parts.qos;
         let upgrade = options.upgrade_outgoing_qos;
-        match self.shared.groups.offer(group, published, upgrade, bounds, || message.clone()) {
+        match self.shared.groups().offer(group, published, upgrade, bounds, || message.clone()) {
             Offer::To(member, qos) => self.assign(group, member, qos, message, turn),
             Offer::Queued | Offer::Gone => {}
             Offer::Discarded => self.discard_shared(1, publication.parts.topic, turn),
@@ -90,7 +90,7 @@ impl Shard {
         let upgrade = self.options.upgrade_outgoing_qos;
         for (group, messages) in leaving {
             let lost = messages.first().map(|first| (messages.len(), first.clone()));
-            match (self.shared.groups.give_back(group, messages, upgrade), lost) {
+            match (self.shared.groups().give_back(group, messages, upgrade), lost) {
                 (Some(given), _) => {
                     for (message, member, qos) in given {
                         self.assign(group, member, qos, message, turn);
@@ -104,7 +104,7 @@ impl Shard {
 
     /// Takes a Session out of a group. What waited in one that ends with it is discarded.
     fn leave(&mut self, slot: u32, group: GroupId, turn: &mut Turn) {
-        let waiting = self.shared.groups.leave(&self.shared.router, group, self.id, self.name(slot));
+        let waiting = self.shared.groups().leave(self.shared.router(), group, self.id, self.name(slot));
         self.shared_subscriptions -= 1;
         if waiting > 0 {
             self.discard_shared(waiting, "a share group without members", turn);
@@ -122,7 +122,7 @@ impl Shard {
         let now_s = turn.now.seconds();
         loop {
             let mut expired = 0;
-            let pulled = self.shared.groups.pull(group, self.id, name, upgrade, now_s, &mut expired);
+            let pulled = self.shared.groups().pull(group, self.id, name, upgrade, now_s, &mut expired);
             self.counters.discarded[DiscardReason::Expired as usize] += expired;
             let Some((message, member, qos)) = pulled else { break };
             self.deliver_assigned(group, member.receiver, member.identifier, qos, message, turn);
@@ -139,7 +139,7 @@ impl Shard {
     /// Tells the groups whether this Session reads.
     pub(super) fn set_groups_ready(&self, slot: u32, ready: bool, credit: Option<u16>) {
         for group in self.groups_of(slot) {
-            self.shared.groups.set_ready(group, self.id, self.name(slot), ready, credit);
+            self.shared.groups().set_ready(group, self.id, self.name(slot), ready, credit);
         }
     }
 
@@ -147,7 +147,7 @@ impl Shard {
     pub(super) fn join_groups_ready(&self, slot: u32) {
         for group in self.groups_of(slot) {
             let credit = self.credit(slot, group);
-            self.shared.groups.set_ready(group, self.id, self.name(slot), true, Some(credit));
+            self.shared.groups().set_ready(group, self.id, self.name(slot), true, Some(credit));
         }
     }
 

@@ -115,7 +115,7 @@ impl Shard {
     /// A Subscription in the router and in the Session. The same filter again replaces it `[MQTT-3.8.4-3]`.
     fn enter_router(&mut self, slot: u32, filter: &str, options: ReceiverOptions, identifier: u32) -> (Place, bool) {
         let receiver = self.sessions.receiver(slot, options);
-        let router = &self.shared.router;
+        let router = self.shared.router();
         if let Some(session) = self.sessions.get_mut(slot)
             && !session.subscriptions.is_empty()
             && let Some(known) = router.find(filter).and_then(|filter| session.subscriptions.get_mut(filter))
@@ -136,7 +136,7 @@ impl Shard {
         let receiver = self.sessions.receiver(slot, options);
         let ready = self.sessions.port(slot).is_some_and(|port| !port.is(Port::CONGESTED));
         let member = Member { shard: self.id, receiver, identifier, credit: 0, ready };
-        let group = self.shared.groups.join(&self.shared.router, filter.text(), filter.filter(), member);
+        let group = self.shared.groups().join(self.shared.router(), filter.text(), filter.filter(), member);
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let memberships = session.memberships.get_or_insert_default();
         match memberships.iter_mut().find(|known| known.group == group) {
@@ -146,15 +146,15 @@ impl Shard {
                 self.shared_subscriptions += 1;
                 // Who was a member before may still have messages of the group inflight.
                 let credit = self.credit(slot, group);
-                self.shared.groups.set_ready(group, self.id, self.name(slot), ready, Some(credit));
+                self.shared.groups().set_ready(group, self.id, self.name(slot), ready, Some(credit));
             }
         }
     }
 
     /// The Subscription is in the router by now; what is retained later than this reaches it live.
     fn begin_replay(&mut self, slot: u32, text: &str, filter: FilterId, options: ReceiverOptions, identifier: u32) {
-        let upto = self.shared.retained.sequence();
-        if self.shared.retained.is_empty() {
+        let upto = self.shared.retained().sequence();
+        if self.shared.retained().is_empty() {
             return self.replayed.forget(slot, filter);
         }
         let number = self.replayed.begin(slot, filter, upto);
@@ -177,7 +177,7 @@ impl Shard {
             std::mem::take(&mut **replays).into_iter().partition(|replay| self.replayed.is_wanted(slot, replay));
         **replays = wanted;
         let unwanted: VecDeque<Replay> = unwanted;
-        unwanted.into_iter().for_each(|replay| self.shared.retained.abandon(replay.cursor));
+        unwanted.into_iter().for_each(|replay| self.shared.retained().abandon(replay.cursor));
     }
 
     fn unsubscribe(&mut self, slot: u32, filter: &TopicFilter<'_>, turn: &mut Turn) -> bool {
@@ -189,7 +189,7 @@ impl Shard {
             self.leave_group(slot, membership.group, turn);
             return true;
         }
-        let Some(number) = self.shared.router.find(filter.filter()) else { return false };
+        let Some(number) = self.shared.router().find(filter.filter()) else { return false };
         let Some(session) = self.sessions.get_mut(slot) else { return false };
         let Some(subscription) = session.subscriptions.remove(number) else { return false };
         self.subscriptions -= 1;
@@ -200,7 +200,7 @@ impl Shard {
 
     /// Takes a Subscription out of the router. Whoever moved into its place is told.
     pub(super) fn leave_router(&mut self, place: Place) {
-        if let Some(moved) = self.shared.router.unsubscribe(place, self.id)
+        if let Some(moved) = self.shared.router().unsubscribe(place, self.id)
             && let Some(session) = self.sessions.get_mut(moved.slot)
             && let Some(subscription) = session.subscriptions.get_mut(place.filter)
         {

@@ -21,7 +21,7 @@ impl Shard {
         if self.retained_sweep_at_ms.is_none_or(|at| at > turn.now.monotonic_ms) {
             return;
         }
-        let retained = &self.shared.retained;
+        let retained = self.shared.retained();
         retained.expire(turn.now.seconds(), limits::RETAINED_SWEEP_NODES_MAX);
         let next_ms = turn.now.monotonic_ms + limits::RETAINED_SWEEP_EVERY_MS;
         self.retained_sweep_at_ms = retained.has_expiring().then_some(next_ms);

@@ -102,9 +102,9 @@ fn expired_ones_do_not_stay_in_memory() {
     for number in 0..5_000 {
         world.publish(&format!("a/{number}"), b"1", QoS::AtMostOnce, true);
     }
-    assert_eq!(world.shared.retained.len(), 5_000);
+    assert_eq!(world.shared.retained().len(), 5_000);
     world.wait(12_000);
-    assert_eq!(world.shared.retained.len(), 0);
+    assert_eq!(world.shared.retained().len(), 0);
 }
 
 #[test]

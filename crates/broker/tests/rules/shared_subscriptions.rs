@@ -279,11 +279,11 @@ fn a_long_queue_of_messages_too_large_for_a_member_is_discarded() {
     }
     conversation.world.settle();
     conversation.world.received(p).clear();
-    assert_eq!(conversation.world.shared.groups.queued().0, 200_000);
+    assert_eq!(conversation.world.shared.groups().queued().0, 200_000);
     conversation
         .play("a connects v5 session-expiry-interval=100 maximum-packet-size=30 session-present\na< nothing")
         .unwrap();
-    assert_eq!(conversation.world.shared.groups.queued().0, 0);
+    assert_eq!(conversation.world.shared.groups().queued().0, 0);
     conversation.everybody_leaves().unwrap();
 }
 

@@ -42,10 +42,10 @@ fn write(shared: &Arc<Shared>, is_done: &AtomicBool) {
         shard.publish_from_server("r", value.to_string().as_bytes(), midge_codec::QoS::AtMostOnce, true, &mut turn);
         if value % 3 == 0 {
             for (to, parcel) in turn.mail.parcels() {
-                shared.mesh.post(to, parcel);
+                shared.mesh().post(to, parcel);
             }
         }
-        while shared.mesh.is_full(ShardId(1)) && !is_done.load(Ordering::Relaxed) {
+        while shared.mesh().is_full(ShardId(1)) && !is_done.load(Ordering::Relaxed) {
             std::thread::yield_now();
         }
     }
@@ -80,9 +80,9 @@ fn subscribe(shared: &Arc<Shared>) {
 
 fn take_mail(shard: &mut Shard, shared: &Shared, turn: &mut Turn) {
     let mut parcels = Vec::new();
-    shared.mesh.collect(ShardId(1), &mut parcels);
+    shared.mesh().collect(ShardId(1), &mut parcels);
     parcels.iter().for_each(|parcel| shard.handle_mail(parcel, turn));
-    shared.mesh.recycle(ShardId(1), &mut parcels);
+    shared.mesh().recycle(ShardId(1), &mut parcels);
 }
 
 /// Payloads of the PUBLISH packets for the topic `r`.

@@ -170,7 +170,7 @@ impl Shard {
             }
             self.events.clear();
         }
-        self.shared.mesh.awake(self.id);
+        self.shared.mesh().awake(self.id);
         self.turn.now = self.clock.now();
         for event in &self.events {
             let token = event.token();
@@ -197,7 +197,7 @@ impl Shard {
 
     /// How long to wait: not at all while there is work; `None` until something happens.
     fn time_to_sleep(&self) -> Option<Duration> {
-        let mesh = &self.shared.mesh;
+        let mesh = self.shared.mesh();
         let is_busy = self.has_work || !self.output_room.is_empty();
         if is_busy || (!self.ready.is_empty() && !self.peers_are_full()) {
             return Some(Duration::ZERO);
@@ -224,7 +224,7 @@ impl Shard {
     /// Handles what other shards have sent. Always: handling mail waits for nothing.
     fn take_mail(&mut self) {
         let mut parcels = std::mem::take(&mut self.parcels);
-        self.shared.mesh.collect(self.id, &mut parcels);
+        self.shared.mesh().collect(self.id, &mut parcels);
         for parcel in &mut parcels {
             self.broker.handle_mail(parcel, &mut self.turn);
             self.note_closes();
@@ -232,7 +232,7 @@ impl Shard {
                 self.finish_turn();
             }
         }
-        self.shared.mesh.recycle(self.id, &mut parcels);
+        self.shared.mesh().recycle(self.id, &mut parcels);
         self.parcels = parcels;
     }
 
@@ -264,7 +264,7 @@ impl Shard {
         // Before the mail: what comes of it elsewhere is told after what it came from.
         self.write_log();
         for (shard, parcel) in self.turn.mail.parcels() {
-            if self.shared.mesh.post(shard, parcel) {
+            if self.shared.mesh().post(shard, parcel) {
                 self.peers.wake(shard);
             }
         }
@@ -292,7 +292,7 @@ impl Shard {
     /// Whether some peer has so much mail waiting that we should not make more.
     fn peers_are_full(&self) -> bool {
         let shards = self.departures.len() as u16;
-        shards > 1 && (0..shards).any(|peer| self.shared.mesh.is_full(ShardId(peer)))
+        shards > 1 && (0..shards).any(|peer| self.shared.mesh().is_full(ShardId(peer)))
     }
 
     fn insert(&mut self, stream: Stream, address: Address, listener: u16, phase: Phase) -> usize {

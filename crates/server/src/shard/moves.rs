@@ -37,7 +37,7 @@ impl Shard {
         for (shard, moved) in self.departures.iter_mut().enumerate().filter(|(_, moved)| !moved.is_empty()) {
             let shard = ShardId(shard as u16);
             self.peers.send(shard, moved);
-            if self.shared.mesh.is_to_be_woken(shard) {
+            if self.shared.mesh().is_to_be_woken(shard) {
                 self.peers.wake(shard);
             }
         }

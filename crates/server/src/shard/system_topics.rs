@@ -52,9 +52,9 @@ impl Shard {
         topics.schedule(self.clock);
         let mut totals = self.peers.totals();
         totals.uptime_s = now.seconds();
-        totals.retained = self.shared.retained.len() as u64;
+        totals.retained = self.shared.retained().len() as u64;
         totals.messages_stored += totals.retained;
-        totals.messages_stored_bytes += self.shared.retained.bytes() as u64;
+        totals.messages_stored_bytes += self.shared.retained().bytes() as u64;
         totals.heap_current_bytes = heap::used_bytes();
         topics.heap_maximum_bytes = topics.heap_maximum_bytes.max(totals.heap_current_bytes);
         totals.heap_maximum_bytes = topics.heap_maximum_bytes;

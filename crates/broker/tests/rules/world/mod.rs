@@ -297,11 +297,11 @@ impl World {
             ("shared subscriptions", gauges.shared_subscriptions),
             ("messages held", gauges.messages_held),
             ("bytes held", gauges.bytes_held),
-            ("filters in the router", self.shared.router.filters() as u64),
-            ("messages queued in groups", self.shared.groups.queued().0),
-            ("bytes queued in groups", self.shared.groups.queued().1),
-            ("sessions counted by the directory", self.shared.directory.sessions()),
-            ("entries of the directory", self.shared.directory.len() as u64),
+            ("filters in the router", self.shared.router().filters() as u64),
+            ("messages queued in groups", self.shared.groups().queued().0),
+            ("bytes queued in groups", self.shared.groups().queued().1),
+            ("sessions counted by the directory", self.shared.directory().sessions()),
+            ("entries of the directory", self.shared.directory().len() as u64),
             ("shards that hold something", self.lanes.iter().filter(|lane| !lane.shard.is_bare()).count() as u64),
         ];
         let left = numbers.iter().filter(|number| number.1 != 0).map(|(name, number)| format!("{number} {name}"));
@@ -413,7 +413,7 @@ impl World {
 
     fn take_mail(&mut self, at: usize) {
         let mut parcels = Vec::new();
-        self.shared.mesh.collect(ShardId(at as u16), &mut parcels);
+        self.shared.mesh().collect(ShardId(at as u16), &mut parcels);
         assert_eq!(parcels.len(), self.lanes[at].parcels, "parcels that were posted are collected");
         self.lanes[at].parcels = 0;
         for parcel in &mut parcels {
@@ -424,7 +424,7 @@ impl World {
                 self.commit(at);
             }
         }
-        self.shared.mesh.recycle(ShardId(at as u16), &mut parcels);
+        self.shared.mesh().recycle(ShardId(at as u16), &mut parcels);
     }
 
     fn note_closes(&mut self, at: usize) {
@@ -445,7 +445,7 @@ impl World {
         let mut parcels: Vec<(ShardId, Parcel)> = Vec::new();
         let lane = &mut self.lanes[at];
         for (to, parcel) in lane.turn.mail.parcels() {
-            self.shared.mesh.post(to, parcel);
+            self.shared.mesh().post(to, parcel);
             assert!(parcel.is_empty(), "an empty parcel is left behind");
             parcels.push((to, Parcel::default()));
         }

@@ -1,0 +1,312 @@
+//! The queue of the log: what shards have recorded and the log has not taken yet, and how far the log has come.
+//!
+//! The log is one stream of bytes. A shard hands over what it recorded in a turn as one *batch*, under one lock, and with
+//! that the batch has its address in the stream for ever. What must hold: batches stand in the stream in the order in
+//! which they were handed over; a shard hands over before it posts mail or writes to a socket, so that what others can
+//! see is in the stream before anything that comes of it; a writer that sleeps while there is something to be written has
+//! been woken.
+
+use sync::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Mutex, Ordering};
+
+use crate::ids::ShardId;
+
+#[cfg(loom)]
+mod sync {
+    pub(super) use loom::sync::Mutex;
+    pub(super) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+}
+#[cfg(not(loom))]
+mod sync {
+    pub(super) use std::sync::Mutex;
+    pub(super) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+}
+
+/// See the module.
+pub struct LogQueue {
+    pending: Mutex<Pending>,
+    /// Bytes in it; read without the lock.
+    pending_bytes: AtomicUsize,
+    /// Everything before this position is durable.
+    durable: AtomicU64,
+    is_writer_asleep: AtomicBool,
+    /// By shard: whether it holds packets back until more is durable.
+    waits: Box<[AtomicBool]>,
+    state: AtomicU8,
+    snapshot: SnapshotStage,
+}
+
+struct Pending {
+    batches: Vec<u8>,
+    /// Where the next batch will stand.
+    next: u64,
+}
+
+/// How the log is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum LogState {
+    /// It takes what it is given.
+    Ready,
+    /// There is no room on the disk: what has to be kept is refused.
+    Full,
+}
+
+/// How far a snapshot has come: counts of shards that have reached each step.
+#[derive(Default)]
+struct SnapshotStage {
+    /// Of the snapshot that was asked for last; 0 before the first.
+    number: AtomicU64,
+    /// Where the log stood when it was asked for.
+    from: AtomicU64,
+    /// Shards whose mail of batches before `from` is posted.
+    arrived: AtomicUsize,
+    /// Shards that have handed over their part.
+    finished: AtomicUsize,
+    /// The number of the latest retained write when the Retained Messages began to be written.
+    retained_sequence: AtomicU64,
+}
+
+/// What a finished snapshot covers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SnapshotDone {
+    /// Recovery replays the log from here.
+    pub from: u64,
+    /// The snapshot's own batches stand before this position.
+    pub end: u64,
+    /// Retained writes up to this number are covered by it.
+    pub retained_sequence: u64,
+}
+
+/// Each batch has this many bytes before its content, filled in by whoever writes it: the first four are its length.
+pub const BATCH_HEADER_BYTES: usize = 24;
+
+/// Connections that make records are not read while this much waits: what the log could write in a good part of a second.
+const PENDING_BYTES_MAX: usize = 64 << 20;
+
+impl LogQueue {
+    /// A queue whose first batch will stand at `next`; everything before is durable.
+    pub fn new(shards: u16, next: u64) -> LogQueue {
+        LogQueue {
+            pending: Mutex::new(Pending { batches: Vec::new(), next }),
+            pending_bytes: AtomicUsize::new(0),
+            durable: AtomicU64::new(next),
+            is_writer_asleep: AtomicBool::new(false),
+            waits: (0..shards).map(|_| AtomicBool::new(false)).collect(),
+            state: AtomicU8::new(LogState::Ready as u8),
+            snapshot: SnapshotStage::default(),
+        }
+    }
+
+    /// Hands over a batch: `content` begins with [`BATCH_HEADER_BYTES`] bytes of room. Returns the address of the batch and
+    /// the position behind it, and whether the writer sleeps and it is the caller who must wake it.
+    pub fn append(&self, content: &mut [u8]) -> Appended {
+        let length = (content.len() - BATCH_HEADER_BYTES) as u32;
+        content[..4].copy_from_slice(&length.to_le_bytes());
+        let mut pending = lock(&self.pending);
+        let address = pending.next;
+        pending.next += content.len() as u64;
+        pending.batches.extend_from_slice(content);
+        self.pending_bytes.store(pending.batches.len(), Ordering::Relaxed);
+        let end = pending.next;
+        drop(pending);
+        Appended { address, end, wakes_writer: self.is_writer_to_be_woken() }
+    }
+
+    /// Takes everything that waits, leaving `batches`, which is empty, in its place.
+    pub fn take(&self, batches: &mut Vec<u8>) {
+        let mut pending = lock(&self.pending);
+        std::mem::swap(&mut pending.batches, batches);
+        self.pending_bytes.store(0, Ordering::Relaxed);
+    }
+
+    /// Where the next batch will stand.
+    pub fn next(&self) -> u64 {
+        lock(&self.pending).next
+    }
+
+    /// Whether so much waits that what could become more should not be read.
+    pub fn is_over(&self) -> bool {
+        self.pending_bytes.load(Ordering::Relaxed) > PENDING_BYTES_MAX
+    }
+
+    /// Everything before this position is durable.
+    pub fn durable(&self) -> u64 {
+        self.durable.load(Ordering::SeqCst)
+    }
+
+    /// The log has come so far. Then ask [`LogQueue::is_waiting`] for each shard.
+    pub fn set_durable(&self, position: u64) {
+        self.durable.store(position, Ordering::SeqCst);
+    }
+
+    /// A shard says whether it holds back packets. Having said so it must look at [`LogQueue::durable`] once more before
+    /// it sleeps.
+    pub fn set_waiting(&self, shard: ShardId, waits: bool) {
+        self.waits[usize::from(shard.0)].store(waits, Ordering::SeqCst);
+    }
+
+    /// Whether it does.
+    pub fn is_waiting(&self, shard: ShardId) -> bool {
+        self.waits[usize::from(shard.0)].load(Ordering::SeqCst)
+    }
+
+    /// The writer is about to sleep. `false`: there is something to be written, do not.
+    pub fn writer_about_to_sleep(&self) -> bool {
+        self.is_writer_asleep.store(true, Ordering::SeqCst);
+        let is_empty = lock(&self.pending).batches.is_empty();
+        if !is_empty {
+            self.is_writer_asleep.store(false, Ordering::SeqCst);
+        }
+        is_empty
+    }
+
+    /// The writer does not sleep (any more).
+    pub fn writer_awake(&self) {
+        self.is_writer_asleep.store(false, Ordering::SeqCst);
+    }
+
+    fn is_writer_to_be_woken(&self) -> bool {
+        self.is_writer_asleep.load(Ordering::SeqCst) && self.is_writer_asleep.swap(false, Ordering::SeqCst)
+    }
+
+    /// How the log is doing.
+    pub fn state(&self) -> LogState {
+        if self.state.load(Ordering::Relaxed) == LogState::Full as u8 { LogState::Full } else { LogState::Ready }
+    }
+
+    /// Says how it is doing.
+    pub fn set_state(&self, state: LogState) {
+        self.state.store(state as u8, Ordering::Relaxed);
+    }
+
+    /// Asks the shards for a snapshot. `false`: one is under way.
+    pub fn begin_snapshot(&self) -> bool {
+        if self.is_snapshot_under_way() {
+            return false;
+        }
+        let stage = &self.snapshot;
+        stage.from.store(self.next(), Ordering::SeqCst);
+        stage.arrived.store(0, Ordering::SeqCst);
+        stage.finished.store(0, Ordering::SeqCst);
+        stage.number.fetch_add(1, Ordering::SeqCst);
+        true
+    }
+
+    /// Whether a snapshot was asked for and is not taken yet.
+    pub fn is_snapshot_under_way(&self) -> bool {
+        self.snapshot_number() % 2 == 1
+    }
+
+    /// The finished snapshot, once: `None` while there is none.
+    pub fn take_snapshot(&self) -> Option<SnapshotDone> {
+        let stage = &self.snapshot;
+        if !self.is_snapshot_under_way() || stage.finished.load(Ordering::SeqCst) < self.waits.len() {
+            return None;
+        }
+        let done = SnapshotDone {
+            from: stage.from.load(Ordering::SeqCst),
+            end: self.next(),
+            retained_sequence: stage.retained_sequence.load(Ordering::SeqCst),
+        };
+        stage.number.fetch_add(1, Ordering::SeqCst);
+        Some(done)
+    }
+
+    /// Odd while a snapshot is under way.
+    pub(crate) fn snapshot_number(&self) -> u64 {
+        self.snapshot.number.load(Ordering::SeqCst)
+    }
+
+    /// One more shard has posted all mail of batches from before the snapshot began.
+    pub(crate) fn snapshot_arrived(&self) {
+        self.snapshot.arrived.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Whether all have.
+    pub(crate) fn have_all_arrived(&self) -> bool {
+        self.snapshot.arrived.load(Ordering::SeqCst) == self.waits.len()
+    }
+
+    /// Retained writes up to this number are covered by what is written now.
+    pub(crate) fn set_retained_sequence(&self, sequence: u64) {
+        self.snapshot.retained_sequence.store(sequence, Ordering::SeqCst);
+    }
+
+    /// One more shard has handed over its part. The last one must wake the writer, who may sleep.
+    pub(crate) fn snapshot_finished(&self) -> bool {
+        self.snapshot.finished.fetch_add(1, Ordering::SeqCst) + 1 == self.waits.len() && self.is_writer_to_be_woken()
+    }
+}
+
+/// What became of a batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Appended {
+    /// Where it stands.
+    pub address: u64,
+    /// Where the next one stands.
+    pub end: u64,
+    /// The writer sleeps and must be woken.
+    pub wakes_writer: bool,
+}
+
+/// A panic ends the process, so a poisoned lock can only be seen in tests.
+#[cfg(not(loom))]
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+#[cfg(loom)]
+fn lock<T>(mutex: &Mutex<T>) -> loom::sync::MutexGuard<'_, T> {
+    mutex.lock().expect("no thread of a model panics")
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn batch(content: &[u8]) -> Vec<u8> {
+        [&[0; BATCH_HEADER_BYTES], content].concat()
+    }
+
+    #[test]
+    fn batches_stand_one_behind_the_other_and_are_taken_together() {
+        let queue = LogQueue::new(1, 1000);
+        let first = queue.append(&mut batch(b"one"));
+        let second = queue.append(&mut batch(b"three"));
+        assert_eq!((first.address, first.end), (1000, 1000 + 27));
+        assert_eq!((second.address, second.end), (1027, 1027 + 29));
+        let mut taken = Vec::new();
+        queue.take(&mut taken);
+        assert_eq!(taken.len(), 56);
+        assert_eq!((taken[0], &taken[24..27], taken[27], &taken[51..]), (3, &b"one"[..], 5, &b"three"[..]));
+        queue.take(&mut Vec::new());
+        assert_eq!(queue.next(), 1056);
+    }
+
+    #[test]
+    fn a_sleeping_writer_is_woken_once() {
+        let queue = LogQueue::new(1, 0);
+        assert!(queue.writer_about_to_sleep());
+        assert!(queue.append(&mut batch(b"1")).wakes_writer);
+        assert!(!queue.append(&mut batch(b"2")).wakes_writer);
+        assert!(!queue.writer_about_to_sleep(), "there is something to be written");
+    }
+
+    #[test]
+    fn a_snapshot_is_finished_when_every_shard_is() {
+        let queue = LogQueue::new(2, 10);
+        assert!(queue.begin_snapshot() && !queue.begin_snapshot());
+        queue.snapshot_arrived();
+        assert!(!queue.have_all_arrived());
+        queue.snapshot_arrived();
+        assert!(queue.have_all_arrived());
+        queue.set_retained_sequence(7);
+        queue.snapshot_finished();
+        assert_eq!(queue.take_snapshot(), None);
+        queue.append(&mut batch(b"state"));
+        queue.snapshot_finished();
+        assert_eq!(queue.take_snapshot(), Some(SnapshotDone { from: 10, end: 39, retained_sequence: 7 }));
+        assert_eq!(queue.take_snapshot(), None);
+        assert!(queue.begin_snapshot());
+    }
+}
