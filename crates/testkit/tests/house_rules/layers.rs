@@ -10,6 +10,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("midge-broker", &["midge-codec", "midge-protocol"]),
     ("midge-config", &[]),
     ("midge-net", &[]),
+    ("midge-store", &[]),
     ("midge-server", &["midge-broker", "midge-codec", "midge-config", "midge-net"]),
     ("midge", &["midge-config", "midge-server"]),
     // Tests look at the server from outside.
