@@ -9,6 +9,7 @@
 
 use crate::ids::{Receiver, ReceiverOptions, ShardId};
 use crate::message::Message;
+use crate::record::GroupName;
 use crate::router::{Place, Router};
 use foldhash::quality::FixedState;
 use hashbrown::HashTable;
@@ -33,6 +34,11 @@ impl GroupId {
     pub(crate) fn of(receiver: Receiver) -> GroupId {
         GroupId { slot: receiver.slot, generation: receiver.generation() }
     }
+
+    /// How the log names it.
+    pub(crate) fn name(self) -> GroupName {
+        GroupName { slot: self.slot, generation: self.generation }
+    }
 }
 
 /// All groups of the server.
@@ -50,6 +56,8 @@ struct Stripe {
 
 struct Group {
     generation: u32,
+    /// Has, or had, a member whose Session outlives its connection: what it holds is in the log.
+    is_durable: bool,
     share: Box<str>,
     place: Place,
     members: Vec<Member>,
@@ -57,6 +65,15 @@ struct Group {
     next: usize,
     queue: VecDeque<Message>,
     queue_bytes: u64,
+}
+
+/// What a group leaves behind that ended with its last member; nothing where it goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Left {
+    /// Messages that waited there.
+    pub messages: usize,
+    /// The log knows the group.
+    pub was_durable: bool,
 }
 
 /// A Session's part in a group.
@@ -103,8 +120,16 @@ impl Groups {
     }
 
     /// Makes a Session a member of the group `share` (`$share/NAME/FILTER`), or gives a member new options. `filter` is
-    /// the part behind the share name. The group is made, and entered in the router, with its first member.
-    pub(crate) fn join(&self, router: &Router, share: &str, filter: &str, member: Member) -> GroupId {
+    /// the part behind the share name. The group is made, and entered in the router, with its first member. It becomes
+    /// durable with its first durable member: `announce` is called before anybody can see that.
+    pub(crate) fn join(
+        &self,
+        router: &Router,
+        share: &str,
+        filter: &str,
+        member: Member,
+        announce: impl FnOnce(GroupName),
+    ) -> GroupId {
         let number = self.hasher.hash_one(filter) as u32 % STRIPES;
         let mut guard = self.lock(number);
         let stripe = &mut *guard;
@@ -117,20 +142,19 @@ impl Groups {
             let key = stripe.groups.vacant_key() as u32;
             let receiver = Receiver::new(key * STRIPES + number, generation, ReceiverOptions::group());
             let place = router.subscribe(filter, GROUPS, receiver);
-            stripe.groups.insert(Group {
-                generation,
-                share: share.into(),
-                place,
-                members: Vec::new(),
-                next: 0,
-                queue: VecDeque::new(),
-                queue_bytes: 0,
-            });
+            stripe.groups.insert(Group::new(generation, share, place));
             let (groups, hasher) = (&stripe.groups, &self.hasher);
             stripe.index.insert_unique(hash, key, |&key| hasher.hash_one(&*groups[key as usize].share));
             key
         });
         let group = &mut stripe.groups[key as usize];
+        if member.receiver.options().is_durable() && !group.is_durable {
+            group.is_durable = true;
+            let slot = key * STRIPES + number;
+            announce(GroupName { slot, generation: group.generation });
+            let options = ReceiverOptions::group().durable(true);
+            router.replace(group.place, GROUPS, Receiver::new(slot, group.generation, options));
+        }
         match group.members.iter_mut().find(|known| known.is(member.shard, member.receiver)) {
             // The credit is what is left of its window: it stays as it was.
             Some(known) => *known = Member { credit: known.credit, ..member },
@@ -140,16 +164,16 @@ impl Groups {
     }
 
     /// Takes a Session out of a group. With its last member the group ends; what waited there is counted and gone.
-    pub(crate) fn leave(&self, router: &Router, id: GroupId, shard: ShardId, session: Receiver) -> usize {
+    pub(crate) fn leave(&self, router: &Router, id: GroupId, shard: ShardId, session: Receiver) -> Left {
         let mut guard = self.lock(id.slot % STRIPES);
         let stripe = &mut *guard;
         let key = (id.slot / STRIPES) as usize;
         let Some(group) = stripe.groups.get_mut(key).filter(|group| group.generation == id.generation) else {
-            return 0;
+            return Left::default();
         };
         group.members.retain(|member| !member.is(shard, session));
         if !group.members.is_empty() {
-            return 0;
+            return Left::default();
         }
         let group = stripe.groups.remove(key);
         let hash = self.hasher.hash_one(&*group.share);
@@ -161,7 +185,7 @@ impl Groups {
         {
             other.place.position = group.place.position;
         }
-        group.queue.len()
+        Left { messages: group.queue.len(), was_durable: group.is_durable }
     }
 
     /// Finds a member for a message, in turn, or lets it wait.
@@ -289,6 +313,19 @@ impl Stripe {
 }
 
 impl Group {
+    fn new(generation: u32, share: &str, place: Place) -> Group {
+        Group {
+            generation,
+            is_durable: false,
+            share: share.into(),
+            place,
+            members: Vec::new(),
+            next: 0,
+            queue: VecDeque::new(),
+            queue_bytes: 0,
+        }
+    }
+
     fn pick(&mut self, published: QoS, upgrade: bool) -> Option<Offer> {
         let count = self.members.len();
         for step in 0..count {
@@ -352,8 +389,8 @@ mod tests {
     #[test]
     fn members_take_turns_and_one_without_credit_is_passed_over() {
         let (groups, router) = (Groups::new(1), Router::new(1));
-        let id = groups.join(&router, "$share/g/t", "t", member(1, 1));
-        assert_eq!(groups.join(&router, "$share/g/t", "t", member(2, 3)), id);
+        let id = groups.join(&router, "$share/g/t", "t", member(1, 1), |_| {});
+        assert_eq!(groups.join(&router, "$share/g/t", "t", member(2, 3), |_| {}), id);
         assert_eq!([offer(&groups, id, b"1"), offer(&groups, id, b"2")], [Some(1), Some(2)]);
         assert_eq!([offer(&groups, id, b"3"), offer(&groups, id, b"4")], [Some(2), Some(2)]);
         assert_eq!(offer(&groups, id, b"5"), None, "nobody has credit: it waits");
@@ -365,8 +402,8 @@ mod tests {
     #[test]
     fn what_is_given_back_goes_to_others_before_what_is_newer() {
         let (groups, router) = (Groups::new(1), Router::new(1));
-        let id = groups.join(&router, "$share/g/t", "t", member(1, 1));
-        groups.join(&router, "$share/g/t", "t", member(2, 1));
+        let id = groups.join(&router, "$share/g/t", "t", member(1, 1), |_| {});
+        groups.join(&router, "$share/g/t", "t", member(2, 1), |_| {});
         for payload in [b"1", b"2", b"3"] {
             offer(&groups, id, payload);
         }
@@ -380,12 +417,13 @@ mod tests {
     #[test]
     fn the_group_ends_with_its_last_member() {
         let (groups, router) = (Groups::new(1), Router::new(1));
-        let first = groups.join(&router, "$share/g/t", "t", member(1, 0));
-        let second = groups.join(&router, "$share/h/t", "t", member(1, 0));
+        let first = groups.join(&router, "$share/g/t", "t", member(1, 0), |_| {});
+        let second = groups.join(&router, "$share/h/t", "t", member(1, 0), |_| {});
         offer(&groups, first, b"1");
-        assert_eq!(groups.leave(&router, first, ShardId(0), member(1, 0).receiver), 1);
+        assert_eq!(groups.leave(&router, first, ShardId(0), member(1, 0).receiver).messages, 1);
         assert!(matches!(groups.offer(first, QoS::AtLeastOnce, false, FREE, || message(b"")), Offer::Gone));
-        assert_eq!(groups.leave(&router, second, ShardId(0), member(1, 0).receiver), 0, "its place was kept right");
+        let left = groups.leave(&router, second, ShardId(0), member(1, 0).receiver);
+        assert_eq!(left, Left::default(), "its place was kept right");
         assert_eq!(router.find("t"), None);
     }
 }

@@ -58,6 +58,7 @@ impl ReceiverOptions {
     const RETAIN_AS_PUBLISHED: u8 = 1 << 3;
     const HAS_IDENTIFIER: u8 = 1 << 4;
     const GROUP: u8 = 1 << 5;
+    const DURABLE: u8 = 1 << 6;
 
     /// Granted QoS (0 to 2), everything else off.
     pub const fn with_qos(qos: u8) -> Self {
@@ -77,6 +78,21 @@ impl ReceiverOptions {
     /// The same, noting whether the Session keeps a Subscription Identifier for this Subscription.
     pub const fn identifier(self, on: bool) -> Self {
         self.with(Self::HAS_IDENTIFIER, on)
+    }
+
+    /// The same, noting whether what is routed to it is to be in the log: its Session outlives its connection.
+    pub const fn durable(self, on: bool) -> Self {
+        self.with(Self::DURABLE, on)
+    }
+
+    /// As a byte, for the log.
+    pub const fn to_byte(self) -> u8 {
+        self.0
+    }
+
+    /// The opposite of [`ReceiverOptions::to_byte`].
+    pub const fn from_byte(byte: u8) -> Self {
+        ReceiverOptions(byte)
     }
 
     /// Options of a share group instead of a Session.
@@ -102,6 +118,11 @@ impl ReceiverOptions {
     /// Whether the Session keeps a Subscription Identifier for it.
     pub const fn has_identifier(self) -> bool {
         self.0 & Self::HAS_IDENTIFIER != 0
+    }
+
+    /// Whether what is routed to it is to be in the log.
+    pub const fn is_durable(self) -> bool {
+        self.0 & Self::DURABLE != 0
     }
 
     /// Whether the receiver is a share group.

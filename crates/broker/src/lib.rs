@@ -21,6 +21,7 @@ mod mesh;
 pub mod message;
 mod options;
 pub mod outbox;
+pub mod record;
 mod replay;
 pub mod retained;
 pub mod router;

@@ -1,4 +1,9 @@
 //! An Application Message, immutable and shared: one allocation behind a thin pointer, however many Sessions wait for it.
+//!
+//! Where there is a log, a message has an *identity*: the place of its record in the log. It is known when the record is
+//! handed over, which is before anybody on another shard can see the message.
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use midge_codec::QoS;
 use triomphe::ThinArc;
@@ -8,7 +13,7 @@ use triomphe::ThinArc;
 pub struct Message(ThinArc<Header, u8>);
 
 /// What a [`Message`] is made of.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct MessageParts<'a> {
     /// Topic Name, validated.
     pub topic: &'a str,
@@ -20,20 +25,22 @@ pub struct MessageParts<'a> {
     pub qos: QoS,
     /// RETAIN it was published with.
     pub retain: bool,
-    /// When it was received, in monotonic seconds.
+    /// When it was received, in monotonic seconds. Kept only of messages that expire.
     pub received_s: u32,
     /// Message Expiry Interval. Every value is an ordinary number here, 0xFFFFFFFF too.
     pub expiry_interval_s: Option<u32>,
 }
 
-#[derive(Clone, Copy)]
 struct Header {
     topic_len: u16,
     flags: u8,
     properties_len: u32,
-    received_s: u32,
-    expiry_interval_s: u32,
+    /// 0: not in the log.
+    identity: AtomicU64,
 }
+
+/// Two `u32` at the front of the bytes of a message that expires: when it was received, and its interval. Few do.
+const EXPIRY_BYTES: usize = 8;
 
 /// One huge message does not make a shard keep a buffer of its size.
 pub(crate) const SCRATCH_BYTES_KEPT: usize = 64 << 10;
@@ -44,13 +51,18 @@ const EXPIRES: u8 = 1 << 3;
 impl Message {
     /// Copies the parts into one allocation.
     pub fn new(parts: &MessageParts<'_>) -> Message {
-        let mut bytes = Vec::with_capacity(parts.topic.len() + parts.properties.len() + parts.payload.len());
+        let length = parts.topic.len() + parts.properties.len() + parts.payload.len();
+        let mut bytes = Vec::with_capacity(EXPIRY_BYTES + length);
         Message::with_scratch(parts, &mut bytes)
     }
 
     /// The same, gathering the parts in `scratch`, whose content is lost: no allocation but the message's own.
     pub fn with_scratch(parts: &MessageParts<'_>, scratch: &mut Vec<u8>) -> Message {
         scratch.clear();
+        if let Some(interval) = parts.expiry_interval_s {
+            scratch.extend_from_slice(&parts.received_s.to_le_bytes());
+            scratch.extend_from_slice(&interval.to_le_bytes());
+        }
         scratch.extend_from_slice(parts.topic.as_bytes());
         scratch.extend_from_slice(parts.properties);
         scratch.extend_from_slice(parts.payload);
@@ -60,8 +72,7 @@ impl Message {
                 | if parts.retain { RETAIN } else { 0 }
                 | if parts.expiry_interval_s.is_some() { EXPIRES } else { 0 },
             properties_len: parts.properties.len() as u32,
-            received_s: parts.received_s,
-            expiry_interval_s: parts.expiry_interval_s.unwrap_or(0),
+            identity: AtomicU64::new(0),
         };
         let message = Message(ThinArc::from_header_and_slice(header, scratch));
         if scratch.capacity() > SCRATCH_BYTES_KEPT {
@@ -79,9 +90,19 @@ impl Message {
             payload: self.payload(),
             qos: self.qos(),
             retain: self.retain(),
-            received_s: self.header().received_s,
+            received_s: self.expiry().map_or(0, |expiry| expiry.0),
             expiry_interval_s: self.expiry_interval_s(),
         }
+    }
+
+    /// Where its record stands in the log; 0 where it has none.
+    pub fn identity(&self) -> u64 {
+        self.header().identity.load(Ordering::Relaxed)
+    }
+
+    /// Says where its record stands. Done by the shard that made it, before it hands the message to others.
+    pub fn set_identity(&self, identity: u64) {
+        self.header().identity.store(identity, Ordering::Relaxed);
     }
 
     /// Topic Name.
@@ -92,23 +113,23 @@ impl Message {
 
     /// Topic Name as bytes, unchecked and therefore cheap.
     pub fn topic_bytes(&self) -> &[u8] {
-        &self.0.slice[..usize::from(self.header().topic_len)]
+        &self.content()[..usize::from(self.header().topic_len)]
     }
 
     /// Forwarded properties as they stand on the wire.
     pub fn properties(&self) -> &[u8] {
         let start = usize::from(self.header().topic_len);
-        &self.0.slice[start..start + self.header().properties_len as usize]
+        &self.content()[start..start + self.header().properties_len as usize]
     }
 
     /// Application payload.
     pub fn payload(&self) -> &[u8] {
-        &self.0.slice[usize::from(self.header().topic_len) + self.header().properties_len as usize..]
+        &self.content()[usize::from(self.header().topic_len) + self.header().properties_len as usize..]
     }
 
     /// Topic, properties and payload together: what a limit in bytes counts.
     pub fn bytes(&self) -> usize {
-        self.0.slice.len()
+        self.content().len()
     }
 
     /// QoS it was published with.
@@ -127,12 +148,12 @@ impl Message {
 
     /// Message Expiry Interval it was published with.
     pub fn expiry_interval_s(&self) -> Option<u32> {
-        (self.header().flags & EXPIRES != 0).then_some(self.header().expiry_interval_s)
+        self.expiry().map(|expiry| expiry.1)
     }
 
     /// Monotonic second at which it expires, if it does.
     pub fn expires_at_s(&self) -> Option<u64> {
-        self.expiry_interval_s().map(|interval| u64::from(self.header().received_s) + u64::from(interval))
+        self.expiry().map(|(received_s, interval_s)| u64::from(received_s) + u64::from(interval_s))
     }
 
     /// Whether its Message Expiry Interval has passed `[MQTT-3.3.2-5]`.
@@ -143,6 +164,21 @@ impl Message {
     /// The Message Expiry Interval to forward at `now_s`: what was received less the time spent here `[MQTT-3.3.2-6]`.
     pub fn expiry_left_s(&self, now_s: u64) -> Option<u32> {
         self.expires_at_s().map(|at| at.saturating_sub(now_s).min(u64::from(u32::MAX)) as u32)
+    }
+
+    /// When it was received and its interval, in seconds, if it expires.
+    fn expiry(&self) -> Option<(u32, u32)> {
+        if self.header().flags & EXPIRES == 0 {
+            return None;
+        }
+        let (bytes, _) = self.0.slice.split_first_chunk::<EXPIRY_BYTES>()?;
+        let [a, b, c, d, e, f, g, h] = *bytes;
+        Some((u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])))
+    }
+
+    /// Topic, properties and payload.
+    fn content(&self) -> &[u8] {
+        &self.0.slice[if self.header().flags & EXPIRES == 0 { 0 } else { EXPIRY_BYTES }..]
     }
 
     fn header(&self) -> &Header {
@@ -189,6 +225,7 @@ mod tests {
         assert!(!message.is_expired(109));
         assert_eq!(message.expiry_left_s(103), Some(7));
         assert!(message.is_expired(110));
+        assert_eq!((message.topic(), message.payload(), message.bytes()), ("sensors/1", &b"21.5"[..], 15));
         let longest = Message::new(&MessageParts { expiry_interval_s: Some(u32::MAX), ..parts() });
         assert_eq!(longest.expires_at_s(), Some(100 + u64::from(u32::MAX)));
     }

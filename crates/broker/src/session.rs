@@ -35,6 +35,8 @@ pub(crate) struct Session {
     pub replays: Option<Box<VecDeque<Replay>>>,
     /// Whether it stands in the shard's work list.
     pub has_work: bool,
+    /// The shard's batch that holds the latest record of what this Session did; 0 for none.
+    pub batch: u64,
     /// Messages discarded since the client came or went, and the reasons that were told of, a bit for each.
     pub discards: u32,
     pub discards_told: u8,
@@ -62,6 +64,8 @@ pub(crate) struct Kept {
     pub extra: u32,
     pub qos: QoS,
     pub retain: bool,
+    /// It may have been sent before the server was started.
+    pub dup: bool,
 }
 
 /// What few deliveries have: Subscription Identifiers, or a share group that is to hear of their end.
@@ -113,6 +117,7 @@ impl Session {
             inbound: None,
             replays: None,
             has_work: false,
+            batch: 0,
             discards: 0,
             discards_told: 0,
         }
@@ -244,6 +249,10 @@ impl Port {
     pub(crate) const CONGESTED: u8 = 1 << 1;
     /// Packets to it are judged by size or named by alias.
     pub(crate) const PARTICULAR: u8 = 1 << 2;
+    /// The Session outlives its connection, and the log knows it.
+    pub(crate) const DURABLE: u8 = 1 << 3;
+    /// The log knows the Session, perhaps only for the sake of its Will.
+    pub(crate) const RECORDED: u8 = 1 << 4;
 
     pub(crate) fn is(self, flag: u8) -> bool {
         self.flags & flag != 0

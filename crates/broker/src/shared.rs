@@ -103,6 +103,17 @@ impl Shared {
         Some(log)
     }
 
+    /// The same for who holds a lock: nobody goes first.
+    pub(crate) fn log_within_lock(&self) -> Option<&LogQueue> {
+        self.log.as_ref()
+    }
+
+    /// Whether there is a log.
+    #[inline]
+    pub fn has_log(&self) -> bool {
+        self.log.is_some()
+    }
+
     /// Says whether the process uses as much memory as it may. Then no new client is taken in, and no message that would have to be kept.
     pub fn set_memory_short(&self, is_short: bool) {
         self.is_memory_short.store(is_short, Ordering::Relaxed);

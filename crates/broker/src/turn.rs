@@ -6,6 +6,7 @@ use crate::ids::ConnectionId;
 use crate::limits;
 use crate::mail::Mail;
 use crate::outbox::Outbox;
+use crate::record::Records;
 
 /// The time, passed down once for each turn. Nothing in this crate asks a clock.
 #[derive(Clone, Copy, Default, Debug)]
@@ -38,6 +39,10 @@ pub struct Turn {
     pub wanted: EventMask,
     /// What goes to other shards.
     pub mail: Mail,
+    /// What is to be in the log.
+    pub(crate) records: Records,
+    /// Something was handed over to the log, whose writer sleeps: wake it.
+    pub wakes_writer: bool,
     /// Receivers that messages of this turn found.
     pub(crate) receivers: usize,
 }
@@ -52,6 +57,7 @@ impl Turn {
     pub fn is_full(&self) -> bool {
         self.outbox.is_full()
             || self.mail.is_full()
+            || self.records.is_full()
             || self.events.len() > limits::TURN_EVENTS_MAX
             || self.receivers > limits::TURN_RECEIVERS_MAX
     }

@@ -79,6 +79,11 @@ impl<M> Outbound<M> {
         self.resent == self.window.len() && self.open < receive_maximum && self.window.len() < IDENTIFIERS as usize
     }
 
+    /// The Packet Identifier that the next exchange will have.
+    pub fn next_packet_id(&self) -> PacketId {
+        self.identifier(self.window.len())
+    }
+
     /// Begins an exchange and gives it a Packet Identifier. The caller has asked [`Outbound::can_begin`].
     pub fn begin(&mut self, qos: QoS, message: M) -> PacketId {
         let state = if qos == QoS::ExactlyOnce { State::AwaitPubRec } else { State::AwaitPubAck };

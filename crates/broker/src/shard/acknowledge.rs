@@ -4,10 +4,11 @@ use super::Shard;
 use super::packets::Fault;
 use super::publish::name_of;
 use crate::event::EventKind;
+use crate::groups::GroupId;
 use crate::ids::ConnectionId;
 use crate::session::{Kept, Session};
 use crate::turn::Turn;
-use midge_codec::{Acknowledgement, AcknowledgementKind, ReasonCode};
+use midge_codec::{Acknowledgement, AcknowledgementKind, PacketId, QoS, ReasonCode};
 use midge_protocol::{Outbound, Received};
 
 const OUT_OF_TURN: Fault =
@@ -23,14 +24,16 @@ impl Shard {
     ) -> Result<(), Fault> {
         self.tell_packet(id, turn, || EventKind::Received(name_of(kind), packet.packet_id.get(), packet.reason_code));
         match kind {
-            AcknowledgementKind::PubAck => self.complete(id, turn, |outbound| outbound.handle_puback(packet.packet_id)),
+            AcknowledgementKind::PubAck => {
+                self.complete(id, packet.packet_id, turn, |outbound| outbound.handle_puback(packet.packet_id))
+            }
             AcknowledgementKind::PubRec => self.handle_pubrec(id, packet, turn),
             AcknowledgementKind::PubRel => {
                 self.handle_pubrel(id, packet, turn);
                 Ok(())
             }
             AcknowledgementKind::PubComp => {
-                self.complete(id, turn, |outbound| outbound.handle_pubcomp(packet.packet_id))
+                self.complete(id, packet.packet_id, turn, |outbound| outbound.handle_pubcomp(packet.packet_id))
             }
         }
     }
@@ -44,12 +47,14 @@ impl Shard {
         };
         let code = match received {
             Received::Complete(kept) => {
-                kept.into_iter().for_each(|kept| self.finish(slot, kept, turn));
+                kept.into_iter().for_each(|kept| self.finish_exchange(slot, kept, turn));
                 self.pump(slot, turn);
                 return Ok(());
             }
             Received::Release(kept) => {
-                kept.into_iter().for_each(|kept| self.finish(slot, kept, turn));
+                if let Some(kept) = kept {
+                    self.release_exchange(slot, kept, packet.packet_id, turn);
+                }
                 ReasonCode::SUCCESS
             }
             Received::OutOfTurn => return Err(OUT_OF_TURN),
@@ -63,6 +68,9 @@ impl Shard {
     fn handle_pubrel(&mut self, id: ConnectionId, packet: &Acknowledgement<'_>, turn: &mut Turn) {
         let inbound = self.session_of(id).and_then(|(_, session)| session.inbound.as_mut());
         let is_known = inbound.is_some_and(|inbound| inbound.handle_release(packet.packet_id));
+        if is_known && let Some(slot) = self.connection(id).map(|connection| connection.session) {
+            self.record_released(slot, packet.packet_id.get(), turn);
+        }
         let code = if is_known { ReasonCode::SUCCESS } else { ReasonCode::PACKET_IDENTIFIER_NOT_FOUND };
         self.acknowledge(id, AcknowledgementKind::PubComp, packet.packet_id, code, turn);
     }
@@ -71,12 +79,16 @@ impl Shard {
     fn complete(
         &mut self,
         id: ConnectionId,
+        packet_id: PacketId,
         turn: &mut Turn,
         handle: impl FnOnce(&mut Outbound<Kept>) -> Received<Kept>,
     ) -> Result<(), Fault> {
         match self.settle(id, handle) {
             Some((slot, Received::Complete(kept))) => {
-                kept.into_iter().for_each(|kept| self.finish(slot, kept, turn));
+                match kept {
+                    Some(kept) => self.finish_exchange(slot, kept, turn),
+                    None => self.record_complete(slot, packet_id.get(), turn),
+                }
                 self.pump(slot, turn);
                 Ok(())
             }
@@ -85,10 +97,37 @@ impl Shard {
         }
     }
 
-    /// A Session is done with a message. Its share group, if it came from one, may give it another.
+    /// A Session is done with a message that it had not begun to send, or that is acknowledged.
     pub(super) fn finish(&mut self, slot: u32, kept: Kept, turn: &mut Turn) {
+        let (message, extra) = self.release(kept);
+        let group = extra.and_then(|extra| extra.group);
+        self.record_done(slot, &message, group, turn);
+        self.give_credit(slot, group, turn);
+    }
+
+    /// A Session is done with an exchange. At QoS 2 it was the Session's own, whoever gave it the message.
+    pub(super) fn finish_exchange(&mut self, slot: u32, kept: Kept, turn: &mut Turn) {
+        if kept.qos != QoS::ExactlyOnce || !self.is_durable(slot) {
+            return self.finish(slot, kept, turn);
+        }
+        let (message, extra) = self.release(kept);
+        self.record_done(slot, &message, None, turn);
+        self.give_credit(slot, extra.and_then(|extra| extra.group), turn);
+    }
+
+    /// PUBREC took the message over: only the Packet Identifier is still held.
+    fn release_exchange(&mut self, slot: u32, kept: Kept, packet_id: PacketId, turn: &mut Turn) {
+        if !self.is_durable(slot) {
+            return self.finish(slot, kept, turn);
+        }
         let (_, extra) = self.release(kept);
-        if let Some(group) = extra.and_then(|extra| extra.group) {
+        self.record_pubrec(slot, packet_id.get(), turn);
+        self.give_credit(slot, extra.and_then(|extra| extra.group), turn);
+    }
+
+    /// A share group may give the Session another message.
+    fn give_credit(&mut self, slot: u32, group: Option<GroupId>, turn: &mut Turn) {
+        if let Some(group) = group {
             self.shared.groups().credit(group, self.id, self.name(slot));
             self.pull(slot, group, turn);
         }

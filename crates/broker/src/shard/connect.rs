@@ -232,6 +232,7 @@ impl Shard {
             session.will = connect.will.as_ref().map(|will| Box::new(will_of(will, turn)));
         }
         self.connect(id, arrival, connect, slot, turn);
+        self.record_connected(slot, known.is_none(), turn);
         self.send_connack(id, arrival, connect, known.is_some(), turn);
         self.resume(slot, turn);
         true

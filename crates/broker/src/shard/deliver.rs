@@ -221,7 +221,7 @@ impl Shard {
         } else {
             self.extras.insert(Extra { identifiers: identifiers.into(), group }) as u32
         };
-        Kept { message, extra, qos, retain }
+        Kept { message, extra, qos, retain, dup: false }
     }
 
     /// Sends a QoS 1 or 2 message at once where that is possible and nothing older waits; else it is queued.
@@ -258,11 +258,24 @@ impl Shard {
             self.discard(slot, DiscardReason::PacketTooLarge, turn);
             return self.finish(slot, kept, turn);
         }
-        let (message, qos, retain) = (kept.message.clone(), kept.qos, kept.retain);
+        let kept = if qos_2_needs_record(port, &kept) { self.record_copy(slot, kept, turn) } else { kept };
+        let (message, qos, retain, dup) = (kept.message.clone(), kept.qos, kept.retain, kept.dup);
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let outbound = session.outbound.get_or_insert_default();
+        if qos == QoS::ExactlyOnce && port.is(Port::DURABLE) {
+            let packet_id = outbound.next_packet_id().get();
+            self.record_sent(slot, &kept, packet_id, turn);
+        }
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let packet_id = session.outbound.get_or_insert_default().begin(qos, kept).get();
-        let outgoing = Outgoing { qos, retain, dup: false, packet_id, identifiers: &identifiers };
+        let outgoing = Outgoing { qos, retain, dup, packet_id, identifiers: &identifiers };
         self.send_publish(id, port, &message.parts(), Some(&message), &outgoing, layouts, turn);
+    }
+
+    /// The same message with a record of its own: the Packet Identifier under which it is sent names it.
+    fn record_copy(&mut self, slot: u32, kept: Kept, turn: &mut Turn) -> Kept {
+        let message = self.record_delivery(slot, &kept.message.parts(), turn);
+        Kept { message, ..kept }
     }
 
     /// Subscription Identifiers of a delivery.
@@ -390,6 +403,11 @@ impl Shard {
         let roomy = (connection.packet_bytes_max as usize) > bytes + 64 + outgoing.identifiers.len() * 5 + ALIAS_BYTES;
         Some(if roomy { aliases.alias(parts.topic.as_bytes()) } else { Aliased::No })
     }
+}
+
+/// Whether a QoS 2 message goes to a durable Session without being in the log: it was routed when nobody needed it there.
+fn qos_2_needs_record(port: Port, kept: &Kept) -> bool {
+    kept.qos == QoS::ExactlyOnce && port.is(Port::DURABLE) && kept.message.identity() == 0
 }
 
 /// Whether a packet might be too large: for this client, or for any, since what we add may lengthen it beyond what a

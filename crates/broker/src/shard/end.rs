@@ -6,6 +6,7 @@ use crate::access::{self, Denied};
 use crate::event::{DisconnectReason, Event, EventKind, EventMask};
 use crate::ids::{ConnectionId, ReceiverOptions};
 use crate::message::{Message, MessageParts};
+use crate::record::Origin;
 use crate::session::{AWAY, NO_EXTRA, Port, Session};
 use crate::turn::Turn;
 use midge_codec::{QoS, ReasonCode};
@@ -85,6 +86,7 @@ impl Shard {
         }
         session.ends_at_ms = expires_at_ms;
         let deadlines = [session.ends_at_ms, session.will_at_ms];
+        self.record_away(slot, turn);
         for deadline in deadlines.into_iter().flatten() {
             self.absences.set(slot, deadline);
         }
@@ -97,6 +99,7 @@ impl Shard {
         self.tell_discards(slot, turn);
         self.unsubscribe_all(slot);
         let leaving = self.release_memberships(slot, turn);
+        self.record_ended(slot, turn);
         let Some(mut session) = self.sessions.remove(slot) else { return };
         self.forget_messages(&mut session);
         if let Some(replays) = session.replays.take() {
@@ -153,7 +156,8 @@ impl Shard {
                     client_id: Some(client_id),
                     kind: EventKind::WillPublished(parts.topic.into()),
                 });
-                self.publish(&parts, Some(slot), &allowed, turn);
+                let origin = Origin { is_will: true, ..self.origin(slot, None) };
+                self.publish(&parts, &origin, &allowed, turn);
             }
             Err(denied) => self.tell_will_refused(slot, &parts, denied, turn),
         }
@@ -191,7 +195,7 @@ impl Shard {
     pub fn publish_from_server(&mut self, topic: &str, payload: &[u8], qos: QoS, retain: bool, turn: &mut Turn) {
         let received_s = turn.now.seconds() as u32;
         let parts = MessageParts { topic, properties: &[], payload, qos, retain, received_s, expiry_interval_s: None };
-        self.publish(&parts, None, &access::server(), turn);
+        self.publish(&parts, &Origin::default(), &access::server(), turn);
     }
 
     /// Queue and inflight of a Session that has ended.

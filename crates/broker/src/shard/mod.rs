@@ -10,6 +10,7 @@ mod end;
 mod packets;
 mod publish;
 mod pump;
+mod record;
 mod share;
 mod subscribe;
 mod timeouts;
@@ -29,6 +30,7 @@ use crate::session::{Extras, Sessions};
 use crate::shared::Shared;
 use crate::timers::Timers;
 use deliver::Merge;
+use record::Progress;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -60,6 +62,7 @@ pub struct Shard {
     is_pulling: bool,
     cache: RouteCache,
     random: Random,
+    progress: Progress,
     scratch: Scratch,
 }
 
@@ -102,6 +105,7 @@ impl Shard {
             is_pulling: false,
             cache: RouteCache::new(limits::ROUTE_CACHE_BYTES_MAX),
             random,
+            progress: Progress::new(),
             scratch: Scratch::default(),
         }
     }

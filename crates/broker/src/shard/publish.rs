@@ -11,6 +11,7 @@ use crate::limits;
 use crate::mail::INLINE_PAYLOAD_BYTES_MAX;
 use crate::message::{Message, MessageParts, SCRATCH_BYTES_KEPT};
 use crate::outbox::After;
+use crate::record::Origin;
 use crate::router::{MatchRun, Matches};
 use crate::turn::Turn;
 use midge_codec::{
@@ -100,12 +101,12 @@ impl Shard {
         }
         match (parts.qos, packet_id) {
             (QoS::AtLeastOnce, Some(packet_id)) => {
-                let code = self.route_if_allowed(parts, slot, &verdict, is_v5, turn);
+                let code = self.route_if_allowed(parts, &self.origin(slot, None), &verdict, is_v5, turn);
                 self.acknowledge(id, AcknowledgementKind::PubAck, packet_id, code, turn);
             }
             (QoS::ExactlyOnce, Some(packet_id)) => self.take_qos_2(id, slot, parts, packet_id, &verdict, turn)?,
             _ => {
-                self.route_if_allowed(parts, slot, &verdict, is_v5, turn);
+                self.route_if_allowed(parts, &self.origin(slot, None), &verdict, is_v5, turn);
             }
         }
         Ok(())
@@ -136,7 +137,8 @@ impl Shard {
         let code = denied.map_or(ReasonCode::SUCCESS, |denied| denied.code);
         self.acknowledge(id, AcknowledgementKind::PubRec, packet_id, code, turn);
         if arrival == Arrival::New && denied.is_none() {
-            self.route_if_allowed(parts, slot, verdict, is_v5, turn);
+            let remembered = self.is_durable(slot).then_some(packet_id.get());
+            self.route_if_allowed(parts, &self.origin(slot, remembered), verdict, is_v5, turn);
         }
         Ok(())
     }
@@ -146,13 +148,13 @@ impl Shard {
     fn route_if_allowed(
         &mut self,
         parts: &MessageParts<'_>,
-        slot: u32,
+        origin: &Origin,
         verdict: &Result<Allowed, Denied>,
         is_v5: bool,
         turn: &mut Turn,
     ) -> ReasonCode {
         match verdict {
-            Ok(allowed) if self.publish(parts, Some(slot), allowed, turn) => ReasonCode::SUCCESS,
+            Ok(allowed) if self.publish(parts, origin, allowed, turn) => ReasonCode::SUCCESS,
             Ok(_) => ReasonCode::NO_MATCHING_SUBSCRIBERS,
             Err(denied) if is_v5 => denied.code,
             Err(_) => ReasonCode::SUCCESS,
@@ -177,15 +179,15 @@ impl Shard {
     }
 
     /// Publishes an Application Message: keeps it if it is to be retained, finds who is to get it, and sends it on its
-    /// way. `publisher` is the slot of the Session it came from. Whether anybody has subscribed to it.
+    /// way. Whether anybody has subscribed to it.
     pub(super) fn publish(
         &mut self,
         parts: &MessageParts<'_>,
-        publisher: Option<u32>,
+        origin: &Origin,
         _allowed: &Allowed,
         turn: &mut Turn,
     ) -> bool {
-        let mut publication = Publication::new(*parts, publisher);
+        let mut publication = Publication::new(*parts, origin.from.map(|from| from.slot));
         // First the retained write, then the look-up: a Subscription made in between gets one of the two, never none.
         if parts.retain {
             publication.retained_sequence = self.retain(&mut publication, turn);
@@ -195,6 +197,10 @@ impl Shard {
         self.shared.router().route(parts.topic, &mut self.cache, &mut matches);
         let is_wanted = !matches.is_empty();
         turn.receivers += matches.receivers.len();
+        // What the server says of itself is said again when it is started again.
+        if self.is_logging() && origin.from.is_some() {
+            self.record_publish(&mut publication, &matches, origin, turn);
+        }
         if is_wanted {
             self.distribute(&mut publication, &mut matches, turn);
         }

@@ -6,6 +6,7 @@ use super::deliver::{Layouts, Outgoing, needs_measuring};
 use crate::event::DiscardReason;
 use crate::ids::ConnectionId;
 use crate::limits;
+use crate::message::MessageParts;
 use crate::router::FilterId;
 use crate::session::Port;
 use crate::turn::Turn;
@@ -169,7 +170,7 @@ impl Shard {
         });
         self.discard(slot, DiscardReason::PacketTooLarge, turn);
         if let Some(Received::Complete(Some(kept))) = received {
-            self.finish(slot, kept, turn);
+            self.finish_exchange(slot, kept, turn);
         }
     }
 
@@ -250,6 +251,12 @@ impl Shard {
         }
         let layouts = &mut Layouts::default();
         if qos > QoS::AtMostOnce {
+            let message = if self.is_durable(slot) {
+                let parts = MessageParts { retain: true, ..message.parts() };
+                self.record_delivery(slot, &parts, turn)
+            } else {
+                message
+            };
             let kept = self.hold(message, qos, true, identifiers, None);
             self.begin(slot, id, port, kept, layouts, turn);
         } else {
@@ -259,7 +266,8 @@ impl Shard {
         Step::Done
     }
 
-    fn finish_replay(&mut self, slot: u32, filter: FilterId, turn: &Turn) {
+    fn finish_replay(&mut self, slot: u32, filter: FilterId, turn: &mut Turn) {
+        self.record_replayed(slot, filter, turn);
         let Some(session) = self.sessions.get_mut(slot) else { return };
         if let Some(replays) = &mut session.replays {
             replays.pop_front();

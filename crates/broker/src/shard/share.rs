@@ -26,7 +26,11 @@ impl Shard {
         match self.shared.groups().offer(group, published, upgrade, bounds, || message.clone()) {
             Offer::To(member, qos) => self.assign(group, member, qos, message, turn),
             Offer::Queued | Offer::Gone => {}
-            Offer::Discarded => self.discard_shared(1, publication.parts.topic, turn),
+            Offer::Discarded => {
+                self.discard_shared(1, publication.parts.topic, turn);
+                let message = publication.message(&mut self.scratch.message).clone();
+                self.record_group_done(group, &message, turn);
+            }
         }
     }
 
@@ -104,10 +108,13 @@ impl Shard {
 
     /// Takes a Session out of a group. What waited in one that ends with it is discarded.
     fn leave(&mut self, slot: u32, group: GroupId, turn: &mut Turn) {
-        let waiting = self.shared.groups().leave(self.shared.router(), group, self.id, self.name(slot));
+        let left = self.shared.groups().leave(self.shared.router(), group, self.id, self.name(slot));
         self.shared_subscriptions -= 1;
-        if waiting > 0 {
-            self.discard_shared(waiting, "a share group without members", turn);
+        if left.was_durable {
+            turn.records.group_ended(group.name());
+        }
+        if left.messages > 0 {
+            self.discard_shared(left.messages, "a share group without members", turn);
         }
     }
 

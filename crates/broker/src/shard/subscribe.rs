@@ -12,9 +12,10 @@ use crate::retained::Cursor;
 use crate::router::{FilterId, Place};
 use crate::session::{Membership, Port, Subscription};
 use crate::turn::Turn;
-use midge_codec::{Packet, Properties, ReasonCode, RetainHandling, SubAck, Subscribe, SubscriptionOptions};
+use midge_codec::{Packet, Properties, QoS, ReasonCode, RetainHandling, SubAck, Subscribe, SubscriptionOptions};
 use midge_codec::{TopicFilter, UnsubAck, Unsubscribe, Version};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 impl Shard {
     /// SUBSCRIBE: each filter in turn `[MQTT-3.8.4-5]`, one SUBACK, then what is retained.
@@ -47,7 +48,7 @@ impl Shard {
             } else if self.has_no_room(slot, &filter) {
                 if version == Version::V5 { ReasonCode::QUOTA_EXCEEDED.0 } else { ReasonCode::UNSPECIFIED_ERROR.0 }
             } else {
-                self.subscribe(slot, &filter, options, identifier);
+                self.subscribe(slot, &filter, options, identifier, turn);
                 options.qos as u8
             };
             codes.push(code);
@@ -93,13 +94,22 @@ impl Shard {
         is_over || self.shared.is_memory_short()
     }
 
-    fn subscribe(&mut self, slot: u32, filter: &TopicFilter<'_>, options: SubscriptionOptions, identifier: u32) {
+    fn subscribe(
+        &mut self,
+        slot: u32,
+        filter: &TopicFilter<'_>,
+        options: SubscriptionOptions,
+        identifier: u32,
+        turn: &mut Turn,
+    ) {
         let receiver_options = ReceiverOptions::with_qos(options.qos as u8)
             .no_local(options.no_local)
             .retain_as_published(options.retain_as_published)
-            .identifier(identifier != 0);
+            .identifier(identifier != 0)
+            .durable(self.is_durable(slot) && options.qos > QoS::AtMostOnce);
+        self.record_subscribed(slot, filter.text(), receiver_options, identifier, turn);
         if filter.share_name().is_some() {
-            return self.join_group(slot, filter, receiver_options, identifier);
+            return self.join_group(slot, filter, receiver_options, identifier, turn);
         }
         let (place, is_new) = self.enter_router(slot, filter.filter(), receiver_options, identifier);
         let replays = match options.retain_handling {
@@ -108,7 +118,7 @@ impl Shard {
             RetainHandling::DoNotSend => false,
         };
         if replays {
-            self.begin_replay(slot, filter.filter(), place.filter, receiver_options, identifier);
+            self.begin_replay(slot, filter.filter(), place.filter, receiver_options, identifier, turn);
         }
     }
 
@@ -132,11 +142,22 @@ impl Shard {
         (place, true)
     }
 
-    fn join_group(&mut self, slot: u32, filter: &TopicFilter<'_>, options: ReceiverOptions, identifier: u32) {
+    fn join_group(
+        &mut self,
+        slot: u32,
+        filter: &TopicFilter<'_>,
+        options: ReceiverOptions,
+        identifier: u32,
+        turn: &mut Turn,
+    ) {
         let receiver = self.sessions.receiver(slot, options);
         let ready = self.sessions.port(slot).is_some_and(|port| !port.is(Port::CONGESTED));
         let member = Member { shard: self.id, receiver, identifier, credit: 0, ready };
-        let group = self.shared.groups().join(self.shared.router(), filter.text(), filter.filter(), member);
+        let shared = Arc::clone(&self.shared);
+        let router = shared.router();
+        let group = shared.groups().join(router, filter.text(), filter.filter(), member, |group| {
+            self.record_group_began(group, filter.text(), turn);
+        });
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let memberships = session.memberships.get_or_insert_default();
         match memberships.iter_mut().find(|known| known.group == group) {
@@ -152,11 +173,20 @@ impl Shard {
     }
 
     /// The Subscription is in the router by now; what is retained later than this reaches it live.
-    fn begin_replay(&mut self, slot: u32, text: &str, filter: FilterId, options: ReceiverOptions, identifier: u32) {
+    fn begin_replay(
+        &mut self,
+        slot: u32,
+        text: &str,
+        filter: FilterId,
+        options: ReceiverOptions,
+        identifier: u32,
+        turn: &mut Turn,
+    ) {
         let upto = self.shared.retained().sequence();
         if self.shared.retained().is_empty() {
             return self.replayed.forget(slot, filter);
         }
+        self.record_replay(slot, text, options, identifier, upto, turn);
         let number = self.replayed.begin(slot, filter, upto);
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let cursor = Cursor::new(text, upto);
@@ -186,6 +216,7 @@ impl Shard {
             let Some(memberships) = &mut session.memberships else { return false };
             let Some(at) = memberships.iter().position(|known| *known.share == *filter.text()) else { return false };
             let membership = memberships.swap_remove(at);
+            self.record_unsubscribed(slot, filter.text(), turn);
             self.leave_group(slot, membership.group, turn);
             return true;
         }
@@ -194,6 +225,7 @@ impl Shard {
         let Some(subscription) = session.subscriptions.remove(number) else { return false };
         self.subscriptions -= 1;
         self.leave_router(subscription.place);
+        self.record_unsubscribed(slot, filter.text(), turn);
         self.replayed.forget(slot, number);
         true
     }
