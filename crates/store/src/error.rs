@@ -41,6 +41,30 @@ pub enum OpenError {
     /// Synced bytes are damaged.
     #[error(transparent)]
     Damaged(#[from] Damage),
+    /// A segment of another log.
+    #[error("{} belongs to another log; move it away", .0.display())]
+    Foreign(PathBuf),
+    /// The beginning of the log is gone.
+    #[error(
+        "the log in {} begins at position {to} instead of {from}: a segment file is missing; restore it from a copy, or start \
+         with --repair to keep what is there", .folder.display()
+    )]
+    Missing {
+        /// The folder of the log.
+        folder: PathBuf,
+        /// Where the log should begin.
+        from: Position,
+        /// Where it begins.
+        to: Position,
+    },
+    /// No room for the segment with which the log goes on.
+    #[error("no room for another segment in {}: {limit}; free some space, or allow more", .folder.display())]
+    Full {
+        /// The folder of the log.
+        folder: PathBuf,
+        /// What is full.
+        limit: Limit,
+    },
     /// The options contradict each other.
     #[error("{0}")]
     Options(&'static str),
@@ -196,7 +220,9 @@ impl fmt::Display for Limit {
 fn plain_words(failure: &Failure) -> String {
     let advice = match failure.error.kind() {
         io::ErrorKind::NotFound => "the folder around it does not exist; create it first",
-        io::ErrorKind::PermissionDenied => "it must belong to the user that runs the server, who must be able to write it",
+        io::ErrorKind::PermissionDenied => {
+            "it must belong to the user that runs the server, who must be able to write it"
+        }
         io::ErrorKind::ReadOnlyFilesystem => "the file system is mounted read-only; name a folder on another",
         io::ErrorKind::StorageFull => "free some space, or name a folder on another disk",
         io::ErrorKind::QuotaExceeded => "the user's quota is used up; free some space, or have it raised",

@@ -2,9 +2,24 @@
 
 use std::fmt;
 
+use crate::{OpenError, SEGMENT_HEADER_BYTES};
+
 /// A place in the log: an offset in the stream of everything ever written. Never used again for other bytes that were synced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position(pub u64);
+
+impl Position {
+    /// The position that many bytes later.
+    pub(crate) fn plus(self, bytes: u64) -> Self {
+        Self(self.0 + bytes)
+    }
+
+    /// How many bytes after an earlier position this is.
+    pub(crate) fn since(self, earlier: Self) -> u64 {
+        debug_assert!(earlier <= self, "{earlier} is not before {self}");
+        self.0 - earlier.0
+    }
+}
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -37,6 +52,26 @@ pub struct Options {
     /// Whether the folder and the files in it may be symbolic links.
     pub allow_symlinks: bool,
 }
+
+impl Options {
+    /// What contradicts itself is refused before anything is touched.
+    pub(crate) fn check(&self) -> Result<(), OpenError> {
+        if !(SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(&self.segment_bytes) {
+            return Err(OpenError::Options("a segment has at least 8 KiB and at most 1 TiB"));
+        }
+        // The last segment, the one after it, and the reserve.
+        let least = (u64::from(self.reserve_segments) + 2).saturating_mul(self.segment_bytes);
+        if self.max_bytes.is_some_and(|max| max < least) {
+            return Err(OpenError::Options("the greatest size of the log has room for two segments and the reserve"));
+        }
+        Ok(())
+    }
+}
+
+/// Twice the header.
+const SEGMENT_BYTES_MIN: u64 = 2 * SEGMENT_HEADER_BYTES;
+
+const SEGMENT_BYTES_MAX: u64 = 1 << 40;
 
 impl Default for Options {
     fn default() -> Self {

@@ -15,7 +15,7 @@ pub trait Disk: Send + Sync + 'static {
     /// An open file.
     type File: Send + Sync + 'static;
     /// Holds a lock until it is dropped.
-    type Lock: Send + 'static;
+    type Lock: Send + Sync + 'static;
 
     /// Makes one folder for this user alone; the one around it must exist.
     fn create_folder(&self, path: &Path) -> io::Result<()>;

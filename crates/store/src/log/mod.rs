@@ -1,142 +1,360 @@
-//! The log.
+//! An open log: appending, syncing, going on to the next segment, and giving up old ones.
+//!
+//! What must hold:
+//! * only the last segment can have unsynced bytes: a new one begins after the old one was synced;
+//! * everything that may be refused for lack of room is asked for before the first byte is written;
+//! * after the first failure nothing is done any more.
 
-use std::marker::PhantomData;
+mod pool;
+mod reader;
+mod scan;
+
+use std::collections::VecDeque;
+use std::fmt;
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use std::path::Path;
+pub(crate) use pool::{Pool, Refusal, Spare, UNFINISHED, write_zeros};
+pub(crate) use reader::{Held, Shared};
+pub use reader::{Lease, Reader};
+pub(crate) use scan::{Stop, next_good, walk};
 
-use crate::recovery::Opened;
-use crate::{Disk, OpenError, Options, Position, ReadError, Repair, Snapshot, WriteError};
+use crate::batch::{HEADER_BYTES, u32_at};
+use crate::error::Failure;
+use crate::recovery::{self, Opened};
+use crate::segment::{Segment, SegmentHeader};
+use crate::{BATCH_HEADER_BYTES, Disk, OpenError, Options, Position, ReadError, Repair, Snapshot, WriteError};
 
 /// An open log. There is one for each folder, and it writes.
-#[derive(Debug)]
 pub struct Log<D: Disk> {
-    disk: PhantomData<D>,
+    shared: Arc<Shared<D>>,
+    folder: PathBuf,
+    reserve_segments: usize,
+    max_bytes: u64,
+    identity: u64,
+    pool: Pool<D>,
+    /// The segment that is written.
+    last: Arc<Segment<D>>,
+    end: Position,
+    durable: Position,
+    snapshot: Option<Snapshot>,
+    failure: Option<Failure>,
 }
 
-/// Reads single places of the log from any thread, while it is written.
-#[derive(Debug)]
-pub struct Reader<D: Disk> {
-    disk: PhantomData<D>,
+/// What recovery hands over.
+pub(crate) struct Recovered<D: Disk> {
+    pub(crate) shared: Shared<D>,
+    pub(crate) folder: PathBuf,
+    pub(crate) options: Options,
+    pub(crate) identity: u64,
+    pub(crate) pool: Pool<D>,
+    pub(crate) last: Arc<Segment<D>>,
+    pub(crate) snapshot: Option<Snapshot>,
 }
 
-/// Holds on to a segment: as long as it lives, the segment's bytes stay, also when the log has retired it.
-#[derive(Debug)]
-pub struct Lease<D: Disk> {
-    disk: PhantomData<D>,
+/// Batches that go into one segment.
+struct Run {
+    bytes: usize,
+    /// The room of the segment that is begun for them.
+    new_room_bytes: Option<u64>,
 }
-
-const SOON: &str = "not there yet";
 
 impl<D: Disk> Log<D> {
     /// Opens the log in a folder, which is made where it is missing: locks it, recovers, and begins a segment.
-    pub fn open(_disk: D, _folder: &Path, _options: Options, _repair: Repair) -> Result<Opened<D>, OpenError> {
-        Err(OpenError::Options(SOON))
+    pub fn open(disk: D, folder: &Path, options: Options, repair: Repair) -> Result<Opened<D>, OpenError> {
+        recovery::open(disk, folder, options, repair)
     }
 
-    /// Visits the payloads of all batches between two positions that are the beginnings of batches (or the end of the log), in
-    /// order, each with its position. Gives the position behind the last one visited.
+    pub(crate) fn new(recovered: Recovered<D>) -> Self {
+        let Recovered { shared, folder, options, identity, pool, last, snapshot } = recovered;
+        let end = shared.end();
+        Self {
+            shared: Arc::new(shared),
+            folder,
+            reserve_segments: options.reserve_segments as usize,
+            max_bytes: options.max_bytes.unwrap_or(u64::MAX),
+            identity,
+            pool,
+            last,
+            end,
+            durable: end,
+            snapshot,
+            failure: None,
+        }
+    }
+
+    /// Visits the payloads of all batches between two positions, in order, each with its position. `from` is the beginning of
+    /// a batch, or the start or the end of the log. Gives the position behind the last batch visited. Everything read is
+    /// verified, and what a repair gave up is passed over.
     pub fn read(
         &self,
         from: Position,
-        _to: Position,
-        _visit: impl FnMut(Position, &[u8]) -> ControlFlow<()>,
+        to: Position,
+        mut visit: impl FnMut(Position, &[u8]) -> ControlFlow<()>,
     ) -> Result<Position, ReadError> {
-        Err(ReadError::NotHeld(from))
+        if from < self.start() || from > self.end {
+            return Err(ReadError::NotHeld(from));
+        }
+        let to = to.min(self.end);
+        let segments: Vec<_> = self.shared.held().iter().map(|held| (Arc::clone(&held.segment), held.end)).collect();
+        let mut position = from;
+        for (segment, end) in segments {
+            let end = end.min(to);
+            if position >= end {
+                continue;
+            }
+            let (disk, seal) = (&self.shared.disk, self.shared.seal);
+            let mut is_broken_off = false;
+            let mut visit = |header: &crate::batch::BatchHeader, payload: &[u8]| {
+                if header.is_hole() || header.position < from {
+                    return ControlFlow::Continue(());
+                }
+                let flow = visit(header.position, payload);
+                is_broken_off = flow.is_break();
+                flow
+            };
+            let begin = position.max(segment.base);
+            let mut stop = walk(disk, &segment, seal, begin, end, &mut visit)?;
+            if stop == Stop::Bad(begin) && begin > segment.base {
+                // It may have begun in what a repair gave up.
+                stop = walk(disk, &segment, seal, segment.base, end, &mut visit)?;
+            }
+            match stop {
+                Stop::Done(behind) if is_broken_off => return Ok(behind),
+                Stop::Done(behind) => position = behind,
+                Stop::Bad(bad) => return Err(segment.damage(bad).into()),
+            }
+        }
+        Ok(position.max(from))
     }
 
     /// The first position still held.
     pub fn start(&self) -> Position {
-        Position(0)
+        self.shared.held().front().map_or(self.end, |held| held.segment.base)
     }
 
     /// Where the next batch goes.
     pub fn end(&self) -> Position {
-        Position(0)
+        self.end
     }
 
     /// Everything before is synced.
     pub fn durable(&self) -> Position {
-        Position(0)
+        self.durable
+    }
+
+    /// The snapshot in force: what the last [`Log::retire`] was given.
+    pub fn snapshot(&self) -> Option<Snapshot> {
+        self.snapshot
     }
 
     /// Appends batches that stand back to back in the buffer, each behind a header that holds its payload's length and zeros.
-    /// Fills the headers in. The first batch gets the position [`Log::end`], the next ones follow; where a segment ends
-    /// between two of them, their positions still follow each other. Does not sync, except the old segment when a new one begins.
-    pub fn write(&mut self, _batches: &mut [u8]) -> Result<(), WriteError> {
-        Err(WriteError::Misuse(SOON))
+    /// Fills the headers in. The first batch gets the position [`Log::end`], and the others follow without a gap. Does not
+    /// sync, except the old segment when a new one begins.
+    pub fn write(&mut self, batches: &mut [u8]) -> Result<(), WriteError> {
+        self.append(batches, self.reserve_segments)
     }
 
     /// [`Log::write`] that may also use the reserve: for what leads to space becoming free.
-    pub fn write_reserved(&mut self, _batches: &mut [u8]) -> Result<(), WriteError> {
-        Err(WriteError::Misuse(SOON))
+    pub fn write_reserved(&mut self, batches: &mut [u8]) -> Result<(), WriteError> {
+        self.append(batches, 0)
     }
 
     /// Makes durable what was written. Gives the position before which everything is.
     pub fn sync(&mut self) -> Result<Position, WriteError> {
-        Err(WriteError::Misuse(SOON))
+        self.not_failed()?;
+        let synced = self.sync_last();
+        self.or_fail(synced)?;
+        Ok(self.durable)
     }
 
     /// Makes the next segment and the reserve ready, so that [`Log::write`] finds them. For idle moments.
     pub fn prepare(&mut self) -> Result<(), WriteError> {
-        Err(WriteError::Misuse(SOON))
+        self.not_failed()?;
+        self.provide(self.reserve_segments + 1, &[])?;
+        let tidied = self.pool.tidy(&self.shared.disk, self.last.sequence);
+        self.or_fail(tidied)
     }
 
     /// Syncs, begins a segment whose header holds this snapshot, and frees the segments that end at or before its floor. The
     /// snapshot's records must have been written. May use the reserve.
-    pub fn retire(&mut self, _snapshot: Snapshot) -> Result<(), WriteError> {
-        Err(WriteError::Misuse(SOON))
+    pub fn retire(&mut self, snapshot: Snapshot) -> Result<(), WriteError> {
+        self.not_failed()?;
+        if !snapshot.is_in_order(self.end) || snapshot.from < self.start() {
+            return Err(WriteError::Misuse("a snapshot has floor <= from <= end, and lies in the log"));
+        }
+        self.provide(1, &[])?;
+        let room_bytes = self.pool.usual_room_bytes();
+        let retired = self.begin_segment(room_bytes, Some(snapshot)).and_then(|()| self.free_segments(snapshot.floor));
+        self.or_fail(retired)
     }
 
     /// The size of all segment files together, those that are ready or kept free included.
     pub fn bytes(&self) -> u64 {
-        0
+        self.pool.total_bytes()
     }
 
-    /// Whether [`Log::write`] has room for that many bytes without allocating, or may allocate as far as the options go. What the disk has,
-    /// only the attempt tells.
-    pub fn has_room(&self, _bytes: u64) -> bool {
-        true
+    /// Whether that many bytes of batches can be written without the reserve, as far as the files that are ready and
+    /// [`Options::max_bytes`] go. What room the disk has, only the attempt tells.
+    pub fn has_room(&self, bytes: u64) -> bool {
+        let room_bytes = self.pool.usual_room_bytes();
+        let ready = self.pool.ready_count() as u64;
+        let to_come = self.max_bytes.saturating_sub(self.bytes()) / (room_bytes + crate::SEGMENT_HEADER_BYTES);
+        let segments = (ready + to_come).saturating_sub(self.reserve_segments as u64);
+        bytes <= self.last.limit().since(self.end).saturating_add(segments.saturating_mul(room_bytes))
     }
 
     /// Reads single places from other threads.
     pub fn reader(&self) -> Reader<D> {
-        Reader { disk: PhantomData }
+        Reader::new(Arc::clone(&self.shared))
+    }
+
+    fn append(&mut self, batches: &mut [u8], reserve_segments: usize) -> Result<(), WriteError> {
+        self.not_failed()?;
+        let room_bytes = self.last.limit().since(self.end);
+        let usual_room_bytes = self.pool.usual_room_bytes();
+        let runs = divide(batches, room_bytes, usual_room_bytes).ok_or(MALFORMED)?;
+        let (usual, others): (Vec<u64>, Vec<u64>) =
+            runs.iter().filter_map(|run| run.new_room_bytes).partition(|bytes| *bytes == usual_room_bytes);
+        if runs.len() > 1 {
+            let reserve_segments = if usual.is_empty() { 0 } else { reserve_segments };
+            self.provide(usual.len() + reserve_segments, &others)?;
+        }
+        let mut rest = batches;
+        for run in runs {
+            let (batches, behind) = rest.split_at_mut(run.bytes);
+            let written = run
+                .new_room_bytes
+                .map_or(Ok(()), |room_bytes| self.begin_segment(room_bytes, self.snapshot))
+                .and_then(|()| self.write_run(batches));
+            self.or_fail(written)?;
+            rest = behind;
+        }
+        Ok(())
+    }
+
+    /// Writes batches that all go into the last segment.
+    fn write_run(&mut self, batches: &mut [u8]) -> Result<(), Failure> {
+        if batches.is_empty() {
+            return Ok(());
+        }
+        let mut at = 0;
+        while at < batches.len() {
+            let behind = at + BATCH_HEADER_BYTES + u32_at(batches, at) as usize;
+            self.shared.seal.put(&mut batches[at..behind], self.end.plus(at as u64), self.durable);
+            at = behind;
+        }
+        self.last.write(&self.shared.disk, self.last.offset(self.end), batches)?;
+        self.end = self.end.plus(batches.len() as u64);
+        self.shared.set_end(self.end);
+        Ok(())
+    }
+
+    fn sync_last(&mut self) -> Result<(), Failure> {
+        if self.durable < self.end {
+            self.last.sync(&self.shared.disk)?;
+            self.durable = self.end;
+        }
+        Ok(())
+    }
+
+    /// Begins a segment at the end of the log. A file for it must be ready.
+    fn begin_segment(&mut self, room_bytes: u64, snapshot: Option<Snapshot>) -> Result<(), Failure> {
+        self.sync_last()?;
+        let header = SegmentHeader {
+            identity: self.identity,
+            sequence: self.last.sequence,
+            base: self.end,
+            previous_end: self.end,
+            snapshot,
+        };
+        let last = Arc::new(begin_segment(&self.shared.disk, &mut self.pool, room_bytes, header)?);
+        let mut held = self.shared.held();
+        if let Some(old) = held.back_mut() {
+            old.end = self.end;
+        }
+        held.push_back(Held { segment: Arc::clone(&last), end: last.limit() });
+        self.last = last;
+        self.snapshot = snapshot;
+        Ok(())
+    }
+
+    fn free_segments(&mut self, floor: Position) -> Result<(), Failure> {
+        let disk = &self.shared.disk;
+        self.pool.collect_leased(disk, self.last.base)?;
+        loop {
+            let mut held = self.shared.held();
+            let is_free = held.len() > 1 && held.front().is_some_and(|first| first.end <= floor);
+            let Some(freed) = is_free.then(|| held.pop_front()).flatten() else {
+                return Ok(());
+            };
+            drop(held);
+            self.pool.give_back(disk, freed.segment, self.last.base)?;
+        }
+    }
+
+    fn provide(&mut self, usual_count: usize, others: &[u64]) -> Result<(), WriteError> {
+        let disk = &self.shared.disk;
+        let collected = self.pool.collect_leased(disk, self.last.base).map_err(Refusal::Failed);
+        match collected.and_then(|()| self.pool.provide(disk, usual_count, others)) {
+            Ok(()) => Ok(()),
+            Err(Refusal::Full(limit)) => Err(WriteError::Full { folder: self.folder.clone(), limit }),
+            Err(Refusal::Failed(failure)) => self.or_fail(Err(failure)),
+        }
+    }
+
+    fn not_failed(&self) -> Result<(), WriteError> {
+        self.failure.clone().map_or(Ok(()), |failure| Err(WriteError::Failed(failure)))
+    }
+
+    fn or_fail(&mut self, result: Result<(), Failure>) -> Result<(), WriteError> {
+        result.map_err(|failure| {
+            self.failure = Some(failure.clone());
+            WriteError::Failed(failure)
+        })
     }
 }
 
-impl<D: Disk> Clone for Reader<D> {
-    fn clone(&self) -> Self {
-        Self { disk: PhantomData }
+impl<D: Disk> fmt::Debug for Log<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Log in {} from {} to {}", self.folder.display(), self.start(), self.end)
     }
 }
 
-impl<D: Disk> Reader<D> {
-    /// Fills the buffer with the log's bytes from a position on, all of which must stand in one segment (as a batch does).
-    /// They are as the disk gives them: nothing is verified.
-    pub fn read_at(&self, position: Position, _buffer: &mut [u8]) -> Result<(), ReadError> {
-        Err(ReadError::NotHeld(position))
-    }
-
-    /// Reads and verifies the batch at a position; its payload replaces what is in the buffer.
-    pub fn read_batch(&self, position: Position, _payload: &mut Vec<u8>) -> Result<(), ReadError> {
-        Err(ReadError::NotHeld(position))
-    }
-
-    /// Holds on to the segment with that position.
-    pub fn lease(&self, position: Position) -> Result<Lease<D>, ReadError> {
-        Err(ReadError::NotHeld(position))
-    }
+/// Puts a header into a file that is ready. `header.sequence` is that of the segment before; it becomes the file's.
+pub(crate) fn begin_segment<D: Disk>(
+    disk: &D,
+    pool: &mut Pool<D>,
+    room_bytes: u64,
+    mut header: SegmentHeader,
+) -> Result<Segment<D>, Failure> {
+    let spare = pool.take(disk, room_bytes, header.sequence)?;
+    let Spare { path, file, sequence, room_bytes } = spare.ok_or_else(|| pool.nothing_ready())?;
+    header.sequence = sequence;
+    let segment = Segment { path, file, sequence, base: header.base, room_bytes };
+    segment.write(disk, 0, &header.encode())?;
+    segment.sync(disk)?;
+    Ok(segment)
 }
 
-impl<D: Disk> Lease<D> {
-    /// As [`Reader::read_at`], within this segment.
-    pub fn read_at(&self, position: Position, _buffer: &mut [u8]) -> Result<(), ReadError> {
-        Err(ReadError::NotHeld(position))
+/// Divides batches among the last segment, which has some room left, and new ones. `None` if the lengths do not add up.
+fn divide(batches: &[u8], mut room_bytes: u64, usual_room_bytes: u64) -> Option<VecDeque<Run>> {
+    let mut runs = VecDeque::from([Run { bytes: 0, new_room_bytes: None }]);
+    let mut rest = batches;
+    while !rest.is_empty() {
+        let header = rest.first_chunk::<BATCH_HEADER_BYTES>()?;
+        let batch_bytes = HEADER_BYTES + u64::from(u32_at(header, 0));
+        rest = rest.get(usize::try_from(batch_bytes).ok()?..)?;
+        if batch_bytes > room_bytes {
+            room_bytes = batch_bytes.max(usual_room_bytes);
+            runs.push_back(Run { bytes: 0, new_room_bytes: Some(room_bytes) });
+        }
+        room_bytes -= batch_bytes;
+        runs.back_mut()?.bytes += batch_bytes as usize;
     }
-
-    /// As [`Reader::read_batch`], within this segment.
-    pub fn read_batch(&self, position: Position, _payload: &mut Vec<u8>) -> Result<(), ReadError> {
-        Err(ReadError::NotHeld(position))
-    }
+    Some(runs)
 }
+
+const MALFORMED: WriteError =
+    WriteError::Misuse("batches stand back to back, each behind a header that begins with its payload's length");

@@ -1,15 +1,37 @@
-//! Opening a log.
+//! Opening a log: what is there, how far it is good, and where it goes on.
+//!
+//! What must hold:
+//! * what was synced is found again, or the log is refused ([`Damage`]);
+//! * a bad batch is damage if anything good behind it states that it was synced, and a torn tail otherwise;
+//! * the log goes on in a new segment, so that nothing behind a cut is ever read again;
+//! * opening never makes anything worse: until a header is written for the new segment, what was good stays as it is.
 
-use std::path::PathBuf;
+mod folder;
+mod inventory;
+mod repair;
+mod tail;
 
-use crate::{Disk, Log, Position, Snapshot};
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use inventory::{Chain, Inventory, Link, Unused};
+use repair::Surgeon;
+use tail::Tail;
+
+use crate::batch::Seal;
+use crate::error::Context;
+use crate::log::{Held, Pool, Recovered, Refusal, Shared, begin_segment};
+use crate::segment::{Segment, SegmentHeader};
+use crate::{Disk, Log, OpenError, Operation, Options, Position, Repair, Snapshot};
 
 /// A log that has been opened, and how it was found.
 #[derive(Debug)]
 pub struct Opened<D: Disk> {
     /// The log.
     pub log: Log<D>,
-    /// The snapshot in force: what the last [`Log::retire`] was given. Without one, all of the log is what there is.
+    /// The snapshot in force: what the last [`Log::retire`] was given. Without one, all of the log is what there is. Where a
+    /// repair has lost the beginning of the log, the positions in it are moved behind the loss.
     pub snapshot: Option<Snapshot>,
     /// What was found and done.
     pub report: Report,
@@ -22,7 +44,7 @@ pub struct Report {
     pub is_new: bool,
     /// The tail that was never synced and was cut.
     pub cut: Option<Cut>,
-    /// What [`crate::Repair::Yes`] could not keep.
+    /// What [`Repair::Yes`] could not keep.
     pub lost: Vec<Lost>,
 }
 
@@ -35,12 +57,14 @@ pub struct Cut {
     pub offset: u64,
     /// Where in the log; the log goes on from here.
     pub position: Position,
+    /// How long it was, as far as what was left of it tells.
+    pub bytes: u64,
 }
 
 /// A stretch of the log that was damaged and is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lost {
-    /// The segment file.
+    /// The segment file, or the folder where a file was missing.
     pub path: PathBuf,
     /// The copy of the file as it was, where there was a file.
     pub set_aside: Option<PathBuf>,
@@ -48,4 +72,121 @@ pub struct Lost {
     pub from: Position,
     /// Where it ends. The same as `from` where only a header was damaged.
     pub to: Position,
+}
+
+impl Lost {
+    /// How long the stretch is.
+    pub fn bytes(&self) -> u64 {
+        self.to.since(self.from)
+    }
+}
+
+pub(crate) fn open<D: Disk>(disk: D, folder: &Path, options: Options, repair: Repair) -> Result<Opened<D>, OpenError> {
+    options.check()?;
+    let lock = folder::enter(&disk, folder, &options)?;
+    let inventory = Inventory::take(&disk, folder, &options)?;
+    let mut surgeon = (repair == Repair::Yes).then(|| Surgeon::new(folder));
+    let Chain { identity, mut links, mut snapshot, spares } = inventory.into_chain(&disk, surgeon.as_mut())?;
+    let seal = Seal::of_log(identity);
+    if let Some(surgeon) = &mut surgeon {
+        surgeon.mend_all_but_the_last(&disk, &mut links, seal)?;
+    }
+    check_start(folder, &links, &mut snapshot, surgeon.as_mut())?;
+    let mut report = Report { is_new: links.is_empty(), ..Report::default() };
+    let mut header = SegmentHeader { identity, sequence: 0, base: Position(0), previous_end: Position(0), snapshot };
+    let mut is_begun = false;
+    if let Some(Link { segment, header: last }) = links.back() {
+        let Tail { end, cut } = tail::find(&disk, segment, seal, surgeon.as_mut())?;
+        report.cut = cut;
+        header = SegmentHeader { sequence: last.sequence, base: end, previous_end: end, ..header };
+        is_begun = segment.base == end && last.snapshot == snapshot;
+        if is_begun {
+            // Another segment would begin where this one does.
+            tail::clean(&disk, segment)?;
+        }
+    }
+    let mut pool = fill_pool(&disk, folder, options, &links, spares, header.base)?;
+    if !is_begun {
+        provide(&disk, &mut pool, folder)?;
+        let room_bytes = pool.usual_room_bytes();
+        let segment = begin_segment(&disk, &mut pool, room_bytes, header)?;
+        links.push_back(Link { segment, header });
+    }
+    report.lost = surgeon.map(Surgeon::into_lost).unwrap_or_default();
+
+    let (held, last) = hold(links).ok_or_else(|| pool.nothing_ready())?;
+    let shared = Shared::new(disk, seal, lock, held, header.base);
+    let folder = folder.to_path_buf();
+    let log = Log::new(Recovered { shared, folder, options, identity, pool, last, snapshot });
+    Ok(Opened { log, snapshot, report })
+}
+
+/// The log must begin where the snapshot in force, or nothing, says that it begins.
+fn check_start<D: Disk>(
+    folder: &Path,
+    links: &VecDeque<Link<D>>,
+    snapshot: &mut Option<Snapshot>,
+    surgeon: Option<&mut Surgeon>,
+) -> Result<(), OpenError> {
+    let Some(start) = links.front().map(|first| first.segment.base) else {
+        return Ok(());
+    };
+    let wanted = snapshot.map_or(Position(0), |snapshot| snapshot.floor);
+    if start <= wanted {
+        return Ok(());
+    }
+    let Some(surgeon) = surgeon else {
+        return Err(OpenError::Missing { folder: folder.to_path_buf(), from: wanted, to: start });
+    };
+    surgeon.gave_up(Lost { path: folder.to_path_buf(), set_aside: None, from: wanted, to: start });
+    let old = snapshot.unwrap_or(Snapshot { from: start, end: start, floor: start, mark: 0 });
+    let moved = |position: Position| position.max(start);
+    *snapshot = Some(Snapshot { from: moved(old.from), end: moved(old.end), floor: moved(old.floor), mark: old.mark });
+    Ok(())
+}
+
+fn fill_pool<D: Disk>(
+    disk: &D,
+    folder: &Path,
+    options: Options,
+    links: &VecDeque<Link<D>>,
+    spares: Vec<Unused<D>>,
+    end: Position,
+) -> Result<Pool<D>, OpenError> {
+    let mut pool = Pool::new(folder, options);
+    for link in links {
+        pool.enter_segment(&link.segment);
+    }
+    for Unused { spare, base } in spares {
+        // Where old batches would stand where new ones are looked for, the file is not used again.
+        if base.is_some_and(|base| base >= end) {
+            disk.remove(&spare.path).context(Operation::Remove, &spare.path)?;
+        } else {
+            pool.enter_spare(spare);
+        }
+    }
+    Ok(pool)
+}
+
+fn provide<D: Disk>(disk: &D, pool: &mut Pool<D>, folder: &Path) -> Result<(), OpenError> {
+    match pool.provide(disk, 1, &[]) {
+        Ok(()) => Ok(()),
+        Err(Refusal::Failed(failure)) => Err(failure.into()),
+        Err(Refusal::Full(limit)) => Err(OpenError::Full { folder: folder.to_path_buf(), limit }),
+    }
+}
+
+/// The segments as the log and its readers hold them, and the last of them.
+#[expect(clippy::type_complexity, reason = "named by its two parts")]
+fn hold<D: Disk>(links: VecDeque<Link<D>>) -> Option<(VecDeque<Held<D>>, Arc<Segment<D>>)> {
+    let mut held: VecDeque<Held<D>> = VecDeque::with_capacity(links.len());
+    for Link { segment, header } in links {
+        if let Some(before) = held.back_mut() {
+            before.end = header.previous_end;
+        }
+        let end = segment.limit();
+        held.push_back(Held { segment: Arc::new(segment), end });
+    }
+    let last = Arc::clone(&held.back()?.segment);
+    Some((held, last))
 }
