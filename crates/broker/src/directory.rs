@@ -65,6 +65,19 @@ impl Directory {
         Claim { shard, hash, ticket: 1 }
     }
 
+    /// A Session that lives on `shard` since before the server was started; the hash of its Client Identifier.
+    pub(crate) fn restore(&self, client_id: &str, shard: ShardId) -> u64 {
+        let hash = self.hasher.hash_one(client_id);
+        let mut stripe = self.stripe(hash);
+        if stripe.find(hash, |entry| entry.hash == hash).is_none() {
+            let entry = Entry { hash, ticket: 0, shard: shard.0, pins: 0 };
+            stripe.insert_unique(hash, entry, |entry| entry.hash);
+        }
+        drop(stripe);
+        self.session_began(shard);
+        hash
+    }
+
     /// The claimed connection has arrived (or came to nothing). `keep`: a Session with this identifier lives.
     pub(crate) fn settle(&self, claim: &Claim, keep: bool) {
         let mut stripe = self.stripe(claim.hash);

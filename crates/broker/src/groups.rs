@@ -113,6 +113,11 @@ pub(crate) struct QueueBounds {
 
 const STRIPES: u32 = 16;
 
+/// The Topic Filter of `$share/NAME/FILTER`.
+pub(crate) fn filter_of(share: &str) -> &str {
+    share.splitn(3, '/').nth(2).unwrap_or_default()
+}
+
 impl Groups {
     /// No groups yet. `seed` keys the hash.
     pub fn new(seed: u64) -> Groups {
@@ -130,23 +135,9 @@ impl Groups {
         member: Member,
         announce: impl FnOnce(GroupName),
     ) -> GroupId {
-        let number = self.hasher.hash_one(filter) as u32 % STRIPES;
-        let mut guard = self.lock(number);
-        let stripe = &mut *guard;
-        let hash = self.hasher.hash_one(share);
-        let groups = &stripe.groups;
-        let found = stripe.index.find(hash, |&key| *groups[key as usize].share == *share).copied();
-        let key = found.unwrap_or_else(|| {
-            stripe.generations = (stripe.generations + 1) & 0x00ff_ffff;
-            let generation = stripe.generations;
-            let key = stripe.groups.vacant_key() as u32;
-            let receiver = Receiver::new(key * STRIPES + number, generation, ReceiverOptions::group());
-            let place = router.subscribe(filter, GROUPS, receiver);
-            stripe.groups.insert(Group::new(generation, share, place));
-            let (groups, hasher) = (&stripe.groups, &self.hasher);
-            stripe.index.insert_unique(hash, key, |&key| hasher.hash_one(&*groups[key as usize].share));
-            key
-        });
+        let number = self.stripe_of(filter);
+        let mut stripe = self.lock(number);
+        let key = self.find_or_make(&mut stripe, number, router, share, filter);
         let group = &mut stripe.groups[key as usize];
         if member.receiver.options().is_durable() && !group.is_durable {
             group.is_durable = true;
@@ -161,6 +152,43 @@ impl Groups {
             None => group.members.push(member),
         }
         GroupId { slot: key * STRIPES + number, generation: group.generation }
+    }
+
+    /// Groups that the log knows, each with what it holds; how many messages that is. Their members join afterwards, and
+    /// [`Groups::forget_empty`] ends those that have none.
+    pub(crate) fn restore(&self, router: &Router, groups: impl Iterator<Item = (Box<str>, Vec<Message>)>) -> u64 {
+        let mut count = 0;
+        for (share, messages) in groups {
+            let (number, key) = self.make(router, &share, filter_of(&share));
+            let mut stripe = self.lock(number);
+            let Some(group) = stripe.groups.get_mut(key as usize) else { continue };
+            group.is_durable = true;
+            count += messages.len() as u64;
+            group.queue_bytes += messages.iter().map(|message| message.bytes() as u64).sum::<u64>();
+            group.queue.extend(messages);
+            let options = ReceiverOptions::group().durable(true);
+            let receiver = Receiver::new(key * STRIPES + number, group.generation, options);
+            router.replace(group.place, GROUPS, receiver);
+        }
+        count
+    }
+
+    /// Ends the groups that have no member.
+    pub(crate) fn forget_empty(&self, router: &Router) {
+        for number in 0..STRIPES {
+            let stripe = self.lock(number);
+            let empty = stripe.groups.iter().filter(|(_, group)| group.members.is_empty());
+            let id = |key: usize, group: &Group| GroupId {
+                slot: key as u32 * STRIPES + number,
+                generation: group.generation,
+            };
+            let empty: Vec<_> = empty.map(|(key, group)| id(key, group)).collect();
+            drop(stripe);
+            let nobody = Receiver::new(0, 0, ReceiverOptions::default());
+            empty.into_iter().for_each(|id| {
+                self.leave(router, id, GROUPS, nobody);
+            });
+        }
     }
 
     /// Takes a Session out of a group. With its last member the group ends; what waited there is counted and gone.
@@ -281,6 +309,27 @@ impl Groups {
         Some(given)
     }
 
+    /// The durable groups of one stripe, counted from 0, with what waits there; `None` behind the last.
+    pub(crate) fn portion(&self, stripe: u32) -> Option<Vec<(GroupName, Box<str>, Vec<Message>)>> {
+        if stripe >= STRIPES {
+            return None;
+        }
+        let guard = self.lock(stripe);
+        let durable = guard.groups.iter().filter(|(_, group)| group.is_durable);
+        let tell = |(key, group): (usize, &Group)| {
+            let name = GroupName { slot: key as u32 * STRIPES + stripe, generation: group.generation };
+            (name, group.share.clone(), group.queue.iter().cloned().collect())
+        };
+        Some(durable.map(tell).collect())
+    }
+
+    /// The Subscription Identifier of a member, 0 for none.
+    pub(crate) fn identifier(&self, id: GroupId, shard: ShardId, session: Receiver) -> u32 {
+        let mut identifier = 0;
+        self.change(id, shard, session, |member| identifier = member.identifier);
+        identifier
+    }
+
     /// Messages and bytes that wait in all groups.
     pub fn queued(&self) -> (u64, u64) {
         let mut sum = (0, 0);
@@ -290,6 +339,35 @@ impl Groups {
             }
         }
         sum
+    }
+
+    /// The stripe and key of a group, which is made if need be.
+    fn make(&self, router: &Router, share: &str, filter: &str) -> (u32, u32) {
+        let number = self.stripe_of(filter);
+        let key = self.find_or_make(&mut self.lock(number), number, router, share, filter);
+        (number, key)
+    }
+
+    fn find_or_make(&self, stripe: &mut Stripe, number: u32, router: &Router, share: &str, filter: &str) -> u32 {
+        let hash = self.hasher.hash_one(share);
+        let groups = &stripe.groups;
+        if let Some(&key) = stripe.index.find(hash, |&key| *groups[key as usize].share == *share) {
+            return key;
+        }
+        stripe.generations = (stripe.generations + 1) & 0x00ff_ffff;
+        let generation = stripe.generations;
+        let key = stripe.groups.vacant_key() as u32;
+        let receiver = Receiver::new(key * STRIPES + number, generation, ReceiverOptions::group());
+        let place = router.subscribe(filter, GROUPS, receiver);
+        stripe.groups.insert(Group::new(generation, share, place));
+        let (groups, hasher) = (&stripe.groups, &self.hasher);
+        stripe.index.insert_unique(hash, key, |&key| hasher.hash_one(&*groups[key as usize].share));
+        key
+    }
+
+    /// The groups of one Topic Filter share a lock.
+    fn stripe_of(&self, filter: &str) -> u32 {
+        self.hasher.hash_one(filter) as u32 % STRIPES
     }
 
     fn change(&self, id: GroupId, shard: ShardId, session: Receiver, change: impl FnOnce(&mut Member)) {

@@ -22,6 +22,7 @@ pub mod message;
 mod options;
 pub mod outbox;
 pub mod record;
+pub mod recovery;
 mod replay;
 pub mod retained;
 pub mod router;

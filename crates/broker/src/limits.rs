@@ -39,6 +39,13 @@ pub(crate) const HELD_MS_MAX: u64 = 60_000;
 pub(crate) const RETAINED_SWEEP_NODES_MAX: usize = 1024;
 pub(crate) const RETAINED_SWEEP_EVERY_MS: u64 = 100;
 
+/// What a shard writes of a snapshot in one turn, and places of the retained store it looks at at a time.
+pub(crate) const SNAPSHOT_PORTION_BYTES: usize = 256 << 10;
+pub(crate) const SNAPSHOT_RETAINED_NODES: u32 = 256;
+
+/// Slots of Sessions that a log may name: more than fit into any memory.
+pub(crate) const SLOTS_MAX: u32 = 1 << 28;
+
 /// Bytes of each shard's cache of Topic Names.
 pub(crate) const ROUTE_CACHE_BYTES_MAX: usize = 1 << 20;
 

@@ -103,6 +103,13 @@ impl Replayed {
         self.finished.front().map(|finished| finished.0)
     }
 
+    /// Up to which retained write a Subscription was, or is being, replayed, and whether that is finished; `None` where it
+    /// is not remembered any more.
+    pub(crate) fn upto(&self, slot: u32, filter: FilterId) -> Option<(u64, bool)> {
+        let entry = self.entries.find(hash(slot, filter), |entry| entry.is(slot, filter))?;
+        Some((entry.upto, entry.until_ms.is_some()))
+    }
+
     /// Whether a live Retained Message with this sequence number is part of the replay for this Subscription.
     pub(crate) fn covers(&self, slot: u32, filter: FilterId, sequence: u64) -> bool {
         !self.entries.is_empty()

@@ -85,6 +85,8 @@ pub(crate) const NO_EXTRA: u32 = u32::MAX;
 pub(crate) struct Queue {
     pub entries: VecDeque<Kept>,
     pub bytes: u64,
+    /// How many have been taken from its front.
+    pub popped: u64,
 }
 
 impl Queue {
@@ -95,6 +97,7 @@ impl Queue {
 
     pub(crate) fn pop(&mut self) -> Option<Kept> {
         let kept = self.entries.pop_front()?;
+        self.popped += 1;
         self.bytes -= kept.message.bytes() as u64;
         Some(kept)
     }
@@ -306,6 +309,24 @@ impl Sessions {
         slot
     }
 
+    /// Puts a Session into a slot and generation that it had before; without them, into any.
+    pub(crate) fn restore(&mut self, session: Session, place: Option<(u32, u32)>) -> u32 {
+        let Some((slot, generation)) = place else { return self.insert(session) };
+        let known = self.slots.len() as u32;
+        if slot < known {
+            self.free.retain(|&free| free != slot);
+        }
+        // Slots are restored in order: what lies between is free.
+        self.free.extend(known..slot);
+        self.free.push(slot);
+        for _ in known..=slot {
+            self.slots.push(None);
+            self.ports.push(Port { generation: 0, connection: AWAY, flags: 0 });
+        }
+        self.ports[slot as usize].generation = generation.wrapping_sub(1) & 0x00ff_ffff;
+        self.insert(session)
+    }
+
     pub(crate) fn remove(&mut self, slot: u32) -> Option<Session> {
         let session = self.slots[slot as usize].take()?;
         if let Ok(found) = self.by_client_id.find_entry(session.hash, |&other| other == slot) {
@@ -342,6 +363,11 @@ impl Sessions {
     /// How others name the Session in this slot.
     pub(crate) fn receiver(&self, slot: u32, options: ReceiverOptions) -> Receiver {
         Receiver::new(slot, self.ports[slot as usize].generation, options)
+    }
+
+    /// Slots are below this.
+    pub(crate) fn end(&self) -> u32 {
+        self.slots.len() as u32
     }
 
     pub(crate) fn slots(&self) -> impl Iterator<Item = u32> + use<> {

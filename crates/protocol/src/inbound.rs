@@ -54,6 +54,17 @@ impl Inbound {
         self.received.remove(id.get())
     }
 
+    /// Packet Identifiers of the messages accepted and not yet released.
+    pub fn packet_ids(&self) -> Vec<u16> {
+        match &self.received {
+            IdentifierSet::Few(list) => list.clone(),
+            IdentifierSet::Many { bits, .. } => {
+                let is_set = |id: &u16| bits[usize::from(id >> 6)] & 1 << (id & 63) != 0;
+                (1..=u16::MAX).filter(is_set).collect()
+            }
+        }
+    }
+
     /// Messages accepted and not yet released.
     pub fn len(&self) -> usize {
         self.received.len()

@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 /// Inflight deliveries of a Session, oldest first. `M` is what the caller must keep to send one again.
 #[derive(Debug)]
 pub struct Outbound<M> {
-    window: VecDeque<Exchange<M>>,
+    window: VecDeque<Pending<M>>,
     /// Packet Identifier of the window's first exchange; of the next one where the window is empty.
     first: u16,
     /// Exchanges that take a place of the peer's Receive Maximum on this connection.
@@ -26,7 +26,7 @@ pub struct Outbound<M> {
 }
 
 #[derive(Debug)]
-struct Exchange<M> {
+struct Pending<M> {
     state: State,
     /// Whether it takes a place of the peer's Receive Maximum: sent on this connection and not complete.
     counted: bool,
@@ -39,6 +39,15 @@ enum State {
     AwaitPubRec,
     AwaitPubComp,
     Complete,
+}
+
+/// What an exchange waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exchange<'a, M> {
+    /// PUBACK or PUBREC of this message.
+    Publish(&'a M),
+    /// PUBCOMP.
+    Release,
 }
 
 /// What an acknowledgement did.
@@ -73,6 +82,29 @@ impl<M> Default for Outbound<M> {
 }
 
 impl<M> Outbound<M> {
+    /// QoS 2 exchanges that had begun before the server was started, each under its Packet Identifier; without a message
+    /// they wait for PUBCOMP. The window begins behind the widest gap between identifiers.
+    pub fn restore(exchanges: impl IntoIterator<Item = (PacketId, Option<M>)>) -> Self {
+        let mut exchanges: Vec<_> = exchanges.into_iter().collect();
+        exchanges.sort_by_key(|exchange| exchange.0.get());
+        let gap = |at: usize| {
+            let before = exchanges[(at + exchanges.len() - 1) % exchanges.len()].0;
+            (u32::from(exchanges[at].0.get()) + IDENTIFIERS - u32::from(before.get()) - 1) % IDENTIFIERS
+        };
+        let first = (0..exchanges.len()).rev().max_by_key(|&at| gap(at)).unwrap_or(0);
+        exchanges.rotate_left(first);
+        let mut outbound = Outbound::default();
+        outbound.first = exchanges.first().map_or(1, |exchange| exchange.0.get());
+        for (id, message) in exchanges {
+            while outbound.identifier(outbound.window.len()) != id {
+                outbound.window.push_back(Pending { state: State::Complete, counted: false, message: None });
+            }
+            let state = if message.is_some() { State::AwaitPubRec } else { State::AwaitPubComp };
+            outbound.window.push_back(Pending { state, counted: false, message });
+        }
+        outbound
+    }
+
     /// Whether one more exchange may begin: all of a resumed Session's have been sent again, and there is room within
     /// the peer's Receive Maximum `[MQTT-3.3.4-9]` and within the identifiers.
     pub fn can_begin(&self, receive_maximum: u16) -> bool {
@@ -88,7 +120,7 @@ impl<M> Outbound<M> {
     pub fn begin(&mut self, qos: QoS, message: M) -> PacketId {
         let state = if qos == QoS::ExactlyOnce { State::AwaitPubRec } else { State::AwaitPubAck };
         let id = self.identifier(self.window.len());
-        self.window.push_back(Exchange { state, counted: true, message: Some(message) });
+        self.window.push_back(Pending { state, counted: true, message: Some(message) });
         self.open += 1;
         self.resent = self.window.len();
         id
@@ -131,7 +163,7 @@ impl<M> Outbound<M> {
     /// messages when it queues them, and some tests of clients count on the numbers.
     pub fn skip(&mut self) {
         if self.window.len() < IDENTIFIERS as usize && self.resent == self.window.len() {
-            self.window.push_back(Exchange { state: State::Complete, counted: false, message: None });
+            self.window.push_back(Pending { state: State::Complete, counted: false, message: None });
             self.resent += 1;
             self.close_gap();
         }
@@ -205,6 +237,18 @@ impl<M> Outbound<M> {
     /// What is kept for the exchanges that are not complete, oldest first.
     pub fn messages(&self) -> impl Iterator<Item = &M> {
         self.window.iter().filter_map(|exchange| exchange.message.as_ref())
+    }
+
+    /// The exchanges that are not complete, oldest first.
+    pub fn exchanges(&self) -> impl Iterator<Item = (PacketId, Exchange<'_, M>)> {
+        self.window.iter().enumerate().filter_map(|(at, pending)| {
+            let exchange = match (pending.state, &pending.message) {
+                (State::AwaitPubComp, _) => Exchange::Release,
+                (_, Some(message)) => Exchange::Publish(message),
+                (_, None) => return None,
+            };
+            Some((self.identifier(at), exchange))
+        })
     }
 
     fn identifier(&self, at: usize) -> PacketId {
@@ -308,6 +352,20 @@ mod tests {
         assert_eq!(outbound.next_resend(1), Some(Resend::Publish(id(3), QoS::ExactlyOnce, &'c')));
         assert_eq!(outbound.handle_pubcomp(id(2)), Received::Complete(None));
         assert!(!outbound.can_begin(1) && outbound.can_begin(2));
+    }
+
+    #[test]
+    fn exchanges_from_before_a_start_go_on_under_their_identifiers() {
+        let restored = [(id(2), Some('c')), (id(65_534), Some('a')), (id(65_535), None)];
+        let mut outbound = Outbound::restore(restored);
+        outbound.handle_connection();
+        assert_eq!(outbound.next_resend(9), Some(Resend::Publish(id(65_534), QoS::ExactlyOnce, &'a')));
+        assert_eq!(outbound.next_resend(9), Some(Resend::Release(id(65_535))));
+        assert_eq!(outbound.next_resend(9), Some(Resend::Publish(id(2), QoS::ExactlyOnce, &'c')));
+        assert_eq!((outbound.next_resend(9), outbound.len()), (None, 3));
+        assert_eq!(outbound.begin(QoS::AtLeastOnce, 'd'), id(3));
+        assert_eq!(outbound.handle_pubcomp(id(65_535)), Received::Complete(None));
+        assert_eq!(Outbound::<char>::restore([]).next_packet_id(), id(1));
     }
 
     #[test]

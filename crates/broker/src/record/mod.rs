@@ -133,7 +133,7 @@ pub struct SessionRecord<'a> {
 }
 
 /// A Session without a connection.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct AwayRecord {
     /// When it ends, monotonic; `None` is never.
     pub ends_at_ms: Option<u64>,

@@ -20,7 +20,8 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 pub use self::cursor::Cursor;
 use self::tree::Tree;
-use crate::message::Message;
+use crate::message::{Message, MessageParts};
+use crate::options::Options;
 
 /// One message for each topic. See the module.
 pub struct Retained {
@@ -63,6 +64,29 @@ impl Retained {
         };
         // The old message is dropped here, where nobody waits for the lock.
         Kept { v, replaced: old.is_some() }
+    }
+
+    /// Puts back a message that had this number before the server was started.
+    pub(crate) fn restore(&self, message: Message, v: u64) {
+        self.write().put(message, v);
+    }
+
+    /// Goes on with the numbers behind this one, which the server had given before it was started.
+    pub(crate) fn resume(&self, sequence: u64) {
+        self.sequence.fetch_max(sequence, Ordering::SeqCst);
+    }
+
+    /// The messages in a portion of the store, each with its number: `budget` places from `from` on. Returns where to go
+    /// on; `None` at the end. What is written meanwhile may be among them or not.
+    pub(crate) fn portion(&self, from: u32, budget: u32, out: &mut Vec<(Message, u64)>) -> Option<u32> {
+        let tree = self.read();
+        let end = tree.end().min(from.saturating_add(budget));
+        for index in from..end {
+            if let Some((message, v)) = tree.message_at(index) {
+                out.push((message.clone(), v));
+            }
+        }
+        (end < tree.end()).then_some(end)
     }
 
     /// Removes the topic's message, if any `[MQTT-3.3.1-6]`. Takes a number in either case.
@@ -172,6 +196,16 @@ impl Retained {
     fn write(&self) -> RwLockWriteGuard<'_, Tree> {
         self.tree.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The copy to be retained of a message that must not stay as long as it asks; `None` where it may.
+pub(crate) fn limited(parts: &MessageParts<'_>, options: &Options, received_s: u32) -> Option<Message> {
+    let limit_s = options.retain_expiry_interval_s?;
+    let is_within = parts.expiry_interval_s.is_some_and(|own_s| own_s <= limit_s);
+    if is_within || parts.topic.starts_with("$SYS/") {
+        return None;
+    }
+    Some(Message::new(&MessageParts { expiry_interval_s: Some(limit_s), received_s, ..*parts }))
 }
 
 #[cfg(test)]

@@ -102,6 +102,17 @@ impl Tree {
         topic.split(is_separator).try_fold(ROOT, |index, level| self.child(index, self.levels.find(level)?))
     }
 
+    /// Behind the last place.
+    pub(super) fn end(&self) -> u32 {
+        self.nodes.end()
+    }
+
+    /// The message at a place, and its number.
+    pub(super) fn message_at(&self, index: u32) -> Option<(&Message, u64)> {
+        let node = self.nodes.get(index)?;
+        node.message.as_ref().map(|message| (message, node.v))
+    }
+
     #[inline]
     pub(super) fn node(&self, index: u32) -> &Node {
         &self.nodes[index]

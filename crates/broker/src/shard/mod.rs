@@ -11,7 +11,9 @@ mod packets;
 mod publish;
 mod pump;
 mod record;
+mod restore;
 mod share;
+mod snapshot;
 mod subscribe;
 mod timeouts;
 
@@ -31,6 +33,7 @@ use crate::shared::Shared;
 use crate::timers::Timers;
 use deliver::Merge;
 use record::Progress;
+use snapshot::Walk;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -63,6 +66,7 @@ pub struct Shard {
     cache: RouteCache,
     random: Random,
     progress: Progress,
+    walk: Walk,
     scratch: Scratch,
 }
 
@@ -106,6 +110,7 @@ impl Shard {
             cache: RouteCache::new(limits::ROUTE_CACHE_BYTES_MAX),
             random,
             progress: Progress::new(),
+            walk: Walk::default(),
             scratch: Scratch::default(),
         }
     }

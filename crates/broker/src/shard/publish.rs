@@ -9,9 +9,10 @@ use crate::groups::GROUPS;
 use crate::ids::ConnectionId;
 use crate::limits;
 use crate::mail::INLINE_PAYLOAD_BYTES_MAX;
-use crate::message::{Message, MessageParts, SCRATCH_BYTES_KEPT};
+use crate::message::{MessageParts, SCRATCH_BYTES_KEPT};
 use crate::outbox::After;
 use crate::record::Origin;
+use crate::retained::limited;
 use crate::router::{MatchRun, Matches};
 use crate::turn::Turn;
 use midge_codec::{
@@ -214,14 +215,8 @@ impl Shard {
         if parts.payload.is_empty() {
             return self.shared.retained().clear(parts.topic).v;
         }
-        let own_expiry = parts.expiry_interval_s;
-        let message = match self.options.retain_expiry_interval_s {
-            Some(seconds) if own_expiry.is_none_or(|own| own > seconds) && !parts.topic.starts_with("$SYS/") => {
-                let received_s = turn.now.seconds() as u32;
-                Message::new(&MessageParts { expiry_interval_s: Some(seconds), received_s, ..parts })
-            }
-            _ => publication.message(&mut self.scratch.message).clone(),
-        };
+        let limited = limited(&parts, &self.options, turn.now.seconds() as u32);
+        let message = limited.unwrap_or_else(|| publication.message(&mut self.scratch.message).clone());
         if message.expires_at_s().is_some() {
             self.retained_sweep_at_ms.get_or_insert(turn.now.monotonic_ms + limits::RETAINED_SWEEP_EVERY_MS);
         }

@@ -66,7 +66,8 @@ impl Shard {
                 self.pump(slot, turn);
             }
         }
-        !self.work.is_empty()
+        let writes_snapshot = self.is_logging() && self.write_snapshot();
+        !self.work.is_empty() || writes_snapshot
     }
 
     /// The socket does not take what we write: nothing but answers is sent until it has taken all of it.

@@ -61,6 +61,7 @@ impl Shard {
         if !turn.records.is_empty() {
             self.hand_over_now(turn);
         }
+        self.hand_over_snapshot(turn);
         let log = self.shared.log()?;
         self.progress.advance(log.durable());
         (!self.progress.waiting.is_empty()).then_some(self.progress.end)
@@ -333,7 +334,7 @@ impl Shard {
         }
     }
 
-    fn receive_maximum_of(&self, slot: u32) -> u16 {
+    pub(super) fn receive_maximum_of(&self, slot: u32) -> u16 {
         let connection = self.sessions.port(slot).and_then(Port::connection).and_then(|id| self.connection(id));
         connection.map_or(u16::MAX, |connection| connection.receive_maximum)
     }

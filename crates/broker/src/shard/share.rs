@@ -54,6 +54,7 @@ impl Shard {
         message: Message,
         turn: &mut Turn,
     ) {
+        self.record_move(group, &message, turn);
         let port = self.sessions.port(member.slot).filter(|port| port.generation == member.generation());
         let port = port.filter(|_| self.is_member(member.slot, group));
         let connected = port.and_then(|port| port.connection().map(|id| (port, id)));
@@ -93,6 +94,7 @@ impl Shard {
     pub(super) fn pass_on(&mut self, leaving: Leaving, turn: &mut Turn) {
         let upgrade = self.options.upgrade_outgoing_qos;
         for (group, messages) in leaving {
+            messages.iter().for_each(|message| self.record_move(group, message, turn));
             let lost = messages.first().map(|first| (messages.len(), first.clone()));
             match (self.shared.groups().give_back(group, messages, upgrade), lost) {
                 (Some(given), _) => {
@@ -230,6 +232,7 @@ impl Shard {
         let (given_back, rest): (Vec<_>, Vec<_>) =
             std::mem::take(&mut queue.entries).into_iter().partition(|kept| self.came_from(kept, group));
         queue.bytes = 0;
+        self.note_queue_changed(slot);
         rest.into_iter().for_each(|kept| queue.push(kept));
         if let Some(session) = self.sessions.get_mut(slot) {
             session.queue = (!queue.entries.is_empty()).then_some(queue);

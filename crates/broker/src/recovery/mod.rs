@@ -1,0 +1,308 @@
+//! From the log back to Sessions, Retained Messages and share groups.
+//!
+//! Two passes: the records of the last snapshot, if there is one ([`Recovery::read_snapshot`]), then everything that
+//! happened from where it began ([`Recovery::replay`]). A snapshot is taken while the server goes on, so its parts are of
+//! different moments, and what happened before a part was written is replayed upon it once more. That is right because
+//! records set state: the last record that speaks of something decides, whether the snapshot had seen it or not.
+//!
+//! [`Recovery::restore`] then puts everything into empty shards, each Session in its old slot, so that the names in the
+//! log stay valid. Where there are fewer shards than before, Sessions move to others under new names, and the log needs a
+//! snapshot before anybody is let in.
+
+mod group;
+mod retained;
+mod session;
+
+pub(crate) use session::{Draft, DraftSubscription, Held};
+
+use self::group::DraftGroup;
+use self::retained::DraftRetained;
+use crate::groups::GROUPS;
+use crate::ids::{Receiver, ShardId};
+use crate::limits;
+use crate::message::{Message, MessageParts};
+use crate::options::Options;
+use crate::record::{Batch, EntryRecord, GroupName, PublishRecord, Record, RecordError, SessionName, Stamp};
+use crate::shard::Shard;
+use crate::shared::Shared;
+use crate::turn::Now;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// State that is being put together from the log.
+pub struct Recovery {
+    options: Arc<Options>,
+    sessions: BTreeMap<(u16, u32), Draft>,
+    groups: BTreeMap<GroupName, DraftGroup>,
+    retained: DraftRetained,
+    /// Messages of the snapshot, which later records may speak of.
+    bodies: BTreeMap<u64, Message>,
+    /// What the last `Identifier` belongs to.
+    last_held: Option<(SessionName, Where)>,
+    clock: LogClock,
+}
+
+#[derive(Clone, Copy)]
+enum Where {
+    Queue(u64),
+    Exchange(u16),
+}
+
+/// The server's own clock as the log knows it.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct LogClock {
+    /// Of the last batch.
+    pub monotonic_ms: u64,
+    /// What the wall clock showed then.
+    pub wall_s: u64,
+}
+
+/// What was recovered.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Recovered {
+    /// Sessions.
+    pub sessions: u64,
+    /// Subscriptions, shared ones included.
+    pub subscriptions: u64,
+    /// Messages that Sessions and share groups hold.
+    pub messages: u64,
+    /// Retained Messages.
+    pub retained: u64,
+    /// Sessions have new names: a snapshot must be taken before anything else happens.
+    pub is_renamed: bool,
+}
+
+/// Wall clocks that show less were never set: no time is reckoned from them (2020-01-01).
+const WALL_PLAUSIBLE_S: u64 = 1_577_836_800;
+
+impl LogClock {
+    /// Where the server's clock goes on after a time off: as much later as the wall clock has advanced, not at all where
+    /// it was not set then or has gone back.
+    pub fn resume_ms(&self, wall_s: u64) -> u64 {
+        let off_s = if self.wall_s < WALL_PLAUSIBLE_S { 0 } else { wall_s.saturating_sub(self.wall_s) };
+        self.monotonic_ms + off_s * 1000
+    }
+}
+
+impl Recovery {
+    /// Nothing yet. Retained writes up to `retained_sequence` are covered by the snapshot; 0 without one.
+    pub fn new(options: Arc<Options>, retained_sequence: u64) -> Recovery {
+        Recovery {
+            options,
+            sessions: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            retained: DraftRetained::new(retained_sequence),
+            bodies: BTreeMap::new(),
+            last_held: None,
+            clock: LogClock::default(),
+        }
+    }
+
+    /// First pass: a batch between the beginning and the end of the snapshot. `content` is what follows its header.
+    pub fn read_snapshot(&mut self, address: u64, content: &[u8]) -> Result<(), RecordError> {
+        self.read(address, content, true)
+    }
+
+    /// Second pass: a batch from the beginning of the snapshot on.
+    pub fn replay(&mut self, address: u64, content: &[u8]) -> Result<(), RecordError> {
+        self.read(address, content, false)
+    }
+
+    /// The server's clock, when all is read.
+    pub fn clock(&self) -> LogClock {
+        self.clock
+    }
+
+    fn read(&mut self, address: u64, content: &[u8], of_snapshot: bool) -> Result<(), RecordError> {
+        let mut batch = Batch::open(address, content)?;
+        let stamp = batch.stamp;
+        if stamp.monotonic_ms >= self.clock.monotonic_ms {
+            self.clock = LogClock { monotonic_ms: stamp.monotonic_ms, wall_s: stamp.wall_s };
+        }
+        if stamp.is_snapshot != of_snapshot {
+            return Ok(());
+        }
+        while let Some(record) = batch.next_record()? {
+            self.apply(&record, &stamp);
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, record: &Record<'_>, stamp: &Stamp) {
+        match *record {
+            Record::Publish(ref publish) => self.publish(publish, stamp),
+            Record::Accepted(name, packet_id) => self.with(name, |draft| draft.accept(packet_id)),
+            Record::Released(name, packet_id) => self.with(name, |draft| draft.release(packet_id)),
+            Record::Done(name, message) => self.with(name, |draft| draft.done(message)),
+            Record::Sent(name, message, packet_id, group) => self.sent(name, message, packet_id, group),
+            Record::PubRec(name, packet_id) => self.with(name, |draft| draft.set_exchange(packet_id, None)),
+            Record::Complete(name, packet_id) => self.with(name, |draft| draft.end_exchange(packet_id)),
+            Record::GroupDone(name, message) => {
+                if let Some(group) = self.groups.get_mut(&name) {
+                    group.done(message);
+                }
+            }
+            Record::Began(name, client_id, ref state) => {
+                self.sessions.insert(key(name), Draft::new(name.generation, client_id, state));
+            }
+            Record::Changed(name, ref state) => self.with(name, |draft| draft.change(state)),
+            Record::Ended(name) => {
+                if self.find(name).is_some() {
+                    self.sessions.remove(&key(name));
+                }
+            }
+            Record::Subscribed(name, ref subscription) => self.with(name, |draft| draft.subscribe(subscription)),
+            Record::Unsubscribed(name, filter) => self.with(name, |draft| draft.unsubscribe(filter)),
+            Record::Replayed(name, filter) => self.with(name, |draft| draft.replayed(filter)),
+            Record::GroupBegan(name, share) => drop(self.groups.insert(name, DraftGroup::new(share))),
+            Record::GroupEnded(name) => drop(self.groups.remove(&name)),
+            Record::Body(identity, ref parts) => drop(self.body(identity, parts)),
+            Record::Entry(name, ref entry) => self.entry(name, entry),
+            Record::Exchange(name, packet_id, ref entry) => self.exchange(name, packet_id, entry.as_ref()),
+            Record::Identifier(identifier) => self.identifier(identifier),
+            Record::GroupHolds(name, message) => {
+                if let (Some(group), Some(body)) = (self.groups.get_mut(&name), self.bodies.get(&message)) {
+                    group.hold(message, body.clone());
+                }
+            }
+            Record::Retained(sequence, identity, ref parts) => {
+                let message = if identity == 0 { Message::new(parts) } else { self.body(identity, parts) };
+                self.retained.restore(sequence, message);
+            }
+        }
+    }
+
+    fn publish(&mut self, publish: &PublishRecord<'_>, stamp: &Stamp) {
+        if let Some((name, packet_id)) = publish.publisher {
+            self.with(name, |draft| draft.accept(packet_id));
+        }
+        if let Some(name) = publish.will_of {
+            self.with(name, |draft| draft.will = None);
+        }
+        let message = Message::new(&publish.parts);
+        message.set_identity(publish.identity);
+        if publish.retained_sequence != 0 {
+            let received_s = (stamp.monotonic_ms / 1000) as u32;
+            self.retained.publish(publish.retained_sequence, &message, &self.options, received_s);
+        }
+        for (shard, receiver) in publish.receivers.iter() {
+            self.route(publish, &message, shard, receiver);
+        }
+    }
+
+    /// A receiver of a message, as it would have been given it.
+    fn route(&mut self, publish: &PublishRecord<'_>, message: &Message, shard: ShardId, receiver: Receiver) {
+        if shard == GROUPS {
+            let name = GroupName { slot: receiver.slot, generation: receiver.generation() };
+            if let Some(group) = self.groups.get_mut(&name) {
+                group.hold(publish.identity, message.clone());
+            }
+            return;
+        }
+        let upgrade = self.options.upgrade_outgoing_qos;
+        let name = SessionName { shard: shard.0, slot: receiver.slot, generation: receiver.generation() };
+        self.with(name, |draft| draft.route(publish, message, receiver.options(), upgrade));
+    }
+
+    fn sent(&mut self, name: SessionName, message: u64, packet_id: u16, group: Option<GroupName>) {
+        let given = group.and_then(|group| self.groups.get_mut(&group)).and_then(|group| {
+            let message = group.take(message)?;
+            Some((group.share.clone(), message))
+        });
+        let known = self.bodies.get(&message).cloned();
+        self.with(name, |draft| {
+            let held = match given {
+                Some((share, body)) => Some(draft.hold_from_group(&share, body)),
+                None => draft.take(message).or_else(|| known.map(Held::of)),
+            };
+            match held {
+                Some(held) => draft.set_exchange(packet_id, Some(held)),
+                // What happened to it since stood in the snapshot, and comes again.
+                None => draft.end_exchange(packet_id),
+            }
+        });
+    }
+
+    fn body(&mut self, identity: u64, parts: &MessageParts<'_>) -> Message {
+        let body = self.bodies.entry(identity).or_insert_with(|| {
+            let message = Message::new(parts);
+            message.set_identity(identity);
+            message
+        });
+        body.clone()
+    }
+
+    fn entry(&mut self, name: SessionName, entry: &EntryRecord) {
+        let Some(body) = self.bodies.get(&entry.message).cloned() else { return };
+        self.with(name, |draft| draft.hold(Held::with(body, entry)));
+        self.last_held = Some((name, Where::Queue(entry.message)));
+    }
+
+    fn exchange(&mut self, name: SessionName, packet_id: u16, entry: Option<&EntryRecord>) {
+        let held = entry.and_then(|entry| Some(Held::with(self.bodies.get(&entry.message)?.clone(), entry)));
+        self.with(name, |draft| {
+            if let Some(held) = &held {
+                draft.take(held.identity());
+            }
+            draft.set_exchange(packet_id, held);
+        });
+        self.last_held = Some((name, Where::Exchange(packet_id)));
+    }
+
+    fn identifier(&mut self, identifier: u32) {
+        let Some((name, place)) = self.last_held else { return };
+        self.with(name, |draft| {
+            let held = match place {
+                Where::Queue(message) => draft.held_mut(message),
+                Where::Exchange(packet_id) => draft.exchange_mut(packet_id),
+            };
+            if let Some(held) = held {
+                held.identifiers.push(identifier);
+            }
+        });
+    }
+
+    fn find(&mut self, name: SessionName) -> Option<&mut Draft> {
+        self.sessions.get_mut(&key(name)).filter(|draft| draft.generation == name.generation)
+    }
+
+    fn with(&mut self, name: SessionName, change: impl FnOnce(&mut Draft)) {
+        if let Some(draft) = self.find(name) {
+            change(draft);
+        }
+    }
+
+    /// Puts everything into `shards`, which are empty and share `shared`. `now` goes on from [`Recovery::clock`]. Deadlines
+    /// that passed meanwhile are met by [`Shard::handle_timeouts`].
+    pub fn restore(mut self, shards: &mut [Shard], shared: &Shared, now: Now) -> Recovered {
+        let mut recovered =
+            Recovered { retained: self.retained.restore_into(shared.retained()), ..Recovered::default() };
+        self.bodies.clear();
+        let crash_ms = self.clock.monotonic_ms;
+        let groups = std::mem::take(&mut self.groups).into_iter();
+        // Their names depend on how this process hashes: they get new ones.
+        recovered.is_renamed |= groups.len() > 0;
+        let groups = groups.map(|(_, group)| (group.share, group.held.into_messages()));
+        recovered.messages += shared.groups().restore(shared.router(), groups);
+        let count = shards.len() as u16;
+        for ((shard, slot), mut draft) in self.sessions {
+            let home = shard % count;
+            let place = (home == shard && slot < limits::SLOTS_MAX).then_some((slot, draft.generation));
+            recovered.is_renamed |= place.is_none();
+            recovered.sessions += u64::from(draft.is_durable);
+            recovered.subscriptions += draft.subscriptions.len() as u64;
+            recovered.messages += draft.messages();
+            draft.close(crash_ms);
+            shards[usize::from(home)].restore_session(draft, place, now);
+        }
+        shared.groups().forget_empty(shared.router());
+        recovered
+    }
+}
+
+fn key(name: SessionName) -> (u16, u32) {
+    (name.shard, name.slot)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+//! The Retained Messages that are being put together: for each topic the write with the highest number counts, wherever it
+//! stands in the log, and also if it cleared the topic.
+
+use crate::message::Message;
+use crate::options::Options;
+use crate::retained::{Retained, limited};
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use std::hash::BuildHasher;
+
+/// See the module.
+pub(super) struct DraftRetained {
+    topics: Vec<Topic>,
+    index: HashTable<u32>,
+    hasher: FixedState,
+    /// Writes up to this number are covered by the snapshot, and count only if it has them.
+    covered: u64,
+    /// The highest number of any write.
+    sequence: u64,
+}
+
+struct Topic {
+    /// The write that counts: its message names the topic, and an empty payload clears it.
+    message: Message,
+    sequence: u64,
+}
+
+impl DraftRetained {
+    pub(super) fn new(covered: u64) -> DraftRetained {
+        DraftRetained {
+            topics: Vec::new(),
+            index: HashTable::new(),
+            hasher: FixedState::with_seed(0),
+            covered,
+            sequence: covered,
+        }
+    }
+
+    /// A Retained Message of the snapshot.
+    pub(super) fn restore(&mut self, sequence: u64, message: Message) {
+        self.sequence = self.sequence.max(sequence);
+        let hash = self.hasher.hash_one(message.topic_bytes());
+        let topics = &self.topics;
+        let is_it = |&at: &u32| topics[at as usize].message.topic_bytes() == message.topic_bytes();
+        match self.index.find(hash, is_it) {
+            Some(&at) => {
+                let known = &mut self.topics[at as usize];
+                if sequence >= known.sequence {
+                    *known = Topic { message, sequence };
+                }
+            }
+            None => {
+                let at = self.topics.len() as u32;
+                self.topics.push(Topic { message, sequence });
+                let (topics, hasher) = (&self.topics, &self.hasher);
+                let hash_of = |&at: &u32| hasher.hash_one(topics[at as usize].message.topic_bytes());
+                self.index.insert_unique(hash, at, hash_of);
+            }
+        }
+    }
+
+    /// A retained write.
+    pub(super) fn publish(&mut self, sequence: u64, message: &Message, options: &Options, received_s: u32) {
+        self.sequence = self.sequence.max(sequence);
+        if sequence > self.covered {
+            let message = limited(&message.parts(), options, received_s).unwrap_or_else(|| message.clone());
+            self.restore(sequence, message);
+        }
+    }
+
+    /// Puts what is there into the store; how many there are.
+    pub(super) fn restore_into(&mut self, retained: &Retained) -> u64 {
+        let topics = std::mem::take(&mut self.topics).into_iter().filter(|topic| !topic.message.payload().is_empty());
+        let count = topics.map(|topic| retained.restore(topic.message, topic.sequence)).count();
+        retained.resume(self.sequence);
+        count as u64
+    }
+}

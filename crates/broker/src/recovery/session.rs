@@ -1,0 +1,306 @@
+//! A Session that is being put together.
+
+use crate::ids::ReceiverOptions;
+use crate::message::Message;
+use crate::record::{AwayRecord, EntryRecord, PublishRecord, SessionRecord, SubscriptionRecord, WillRecord};
+use crate::router::matching;
+use crate::session::Will;
+use midge_codec::QoS;
+use smallvec::SmallVec;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// See the module.
+pub(crate) struct Draft {
+    pub generation: u32,
+    pub client_id: Box<str>,
+    pub is_durable: bool,
+    pub expiry_interval_s: u32,
+    pub receive_maximum: u16,
+    pub will: Option<Will>,
+    pub away: Option<AwayRecord>,
+    pub subscriptions: BTreeMap<Box<str>, DraftSubscription>,
+    pub held: HeldQueue,
+    /// QoS 2 exchanges that have begun, in that order; without a message they wait for PUBCOMP.
+    pub exchanges: Vec<(u16, Option<Held>)>,
+    /// Packet Identifiers of QoS 2 messages that came and are not released.
+    pub inbound: BTreeSet<u16>,
+    /// The latest message that was routed here, and whether it was put into the queue: a Session is named once for each
+    /// Subscription that matches.
+    latest: (u64, bool),
+}
+
+/// A Subscription.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DraftSubscription {
+    pub options: ReceiverOptions,
+    pub identifier: u32,
+    /// Retained writes up to this number reach it by replay, not live.
+    pub replay_upto: u64,
+    /// That replay is not finished.
+    pub replays: bool,
+}
+
+/// A message in the hands of a Session.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub message: Message,
+    pub qos: QoS,
+    pub retain: bool,
+    pub dup: bool,
+    pub identifiers: SmallVec<[u32; 2]>,
+}
+
+impl Held {
+    /// A message about which no more is known.
+    pub(super) fn of(message: Message) -> Held {
+        let (qos, retain) = (message.qos(), false);
+        Held { message, qos, retain, dup: false, identifiers: SmallVec::new() }
+    }
+
+    pub(super) fn with(message: Message, entry: &EntryRecord) -> Held {
+        let qos = QoS::from_u8(entry.qos).unwrap_or(QoS::AtLeastOnce);
+        Held { message, qos, retain: entry.retain, dup: entry.dup, identifiers: SmallVec::new() }
+    }
+
+    pub(super) fn identity(&self) -> u64 {
+        self.message.identity()
+    }
+}
+
+/// Messages in the order of their identities. Most come at the back and go at the front.
+#[derive(Default)]
+pub(crate) struct HeldQueue {
+    entries: VecDeque<(u64, Option<Held>)>,
+    len: usize,
+}
+
+impl HeldQueue {
+    pub(super) fn contains(&self, identity: u64) -> bool {
+        self.position(identity).is_ok_and(|at| self.entries[at].1.is_some())
+    }
+
+    pub(super) fn insert(&mut self, held: Held) {
+        let identity = held.identity();
+        match self.position(identity) {
+            Ok(at) if self.entries[at].1.is_some() => return,
+            Ok(at) => self.entries[at].1 = Some(held),
+            Err(at) if at == self.entries.len() => self.entries.push_back((identity, Some(held))),
+            Err(at) => self.entries.insert(at, (identity, Some(held))),
+        }
+        self.len += 1;
+    }
+
+    pub(super) fn take(&mut self, identity: u64) -> Option<Held> {
+        let at = self.position(identity).ok()?;
+        let held = self.entries[at].1.take()?;
+        self.len -= 1;
+        while self.entries.front().is_some_and(|entry| entry.1.is_none()) {
+            self.entries.pop_front();
+        }
+        Some(held)
+    }
+
+    pub(super) fn get_mut(&mut self, identity: u64) -> Option<&mut Held> {
+        let at = self.position(identity).ok()?;
+        self.entries[at].1.as_mut()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn into_entries(self) -> impl Iterator<Item = Held> {
+        self.entries.into_iter().filter_map(|entry| entry.1)
+    }
+
+    pub(super) fn into_messages(self) -> Vec<Message> {
+        self.into_entries().map(|held| held.message).collect()
+    }
+
+    fn position(&self, identity: u64) -> Result<usize, usize> {
+        match self.entries.back() {
+            Some(last) if last.0 < identity => Err(self.entries.len()),
+            _ => self.entries.binary_search_by_key(&identity, |entry| entry.0),
+        }
+    }
+}
+
+impl Draft {
+    pub(super) fn new(generation: u32, client_id: &str, state: &SessionRecord<'_>) -> Draft {
+        let mut draft = Draft {
+            generation,
+            client_id: client_id.into(),
+            is_durable: false,
+            expiry_interval_s: 0,
+            receive_maximum: u16::MAX,
+            will: None,
+            away: None,
+            subscriptions: BTreeMap::new(),
+            held: HeldQueue::default(),
+            exchanges: Vec::new(),
+            inbound: BTreeSet::new(),
+            latest: (0, false),
+        };
+        draft.change(state);
+        draft
+    }
+
+    pub(super) fn change(&mut self, state: &SessionRecord<'_>) {
+        self.is_durable = state.is_durable;
+        self.expiry_interval_s = state.expiry_interval_s;
+        self.receive_maximum = state.receive_maximum;
+        self.away = state.away;
+        match &state.will {
+            WillRecord::None => self.will = None,
+            WillRecord::Same => {}
+            WillRecord::Set { message, delay_s } => {
+                self.will = Some(Will { message: Message::new(message), delay_s: *delay_s });
+            }
+        }
+    }
+
+    pub(super) fn subscribe(&mut self, subscription: &SubscriptionRecord<'_>) {
+        let known = self.subscriptions.get(subscription.filter).copied();
+        let before = known.map_or((0, false), |known| (known.replay_upto, known.replays));
+        let draft = DraftSubscription {
+            options: subscription.options,
+            identifier: subscription.identifier,
+            replay_upto: subscription.replay_upto.max(before.0),
+            replays: subscription.replay_upto != 0 || before.1,
+        };
+        self.subscriptions.insert(subscription.filter.into(), draft);
+    }
+
+    pub(super) fn unsubscribe(&mut self, filter: &str) {
+        self.subscriptions.remove(filter);
+    }
+
+    pub(super) fn accept(&mut self, packet_id: u16) {
+        self.inbound.insert(packet_id);
+    }
+
+    pub(super) fn release(&mut self, packet_id: u16) {
+        self.inbound.remove(&packet_id);
+    }
+
+    pub(super) fn replayed(&mut self, filter: &str) {
+        if let Some(subscription) = self.subscriptions.get_mut(filter) {
+            subscription.replays = false;
+        }
+    }
+
+    /// A message that one of the Subscriptions matched. The first naming brings it in, with all Subscription Identifiers;
+    /// further ones may raise its QoS.
+    pub(super) fn route(
+        &mut self,
+        publish: &PublishRecord<'_>,
+        message: &Message,
+        options: ReceiverOptions,
+        upgrade: bool,
+    ) {
+        let granted = QoS::from_u8(options.qos()).unwrap_or(QoS::AtMostOnce);
+        let qos = if upgrade { granted } else { granted.min(publish.parts.qos) };
+        let retain = publish.parts.retain && options.is_retain_as_published();
+        if self.latest.0 != publish.identity {
+            let is_known = self.held.contains(publish.identity) || self.is_covered_by_replay(publish);
+            self.latest = (publish.identity, !is_known);
+            if !is_known {
+                let identifiers = self.identifiers(publish.parts.topic);
+                self.held.insert(Held { message: message.clone(), qos, retain, dup: false, identifiers });
+            }
+        } else if self.latest.1
+            && let Some(held) = self.held.get_mut(publish.identity)
+        {
+            held.qos = held.qos.max(qos);
+            held.retain |= retain;
+        }
+    }
+
+    /// Whether every Subscription that matches a Retained Message gets it by replay instead.
+    fn is_covered_by_replay(&self, publish: &PublishRecord<'_>) -> bool {
+        let sequence = publish.retained_sequence;
+        if sequence == 0 || self.subscriptions.values().all(|subscription| subscription.replay_upto < sequence) {
+            return false;
+        }
+        self.matching(publish.parts.topic).all(|subscription| subscription.replay_upto >= sequence)
+    }
+
+    fn identifiers(&self, topic: &str) -> SmallVec<[u32; 2]> {
+        if self.subscriptions.values().all(|subscription| subscription.identifier == 0) {
+            return SmallVec::new();
+        }
+        let identifiers = self.matching(topic).map(|subscription| subscription.identifier);
+        identifiers.filter(|&identifier| identifier != 0).collect()
+    }
+
+    fn matching(&self, topic: &str) -> impl Iterator<Item = &DraftSubscription> {
+        let matches =
+            |filter: &str| !filter.starts_with("$share/") && matching::matches(filter.as_bytes(), topic.as_bytes());
+        self.subscriptions.iter().filter(move |(filter, _)| matches(filter)).map(|(_, subscription)| subscription)
+    }
+
+    /// A message that a share group gave to the Session.
+    pub(super) fn hold_from_group(&self, share: &str, message: Message) -> Held {
+        let membership = self.subscriptions.get(share);
+        let retain = message.retain() && membership.is_some_and(|known| known.options.is_retain_as_published());
+        let identifiers = membership.map(|known| known.identifier).filter(|&identifier| identifier != 0);
+        Held { message, qos: QoS::ExactlyOnce, retain, dup: false, identifiers: identifiers.into_iter().collect() }
+    }
+
+    pub(super) fn hold(&mut self, held: Held) {
+        self.held.insert(held);
+    }
+
+    pub(super) fn held_mut(&mut self, message: u64) -> Option<&mut Held> {
+        self.held.get_mut(message)
+    }
+
+    pub(super) fn exchange_mut(&mut self, packet_id: u16) -> Option<&mut Held> {
+        self.exchanges.iter_mut().find(|exchange| exchange.0 == packet_id)?.1.as_mut()
+    }
+
+    pub(super) fn done(&mut self, message: u64) {
+        if self.held.take(message).is_none() {
+            self.exchanges.retain(|(_, held)| held.as_ref().is_none_or(|held| held.identity() != message));
+        }
+    }
+
+    /// Takes a message out of the queue or of an exchange.
+    pub(super) fn take(&mut self, message: u64) -> Option<Held> {
+        self.held.take(message).or_else(|| {
+            let is_it = |held: &Held| held.identity() == message;
+            let at = self.exchanges.iter().position(|(_, held)| held.as_ref().is_some_and(is_it))?;
+            self.exchanges.remove(at).1
+        })
+    }
+
+    pub(super) fn set_exchange(&mut self, packet_id: u16, held: Option<Held>) {
+        match (self.exchanges.iter_mut().find(|exchange| exchange.0 == packet_id), held) {
+            (Some(known), None) => known.1 = None,
+            (_, held) => {
+                self.end_exchange(packet_id);
+                self.exchanges.push((packet_id, held));
+            }
+        }
+    }
+
+    pub(super) fn end_exchange(&mut self, packet_id: u16) {
+        self.exchanges.retain(|exchange| exchange.0 != packet_id);
+    }
+
+    pub(super) fn messages(&self) -> u64 {
+        (self.held.len() + self.exchanges.iter().filter(|exchange| exchange.1.is_some()).count()) as u64
+    }
+
+    /// A Session that was connected when the server ended has lost its connection then; anything may have been sent to it.
+    pub(super) fn close(&mut self, crash_ms: u64) {
+        if self.away.is_some() {
+            return;
+        }
+        let after = |seconds: u32| crash_ms + u64::from(seconds) * 1000;
+        let ends_at_ms =
+            (self.expiry_interval_s != u32::MAX || !self.is_durable).then(|| after(self.expiry_interval_s));
+        let will_at_ms = self.will.as_ref().map(|will| after(will.delay_s));
+        self.away = Some(AwayRecord { ends_at_ms, will_at_ms, sent_upto: u64::MAX });
+    }
+}

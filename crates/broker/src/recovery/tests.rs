@@ -1,0 +1,1 @@
+//! Recovery, tested through records.

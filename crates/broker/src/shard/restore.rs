@@ -1,0 +1,107 @@
+//! Sessions from the log, put back into a shard that nobody uses yet.
+
+use super::Shard;
+use crate::groups::Member;
+use crate::ids::ReceiverOptions;
+use crate::recovery::{Draft, DraftSubscription, Held};
+use crate::replay::Replay;
+use crate::retained::Cursor;
+use crate::session::{Kept, Membership, Port, Session, Subscription};
+use crate::turn::Now;
+use midge_codec::{PacketId, QoS};
+use midge_protocol::{Inbound, Outbound};
+use std::collections::VecDeque;
+
+impl Shard {
+    /// A Session as the log tells of it, in its old slot and generation, or in a new `place`. One that is in the log only for
+    /// the sake of its Will is over at once, which publishes that.
+    pub(crate) fn restore_session(&mut self, draft: Draft, place: Option<(u32, u32)>, now: Now) {
+        let hash = self.shared.directory().restore(&draft.client_id, self.id);
+        let mut session = Session::new(&draft.client_id, hash);
+        session.expiry_interval_s = draft.expiry_interval_s;
+        session.will = draft.will.map(Box::new);
+        let away = draft.away.unwrap_or_default();
+        (session.ends_at_ms, session.will_at_ms) = (away.ends_at_ms, away.will_at_ms);
+        let slot = self.sessions.restore(session, place);
+        self.sessions.set_flag(slot, Port::RECORDED, true);
+        self.sessions.set_flag(slot, Port::DURABLE, draft.is_durable);
+        for deadline in away.ends_at_ms.into_iter().chain(away.will_at_ms) {
+            self.absences.set(slot, deadline.max(now.monotonic_ms));
+        }
+        for (filter, subscription) in &draft.subscriptions {
+            self.restore_subscription(slot, filter, subscription);
+        }
+        self.restore_inbound(slot, draft.inbound);
+        self.restore_exchanges(slot, draft.exchanges);
+        for held in draft.held.into_entries() {
+            let dup = held.dup || held.qos == QoS::AtLeastOnce && held.message.identity() <= away.sent_upto;
+            let kept = self.restore_held(Held { dup, ..held });
+            if let Some(session) = self.sessions.get_mut(slot) {
+                session.queue.get_or_insert_default().push(kept);
+            }
+        }
+    }
+
+    fn restore_subscription(&mut self, slot: u32, filter: &str, subscription: &DraftSubscription) {
+        let receiver = self.sessions.receiver(slot, subscription.options);
+        if filter.starts_with("$share/") {
+            return self.restore_membership(slot, filter, subscription);
+        }
+        let place = self.shared.router().subscribe(filter, self.id, receiver);
+        let DraftSubscription { options, identifier, replay_upto, replays } = *subscription;
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        session.subscriptions.insert(Subscription { place, identifier, options });
+        self.subscriptions += 1;
+        if replays {
+            let number = self.replayed.begin(slot, place.filter, replay_upto);
+            let cursor = Cursor::new(filter, replay_upto);
+            let (filter, fetched) = (place.filter, VecDeque::new());
+            let fetched_at = replay_upto;
+            let replay = Replay { number, filter, cursor, fetched, fetched_at, is_fetched: false, options, identifier };
+            session.replays.get_or_insert_default().push_back(replay);
+        }
+    }
+
+    fn restore_membership(&mut self, slot: u32, share: &str, subscription: &DraftSubscription) {
+        let receiver = self.sessions.receiver(slot, subscription.options);
+        let member = Member { shard: self.id, receiver, identifier: subscription.identifier, credit: 0, ready: false };
+        let filter = crate::groups::filter_of(share);
+        let group = self.shared.groups().join(self.shared.router(), share, filter, member, |_| {});
+        if let Some(session) = self.sessions.get_mut(slot) {
+            let options: ReceiverOptions = subscription.options;
+            session.memberships.get_or_insert_default().push(Membership { group, share: share.into(), options });
+            self.shared_subscriptions += 1;
+        }
+    }
+
+    fn restore_inbound(&mut self, slot: u32, packet_ids: impl IntoIterator<Item = u16>) {
+        let mut inbound = Inbound::default();
+        for packet_id in packet_ids.into_iter().filter_map(PacketId::new) {
+            inbound.handle_publish(packet_id, None);
+        }
+        if let Some(session) = self.sessions.get_mut(slot)
+            && !inbound.is_empty()
+        {
+            session.inbound = Some(Box::new(inbound));
+        }
+    }
+
+    fn restore_exchanges(&mut self, slot: u32, exchanges: Vec<(u16, Option<Held>)>) {
+        if exchanges.is_empty() {
+            return;
+        }
+        let mut kept = Vec::with_capacity(exchanges.len());
+        for (packet_id, held) in exchanges {
+            let Some(packet_id) = PacketId::new(packet_id) else { continue };
+            kept.push((packet_id, held.map(|held| self.restore_held(held))));
+        }
+        if let Some(session) = self.sessions.get_mut(slot) {
+            session.outbound = Some(Box::new(Outbound::restore(kept)));
+        }
+    }
+
+    fn restore_held(&mut self, held: Held) -> Kept {
+        let kept = self.hold(held.message, held.qos, held.retain, &held.identifiers, None);
+        Kept { dup: held.dup, ..kept }
+    }
+}

@@ -1,0 +1,285 @@
+//! A shard's part in a snapshot: its Sessions as they are, written in portions while everything goes on.
+//!
+//! ```text
+//! Idle ──asked──▶ Arriving ──turn finished──▶ Waiting ──all shards have──▶ Sessions ──▶ Groups ──▶ Retained ──▶ Idle
+//!                                                                            shard 0 alone ─┴──────────┘
+//! ```
+//!
+//! What must hold:
+//! - Recovery replays the log from where it stood when the snapshot was asked for. So nothing from before may be missed:
+//!   a shard *arrives* with the end of a turn, when its mail of batches from before is posted, and begins to write after
+//!   all have arrived and it has drained its inbox once more.
+//! - A Session's queue is written before its exchanges: a message only moves from the one to the other.
+//! - A message that moves between a share group and a member meanwhile could be missed by both parts: the move is
+//!   recorded, with the message.
+
+use super::Shard;
+use crate::groups::GroupId;
+use crate::ids::ShardId;
+use crate::limits;
+use crate::message::Message;
+use crate::record::{EntryRecord, Records, SessionName, SessionRecord, SubscriptionRecord, WillRecord};
+use crate::session::{Kept, Port, Will};
+use crate::turn::Turn;
+use midge_codec::QoS;
+use midge_protocol::Exchange;
+use std::collections::BTreeSet;
+
+/// How far this shard's part has come.
+#[derive(Default)]
+pub(super) struct Walk {
+    /// The snapshot that was seen last.
+    number: u64,
+    stage: Stage,
+    /// Messages that stand in it already.
+    written: BTreeSet<u64>,
+    /// Handed over with the end of the turn.
+    records: Records,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Stage {
+    #[default]
+    Idle,
+    Arriving,
+    Waiting,
+    /// The Session in this slot comes next: from its beginning, or from this message of its queue.
+    Sessions(u32, Option<u64>),
+    /// This stripe of the share groups comes next.
+    Groups(u32),
+    /// This place of the retained store comes next.
+    Retained(u32),
+    /// The last portion is handed over with the end of the turn.
+    Finished,
+}
+
+/// The shard that writes what belongs to none.
+const COMMON: ShardId = ShardId(0);
+
+impl Shard {
+    /// Looks whether a snapshot is wanted, or all have arrived. To be called at the beginning of a turn, before mail is
+    /// taken.
+    pub fn look_at_snapshot(&mut self) {
+        let Some(log) = self.shared.log() else { return };
+        match self.walk.stage {
+            Stage::Idle if log.snapshot_number() % 2 == 1 && log.snapshot_number() != self.walk.number => {
+                self.walk.number = log.snapshot_number();
+                self.walk.stage = Stage::Arriving;
+            }
+            Stage::Waiting if log.have_all_arrived() => self.walk.stage = Stage::Sessions(0, None),
+            _ => {}
+        }
+    }
+
+    /// The turn is finished, its mail posted.
+    pub fn note_turn_finished(&mut self) {
+        if self.walk.stage == Stage::Arriving
+            && let Some(log) = self.shared.log()
+        {
+            self.walk.stage = Stage::Waiting;
+            log.snapshot_arrived();
+        }
+    }
+
+    /// Whether this shard waits for others to arrive. Nobody wakes it then: it is to look again soon.
+    pub fn awaits_snapshot(&self) -> bool {
+        self.walk.stage == Stage::Waiting
+    }
+
+    /// Whether moves between share groups and members must be recorded.
+    fn is_snapshot_under_way(&self) -> bool {
+        self.shared.log().is_some_and(|log| log.is_snapshot_under_way())
+    }
+
+    /// A message moves between a share group and one of its members.
+    pub(super) fn record_move(&mut self, group: GroupId, message: &Message, turn: &mut Turn) {
+        if message.identity() != 0 && self.is_logging() && self.is_snapshot_under_way() {
+            turn.records.body(message);
+            turn.records.group_holds(group.name(), message.identity());
+        }
+    }
+
+    /// Writes a portion. `true`: there is more, come again without sleeping.
+    pub(super) fn write_snapshot(&mut self) -> bool {
+        while self.walk.records.bytes() < limits::SNAPSHOT_PORTION_BYTES {
+            self.walk.stage = match self.walk.stage {
+                Stage::Sessions(slot, from) => self.write_session(slot, from),
+                Stage::Groups(stripe) => self.write_groups(stripe),
+                Stage::Retained(from) => self.write_retained(from),
+                Stage::Idle | Stage::Arriving | Stage::Waiting | Stage::Finished => return false,
+            };
+        }
+        true
+    }
+
+    /// Hands over the portion. Behind the turn's own records, whose effects it has.
+    pub(super) fn hand_over_snapshot(&mut self, turn: &mut Turn) {
+        if matches!(self.walk.stage, Stage::Idle | Stage::Arriving | Stage::Waiting) {
+            return;
+        }
+        let Some(log) = self.shared.log() else { return };
+        if !self.walk.records.is_empty() {
+            let appended = self.walk.records.hand_over(log, self.id, true, turn.now);
+            turn.wakes_writer |= appended.wakes_writer;
+        }
+        if self.walk.stage == Stage::Finished {
+            self.walk.stage = Stage::Idle;
+            self.walk.written = BTreeSet::new();
+            turn.wakes_writer |= log.snapshot_finished();
+        }
+    }
+
+    /// The queue of a Session lost messages from its middle: one that is being written begins anew.
+    pub(super) fn note_queue_changed(&mut self, changed: u32) {
+        if let Stage::Sessions(slot, Some(_)) = self.walk.stage
+            && slot == changed
+        {
+            self.walk.stage = Stage::Sessions(slot, None);
+        }
+    }
+
+    fn write_session(&mut self, slot: u32, from: Option<u64>) -> Stage {
+        if slot >= self.sessions.end() {
+            return if self.id == COMMON { Stage::Groups(0) } else { Stage::Finished };
+        }
+        if !self.sessions.port(slot).is_some_and(|port| port.is(Port::RECORDED)) {
+            return Stage::Sessions(slot + 1, None);
+        }
+        let name = self.session_name(slot);
+        if from.is_none() {
+            self.write_state(slot, name);
+        }
+        if let Some(next) = self.write_queue(slot, name, from.unwrap_or(0)) {
+            return Stage::Sessions(slot, Some(next));
+        }
+        self.write_exchanges(slot, name);
+        Stage::Sessions(slot + 1, None)
+    }
+
+    fn write_state(&mut self, slot: u32, name: SessionName) {
+        let is_connected = self.sessions.port(slot).is_some_and(|port| port.connection().is_some());
+        let away = (!is_connected).then(|| self.away(slot));
+        let receive_maximum = self.receive_maximum_of(slot);
+        let is_durable = self.is_durable(slot);
+        let records = &mut self.walk.records;
+        let Some(session) = self.sessions.get(slot) else { return };
+        let state = SessionRecord {
+            is_durable,
+            expiry_interval_s: session.expiry_interval_s,
+            receive_maximum,
+            will: session.will.as_deref().map_or(WillRecord::None, Will::record),
+            away,
+        };
+        records.began(name, &session.client_id, &state);
+        if !is_durable {
+            return;
+        }
+        let mut filter = String::new();
+        for subscription in session.subscriptions.iter() {
+            filter.clear();
+            self.shared.router().text(subscription.place.filter, &mut filter);
+            let (options, identifier) = (subscription.options, subscription.identifier);
+            let replay = self.replayed.upto(slot, subscription.place.filter);
+            let replay_upto = replay.map_or(0, |replay| replay.0);
+            records.subscribed(name, &SubscriptionRecord { filter: &filter, options, identifier, replay_upto });
+            if replay.is_some_and(|replay| replay.1) {
+                records.replayed(name, &filter);
+            }
+        }
+        for membership in session.memberships() {
+            let (filter, options) = (&*membership.share, membership.options);
+            let identifier =
+                self.shared.groups().identifier(membership.group, self.id, self.sessions.receiver(slot, options));
+            records.subscribed(name, &SubscriptionRecord { filter, options, identifier, replay_upto: 0 });
+        }
+        for packet_id in session.inbound.iter().flat_map(|inbound| inbound.packet_ids()) {
+            records.accepted(name, packet_id);
+        }
+    }
+
+    /// The queue from its message number `from` on. Returns where to go on, if that is too much for one portion.
+    fn write_queue(&mut self, slot: u32, name: SessionName, from: u64) -> Option<u64> {
+        let walk = &mut self.walk;
+        let queue = self.sessions.get(slot)?.queue.as_deref()?;
+        let skip = from.saturating_sub(queue.popped) as usize;
+        for (at, kept) in queue.entries.iter().enumerate().skip(skip) {
+            if walk.records.bytes() > limits::SNAPSHOT_PORTION_BYTES {
+                return Some(queue.popped + at as u64);
+            }
+            write_kept(walk, &self.extras, name, kept, kept.dup);
+        }
+        None
+    }
+
+    fn write_exchanges(&mut self, slot: u32, name: SessionName) {
+        let walk = &mut self.walk;
+        let Some(outbound) = self.sessions.get(slot).and_then(|session| session.outbound.as_deref()) else { return };
+        let is_durable = self.sessions.port(slot).is_some_and(|port| port.is(Port::DURABLE));
+        for (packet_id, exchange) in outbound.exchanges() {
+            match exchange {
+                Exchange::Publish(kept) if kept.qos == QoS::ExactlyOnce && is_durable => {
+                    if kept.message.identity() != 0 {
+                        write_body(walk, &kept.message);
+                        let entry = entry_of(kept, true);
+                        walk.records.exchange(name, packet_id.get(), Some(&entry), identifiers(&self.extras, kept));
+                    }
+                }
+                Exchange::Publish(kept) => write_kept(walk, &self.extras, name, kept, true),
+                Exchange::Release => walk.records.exchange(name, packet_id.get(), None, &[]),
+            }
+        }
+    }
+
+    fn write_groups(&mut self, stripe: u32) -> Stage {
+        let Some(groups) = self.shared.groups().portion(stripe) else { return Stage::Retained(0) };
+        if stripe == 0 {
+            let sequence = self.shared.retained().sequence();
+            if let Some(log) = self.shared.log() {
+                log.set_retained_sequence(sequence);
+            }
+        }
+        for (name, share, messages) in groups {
+            self.walk.records.group_began(name, &share);
+            for message in messages.iter().filter(|message| message.identity() != 0) {
+                write_body(&mut self.walk, message);
+                self.walk.records.group_holds(name, message.identity());
+            }
+        }
+        Stage::Groups(stripe + 1)
+    }
+
+    fn write_retained(&mut self, from: u32) -> Stage {
+        let mut portion = Vec::new();
+        let next = self.shared.retained().portion(from, limits::SNAPSHOT_RETAINED_NODES, &mut portion);
+        for (message, sequence) in portion.iter().filter(|(message, _)| !message.topic_bytes().starts_with(b"$SYS/")) {
+            self.walk.records.retained(*sequence, message);
+        }
+        next.map_or(Stage::Finished, Stage::Retained)
+    }
+}
+
+/// A message that a Session holds: in its own name, or in that of the share group that gave it.
+fn write_kept(walk: &mut Walk, extras: &crate::session::Extras, name: SessionName, kept: &Kept, dup: bool) {
+    if kept.message.identity() == 0 {
+        return;
+    }
+    write_body(walk, &kept.message);
+    match extras.get(kept.extra as usize).and_then(|extra| extra.group) {
+        Some(group) => walk.records.group_holds(group.name(), kept.message.identity()),
+        None => walk.records.entry(name, &entry_of(kept, dup), identifiers(extras, kept)),
+    }
+}
+
+fn write_body(walk: &mut Walk, message: &Message) {
+    if walk.written.insert(message.identity()) {
+        walk.records.body(message);
+    }
+}
+
+fn entry_of(kept: &Kept, dup: bool) -> EntryRecord {
+    EntryRecord { message: kept.message.identity(), qos: kept.qos as u8, retain: kept.retain, dup }
+}
+
+fn identifiers<'e>(extras: &'e crate::session::Extras, kept: &Kept) -> &'e [u32] {
+    extras.get(kept.extra as usize).map_or(&[], |extra| &extra.identifiers)
+}
