@@ -92,24 +92,28 @@ fn look_behind<D: Disk>(disk: &D, segment: &Segment<D>, seal: Seal, end: Positio
     Ok(rest)
 }
 
-/// Makes durable what may only have been written. It is written once more before it is synced: after a sync that failed,
-/// the system takes for clean what never reached the disk, and another sync would find nothing to do.
+/// Makes durable what may only have been written: the header, and what no batch states to be synced. It is written once more
+/// before it is synced: after a sync that failed, the system takes for clean what never reached the disk, and another sync
+/// would find nothing to do.
 fn make_durable<D: Disk>(disk: &D, segment: &Segment<D>, proven: Position, end: Position) -> Result<(), Failure> {
-    let mut position = proven.max(segment.base);
-    let mut buffer = vec![0; PIECE_BYTES];
-    if position >= end {
-        return Ok(());
-    }
-    while position < end {
-        let wanted = end.since(position).min(PIECE_BYTES as u64) as usize;
-        let count = segment.read(disk, segment.offset(position), &mut buffer[..wanted])?;
+    write_again(disk, segment, 0, SEGMENT_HEADER_BYTES)?;
+    write_again(disk, segment, segment.offset(proven.min(end)), segment.offset(end))?;
+    segment.sync(disk)
+}
+
+fn write_again<D: Disk>(disk: &D, segment: &Segment<D>, from: u64, to: u64) -> Result<(), Failure> {
+    let mut buffer = vec![0; PIECE_BYTES.min((to - from) as usize)];
+    let mut offset = from;
+    while offset < to {
+        let wanted = buffer.len().min((to - offset) as usize);
+        let count = segment.read(disk, offset, &mut buffer[..wanted])?;
         if count == 0 {
             break;
         }
-        segment.write(disk, segment.offset(position), &buffer[..count])?;
-        position = position.plus(count as u64);
+        segment.write(disk, offset, &buffer[..count])?;
+        offset += count as u64;
     }
-    segment.sync(disk)
+    Ok(())
 }
 
 /// How much is written again at once.

@@ -1,0 +1,11 @@
+//! What the log promises, on a simulated disk that fails, fills up and loses power; and on the real one.
+
+mod crashes;
+mod damage;
+mod faults;
+mod full;
+mod histories;
+mod real_disk;
+mod recycling;
+mod round_trips;
+mod world;
