@@ -3,6 +3,7 @@
 mod crashes;
 mod damage;
 mod faults;
+mod fixture;
 mod full;
 mod histories;
 mod real_disk;
