@@ -6,6 +6,8 @@
 /// Deadlines by index.
 #[derive(Debug)]
 pub(crate) struct Timers {
+    /// Ticks are counted from here.
+    beginning_ms: u64,
     /// Next tick to be looked at.
     tick: u64,
     levels: Vec<[Vec<Entry>; SLOTS]>,
@@ -30,14 +32,26 @@ pub(crate) const TICK_MS: u64 = 64;
 impl Default for Timers {
     fn default() -> Self {
         let level = || std::array::from_fn(|_| Vec::new());
-        Timers { tick: 1, levels: (0..LEVELS).map(|_| level()).collect(), armed: Vec::new(), entries: 0 }
+        Timers {
+            beginning_ms: 0,
+            tick: 1,
+            levels: (0..LEVELS).map(|_| level()).collect(),
+            armed: Vec::new(),
+            entries: 0,
+        }
     }
 }
 
 impl Timers {
+    /// Nothing was due before this moment, which may be years after the clock's beginning.
+    pub(crate) fn begin_at(&mut self, now_ms: u64) {
+        *self = Timers { beginning_ms: now_ms, ..Timers::default() };
+    }
+
     /// Makes `index` due at `deadline_ms`, unless it is due earlier already.
     pub(crate) fn set(&mut self, index: u32, deadline_ms: u64) {
-        let tick = deadline_ms.div_ceil(TICK_MS).max(self.tick).min(u64::from(u32::MAX)) as u32;
+        let after_ms = deadline_ms.saturating_sub(self.beginning_ms);
+        let tick = after_ms.div_ceil(TICK_MS).max(self.tick).min(u64::from(u32::MAX)) as u32;
         let at = index as usize;
         if at >= self.armed.len() {
             self.armed.resize(at + 1, 0);
@@ -50,7 +64,7 @@ impl Timers {
 
     /// Collects the indices whose deadline has passed. Each is without a deadline then.
     pub(crate) fn expire(&mut self, now_ms: u64, due: &mut Vec<u32>) {
-        let now = now_ms / TICK_MS;
+        let now = now_ms.saturating_sub(self.beginning_ms) / TICK_MS;
         if self.entries == 0 {
             self.tick = self.tick.max(now + 1);
             return;
@@ -80,7 +94,7 @@ impl Timers {
         let boundary = self.tick.next_multiple_of(SLOTS as u64);
         let occupied = |tick: &u64| !self.levels[0][*tick as usize % SLOTS].is_empty();
         let tick = first.take_while(|&tick| tick < boundary).find(occupied).unwrap_or(boundary);
-        Some(tick * TICK_MS)
+        Some(self.beginning_ms + tick * TICK_MS)
     }
 
     /// At the turn of a level its next slot above is spread over the levels below.

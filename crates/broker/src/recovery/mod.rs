@@ -272,8 +272,8 @@ impl Recovery {
         }
     }
 
-    /// Puts everything into `shards`, which are empty and share `shared`. `now` goes on from [`Recovery::clock`]. Deadlines
-    /// that passed meanwhile are met by [`Shard::handle_timeouts`].
+    /// Puts everything into `shards`, which are empty and share `shared`. `now` goes on from [`Recovery::clock`]. What became
+    /// due meanwhile happens with [`Shard::handle_restored`].
     pub fn restore(mut self, shards: &mut [Shard], shared: &Shared, now: Now) -> Recovered {
         let mut recovered =
             Recovered { retained: self.retained.restore_into(shared.retained()), ..Recovered::default() };
@@ -285,6 +285,7 @@ impl Recovery {
         let groups = groups.map(|(_, group)| (group.share, group.held.into_messages()));
         recovered.messages += shared.groups().restore(shared.router(), groups);
         let count = shards.len() as u16;
+        shards.iter_mut().for_each(|shard| shard.begin_at(now));
         for ((shard, slot), mut draft) in self.sessions {
             let home = shard % count;
             let place = (home == shard && slot < limits::SLOTS_MAX).then_some((slot, draft.generation));
@@ -293,7 +294,7 @@ impl Recovery {
             recovered.subscriptions += draft.subscriptions.len() as u64;
             recovered.messages += draft.messages();
             draft.close(crash_ms);
-            shards[usize::from(home)].restore_session(draft, place, now);
+            shards[usize::from(home)].restore_session(draft, place);
         }
         shared.groups().forget_empty(shared.router());
         recovered

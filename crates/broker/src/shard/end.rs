@@ -115,31 +115,48 @@ impl Shard {
     /// Will Delay and Session Expiry timers that have fired.
     pub(super) fn expire_absences(&mut self, turn: &mut Turn) {
         let mut due = std::mem::take(&mut self.scratch.due);
-        let now_ms = turn.now.monotonic_ms;
-        self.absences.expire(now_ms, &mut due);
-        for slot in due.drain(..) {
-            let Some(session) = self.sessions.get_mut(slot) else { continue };
-            let is_due = |deadline: Option<u64>| deadline.is_some_and(|at| at <= now_ms);
-            let (ends, will) = (is_due(session.ends_at_ms), is_due(session.will_at_ms));
-            if will && !ends {
-                session.will_at_ms = None;
-                self.publish_will(slot, turn);
-            }
-            if ends {
-                let client_id = session_name(self.sessions.get(slot));
-                turn.tell(EventMask::NOTICE, || Event {
-                    connection: None,
-                    client_id: Some(client_id),
-                    kind: EventKind::SessionExpired,
-                });
-                self.counters.clients_expired += 1;
-                self.end_session(slot, turn);
-            } else if let Some(session) = self.sessions.get(slot) {
-                let next = [session.ends_at_ms, session.will_at_ms];
-                next.into_iter().flatten().for_each(|deadline| self.absences.set(slot, deadline));
-            }
-        }
+        self.absences.expire(turn.now.monotonic_ms, &mut due);
+        due.drain(..).for_each(|slot| self.expire_absence(slot, turn));
         self.scratch.due = due;
+    }
+
+    /// What is due of one Session; its next deadline is set.
+    fn expire_absence(&mut self, slot: u32, turn: &mut Turn) {
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let is_due = |deadline: Option<u64>| deadline.is_some_and(|at| at <= turn.now.monotonic_ms);
+        let (ends, will) = (is_due(session.ends_at_ms), is_due(session.will_at_ms));
+        if will && !ends {
+            session.will_at_ms = None;
+            self.publish_will(slot, turn);
+        }
+        if ends {
+            self.tell_expired(slot, turn);
+            self.end_session(slot, turn);
+        } else if let Some(session) = self.sessions.get(slot) {
+            let next = [session.ends_at_ms, session.will_at_ms];
+            next.into_iter().flatten().for_each(|deadline| self.absences.set(slot, deadline));
+        }
+    }
+
+    fn tell_expired(&mut self, slot: u32, turn: &mut Turn) {
+        if self.is_logging() && !self.is_durable(slot) {
+            // It was in the log for the sake of its Will.
+            return;
+        }
+        let client_id = session_name(self.sessions.get(slot));
+        turn.tell(EventMask::NOTICE, || Event {
+            connection: None,
+            client_id: Some(client_id),
+            kind: EventKind::SessionExpired,
+        });
+        self.counters.clients_expired += 1;
+    }
+
+    /// Sessions were put back from the log: whatever became due while the server was off happens before anybody comes.
+    pub fn handle_restored(&mut self, turn: &mut Turn) {
+        for slot in self.sessions.slots() {
+            self.expire_absence(slot, turn);
+        }
     }
 
     /// Publishes the Will, if there is one, and forgets it `[MQTT-3.1.2-10]`. Its lifetime begins now.

@@ -13,9 +13,15 @@ use midge_protocol::{Inbound, Outbound};
 use std::collections::VecDeque;
 
 impl Shard {
+    /// Nothing has happened here yet, and the clock shows `now`.
+    pub(crate) fn begin_at(&mut self, now: Now) {
+        self.absences.begin_at(now.monotonic_ms);
+        self.keep_alive.begin_at(now.monotonic_ms);
+    }
+
     /// A Session as the log tells of it, in its old slot and generation, or in a new `place`. One that is in the log only for
     /// the sake of its Will is over at once, which publishes that.
-    pub(crate) fn restore_session(&mut self, draft: Draft, place: Option<(u32, u32)>, now: Now) {
+    pub(crate) fn restore_session(&mut self, draft: Draft, place: Option<(u32, u32)>) {
         let hash = self.shared.directory().restore(&draft.client_id, self.id);
         let mut session = Session::new(&draft.client_id, hash);
         session.expiry_interval_s = draft.expiry_interval_s;
@@ -25,9 +31,6 @@ impl Shard {
         let slot = self.sessions.restore(session, place);
         self.sessions.set_flag(slot, Port::RECORDED, true);
         self.sessions.set_flag(slot, Port::DURABLE, draft.is_durable);
-        for deadline in away.ends_at_ms.into_iter().chain(away.will_at_ms) {
-            self.absences.set(slot, deadline.max(now.monotonic_ms));
-        }
         for (filter, subscription) in &draft.subscriptions {
             self.restore_subscription(slot, filter, subscription);
         }

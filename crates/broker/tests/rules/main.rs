@@ -5,6 +5,7 @@ mod aliases;
 mod limits;
 mod qos2;
 mod queues;
+mod restarts;
 mod retained;
 mod sessions;
 mod shared_subscriptions;

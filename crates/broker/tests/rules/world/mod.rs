@@ -10,12 +10,13 @@
 
 pub(crate) mod device;
 pub(crate) mod random;
+mod restart;
 pub(crate) mod script;
 
 use midge_broker::outbox::Gathered;
 use midge_broker::{
-    Arrival, ConnectionEnd, ConnectionId, Consumed, Counters, FirstBytes, Gauges, ListenerId, Next, Options, Parcel,
-    Shard, ShardId, Shared, Turn,
+    Arrival, ConnectionEnd, ConnectionId, Consumed, Counters, FirstBytes, Gauges, ListenerId, Next, Now, Options,
+    Parcel, Shard, ShardId, Shared, Turn,
 };
 use random::Random;
 use std::collections::VecDeque;
@@ -27,9 +28,12 @@ pub(crate) type LinkId = usize;
 /// The world.
 pub(crate) struct World {
     pub(crate) shared: Arc<Shared>,
+    options: Arc<Options>,
+    log: restart::Log,
     lanes: Vec<Lane>,
     links: Vec<Link>,
     now_ms: u64,
+    wall_s: u64,
     random: Random,
 }
 
@@ -93,26 +97,22 @@ const STEPS_MAX: usize = 3_000_000;
 
 impl World {
     pub(crate) fn new(options: Options, shards: u16, seed: u64) -> World {
-        let shared = Arc::new(Shared::new(shards, options.seed));
         let options = Arc::new(options);
-        let lane = |number| Lane {
-            shard: Shard::new(options.clone(), ShardId(number), shared.clone()),
-            turn: Turn::new(shards),
-            ids: Vec::new(),
-            arrivals: VecDeque::new(),
-            departures: Vec::new(),
-            is_dirty: false,
-            has_work: false,
-            parcels: 0,
-            closes_seen: 0,
-        };
+        let (shared, empty) = restart::shards(&options, shards, restart::BEGINNING);
         World {
-            lanes: (0..shards).map(lane).collect(),
+            lanes: empty.into_iter().map(|shard| restart::lane(shard, shards)).collect(),
             shared,
+            options,
+            log: restart::Log::default(),
             links: Vec::new(),
             now_ms: 1_000,
+            wall_s: 2_000_000_000,
             random: Random::new(seed),
         }
+    }
+
+    fn now(&self) -> Now {
+        Now { monotonic_ms: self.now_ms, wall_s: self.wall_s }
     }
 
     /// A new connection, accepted by some shard.
@@ -240,6 +240,7 @@ impl World {
     /// Time passes: everything that is due on the way happens when it is due.
     pub(crate) fn wait(&mut self, ms: u64) {
         let end_ms = self.now_ms + ms;
+        self.wall_s += ms / 1000;
         loop {
             self.settle();
             let next_ms = self.lanes.iter().filter_map(|lane| lane.shard.next_deadline_ms()).min();
@@ -325,8 +326,9 @@ impl World {
 
     /// A lane that is about to do something.
     fn begin(&mut self, number: usize) -> &mut Lane {
+        let now = self.now();
         let lane = &mut self.lanes[number];
-        lane.turn.now.monotonic_ms = self.now_ms;
+        lane.turn.now = now;
         lane.is_dirty = true;
         lane.has_work = true;
         lane
@@ -444,6 +446,10 @@ impl World {
         self.note_closes(at);
         let mut parcels: Vec<(ShardId, Parcel)> = Vec::new();
         let lane = &mut self.lanes[at];
+        lane.shard.hand_over(&mut lane.turn);
+        if let Some(queue) = self.shared.log() {
+            self.log.take(queue);
+        }
         for (to, parcel) in lane.turn.mail.parcels() {
             self.shared.mesh().post(to, parcel);
             assert!(parcel.is_empty(), "an empty parcel is left behind");
@@ -473,6 +479,7 @@ impl World {
         lane.closes_seen = 0;
         lane.turn.events.clear();
         lane.turn.clear();
+        lane.shard.note_turn_finished();
         lane.is_dirty = false;
     }
 }

@@ -25,6 +25,8 @@
 //! | `c is forgotten` | nothing more is looked at of what it was sent |
 //! | `server publishes TOPIC m=x retain` | a message of the server's own |
 //! | `server shuts down` | the orderly end |
+//! | `server snapshots` | the log is written anew while the shards go on |
+//! | `server restarts`, `server restarts after 30s` | it is killed as it stands and started again, with another number of shards |
 //! | `wait 1500ms`, `wait 30s` | time passes, at once |
 //!
 //! Every script is played with 1, 2 and 5 shards and, for each, with several orders of what shards do. In the end all clients
@@ -201,6 +203,17 @@ impl Conversation {
             }
             "is" if rest == "forgotten" => {
                 self.clients.remove(name);
+                Ok(())
+            }
+            "snapshots" if name == "server" => {
+                self.world.snapshot();
+                Ok(())
+            }
+            "restarts" if name == "server" => {
+                self.world.settle();
+                let off_ms = rest.strip_prefix("after ").map_or(0, duration_ms);
+                self.world.restart_with_any_shards(off_ms);
+                self.clients.clear();
                 Ok(())
             }
             "shuts" if name == "server" => {

@@ -1,0 +1,314 @@
+//! What is there again when the server was killed and started anew, from the log alone.
+
+use crate::world::script::{check, check_versions, check_with};
+use midge_broker::Options;
+
+const VERSIONS: [&str; 2] = ["v311", "v5 session-expiry-interval=1000"];
+
+#[test]
+fn sessions_subscriptions_and_queues() {
+    check_versions(
+        &VERSIONS,
+        r"
+        s connects vX
+        s subscribes a/+ qos=2 b qos=1 c qos=0
+        s closes
+        p connects v311 clean
+        p publishes a/1 qos=2 m=1
+        p publishes b qos=1 m=2
+        p publishes a/2 qos=1 m=3 retain
+        p publishes a/2 m=lost
+        server restarts
+        s connects vX session-present
+        s receives a/1 qos=2 m=1
+        s receives b qos=1 m=2
+        s receives a/2 qos=1 m=3
+        s< nothing
+        p connects v311 clean
+        p publishes a/3 qos=1 m=4
+        s receives a/3 qos=1 m=4
+        s closes
+        server restarts
+        s connects vX session-present
+        s< nothing
+        ",
+    );
+}
+
+#[test]
+fn what_ended_before_is_not_there_again() {
+    check(
+        r"
+        s connects v311
+        s subscribes a qos=1 b qos=1
+        s> UNSUBSCRIBE id=9 b
+        s< UNSUBACK id=9
+        clean connects v311 clean
+        clean subscribes a qos=1
+        gone connects v311
+        gone subscribes a qos=1
+        gone closes
+        gone connects v5 clean
+        gone closes
+        p connects v311 clean
+        p publishes a qos=1 m=1
+        p publishes b qos=1 m=2
+        server restarts
+        gone connects v311
+        clean connects v311
+        s connects v311 session-present
+        s receives a qos=1 m=1 dup
+        s< nothing
+        ",
+    );
+}
+
+#[test]
+fn a_qos_2_exchange_goes_on_where_it_was() {
+    check(
+        r"
+        s connects v311
+        s subscribes t qos=2
+        p connects v311
+        p> PUBLISH t qos=2 id=7 m=1
+        p< PUBREC id=7
+        s< PUBLISH t qos=2 id=1 m=1
+        server restarts
+        p connects v311 session-present
+        p> PUBLISH t qos=2 id=7 dup m=1
+        p< PUBREC id=7
+        s connects v311 session-present
+        s< PUBLISH t qos=2 id=1 dup m=1
+        s> PUBREC id=1
+        s< PUBREL id=1
+        server restarts
+        s connects v311 session-present
+        s< PUBREL id=1
+        p connects v311 session-present
+        p> PUBREL id=7
+        p< PUBCOMP id=7
+        server restarts
+        s connects v311 session-present
+        s< PUBREL id=1
+        s> PUBCOMP id=1
+        p connects v311 session-present
+        p> PUBLISH t qos=2 id=7 m=2
+        p< PUBREC id=7
+        p> PUBREL id=7
+        p< PUBCOMP id=7
+        s receives t qos=2 m=2
+        server restarts
+        s connects v311 session-present
+        s< nothing
+        ",
+    );
+}
+
+#[test]
+fn retained_messages() {
+    check(
+        r"
+        p connects v5 clean
+        p publishes a m=1 retain
+        p publishes b qos=1 m=2 retain
+        p publishes b qos=2 m=3 retain
+        p publishes c m=4 retain
+        p publishes c retain
+        server publishes $SYS/x m=5 retain
+        server restarts
+        s connects v5 clean
+        s subscribes a qos=1 b qos=1 c qos=1 $SYS/# qos=1
+        s receives a m=1 retain
+        s receives b qos=1 m=3 retain
+        s< nothing
+        p connects v5 clean
+        p publishes a retain
+        p publishes b retain
+        ",
+    );
+}
+
+#[test]
+fn wills_of_those_who_were_connected_or_about_to_be_missed() {
+    check(
+        r"
+        s connects v311
+        s subscribes will/# qos=1
+        a connects v311 clean will=will/a will.m=1 will.qos=1
+        b connects v5 session-expiry-interval=100 will=will/b will.m=2 will.qos=1 will.will-delay-interval=50
+        b closes
+        wait 20s
+        c connects v5 session-expiry-interval=100 will=will/c will.m=3 will.qos=1 will.will-delay-interval=20
+        d connects v311 clean will=will/d will.m=4 will.qos=1
+        d disconnects
+        server restarts after 10s
+        s connects v311 session-present
+        s receives will/a qos=1 m=1
+        s< nothing
+        wait 15s
+        s receives will/c qos=1 m=3
+        wait 20s
+        s receives will/b qos=1 m=2
+        server restarts
+        s connects v311 session-present
+        s< nothing
+        ",
+    );
+}
+
+#[test]
+fn time_goes_on_while_the_server_is_off() {
+    check(
+        r"
+        s connects v5 session-expiry-interval=1000
+        s subscribes t qos=1
+        s closes
+        short connects v5 session-expiry-interval=30
+        short closes
+        p connects v5 clean
+        p publishes t qos=1 m=short message-expiry-interval=20
+        p publishes t qos=1 m=long message-expiry-interval=100
+        server restarts after 40s
+        short connects v5 session-expiry-interval=30
+        s connects v5 session-expiry-interval=1000 session-present
+        s receives t qos=1 m=long message-expiry-interval=60
+        s< nothing
+        ",
+    );
+}
+
+#[test]
+fn share_groups_keep_what_nobody_has_acknowledged() {
+    check(
+        r"
+        a connects v311
+        a subscribes $share/g/t qos=2
+        p connects v311 clean
+        p publishes t qos=1 m=1
+        a receives t qos=1 m=1
+        p> PUBLISH t qos=1 id=8 m=2
+        p< PUBACK id=8
+        a< PUBLISH t qos=1 id={x} m=2
+        a closes
+        p publishes t qos=1 m=3
+        p publishes t qos=2 m=4
+        server restarts
+        a connects v311 session-present
+        a receives t qos=1 m=2
+        a receives t qos=1 m=3
+        a receives t qos=2 m=4
+        a< nothing
+        server restarts
+        a connects v311 session-present
+        a< nothing
+        ",
+    );
+}
+
+#[test]
+fn a_snapshot_holds_everything_that_the_log_held() {
+    check(
+        r"
+        s connects v5 session-expiry-interval=1000
+        s> SUBSCRIBE id=1 subscription-identifier=5 a/# qos=2
+        s< SUBACK id=1 0x02
+        s> SUBSCRIBE id=2 subscription-identifier=6 a/+ qos=1
+        s< SUBACK id=2 0x01
+        m connects v311
+        m subscribes $share/g/a/1 qos=1
+        m closes
+        w connects v5 session-expiry-interval=100 will=will will.m=w will.qos=1 will.will-delay-interval=50
+        w closes
+        p connects v311
+        p publishes a/1 qos=2 m=1
+        s< PUBLISH a/1 qos=2 id=1 subscription-identifier=5 subscription-identifier=6 m=1
+        p publishes a/2 qos=1 m=2 retain
+        s< PUBLISH a/2 qos=1 id=2 subscription-identifier=5 subscription-identifier=6 m=2
+        s closes
+        p publishes a/3 qos=1 m=3
+        p> PUBLISH a/4 qos=2 id=9 m=4
+        p< PUBREC id=9
+        server snapshots
+        server restarts
+        s connects v5 session-expiry-interval=1000 session-present
+        s< PUBLISH a/1 qos=2 id=1 dup subscription-identifier=5 subscription-identifier=6 m=1
+        s< PUBLISH a/2 qos=1 id=2 dup subscription-identifier=5 subscription-identifier=6 m=2
+        s< PUBLISH a/3 qos=1 id=3 subscription-identifier=5 subscription-identifier=6 m=3
+        s< PUBLISH a/4 qos=2 id=4 subscription-identifier=5 subscription-identifier=6 m=4
+        s> PUBREC id=1
+        s< PUBREL id=1
+        s> PUBCOMP id=1
+        s> PUBACK id=2
+        p connects v311 session-present
+        p> PUBLISH a/4 qos=2 id=9 dup m=4
+        p< PUBREC id=9
+        m connects v311 session-present
+        m receives a/1 qos=1 m=1
+        m< nothing
+        s> PUBACK id=3
+        s> PUBREC id=4
+        s< PUBREL id=4
+        s> PUBCOMP id=4
+        n connects v311 clean
+        n subscribes # qos=0
+        n receives a/2 m=2 retain
+        wait 60s
+        n receives will m=w
+        server snapshots
+        server restarts
+        s connects v5 session-expiry-interval=1000 session-present
+        s< nothing
+        m connects v311 session-present
+        m< nothing
+        n connects v311 clean
+        n publishes a/2 retain
+        ",
+    );
+}
+
+#[test]
+fn a_queue_that_was_full_is_full_again() {
+    check_with(
+        Options { max_queued_messages: 2, ..Options::default() },
+        r"
+        s connects v311
+        s subscribes t qos=1
+        s closes
+        p connects v311 clean
+        p publishes t qos=1 m=1
+        p publishes t qos=1 m=2
+        p publishes t qos=1 m=3
+        server restarts
+        p connects v311 clean
+        p publishes t qos=1 m=4
+        s connects v311 session-present
+        s receives t qos=1 m=1
+        s receives t qos=1 m=2
+        s< nothing
+        ",
+    );
+}
+
+#[test]
+fn retained_messages_that_were_on_their_way_come_again() {
+    check_with(
+        Options { max_inflight_messages: 1, ..Options::default() },
+        r"
+        p connects v311 clean
+        p publishes a/1 qos=1 m=1 retain
+        p publishes a/2 qos=1 m=2 retain
+        s connects v311
+        s> SUBSCRIBE id=1 a/# qos=1
+        s< SUBACK id=1 0x01
+        s< PUBLISH {t} qos=1 id=1 m={m} retain
+        server restarts
+        s connects v311 session-present
+        s< PUBLISH {t} qos=1 id=1 dup m={m} retain
+        s> PUBACK id=1
+        s is forgotten
+        p connects v311 clean
+        p publishes a/1 retain
+        p publishes a/2 retain
+        ",
+    );
+}

@@ -1,0 +1,127 @@
+//! The server is killed and started again: from what it had handed over to the log, and nothing else.
+
+use super::{Lane, Phase, World};
+use midge_broker::recovery::Recovery;
+use midge_broker::{BATCH_HEADER_BYTES, LogQueue, Options, Shard, ShardId, Shared, SnapshotDone, Turn};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// The log as a disk would hold it.
+#[derive(Default)]
+pub(super) struct Log {
+    /// Batches and where each stands.
+    batches: Vec<(u64, Vec<u8>)>,
+    snapshot: Option<SnapshotDone>,
+}
+
+/// Where the log of a new world begins; not 0, so that addresses are not mistaken for lengths.
+pub(super) const BEGINNING: u64 = 1_000;
+
+impl Log {
+    /// Takes what the shards handed over. It is durable at once.
+    pub(super) fn take(&mut self, queue: &LogQueue) {
+        let mut bytes = Vec::new();
+        queue.take(&mut bytes);
+        let mut address = queue.next() - bytes.len() as u64;
+        let mut rest = &bytes[..];
+        while let Some(length) = rest.first_chunk::<4>() {
+            let end = BATCH_HEADER_BYTES + u32::from_le_bytes(*length) as usize;
+            self.batches.push((address, rest[BATCH_HEADER_BYTES..end].to_vec()));
+            address += end as u64;
+            rest = &rest[end..];
+        }
+        queue.set_durable(queue.next());
+    }
+
+    fn next(&self) -> u64 {
+        self.batches.last().map_or(BEGINNING, |last| last.0 + (BATCH_HEADER_BYTES + last.1.len()) as u64)
+    }
+
+    fn recover(&self, options: Arc<Options>) -> Recovery {
+        let mut recovery = Recovery::new(options, self.snapshot.map_or(0, |snapshot| snapshot.retained_sequence));
+        for (address, content) in &self.batches {
+            if self.snapshot.is_some_and(|snapshot| *address < snapshot.end) {
+                recovery.read_snapshot(*address, content).expect("records of a snapshot");
+            }
+        }
+        for (address, content) in &self.batches {
+            recovery.replay(*address, content).expect("records");
+        }
+        recovery
+    }
+}
+
+/// Shards, and what they share, of a server with a log that goes on at `next`.
+pub(super) fn shards(options: &Arc<Options>, shards: u16, next: u64) -> (Arc<Shared>, Vec<Shard>) {
+    let shared = Arc::new(Shared::new(shards, options.seed).with_log(LogQueue::new(shards, next)));
+    let shard = |number| Shard::new(options.clone(), ShardId(number), shared.clone());
+    let shards = (0..shards).map(shard).collect();
+    (shared.clone(), shards)
+}
+
+/// A shard with nothing around it yet.
+pub(super) fn lane(shard: Shard, shards: u16) -> Lane {
+    Lane {
+        shard,
+        turn: Turn::new(shards),
+        ids: Vec::new(),
+        arrivals: VecDeque::new(),
+        departures: Vec::new(),
+        is_dirty: false,
+        has_work: false,
+        parcels: 0,
+        closes_seen: 0,
+    }
+}
+
+impl World {
+    /// The server is killed as it stands, and started with so many shards after a time off.
+    pub(crate) fn restart(&mut self, shards: u16, off_ms: u64) {
+        self.links.iter_mut().for_each(|link| link.phase = Phase::Closed);
+        let options = Arc::new(Options { seed: self.options.seed.wrapping_add(1), ..(*self.options).clone() });
+        self.options = options;
+        let recovery = self.log.recover(self.options.clone());
+        self.wall_s += off_ms / 1000;
+        self.now_ms = recovery.clock().resume_ms(self.wall_s);
+        let (shared, mut empty) = self::shards(&self.options, shards, self.log.next());
+        self.shared = shared;
+        let recovered = recovery.restore(&mut empty, &self.shared, self.now());
+        self.lanes = empty.into_iter().map(|shard| lane(shard, shards)).collect();
+        if recovered.is_renamed {
+            self.snapshot();
+        }
+        for number in 0..self.lanes.len() {
+            let lane = self.begin(number);
+            lane.shard.handle_restored(&mut lane.turn);
+        }
+        self.settle();
+    }
+
+    /// The same with as many shards as chance has it.
+    pub(crate) fn restart_with_any_shards(&mut self, off_ms: u64) {
+        let same = self.lanes.len() as u16;
+        let shards = *self.random.pick(&[same, same, 1, 2, 3]);
+        self.restart(shards, off_ms);
+    }
+
+    /// A snapshot is taken while the shards do what they do.
+    pub(crate) fn snapshot(&mut self) {
+        let shared = self.shared.clone();
+        let log = shared.log().expect("a log");
+        assert!(log.begin_snapshot());
+        for _ in 0..super::STEPS_MAX {
+            for number in 0..self.lanes.len() {
+                self.begin(number).shard.look_at_snapshot();
+            }
+            self.step();
+            self.log.take(log);
+            if let Some(done) = log.take_snapshot() {
+                // The log before it is given back.
+                self.log.batches.retain(|(address, _)| *address >= done.from);
+                self.log.snapshot = Some(done);
+                return;
+            }
+        }
+        panic!("the snapshot is never finished");
+    }
+}
