@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::{FORMAT_VERSION, Position};
+use crate::{FORMAT_VERSION, Owner, Position};
 
 /// Why a log was not opened.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +13,19 @@ pub enum OpenError {
     /// The system refused an operation.
     #[error("{}", plain_words(.0))]
     Disk(Failure),
+    /// The folder belongs to another user, who has not let us in.
+    #[error(
+        "{failure}; {} belongs to user {}, and this is user {}: give it to the one that runs the server",
+        .folder.display(), .owner.owner, .owner.user
+    )]
+    NotOurs {
+        /// What was refused.
+        failure: Failure,
+        /// The folder of the log.
+        folder: PathBuf,
+        /// Whose it is.
+        owner: Owner,
+    },
     /// The folder's name is that of something else.
     #[error("{} is not a folder; name another, or move it away", .0.display())]
     NotAFolder(PathBuf),

@@ -28,7 +28,7 @@ mod segment;
 
 pub use batch::BATCH_HEADER_BYTES;
 pub use disk::memory as memory_disk;
-pub use disk::{Disk, Entry, EntryKind, Locked, SystemDisk};
+pub use disk::{Disk, Entry, EntryKind, Locked, Owner, SystemDisk};
 pub use error::{Damage, Failure, Limit, OpenError, Operation, ReadError, WriteError};
 pub use log::{Lease, Log, Reader};
 pub use options::{Options, Position, Repair, Snapshot};

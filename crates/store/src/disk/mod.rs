@@ -23,6 +23,11 @@ pub trait Disk: Send + Sync + 'static {
     /// What stands at a path, without following a symbolic link.
     fn kind(&self, path: &Path) -> io::Result<EntryKind>;
 
+    /// Whom something belongs to, and who we are, by their numbers. For messages.
+    fn owner(&self, _path: &Path) -> Option<Owner> {
+        None
+    }
+
     /// What is in a folder, in any order.
     fn list(&self, folder: &Path) -> io::Result<Vec<Entry>>;
 
@@ -67,6 +72,15 @@ pub enum Locked<L> {
     Yes(L),
     /// Another process holds it: this one, as far as it has said so.
     InUse(Option<u32>),
+}
+
+/// Users by their numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Whom something belongs to.
+    pub owner: u32,
+    /// Who this process is.
+    pub user: u32,
 }
 
 /// One name in a folder.

@@ -3,12 +3,12 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::FlockOperation;
 
-use super::{Disk, Entry, EntryKind, Locked};
+use super::{Disk, Entry, EntryKind, Locked, Owner};
 
 /// The file system of this machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,6 +24,11 @@ impl Disk for SystemDisk {
 
     fn kind(&self, path: &Path) -> io::Result<EntryKind> {
         Ok(kind(fs::symlink_metadata(path)?.file_type()))
+    }
+
+    fn owner(&self, path: &Path) -> Option<Owner> {
+        let owner = fs::symlink_metadata(path).ok()?.uid();
+        Some(Owner { owner, user: rustix::process::geteuid().as_raw() })
     }
 
     fn list(&self, folder: &Path) -> io::Result<Vec<Entry>> {

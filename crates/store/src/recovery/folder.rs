@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use crate::error::Context;
-use crate::{Disk, EntryKind, Locked, OpenError, Operation, Options};
+use crate::{Disk, EntryKind, Failure, Locked, OpenError, Operation, Options};
 
 /// The file that is locked, with the number of the process in it.
 const LOCK: &str = "lock";
@@ -27,8 +27,18 @@ pub(super) fn enter<D: Disk>(disk: &D, folder: &Path, options: &Options) -> Resu
     if !options.allow_symlinks && disk.kind(&path).is_ok_and(|kind| kind == EntryKind::SymbolicLink) {
         return Err(OpenError::SymbolicLink(path));
     }
-    match disk.lock(&path).context(Operation::Lock, &path)? {
+    let locked = disk.lock(&path).context(Operation::Lock, &path).map_err(|failure| refused(disk, folder, failure))?;
+    match locked {
         Locked::Yes(lock) => Ok(lock),
         Locked::InUse(process) => Err(OpenError::InUse { folder: folder.to_path_buf(), process }),
+    }
+}
+
+/// Making the lock file is the first thing that takes the right to write: what is said then helps to give it.
+fn refused<D: Disk>(disk: &D, folder: &Path, failure: Failure) -> OpenError {
+    let is_refused = failure.error.kind() == io::ErrorKind::PermissionDenied;
+    match disk.owner(folder).filter(|owner| is_refused && owner.owner != owner.user) {
+        Some(owner) => OpenError::NotOurs { failure, folder: folder.to_path_buf(), owner },
+        None => failure.into(),
     }
 }

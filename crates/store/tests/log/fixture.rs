@@ -20,7 +20,7 @@ fn a_log_of_version_1_is_opened() {
         disk.put(&path, &std::fs::read(files.join(name)).expect("a fixture"));
     }
     let opened = must_open(&disk);
-    let snapshot = Snapshot { from: Position(174), end: Position(333), floor: Position(173), mark: 77 };
+    let snapshot = Snapshot { from: Position(170), end: Position(364), floor: Position(169), mark: 77 };
     assert_eq!(opened.snapshot, Some(snapshot));
     assert_eq!(opened.report, Default::default());
     let expected: Vec<_> = (0..23).filter(|number| *number != 3).collect();

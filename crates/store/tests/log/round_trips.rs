@@ -111,7 +111,7 @@ fn a_buffer_that_is_not_of_batches_is_refused_and_nothing_is_written() {
     }
     log.write(&mut []).expect("nothing is written");
     assert_eq!(log.end(), Position(0));
-    log.write(&mut good.clone()).expect("written");
+    log.write(&mut buffer(&[b"one".as_slice(), b"two"])).expect("written");
 }
 
 #[test]
