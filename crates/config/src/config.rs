@@ -55,8 +55,54 @@ pub struct Config {
     pub sys_interval_s: u16,
     /// Deliver with the Subscription's QoS even where the publisher's was lower.
     pub upgrade_outgoing_qos: bool,
+    /// What is kept on disk, and how.
+    pub persistence: Persistence,
     /// What is logged, and where to.
     pub log: Log,
+}
+
+/// What is kept on disk, and how.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Persistence {
+    /// Whether anything is.
+    pub on: bool,
+    /// The folder for it; `None` is the working directory.
+    pub location: Option<String>,
+    /// The name of Mosquitto's database there; the log stands beside it in `NAME.midge/`.
+    pub file: String,
+    /// When what was written counts as safe.
+    pub sync: PersistenceSync,
+    /// A snapshot is taken after so many seconds, or changes; `None` is only when there is enough to be tidied up.
+    pub autosave_interval: Option<u32>,
+    /// The interval counts changes.
+    pub autosave_on_changes: bool,
+    /// Most bytes of disk to use.
+    pub max_bytes: Option<u64>,
+}
+
+/// When what was written counts as safe.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PersistenceSync {
+    /// When the disk has it: after a power cut it is there.
+    Always,
+    /// When the system has it: after the end of the process it is there.
+    Os,
+    /// When the system has it; the disk has it so many milliseconds later.
+    Interval(u32),
+}
+
+impl Default for Persistence {
+    fn default() -> Self {
+        Persistence {
+            on: false,
+            location: None,
+            file: "mosquitto.db".to_owned(),
+            sync: PersistenceSync::Always,
+            autosave_interval: Some(1800),
+            autosave_on_changes: false,
+            max_bytes: None,
+        }
+    }
 }
 
 impl Config {
@@ -87,6 +133,7 @@ impl Config {
             set_tcp_nodelay: false,
             sys_interval_s: 10,
             upgrade_outgoing_qos: false,
+            persistence: Persistence::default(),
             log: Log::default(),
         };
         let listener = Listener { allow_anonymous: true, ..Listener::new(Address::Tcp { port: PORT, host: None }) };

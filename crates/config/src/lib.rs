@@ -23,7 +23,9 @@ mod reader;
 mod report;
 mod value;
 
-pub use config::{Address, Config, Listener, Log, LogTypes, ProtocolVersions, SocketDomain};
+pub use config::{
+    Address, Config, Listener, Log, LogTypes, Persistence, PersistenceSync, ProtocolVersions, SocketDomain,
+};
 pub use directives::{Directive, Scope, State, Value, directives};
 pub use report::{ConfigError, Level, Note, Place, Problem};
 
