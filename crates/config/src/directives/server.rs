@@ -1,8 +1,11 @@
 //! The server as a whole: the file itself, the process, what it keeps on disk.
 
 use super::Scope::Global;
-use super::Take::{Anything, Bool, Decimal, IncludeDir, Integer, Text};
-use super::{ANY, Again, Bounds, Directive, directive, limit_bytes, nothing};
+use super::Take::{Anything, Bool, Decimal, IncludeDir, Integer, Text, Words};
+use super::{ANY, Again, Bounds, Directive, Given, directive, limit, limit_bytes, nothing};
+use crate::config::PersistenceSync;
+use crate::draft::Draft;
+use crate::value::{decimal, shown};
 
 pub(super) const DIRECTIVES: &[Directive] = &[
     directive("include_dir", Global, IncludeDir)
@@ -71,33 +74,59 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     directive("pid_file", Global, Text(Again::Error, nothing))
         .doc("Write the process id to this file.")
         .planned("no file is written."),
-    directive("persistence", Global, Bool(nothing))
+    directive("persistence", Global, Bool(|draft, on| draft.config.persistence.on = on))
         .aliases(&["retained_persistence"])
         .default("false")
-        .reloadable()
-        .doc("Keep sessions, queued and retained messages on disk.")
-        .note("Off unless given; the files that distributions install turn it on.")
-        .planned("everything is kept in memory and is gone when the server ends."),
-    directive("persistence_location", Global, Text(Again::Error, nothing))
-        .reloadable()
-        .doc("The folder for what is kept on disk.")
-        .note("The environment variable MOSQUITTO_PERSISTENCE_LOCATION counts more.")
-        .planned("nothing is written to disk."),
-    directive("persistence_file", Global, Text(Again::Error, nothing))
+        .doc("Keep sessions, queued and retained messages on disk: what is acknowledged is there after a restart.")
+        .note(
+            "Off unless given; the files that distributions install turn it on. A database of Mosquitto stays as it is and \
+             is not read: its import is not built yet.",
+        ),
+    directive(
+        "persistence_location",
+        Global,
+        Text(Again::Error, |draft, folder| draft.config.persistence.location = Some(folder)),
+    )
+    .doc("The folder for what is kept on disk, which must exist; otherwise the one the server is started in.")
+    .note(
+        "A relative path counts from where the server was started. The environment variable \
+         MOSQUITTO_PERSISTENCE_LOCATION counts more.",
+    ),
+    directive("persistence_file", Global, Text(Again::Error, |draft, name| draft.config.persistence.file = name))
         .default("mosquitto.db")
-        .reloadable()
         .doc("The name of Mosquitto's database in that folder.")
-        .planned("nothing is written to disk, nor read from it."),
-    directive("autosave_interval", Global, Integer(ANY, nothing))
-        .default("1800")
-        .reloadable()
-        .doc("Save to disk every so many seconds, or changes; 0 and below only at the end.")
-        .planned("nothing is written to disk."),
-    directive("autosave_on_changes", Global, Bool(nothing))
+        .note("What is kept stands beside it, in a folder of this name with .midge at its end."),
+    directive("persistence_sync", Global, Words(persistence_sync))
+        .default("always")
+        .doc("When what is acknowledged is on disk: before that (always), when the system likes (os), or N ms later.")
+        .note(
+            "Not in Mosquitto. What is acknowledged survives the end of the process with each of them, a power cut with \
+             'always'; with '100 ms' it survives that too, but for the last 100 milliseconds.",
+        ),
+    directive(
+        "persistence_max_bytes",
+        Global,
+        Decimal(Bounds { min: 0, max: i64::MAX, outside: MAX_BYTES_TOO_FEW }, persistence_max_bytes),
+    )
+    .default("0")
+    .doc("The most bytes of disk for what is kept; 0 is no limit.")
+    .note("Not in Mosquitto. Decimal, without a unit; at least 134217728, which are 128 MiB."),
+    directive(
+        "autosave_interval",
+        Global,
+        Integer(ANY, |draft, number| draft.config.persistence.autosave_interval = limit(number)),
+    )
+    .default("1800")
+    .reloadable()
+    .doc("Take a snapshot every so many seconds, or changes; 0 and below only when it is worth it.")
+    .note(
+        "In Mosquitto what came since the last one is lost in a crash. Here all that is acknowledged is kept anyway; a \
+         snapshot lets the next start read less.",
+    ),
+    directive("autosave_on_changes", Global, Bool(|draft, on| draft.config.persistence.autosave_on_changes = on))
         .default("false")
         .reloadable()
-        .doc("The autosave_interval counts changes instead of seconds.")
-        .planned("nothing is written to disk."),
+        .doc("The autosave_interval counts changes instead of seconds."),
     directive("enable_control_api", Global, Bool(nothing))
         .default("false")
         .doc("Answer requests on $CONTROL/broker/v1.")
@@ -122,3 +151,49 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         .doc("Once whether a client with overlapping subscriptions gets a message for each.")
         .ignored("a client gets a message once, whatever subscriptions match."),
 ];
+
+fn persistence_sync(draft: &mut Draft, given: Given<'_>) {
+    let mut words = given.words;
+    let Some(word) = draft.word(given.name, words.next()) else {
+        return;
+    };
+    // `100 ms` is as good as `100ms`.
+    let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (number, unit) = word.split_at(digits);
+    let next = if unit.is_empty() { words.next() } else { None };
+    let sync = match (word, next.unwrap_or(unit)) {
+        (b"always", _) => Some(PersistenceSync::Always),
+        (b"os", _) => Some(PersistenceSync::Os),
+        (_, b"ms") => interval_ms(number).map(PersistenceSync::Interval),
+        _ => None,
+    };
+    match sync {
+        Some(sync) => draft.config.persistence.sync = sync,
+        None => {
+            let value = [Some(word), next].into_iter().flatten().map(shown).collect::<Vec<_>>().join(" ");
+            let allowed = format!("It is 'always', 'os', or a time from '1 ms' to '{SYNC_INTERVAL_MS_MAX} ms'.");
+            draft.error_with_hint(format!("Invalid '{}' value ({value}).", given.name), Some(allowed));
+        }
+    }
+}
+
+fn interval_ms(digits: &[u8]) -> Option<u32> {
+    let number = u32::try_from(decimal(digits).ok()?).ok()?;
+    (1..=SYNC_INTERVAL_MS_MAX).contains(&number).then_some(number)
+}
+
+/// Whoever wants to lose more than a minute needs no disk.
+const SYNC_INTERVAL_MS_MAX: u32 = 60_000;
+
+fn persistence_max_bytes(draft: &mut Draft, bytes: i64) {
+    if (1..MAX_BYTES_MIN).contains(&bytes) {
+        draft.error(MAX_BYTES_TOO_FEW);
+    } else {
+        draft.config.persistence.max_bytes = limit_bytes(bytes);
+    }
+}
+
+/// Room for the files being written and their reserve, and to write a snapshot before what it replaces can go.
+const MAX_BYTES_MIN: i64 = 128 << 20;
+
+const MAX_BYTES_TOO_FEW: &str = "'persistence_max_bytes' must be 0, for no limit, or >= 134217728 (128 MiB).";

@@ -30,8 +30,10 @@ fn any_value() -> impl Strategy<Value = String> {
         any::<i64>().prop_map(|number| number.to_string()),
         (-2..70_000).prop_map(|number: i32| number.to_string()),
         any::<u32>().prop_map(|number| format!("{number:#x}")),
-        prop::sample::select(vec!["true", "false", "0", "1", "none", "all", "mqtt", "ipv6", "9d", "\u{0}", "\t", "\""])
-            .prop_map(str::to_owned),
+        prop::sample::select(vec![
+            "true", "false", "0", "1", "none", "all", "mqtt", "ipv6", "9d", "os", "9ms", "\u{0}", "\t", "\""
+        ])
+        .prop_map(str::to_owned),
         "\\PC{0,20}",
     ]
 }

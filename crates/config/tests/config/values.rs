@@ -1,7 +1,7 @@
 //! What each directive that works does to the configuration, and what several of them mean together.
 
 use crate::support::{config, notes};
-use midge_config::{Address, Config, Listener, LogTypes, ProtocolVersions, SocketDomain};
+use midge_config::{Address, Config, Listener, LogTypes, PersistenceSync, ProtocolVersions, SocketDomain};
 
 /// Below a plain listener, the lines change the configuration in just this way.
 #[track_caller]
@@ -81,6 +81,37 @@ fn what_is_kept() {
     check("persistent_client_expiration 1w", |c| c.persistent_client_expiration_s = Some(604_800));
     check("persistent_client_expiration 1m", |c| c.persistent_client_expiration_s = Some(2_592_000));
     check("persistent_client_expiration 1y", |c| c.persistent_client_expiration_s = Some(31_536_000));
+}
+
+#[test]
+fn persistence() {
+    check("persistence true", |c| c.persistence.on = true);
+    check("retained_persistence true", |c| c.persistence.on = true);
+    check("persistence false\npersistence 1", |c| c.persistence.on = true);
+    check("persistence_location /var/lib/my data/", |c| {
+        c.persistence.location = Some("/var/lib/my data/".to_owned());
+    });
+    check("persistence_file other.db", |c| c.persistence.file = "other.db".to_owned());
+    check("persistence_max_bytes 134217728", |c| c.persistence.max_bytes = Some(128 << 20));
+    check("persistence_max_bytes 068719476736", |c| c.persistence.max_bytes = Some(64 << 30));
+    check("autosave_interval 60", |c| c.persistence.autosave_interval = Some(60));
+    check("autosave_interval 0", |c| c.persistence.autosave_interval = None);
+    check("autosave_interval -1", |c| c.persistence.autosave_interval = None);
+    check("autosave_on_changes true", |c| c.persistence.autosave_on_changes = true);
+}
+
+#[test]
+fn when_what_was_written_counts_as_safe() {
+    let check = |value: &str, expected| {
+        assert_eq!(config(&format!("persistence_sync {value}")).persistence.sync, expected, "{value}");
+    };
+    check("always", PersistenceSync::Always);
+    check("os # as fast as it goes", PersistenceSync::Os);
+    check("100 ms", PersistenceSync::Interval(100));
+    check("100ms", PersistenceSync::Interval(100));
+    check("  1   ms  ", PersistenceSync::Interval(1));
+    check("60000ms and more", PersistenceSync::Interval(60_000));
+    check("os\npersistence_sync always", PersistenceSync::Always);
 }
 
 #[test]
