@@ -51,6 +51,8 @@ struct List {
     packets: u32,
     publishes: u32,
     has_payload: bool,
+    /// Nothing may overtake what waits.
+    holds_all: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -118,6 +120,16 @@ impl Outbox {
     /// Bytes for `connection`.
     pub fn bytes(&self, connection: ConnectionId) -> usize {
         self.list(connection).map_or(0, |list| list.bytes)
+    }
+
+    /// Nothing for `connection` may overtake what it was sent in this turn: it begins with CONNACK.
+    pub fn hold_behind(&mut self, connection: ConnectionId) {
+        self.list_mut(connection).holds_all = true;
+    }
+
+    /// Whether nothing may overtake what `connection` is sent in this turn.
+    pub fn holds_all(&self, connection: ConnectionId) -> bool {
+        self.list(connection).is_some_and(|list| list.holds_all)
     }
 
     /// Whether something for `connection` must wait until the turn is durable.
@@ -190,18 +202,37 @@ impl Outbox {
 
     /// Everything for `connection`, in order. `scratch` is overwritten and may hold the bytes that are returned.
     pub fn gather<'a>(&'a self, connection: ConnectionId, scratch: &'a mut Vec<u8>) -> Gathered<'a> {
+        self.gather_if(connection, |_| true, scratch)
+    }
+
+    /// The same of the packets that leave at this time.
+    pub fn gather_after<'a>(
+        &'a self,
+        connection: ConnectionId,
+        after: After,
+        scratch: &'a mut Vec<u8>,
+    ) -> Gathered<'a> {
+        self.gather_if(connection, |run| run.after == after, scratch)
+    }
+
+    fn gather_if<'a>(
+        &'a self,
+        connection: ConnectionId,
+        is_wanted: impl Fn(&Run) -> bool,
+        scratch: &'a mut Vec<u8>,
+    ) -> Gathered<'a> {
         let Some(list) = self.list(connection) else { return Gathered::One(&[]) };
         if let [run] = list.runs[..]
             && run.packet_id == 0
             && run.place != Place::Payload
         {
-            return Gathered::One(self.run_bytes(&run));
+            return Gathered::One(if is_wanted(&run) { self.run_bytes(&run) } else { &[] });
         }
         scratch.clear();
         scratch.reserve(list.bytes.min(ARENA_BYTES_MAX));
         // First all copies, then the slices: the scratch buffer moves while it grows.
         let mut payload_ends = Vec::new();
-        for run in &list.runs {
+        for run in list.runs.iter().filter(|run| is_wanted(run)) {
             if run.place == Place::Payload {
                 payload_ends.push((scratch.len(), &self.payloads[run.start as usize]));
                 continue;
@@ -213,7 +244,7 @@ impl Outbox {
                 scratch[id_at..id_at + 2].copy_from_slice(&run.packet_id.to_be_bytes());
             }
         }
-        if !list.has_payload {
+        if payload_ends.is_empty() {
             return Gathered::One(scratch);
         }
         let mut pieces = Vec::with_capacity(payload_ends.len() * 2 + 1);
@@ -303,7 +334,8 @@ impl List {
 
     fn clear(&mut self) {
         self.runs.clear();
-        (self.bytes, self.packets, self.publishes, self.has_payload) = (0, 0, 0, false);
+        (self.bytes, self.packets, self.publishes) = (0, 0, 0);
+        (self.has_payload, self.holds_all) = (false, false);
     }
 }
 

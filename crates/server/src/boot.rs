@@ -16,6 +16,7 @@ use crate::clock::{self, Clock};
 use crate::log::{Log, LogBuffer, LogType};
 use crate::options::{Endpoint, ListenerOptions, Options};
 use crate::peers::{Gate, Peers, Socket};
+use crate::persistence::{self, Persistence, Recovered, Writer, WriterParts};
 use crate::shard::{MemoryLimit, Parts, Shard, SystemTopics, WAKER};
 
 /// Why the server could not start, in a sentence. It stands in the log too, as far as there is one.
@@ -72,6 +73,8 @@ impl Journal {
 struct Server {
     peers: Arc<Peers>,
     threads: Vec<JoinHandle<()>>,
+    /// The log's thread, where there is one.
+    writer: Option<Writer>,
     signals: Signals,
     /// Where they are waited for.
     poll: Poll,
@@ -81,6 +84,7 @@ struct Server {
 #[derive(Debug)]
 enum Failure {
     Bind(BindError),
+    Persistence(persistence::Failure),
     System(&'static str, io::Error),
 }
 
@@ -94,6 +98,7 @@ impl fmt::Display for Failure {
                 }
                 f.write_str(".")
             }
+            Failure::Persistence(error) => write!(f, "{error}"),
             Failure::System(what, error) => write!(f, "{what}: {error}."),
         }
     }
@@ -113,10 +118,40 @@ fn start(options: &Options, clock: Clock, log: &Arc<Log>, journal: &mut Journal)
     // Also before anybody can connect: a crowd that takes all descriptors must not leave us without.
     let poll = Poll::new().map_err(no_signals)?;
     poll.registry().register(&mut signals, Token(0), Interest::READABLE).map_err(no_signals)?;
-    let sockets = open_listeners(options, journal)?;
+    // First of all that others can see: two servers with one log must not both have a port.
     let shards = options.shards.map_or_else(sys::usable_cores, usize::from).clamp(1, SHARDS_MAX);
-    let (peers, threads) = spawn_shards(options, shards, sockets, clock, log)?;
-    Ok(Server { peers, threads, signals, poll })
+    let state = restore(options, shards as u16, clock, journal)?;
+    let sockets = open_listeners(options, journal)?;
+    let (peers, threads, writer) = spawn(options, state, sockets, log)?;
+    Ok(Server { peers, threads, writer, signals, poll })
+}
+
+/// What the server begins with.
+struct Beginning {
+    shared: Arc<Shared>,
+    shards: Vec<midge_broker::Shard>,
+    persistence: Option<Persistence>,
+    clock: Clock,
+}
+
+/// Shards as they were when the server ended, where anything was kept.
+fn restore(options: &Options, shards: u16, clock: Clock, journal: &mut Journal) -> Result<Beginning, Failure> {
+    let rules = Arc::new(options.broker.clone());
+    let make = |shared: Arc<Shared>| {
+        let shard = |number| midge_broker::Shard::new(Arc::clone(&rules), ShardId(number), Arc::clone(&shared));
+        (0..shards).map(shard).collect()
+    };
+    let Some(wanted) = &options.persistence else {
+        let shared = Arc::new(Shared::new(shards, rules.seed));
+        return Ok(Beginning { shards: make(Arc::clone(&shared)), shared, persistence: None, clock });
+    };
+    let recovered = persistence::recover(wanted, &rules, shards, clock, make).map_err(Failure::Persistence)?;
+    for remark in &recovered.remarks {
+        let kind = if remark.starts_with("Warning") { LogType::Warning } else { LogType::Information };
+        journal.line(kind, format_args!("{remark}"));
+    }
+    let Recovered { persistence, shared, shards, clock, .. } = recovered;
+    Ok(Beginning { shared, shards, persistence: Some(persistence), clock })
 }
 
 fn no_signals(error: io::Error) -> Failure {
@@ -167,45 +202,49 @@ fn open_listener(options: &ListenerOptions, journal: &mut Journal) -> Result<Vec
     }
 }
 
-fn spawn_shards(
+fn spawn(
     options: &Options,
-    shards: usize,
+    beginning: Beginning,
     sockets: Vec<Socket>,
-    clock: Clock,
     log: &Arc<Log>,
-) -> Result<(Arc<Peers>, Vec<JoinHandle<()>>), Failure> {
+) -> Result<(Arc<Peers>, Vec<JoinHandle<()>>, Option<Writer>), Failure> {
+    let Beginning { shared, shards, persistence, clock } = beginning;
     let no_loop = |error| Failure::System("unable to make an event loop", error);
-    let polls: Vec<Poll> = (0..shards).map(|_| Poll::new()).collect::<io::Result<_>>().map_err(no_loop)?;
+    let no_thread = |error| Failure::System("unable to start a thread", error);
+    let polls: Vec<Poll> = shards.iter().map(|_| Poll::new()).collect::<io::Result<_>>().map_err(no_loop)?;
     let wakers = polls.iter().map(|poll| Waker::new(poll.registry(), WAKER));
     let wakers = wakers.collect::<io::Result<_>>().map_err(no_loop)?;
     let gates = options.listeners.iter().map(|listener| Gate::new(listener.max_connections)).collect();
     let gate = Gate::new(options.global_max_connections);
     let peers = Arc::new(Peers::new(wakers, sockets, gates, gate));
-    let shared = Arc::new(Shared::new(shards as u16, options.broker.seed));
-    let rules = Arc::new(options.broker.clone());
-    let mut system_topics = SystemTopics::new(options.identity.version(), options.sys_interval_s);
+    let buffer = || LogBuffer::new(Arc::clone(log));
+    let writer = persistence.map(|persistence| {
+        let (shared, peers) = (Arc::clone(&shared), Arc::clone(&peers));
+        Writer::start(WriterParts { persistence, shared, peers, clock, log: buffer() })
+    });
+    let writer = writer.transpose().map_err(no_thread)?;
+    let mut system_topics = SystemTopics::new(options.identity.version(), options.sys_interval_s, clock);
     let mut memory_limit = options.memory_limit_bytes.map(MemoryLimit::new);
-    let mut threads = Vec::with_capacity(shards);
-    for (number, poll) in polls.into_iter().enumerate() {
-        let id = ShardId(number as u16);
+    let count = shards.len();
+    let mut threads = Vec::with_capacity(count);
+    for (number, (broker, poll)) in shards.into_iter().zip(polls).enumerate() {
         let shard = Shard::new(Parts {
-            id,
-            broker: midge_broker::Shard::new(Arc::clone(&rules), id, Arc::clone(&shared)),
+            id: ShardId(number as u16),
+            broker,
             shared: Arc::clone(&shared),
             peers: Arc::clone(&peers),
-            shards: shards as u16,
+            shards: count as u16,
             clock,
-            log: LogBuffer::new(Arc::clone(log)),
+            log: buffer(),
             poll,
             connect_timeout_s: options.connect_timeout_s,
             memory_limit: memory_limit.take(),
             system_topics: system_topics.take(),
         });
         let thread = thread::Builder::new().name(format!("shard-{number}")).stack_size(STACK_BYTES);
-        let spawned = thread.spawn(move || run_shard(shard));
-        threads.push(spawned.map_err(|error| Failure::System("unable to start a thread", error))?);
+        threads.push(thread.spawn(move || run_shard(shard)).map_err(no_thread)?);
     }
-    Ok((peers, threads))
+    Ok((peers, threads, writer))
 }
 
 /// A shard that cannot go on takes the process with it: its Sessions would be deaf, and a supervisor restarts us.
@@ -241,9 +280,10 @@ impl Server {
                 match signal {
                     SIGTERM | SIGINT => break 'wait,
                     SIGHUP => reopen_log(journal),
-                    SIGUSR1 => {
-                        journal.line(LogType::Notice, format_args!("SIGUSR1: there is no persistence to save yet."))
-                    }
+                    SIGUSR1 => match &self.writer {
+                        Some(writer) => writer.order_snapshot(),
+                        None => journal.line(LogType::Notice, format_args!("SIGUSR1: persistence is off.")),
+                    },
                     _ => journal.line(
                         LogType::Notice,
                         format_args!("SIGUSR2: the tree of subscriptions cannot be printed yet."),
@@ -254,6 +294,7 @@ impl Server {
         self.peers.stop();
         // A shard that panicked has ended the process.
         self.threads.into_iter().for_each(|thread| drop(thread.join()));
+        self.writer.into_iter().for_each(Writer::stop);
         Ok(())
     }
 }

@@ -4,15 +4,22 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use midge_broker::Now;
 
-/// Counts from the start of the process. Copies agree with each other, so shards can compare their times.
+/// Counts from where it stood when the server ended last, or from the start of the process. Copies agree with each other, so shards can compare their times.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     start: Instant,
+    /// What it showed then.
+    start_ms: u64,
 }
 
 impl Clock {
     pub(crate) fn start() -> Clock {
-        Clock { start: Instant::now() }
+        Clock { start: Instant::now(), start_ms: 0 }
+    }
+
+    /// The same clock, showing `now_ms` at this moment.
+    pub(crate) fn set(self, now_ms: u64) -> Clock {
+        Clock { start: Instant::now(), start_ms: now_ms }
     }
 
     pub(crate) fn now(self) -> Now {
@@ -20,7 +27,7 @@ impl Clock {
     }
 
     pub(crate) fn monotonic_ms(self) -> u64 {
-        self.start.elapsed().as_millis() as u64
+        self.start_ms + self.start.elapsed().as_millis() as u64
     }
 }
 

@@ -14,9 +14,11 @@ mod heap;
 mod log;
 mod options;
 mod peers;
+mod persistence;
 mod published;
 mod shard;
 
 pub use boot::{StartError, run};
 pub use log::{LogDestination, LogOptions, LogType, LogTypes};
 pub use options::{Endpoint, Identity, ListenerOptions, Options};
+pub use persistence::{PersistenceOptions, SyncPolicy};

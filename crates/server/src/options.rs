@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use midge_codec::QoS;
-use midge_config::{Address, Config, Listener, SocketDomain};
+use midge_config::{Address, Config, Listener, PersistenceSync, SocketDomain};
 use midge_net::Family;
 
 use crate::log::{LogDestination, LogOptions, LogType, LogTypes};
+use crate::persistence::{PersistenceOptions, SyncPolicy};
 
 /// Everything [`crate::run`] needs to know.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub struct Options {
     pub memory_limit_bytes: Option<u64>,
     /// Seconds between publications of `$SYS`; 0 is never.
     pub sys_interval_s: u16,
+    /// What is kept on disk; `None`: nothing.
+    pub persistence: Option<PersistenceOptions>,
     /// What the log gets.
     pub log: LogOptions,
     /// The rules.
@@ -98,6 +101,7 @@ impl Options {
             connect_timeout_s: config.connect_timeout_s,
             memory_limit_bytes: config.memory_limit_bytes,
             sys_interval_s: config.sys_interval_s,
+            persistence: persistence_of(config),
             log: log_of(config),
             broker: rules_of(config),
             remarks,
@@ -145,6 +149,25 @@ fn log_of(config: &Config) -> LogOptions {
         timestamp_format: log.timestamp_format.clone(),
         destinations: destinations.into_iter().flatten().collect(),
     }
+}
+
+/// The log stands beside Mosquitto's database, in a folder named after it.
+fn persistence_of(config: &Config) -> Option<PersistenceOptions> {
+    let persistence = &config.persistence;
+    let location = PathBuf::from(persistence.location.as_deref().unwrap_or(""));
+    persistence.on.then(|| PersistenceOptions {
+        folder: location.join(format!("{}.midge", persistence.file)),
+        sync: match persistence.sync {
+            PersistenceSync::Always => SyncPolicy::Always,
+            PersistenceSync::Os => SyncPolicy::Os,
+            PersistenceSync::Interval(ms) => SyncPolicy::Interval(ms),
+        },
+        autosave_interval: persistence.autosave_interval,
+        autosave_on_changes: persistence.autosave_on_changes,
+        max_bytes: persistence.max_bytes,
+        repair: false,
+        allow_symlinks: false,
+    })
 }
 
 /// The rules for clients. "No limit" is written as the broker writes it.

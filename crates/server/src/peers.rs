@@ -5,7 +5,8 @@
 //! connection on its way between shards is never refused: it has a Session to go to.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Barrier, Mutex, MutexGuard, PoisonError};
+use std::sync::{Barrier, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::Thread;
 
 use midge_broker::ids::{ListenerId, ShardId};
 use midge_broker::sys::Totals;
@@ -27,6 +28,8 @@ pub(crate) struct Peers {
     /// When it was last told that nothing can be accepted; 0: never.
     shortage_told_ms: AtomicU64,
     stopping: AtomicBool,
+    /// The log's thread, where there is one.
+    log: OnceLock<Thread>,
     /// All shards have come to the same step of the orderly end.
     pub(crate) step: Barrier,
 }
@@ -62,6 +65,7 @@ impl Peers {
             gate,
             shortage_told_ms: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
+            log: OnceLock::new(),
         }
     }
 
@@ -69,6 +73,19 @@ impl Peers {
     pub(crate) fn wake(&self, shard: ShardId) {
         // It fails when the counter behind it is full, and then a wake-up is under way already.
         let _ = self.peer(shard).waker.wake();
+    }
+
+    /// Says which thread writes the log.
+    pub(crate) fn set_log(&self, thread: Thread) {
+        let was_new = self.log.set(thread).is_ok();
+        debug_assert!(was_new, "one log, one thread");
+    }
+
+    /// Ends the sleep of the log's thread.
+    pub(crate) fn wake_log(&self) {
+        if let Some(thread) = self.log.get() {
+            thread.unpark();
+        }
     }
 
     /// Puts connections on the lane to `shard`. The caller wakes it if it sleeps.

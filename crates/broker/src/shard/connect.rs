@@ -334,6 +334,7 @@ impl Shard {
         }
         let answer = Packet::ConnAck(ConnAck { session_present, code: 0, properties: properties.as_properties() });
         self.send_control(id, After::TurnDurable, turn, |out| answer.encode(connect.version, out));
+        turn.outbox.hold_behind(id);
         let client_id = arrival.assigned_client_id.as_deref().unwrap_or(connect.client_id);
         turn.tell_client(EventMask::PACKET, id, client_id, || EventKind::SendingConnAck { session_present, code: 0 });
     }

@@ -83,6 +83,22 @@ impl Backlog {
         self.chunks.push_back(Chunk::Payload(message.clone()));
     }
 
+    /// Adds everything that another queue holds, of which nothing was written yet.
+    pub(super) fn append(&mut self, other: &mut Backlog) {
+        for chunk in other.chunks.drain(..) {
+            match chunk {
+                Chunk::Copied(bytes) if self.chunks.is_empty() => {
+                    self.bytes += bytes.len();
+                    self.copied += bytes.len();
+                    self.chunks.push_back(Chunk::Copied(bytes));
+                }
+                Chunk::Copied(bytes) => self.push(&bytes),
+                Chunk::Payload(message) => self.push_payload(&message),
+            }
+        }
+        *other = Backlog::default();
+    }
+
     /// Writes until all is written or the socket takes no more. Only then does the system promise to tell when it does
     /// again, so a short write is followed by another one.
     pub(super) fn write_to(&mut self, sink: &mut impl Sink) -> io::Result<()> {

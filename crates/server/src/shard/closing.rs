@@ -39,7 +39,7 @@ impl Shard {
     /// Closes a connection, or has it linger while the other side may still want to read what was sent last.
     fn let_go(&mut self, index: usize, was_sent_something: bool) {
         let Some(connection) = self.connections.get_mut(index) else { return };
-        let backlog = connection.backlog().is_some();
+        let backlog = connection.backlog().is_some() || connection.held().is_some();
         if connection.is_read_closed || connection.is_broken || !(was_sent_something || backlog) {
             return self.remove(index);
         }

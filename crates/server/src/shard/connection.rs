@@ -5,6 +5,7 @@ use std::io;
 use midge_net::{Address, Stream};
 
 use super::backlog::Backlog;
+use super::obligation::Held;
 
 /// A socket and what the shard remembers of it. Idle connections are many, so this stays small and has no buffer.
 pub(super) struct Connection {
@@ -29,6 +30,8 @@ pub(super) struct Connection {
     pub(super) is_congested: bool,
     /// Not read for now, because it does not read our answers.
     pub(super) is_held: bool,
+    /// Not read for now, because the log has to catch up.
+    pub(super) is_parked: bool,
 }
 
 /// How far a connection has come.
@@ -57,6 +60,14 @@ struct Kept {
     input: Vec<u8>,
     /// What the socket has not taken.
     backlog: Backlog,
+    /// What waits for the log.
+    held: Held,
+}
+
+impl Kept {
+    fn is_empty(&self) -> bool {
+        self.input.is_empty() && self.backlog.is_empty() && self.held.is_empty()
+    }
 }
 
 impl Connection {
@@ -75,6 +86,7 @@ impl Connection {
             is_written: false,
             is_congested: false,
             is_held: false,
+            is_parked: false,
         }
     }
 
@@ -132,6 +144,21 @@ impl Connection {
         &mut self.kept.get_or_insert_default().backlog
     }
 
+    /// What waits for the log, if there is anything.
+    pub(super) fn held(&self) -> Option<&Held> {
+        self.kept.as_ref().map(|kept| &kept.held).filter(|held| !held.is_empty())
+    }
+
+    /// What waits for the log, to be added to.
+    pub(super) fn held_mut(&mut self) -> &mut Held {
+        &mut self.kept.get_or_insert_default().held
+    }
+
+    /// Puts back what still waits for the log.
+    pub(super) fn keep_held(&mut self, held: Held) {
+        *self.held_mut() = held;
+    }
+
     /// Writes as much of the backlog as the socket takes.
     pub(super) fn write_backlog(&mut self) -> io::Result<()> {
         let Some(kept) = &mut self.kept else { return Ok(()) };
@@ -143,14 +170,14 @@ impl Connection {
     /// Forgets the backlog.
     pub(super) fn drop_backlog(&mut self) {
         if let Some(kept) = &mut self.kept {
-            kept.backlog = Backlog::default();
+            (kept.backlog, kept.held) = (Backlog::default(), Held::default());
             self.release();
         }
     }
 
     /// Gives the buffers back when nothing is in them.
     fn release(&mut self) {
-        if self.kept.as_ref().is_some_and(|kept| kept.input.is_empty() && kept.backlog.is_empty()) {
+        if self.kept.as_ref().is_some_and(|kept| kept.is_empty()) {
             self.kept = None;
         }
     }

@@ -55,6 +55,12 @@ impl Shard {
             if connection.is_held {
                 return;
             }
+            let may_wait = !connection.is_read_closed && !connection.is_broken;
+            if may_wait && self.is_ahead_of_log(index) {
+                self.connections[index].is_parked = true;
+                return;
+            }
+            let connection = &self.connections[index];
             let read = if connection.input().len() <= INPUT_BYTES_COPIED_MAX {
                 self.read_shared(index, buffer)
             } else {

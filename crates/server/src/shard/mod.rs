@@ -3,9 +3,9 @@
 //! Everything happens in turns: read all that is ready, hand it to the broker, then commit once and write each socket
 //! once. Batching falls out of that, and the order within the end of a turn is what durability rests on:
 //!
-//! 1. hand over to the log ([`obligation`]);
+//! 1. hand over to the log;
 //! 2. post the mail for other shards, and connections that move there;
-//! 3. write the sockets;
+//! 3. write the sockets, but for what waits until the log is durable ([`obligation`]);
 //! 4. tell the log what happened, close what is to be closed, publish the counters.
 //!
 //! What must hold: nothing here blocks but the wait for events; a connection is read only into the shard's one buffer and
@@ -41,6 +41,7 @@ use self::connection::{Connection, Phase};
 use self::deadlines::{Deadline, Deadlines};
 pub(crate) use self::memory_limit::MemoryLimit;
 use self::moves::Moved;
+use self::obligation::Waiters;
 pub(crate) use self::system_topics::SystemTopics;
 use crate::clock::Clock;
 use crate::log::{LogBuffer, LogType, lines};
@@ -84,6 +85,8 @@ pub(crate) struct Shard {
     sockets: SocketCounts,
     /// The broker has portions of work left over.
     has_work: bool,
+    /// Connections whose packets wait for the log.
+    waiters: Waiters,
     memory_limit: Option<MemoryLimit>,
     system_topics: Option<SystemTopics>,
 }
@@ -137,6 +140,7 @@ impl Shard {
             departures: (0..parts.shards).map(|_| Vec::new()).collect(),
             sockets: SocketCounts::default(),
             has_work: false,
+            waiters: Waiters::default(),
             memory_limit: parts.memory_limit,
             system_topics: parts.system_topics,
         }
@@ -144,9 +148,13 @@ impl Shard {
 
     /// Runs until the process is told to stop. An error is one without which no shard can live.
     pub(crate) fn run(mut self) -> io::Result<()> {
+        self.broker.handle_restored(&mut self.turn);
+        self.finish_turn();
         self.open_doors()?;
         while !self.peers.is_stopping() {
             self.wait()?;
+            self.take_durable();
+            self.broker.look_at_snapshot();
             // Mail first: what was published before a client came back was published while it was away.
             self.take_mail();
             self.accept();
@@ -203,10 +211,11 @@ impl Shard {
             return Some(Duration::ZERO);
         }
         // The lane is looked at after "about to sleep": who puts something there from now on wakes us.
-        if !mesh.about_to_sleep(self.id) || self.peers.has_arrivals(self.id) {
+        self.announce_waiters();
+        if !mesh.about_to_sleep(self.id) || self.peers.has_arrivals(self.id) || self.has_durable() {
             return Some(Duration::ZERO);
         }
-        if !self.ready.is_empty() {
+        if !self.ready.is_empty() || self.broker.awaits_snapshot() {
             return Some(FULL_PEER_PAUSE);
         }
         let deadlines = [
@@ -260,7 +269,12 @@ impl Shard {
 
     /// The end of a turn: see the module's text for the order.
     fn finish_turn(&mut self) {
-        let obligation = obligation::hand_over(&mut self.turn);
+        let wait_for = self.broker.hand_over(&mut self.turn);
+        if std::mem::take(&mut self.turn.wakes_writer) {
+            self.peers.wake_log();
+        }
+        // What waited longer goes first.
+        self.take_durable();
         // Before the mail: what comes of it elsewhere is told after what it came from.
         self.write_log();
         for (shard, parcel) in self.turn.mail.parcels() {
@@ -269,11 +283,12 @@ impl Shard {
             }
         }
         self.post_departures();
-        self.write_sockets(obligation);
+        self.write_sockets(wait_for);
         self.acknowledge_input();
         self.write_log();
         self.close_connections();
         self.turn.clear();
+        self.broker.note_turn_finished();
         self.log.flush(self.turn.now.wall_s);
         let published = self.peers.published(self.id);
         published.store(self.broker.counters(), &self.broker.gauges(), &self.sockets);

@@ -2,24 +2,34 @@
 
 use std::io;
 
-use midge_broker::outbox::{Gathered, Piece};
+use midge_broker::outbox::{After, Gathered};
 
+use super::backlog::Backlog;
 use super::connection::{Connection, Phase};
-use super::obligation::Obligation;
+use super::obligation::Part;
 use super::{Shard, connection_id};
 
 impl Shard {
-    /// Writes what the turn's outbox holds, straight from where it was encoded.
-    pub(super) fn write_sockets(&mut self, obligation: Obligation) {
-        let Obligation::Met = obligation;
+    /// Writes what the turn's outbox holds, straight from where it was encoded. What waits for the log to come to `wait_for`
+    /// is kept.
+    pub(super) fn write_sockets(&mut self, wait_for: Option<u64>) {
         for at in 0..self.turn.outbox.dirty().len() {
             let id = self.turn.outbox.dirty()[at];
-            let Some(connection) = self.connections.get_mut(id.0 as usize) else { continue };
-            if connection.is_broken {
+            let index = id.0 as usize;
+            if self.connections.get(index).is_none_or(|connection| connection.is_broken) {
                 continue;
             }
+            let part = wait_for.map_or(Part::All, |position| self.hold_back(index, position));
+            let connection = &mut self.connections[index];
             let waiting = Waiting::of(connection);
-            let gathered = self.turn.outbox.gather(id, &mut self.scratch);
+            let gathered = match part {
+                Part::All => self.turn.outbox.gather(id, &mut self.scratch),
+                Part::Now => self.turn.outbox.gather_after(id, After::Now, &mut self.scratch),
+                Part::Nothing => continue,
+            };
+            if matches!(gathered, Gathered::One(&[])) {
+                continue;
+            }
             connection.is_written = true;
             let has_failed = send(connection, gathered).is_err();
             if connection.is_read {
@@ -28,7 +38,7 @@ impl Shard {
             if connection.backlog().is_some() {
                 connection.backlog_mut().add_packets(self.turn.outbox.packets(id).0);
             }
-            self.settle(id.0 as usize, waiting, has_failed);
+            self.settle(index, waiting, has_failed);
         }
         self.scratch.shrink_to(SCRATCH_BYTES_KEPT);
     }
@@ -46,7 +56,7 @@ impl Shard {
     }
 
     /// After a write: counts what waits, and tells the broker when a connection becomes slow or quick again.
-    fn settle(&mut self, index: usize, before: Waiting, has_failed: bool) {
+    pub(super) fn settle(&mut self, index: usize, before: Waiting, has_failed: bool) {
         let connection = &mut self.connections[index];
         if has_failed {
             // The end is told when everything that has arrived is read.
@@ -88,7 +98,7 @@ impl Shard {
                 connection.is_congested = false;
                 self.broker.handle_drained(connection_id(index), &mut self.turn);
             }
-            Phase::Lingering if waiting.bytes == 0 => self.say_goodbye(index),
+            Phase::Lingering if waiting.bytes == 0 && connection.held().is_none() => self.say_goodbye(index),
             _ => {}
         }
     }
@@ -121,15 +131,11 @@ fn send(connection: &mut Connection, gathered: Gathered<'_>) -> io::Result<()> {
             Err(error) if is_temporary(&error) => connection.backlog_mut().push(bytes),
             Err(error) => return Err(error),
         },
-        Gathered::One(bytes) => {
-            // The socket tells when it takes more.
-            connection.backlog_mut().push(bytes);
-            return Ok(());
-        }
-        Gathered::Many(pieces) => {
+        gathered => {
             let had_backlog = connection.backlog().is_some();
-            pieces.iter().for_each(|piece| push(connection, piece));
+            push(connection.backlog_mut(), gathered);
             if had_backlog {
+                // The socket tells when it takes more.
                 return Ok(());
             }
         }
@@ -137,10 +143,18 @@ fn send(connection: &mut Connection, gathered: Gathered<'_>) -> io::Result<()> {
     connection.write_backlog()
 }
 
-fn push(connection: &mut Connection, piece: &Piece<'_>) {
-    match piece.owner {
-        Some(message) => connection.backlog_mut().push_payload(message),
-        None => connection.backlog_mut().push(piece.bytes),
+/// Adds packets to a queue.
+pub(super) fn push(backlog: &mut Backlog, gathered: Gathered<'_>) {
+    match gathered {
+        Gathered::One(bytes) => backlog.push(bytes),
+        Gathered::Many(pieces) => {
+            for piece in pieces {
+                match piece.owner {
+                    Some(message) => backlog.push_payload(message),
+                    None => backlog.push(piece.bytes),
+                }
+            }
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 //! The orderly end, with all shards in step: a Will that one shard publishes still reaches the Sessions of another.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use super::Shard;
 
 impl Shard {
@@ -19,6 +22,7 @@ impl Shard {
         self.broker.handle_shutdown(&mut self.turn);
         self.note_closes();
         self.finish_turn();
+        self.wait_for_log();
         // What came in and nobody reads any more would make the close a reset, which overtakes our last packet.
         let mut buffer = std::mem::take(&mut self.buffer);
         let open: Vec<usize> = self.connections.iter().map(|(index, _)| index).collect();
@@ -26,4 +30,17 @@ impl Shard {
         // What the sockets have taken, the system still sends.
         self.connections.clear();
     }
+
+    /// Everything that was handed over becomes durable, and what waited for that is written.
+    fn wait_for_log(&mut self) {
+        let begun = Instant::now();
+        while self.announce_waiters() && begun.elapsed() < LOG_TIME_MAX {
+            self.peers.wake_log();
+            self.take_durable();
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
 }
+
+/// How long the end waits for a log that has no room: its clients were not told that anything is safe.
+const LOG_TIME_MAX: Duration = Duration::from_secs(5);

@@ -13,17 +13,20 @@ pub(crate) struct SystemTopics {
     version: String,
     interval_s: u32,
     due_ms: u64,
+    /// When the server was started.
+    started_ms: u64,
     heap_maximum_bytes: u64,
 }
 
 impl SystemTopics {
     /// Due at once. `version` is the value of `$SYS/broker/version`. `None` with an interval of 0, which turns it off.
-    pub(crate) fn new(version: String, interval_s: u16) -> Option<SystemTopics> {
+    pub(crate) fn new(version: String, interval_s: u16, clock: Clock) -> Option<SystemTopics> {
         (interval_s > 0).then(|| SystemTopics {
             report: Report::new(),
             version,
             interval_s: u32::from(interval_s),
             due_ms: 0,
+            started_ms: clock.monotonic_ms(),
             heap_maximum_bytes: 0,
         })
     }
@@ -51,7 +54,7 @@ impl Shard {
         }
         topics.schedule(self.clock);
         let mut totals = self.peers.totals();
-        totals.uptime_s = now.seconds();
+        totals.uptime_s = now.monotonic_ms.saturating_sub(topics.started_ms) / 1000;
         totals.retained = self.shared.retained().len() as u64;
         totals.messages_stored += totals.retained;
         totals.messages_stored_bytes += self.shared.retained().bytes() as u64;

@@ -1,0 +1,80 @@
+//! What is kept on disk: the log, its thread, and the start from it.
+//!
+//! The log knows no MQTT (`midge-store`), the broker knows no files (`midge_broker::recovery`); here they meet. Before
+//! anybody is let in, everything is read back ([`recover`]); from then on a thread of its own writes what the shards hand
+//! over ([`writer`]).
+
+mod recover;
+mod writer;
+
+use std::path::PathBuf;
+
+use midge_broker::{BATCH_HEADER_BYTES, LogQueue};
+use midge_store::{Log, OpenError, SystemDisk};
+
+pub(crate) use self::recover::{Recovered, recover};
+pub(crate) use self::writer::{Writer, WriterParts};
+
+/// What is kept on disk, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersistenceOptions {
+    /// The folder of the log.
+    pub folder: PathBuf,
+    /// When what was written counts as safe.
+    pub sync: SyncPolicy,
+    /// Seconds, or changes, after which a snapshot is taken, if anything has changed; `None` is only to tidy up.
+    pub autosave_interval: Option<u32>,
+    /// The interval counts changes.
+    pub autosave_on_changes: bool,
+    /// Most bytes of disk to use.
+    pub max_bytes: Option<u64>,
+    /// A damaged log is repaired instead of refused.
+    pub repair: bool,
+    /// The folder, and files in it, may be symbolic links.
+    pub allow_symlinks: bool,
+}
+
+/// When what was written counts as safe, so that it is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncPolicy {
+    /// When the disk has it.
+    Always,
+    /// When the system has it.
+    Os,
+    /// When the system has it; the disk has it so many milliseconds later.
+    Interval(u32),
+}
+
+/// An open log whose content the shards have taken over.
+pub(crate) struct Persistence {
+    pub(crate) options: PersistenceOptions,
+    pub(crate) log: Log<SystemDisk>,
+}
+
+/// What keeps the server from starting.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The log cannot be opened.
+    Open(OpenError),
+    /// It cannot be read or written.
+    Log(String),
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Failure::Open(error) => write!(f, "{error}."),
+            Failure::Log(error) => write!(f, "{error}."),
+        }
+    }
+}
+
+impl Persistence {
+    /// The queue through which the shards reach the log.
+    pub(crate) fn queue(&self, shards: u16) -> LogQueue {
+        LogQueue::new(shards, self.log.end().0)
+    }
+}
+
+// The broker leaves the room that the store fills.
+const _: () = assert!(BATCH_HEADER_BYTES == midge_store::BATCH_HEADER_BYTES);

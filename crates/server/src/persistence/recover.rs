@@ -1,0 +1,152 @@
+//! The start: what the log holds goes back into the shards.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use midge_broker::record::RecordError;
+use midge_broker::recovery::{self, Recovery};
+use midge_broker::{Shard, Shared, Turn};
+use midge_store::{Log, Opened, Options, Position, Repair, Report, Snapshot, SystemDisk};
+
+use super::{Failure, Persistence, PersistenceOptions};
+use crate::clock::{self, Clock};
+
+/// Shards as they were, and the log to go on with.
+pub(crate) struct Recovered {
+    pub(crate) persistence: Persistence,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) shards: Vec<Shard>,
+    pub(crate) clock: Clock,
+    /// What is to be told.
+    pub(crate) remarks: Vec<String>,
+}
+
+/// Opens the log and puts everything back. `make` makes the shards of a server with this `Shared`.
+pub(crate) fn recover(
+    options: &PersistenceOptions,
+    broker: &Arc<midge_broker::Options>,
+    shards: u16,
+    clock: Clock,
+    make: impl FnOnce(Arc<Shared>) -> Vec<Shard>,
+) -> Result<Recovered, Failure> {
+    let begun_ms = clock.monotonic_ms();
+    let Opened { log, snapshot, report } = open(options)?;
+    let mut recovery = Recovery::new(Arc::clone(broker), snapshot.map_or(0, |snapshot| snapshot.mark));
+    if let Some(snapshot) = snapshot {
+        read(&log, snapshot.from, snapshot.end, |address, content| recovery.read_snapshot(address, content))?;
+    }
+    let from = snapshot.map_or(log.start(), |snapshot| snapshot.from);
+    read(&log, from, log.end(), |address, content| recovery.replay(address, content))?;
+    let read_bytes = log.end().0 - from.0;
+    let clock = clock.set(recovery.clock().resume_ms(clock::wall_ms() / 1000).max(clock.monotonic_ms()));
+    let mut persistence = Persistence { options: options.clone(), log };
+    let shared = Shared::new(shards, broker.seed).with_log(persistence.queue(shards));
+    let shared = Arc::new(shared);
+    let mut shards = make(Arc::clone(&shared));
+    let recovered = recovery.restore(&mut shards, &shared, clock.now());
+    if recovered.is_renamed {
+        take_snapshot(&mut persistence.log, &shared, &mut shards, clock)?;
+    }
+    let took_ms = clock.monotonic_ms().saturating_sub(begun_ms.max(clock.now().monotonic_ms));
+    let remarks = remarks(&options.folder, &report, &recovered, read_bytes, took_ms);
+    Ok(Recovered { persistence, shared, shards, clock, remarks })
+}
+
+fn open(options: &PersistenceOptions) -> Result<Opened<SystemDisk>, Failure> {
+    let repair = if options.repair { Repair::Yes } else { Repair::No };
+    let store = Options { max_bytes: options.max_bytes, allow_symlinks: options.allow_symlinks, ..Options::default() };
+    Log::open(SystemDisk, &options.folder, store, repair).map_err(Failure::Open)
+}
+
+fn read(
+    log: &Log<SystemDisk>,
+    from: Position,
+    to: Position,
+    mut visit: impl FnMut(u64, &[u8]) -> Result<(), RecordError>,
+) -> Result<(), Failure> {
+    let mut failure = None;
+    let visited = log.read(from, to, |position, content| match visit(position.0, content) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => {
+            failure = Some(error);
+            ControlFlow::Break(())
+        }
+    });
+    match (visited, failure) {
+        (Err(error), _) => Err(Failure::Log(error.to_string())),
+        (Ok(_), Some(error)) => Err(Failure::Log(error.to_string())),
+        (Ok(_), None) => Ok(()),
+    }
+}
+
+/// All state is written anew before anybody is let in: the names in the log are not those of the shards any more.
+fn take_snapshot(
+    log: &mut Log<SystemDisk>,
+    shared: &Shared,
+    shards: &mut [Shard],
+    clock: Clock,
+) -> Result<(), Failure> {
+    let failed = |error: midge_store::WriteError| Failure::Log(error.to_string());
+    let Some(queue) = shared.log() else { return Ok(()) };
+    queue.begin_snapshot();
+    let mut turns: Vec<Turn> = shards.iter().map(|_| Turn::new(shards.len() as u16)).collect();
+    let mut batches = Vec::new();
+    let done = loop {
+        for (shard, turn) in shards.iter_mut().zip(&mut turns) {
+            turn.now = clock.now();
+            shard.look_at_snapshot();
+            shard.handle_work(turn);
+            shard.hand_over(turn);
+            shard.note_turn_finished();
+        }
+        queue.take(&mut batches);
+        log.write(&mut batches).map_err(failed)?;
+        batches.clear();
+        if let Some(done) = queue.take_snapshot() {
+            break done;
+        }
+    };
+    let (from, end) = (Position(done.from), Position(done.end));
+    log.sync().map_err(failed)?;
+    log.retire(Snapshot { from, end, floor: from, mark: done.retained_sequence }).map_err(failed)?;
+    queue.set_durable(log.durable().0);
+    Ok(())
+}
+
+fn remarks(
+    folder: &Path,
+    report: &Report,
+    recovered: &recovery::Recovered,
+    read_bytes: u64,
+    took_ms: u64,
+) -> Vec<String> {
+    let folder = folder.display();
+    let mut remarks = Vec::new();
+    if let Some(cut) = &report.cut {
+        remarks.push(format!(
+            "{} bytes at the end of {} were never completely written and are cut off; nothing that was acknowledged was \
+             among them.",
+            cut.bytes,
+            cut.path.display()
+        ));
+    }
+    for lost in &report.lost {
+        let aside = lost.set_aside.as_ref().map(|path| format!("; the file as it was is {}", path.display()));
+        let (bytes, path) = (lost.bytes(), lost.path.display());
+        let (from, to, aside) = (lost.from, lost.to, aside.unwrap_or_default());
+        remarks.push(format!(
+            "Warning: {bytes} bytes of {path} were damaged and are lost (positions {from} to {to}){aside}."
+        ));
+    }
+    if report.is_new {
+        remarks.push(format!("What is acknowledged is kept in {folder}."));
+    } else {
+        let recovery::Recovered { sessions, subscriptions, messages, retained, .. } = recovered;
+        remarks.push(format!(
+            "Restored from {folder}: {sessions} sessions with {subscriptions} subscriptions and {messages} messages, \
+             {retained} retained messages ({read_bytes} bytes of log in {took_ms} ms)."
+        ));
+    }
+    remarks
+}

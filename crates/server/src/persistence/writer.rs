@@ -1,0 +1,337 @@
+//! The log's thread: takes what has gathered, writes it once, syncs once, tells every shard how far it has come.
+//!
+//! Batching grows with load by itself: while one write is on its way, the next gathers. Nobody waits for a timer.
+//!
+//! A disk that fails ends the process: nothing that was not durable was acknowledged, and only a new start can tell what the
+//! disk holds. A full disk does not: what would have to be kept is refused until there is room again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use midge_broker::ids::ShardId;
+use midge_broker::{LogQueue, LogState, Shared, SnapshotDone, record};
+use midge_store::{Position, Snapshot, WriteError};
+
+use super::{Persistence, PersistenceOptions, SyncPolicy};
+use crate::clock::Clock;
+use crate::log::{LogBuffer, LogType};
+use crate::peers::Peers;
+
+/// The running thread, as the process sees it.
+pub(crate) struct Writer {
+    thread: JoinHandle<()>,
+    orders: Arc<Orders>,
+}
+
+/// What the thread is told from outside.
+#[derive(Default)]
+struct Orders {
+    stop: AtomicBool,
+    snapshot: AtomicBool,
+}
+
+/// What the thread is made of.
+pub(crate) struct WriterParts {
+    pub(crate) persistence: Persistence,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) clock: Clock,
+    pub(crate) log: LogBuffer,
+}
+
+struct State {
+    parts: WriterParts,
+    orders: Arc<Orders>,
+    batches: Vec<u8>,
+    /// When the disk was last asked to keep what it was given.
+    synced: Instant,
+    /// Something was written since.
+    is_unsynced: bool,
+    last_batch: Instant,
+    last_snapshot: Instant,
+    /// Where the log ended after the last snapshot, and how long that was.
+    snapshot_end: u64,
+    snapshot_bytes: u64,
+    /// Finished, and not in force yet.
+    snapshot: Option<SnapshotDone>,
+}
+
+impl Writer {
+    /// Starts the thread.
+    pub(crate) fn start(parts: WriterParts) -> std::io::Result<Writer> {
+        let orders = Arc::new(Orders::default());
+        let peers = Arc::clone(&parts.peers);
+        let snapshot = parts.persistence.log.snapshot();
+        let now = Instant::now();
+        let state = State {
+            orders: Arc::clone(&orders),
+            batches: Vec::new(),
+            synced: now,
+            is_unsynced: false,
+            last_batch: now,
+            last_snapshot: now,
+            snapshot_end: snapshot.map_or(parts.persistence.log.start().0, |snapshot| snapshot.end.0),
+            snapshot_bytes: snapshot.map_or(0, |snapshot| snapshot.end.0 - snapshot.from.0),
+            snapshot: None,
+            parts,
+        };
+        let thread = thread::Builder::new().name("log".to_owned()).stack_size(STACK_BYTES);
+        let thread = thread.spawn(move || {
+            let on_panic = AbortOnPanic;
+            state.run();
+            drop(on_panic);
+        })?;
+        peers.set_log(thread.thread().clone());
+        Ok(Writer { thread, orders })
+    }
+
+    /// Has a snapshot taken now.
+    pub(crate) fn order_snapshot(&self) {
+        self.orders.snapshot.store(true, Ordering::Release);
+        self.thread.thread().unpark();
+    }
+
+    /// Everything that was handed over is made durable; then the thread ends.
+    pub(crate) fn stop(self) {
+        self.orders.stop.store(true, Ordering::Release);
+        self.thread.thread().unpark();
+        // A panic there has ended the process.
+        drop(self.thread.join());
+    }
+}
+
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            std::process::abort();
+        }
+    }
+}
+
+impl State {
+    fn run(mut self) {
+        self.prepare();
+        loop {
+            let is_stopping = self.orders.stop.load(Ordering::Acquire);
+            let shared = Arc::clone(&self.parts.shared);
+            let Some(queue) = shared.log() else { return };
+            queue.take(&mut self.batches);
+            if !self.batches.is_empty() {
+                self.write(queue);
+                self.sync_if_due(queue, false);
+            } else if is_stopping {
+                return self.sync_if_due(queue, true);
+            } else {
+                self.sync_if_due(queue, false);
+                self.prepare();
+                self.rest(queue);
+            }
+            self.care_for_snapshots(queue);
+        }
+    }
+
+    /// Writes what was taken. While the disk is full this goes into the reserve, and what would need more room is refused
+    /// elsewhere; once that is used up too, it waits.
+    fn write(&mut self, queue: &LogQueue) {
+        loop {
+            let is_full = queue.state() == LogState::Full;
+            let log = &mut self.parts.persistence.log;
+            let written = if is_full { log.write_reserved(&mut self.batches) } else { log.write(&mut self.batches) };
+            match written {
+                Ok(()) => break,
+                Err(WriteError::Full { .. }) if !is_full => self.tell_full(queue),
+                Err(WriteError::Full { .. }) => thread::sleep(FULL_PAUSE),
+                Err(error) => self.fail(&error),
+            }
+        }
+        self.batches.clear();
+        self.batches.shrink_to(BUFFER_BYTES_KEPT);
+        self.last_batch = Instant::now();
+        self.is_unsynced = true;
+        if queue.state() == LogState::Full && self.parts.persistence.log.has_room(ROOM_BYTES) {
+            self.tell(LogType::Notice, format_args!("There is room for the log again: messages are taken as before."));
+            queue.set_state(LogState::Ready);
+        }
+    }
+
+    fn tell_full(&mut self, queue: &LogQueue) {
+        queue.set_state(LogState::Full);
+        let folder = self.parts.persistence.options.folder.display().to_string();
+        let text = "messages that would have to be kept are refused (0x97) until there is room again";
+        self.tell(LogType::Error, format_args!("Error: no room for the log in {folder}: {text}."));
+        // What is not needed any more makes room.
+        self.begin_snapshot(queue);
+    }
+
+    /// Makes durable what was written, where that is due, and tells the shards.
+    fn sync_if_due(&mut self, queue: &LogQueue, must: bool) {
+        if !self.is_unsynced {
+            return;
+        }
+        let written = self.parts.persistence.log.end().0;
+        let is_due = match self.parts.persistence.options.sync {
+            SyncPolicy::Always => true,
+            SyncPolicy::Os => must,
+            SyncPolicy::Interval(ms) => must || self.synced.elapsed() >= Duration::from_millis(ms.into()),
+        };
+        if is_due {
+            if let Err(error) = self.parts.persistence.log.sync() {
+                self.fail(&error);
+            }
+            self.synced = Instant::now();
+            self.is_unsynced = false;
+        }
+        if queue.durable() < written {
+            queue.set_durable(written);
+            self.wake_waiting(queue);
+        }
+    }
+
+    fn wake_waiting(&self, queue: &LogQueue) {
+        for shard in self.shards() {
+            if queue.is_waiting(shard) && self.parts.shared.mesh().is_to_be_woken(shard) {
+                self.parts.peers.wake(shard);
+            }
+        }
+    }
+
+    fn shards(&self) -> impl Iterator<Item = ShardId> + use<> {
+        (0..self.parts.shared.mesh().shards() as u16).map(ShardId)
+    }
+
+    /// Makes the next segment ready, so that a switch costs nothing when it comes.
+    fn prepare(&mut self) {
+        match self.parts.persistence.log.prepare() {
+            Ok(()) | Err(WriteError::Full { .. } | WriteError::Misuse(_)) => {}
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    /// Sleeps until there is something to be written, or something is due.
+    fn rest(&mut self, queue: &LogQueue) {
+        let now = Instant::now();
+        if now.duration_since(self.last_batch) >= HEARTBEAT {
+            // So that time off is reckoned from here and not from long ago.
+            record::heartbeat(queue, self.parts.clock.now());
+            return;
+        }
+        let until_heartbeat = HEARTBEAT.saturating_sub(now.duration_since(self.last_batch));
+        let until_sync = match self.parts.persistence.options.sync {
+            SyncPolicy::Interval(ms) if self.is_unsynced => {
+                Duration::from_millis(ms.into()).saturating_sub(now.duration_since(self.synced))
+            }
+            _ => until_heartbeat,
+        };
+        let is_full = queue.state() == LogState::Full;
+        let nap = until_heartbeat.min(until_sync).min(if is_full { FULL_PAUSE } else { LOOK_AGAIN });
+        if queue.writer_about_to_sleep() && !self.orders.stop.load(Ordering::Acquire) {
+            thread::park_timeout(nap);
+        }
+        queue.writer_awake();
+        if is_full && self.parts.persistence.log.has_room(ROOM_BYTES) {
+            queue.set_state(LogState::Ready);
+            self.tell(LogType::Notice, format_args!("There is room for the log again: messages are taken as before."));
+        }
+    }
+
+    /// Begins a snapshot when one is due or ordered, and puts a finished one in force.
+    fn care_for_snapshots(&mut self, queue: &LogQueue) {
+        if let Some(done) = queue.take_snapshot() {
+            self.snapshot = Some(done);
+        }
+        if let Some(done) = self.snapshot.filter(|done| done.end <= self.parts.persistence.log.end().0) {
+            self.snapshot = None;
+            self.put_in_force(done);
+            self.sync_if_due(queue, false);
+        }
+        if self.snapshot.is_none() && (self.orders.snapshot.swap(false, Ordering::AcqRel) || self.is_snapshot_due()) {
+            self.begin_snapshot(queue);
+        }
+    }
+
+    fn put_in_force(&mut self, done: SnapshotDone) {
+        let (from, end) = (Position(done.from), Position(done.end));
+        let snapshot = Snapshot { from, end, floor: from, mark: done.retained_sequence };
+        match self.parts.persistence.log.retire(snapshot) {
+            Ok(()) => {}
+            // Then the old one stays, and the log grows until there is room for a segment.
+            Err(WriteError::Full { .. }) => return,
+            Err(error) => self.fail(&error),
+        }
+        (self.snapshot_end, self.snapshot_bytes) = (done.end, done.end - done.from);
+        self.last_snapshot = Instant::now();
+        let bytes = self.parts.persistence.log.bytes();
+        let snapshot_bytes = self.snapshot_bytes;
+        let text = format_args!("Saved a snapshot of {snapshot_bytes} bytes; the log has {bytes} bytes.");
+        self.tell(LogType::Debug, text);
+    }
+
+    /// Whether so much was written since the last snapshot that one saves space, or the operator wants one by now.
+    fn is_snapshot_due(&self) -> bool {
+        let grown_bytes = self.parts.persistence.log.end().0.saturating_sub(self.snapshot_end);
+        if grown_bytes > GROWTH_BYTES_MIN.max(self.snapshot_bytes) {
+            return true;
+        }
+        let PersistenceOptions { autosave_interval, autosave_on_changes, .. } = self.parts.persistence.options;
+        let Some(interval) = autosave_interval.filter(|_| grown_bytes > GROWTH_BYTES_NONE) else { return false };
+        if autosave_on_changes {
+            // A change is a record; the smallest have a few bytes.
+            grown_bytes / CHANGE_BYTES >= u64::from(interval)
+        } else {
+            self.last_snapshot.elapsed() >= Duration::from_secs(interval.into())
+        }
+    }
+
+    fn begin_snapshot(&mut self, queue: &LogQueue) {
+        if queue.begin_snapshot() {
+            // Counted from here as well: one that is never finished is not asked for again and again.
+            self.last_snapshot = Instant::now();
+            self.shards().for_each(|shard| self.parts.peers.wake(shard));
+        }
+    }
+
+    fn tell(&mut self, kind: LogType, text: std::fmt::Arguments<'_>) {
+        let wall_s = self.parts.clock.now().wall_s;
+        self.parts.log.line(wall_s, kind, text);
+        self.parts.log.flush(wall_s);
+    }
+
+    /// The disk has failed. Nothing is acknowledged any more; a supervisor starts the server anew.
+    fn fail(&mut self, error: &WriteError) -> ! {
+        self.tell(LogType::Error, format_args!("Error: {error}. Nothing more is acknowledged; the server ends."));
+        self.parts.log.log().settle();
+        std::process::exit(STATUS_DISK_FAILED)
+    }
+}
+
+/// A batch at least so often: it dates the end of the server, if nothing else does.
+const HEARTBEAT: Duration = Duration::from_secs(60);
+
+/// How often an idle thread looks whether a snapshot is due.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How often a full disk is looked at again.
+const FULL_PAUSE: Duration = Duration::from_millis(100);
+
+/// The log is not full any more when it has room for so much.
+const ROOM_BYTES: u64 = 1 << 20;
+
+/// No snapshot to save space before the log has grown by this much: it is the fixed part of the disk that is used.
+const GROWTH_BYTES_MIN: u64 = 64 << 20;
+
+/// Heartbeats alone are no change.
+const GROWTH_BYTES_NONE: u64 = 4 << 10;
+
+const CHANGE_BYTES: u64 = 32;
+
+/// A buffer that a burst has blown up beyond this is given back.
+const BUFFER_BYTES_KEPT: usize = 8 << 20;
+
+const STACK_BYTES: usize = 256 << 10;
+
+/// How the process ends when the disk has failed: as the configuration's errors and a port in use do not.
+const STATUS_DISK_FAILED: i32 = 74;
