@@ -6,13 +6,14 @@
 //!
 //! Reading order: this file (the commands), `setup.rs` (what is set up, and how a step reports), then one file for each kind of
 //! thing: `debian.rs`, `python.rs`, `tools.rs`. What runs for long is in `long.rs`, and
-//! what measures in `measure.rs`.
+//! what measures in `measure.rs`; `sim.rs` runs the simulator.
 
 mod debian;
 mod long;
 mod measure;
 mod python;
 mod setup;
+mod sim;
 mod tools;
 
 use std::path::PathBuf;
@@ -46,6 +47,11 @@ const WORDS: &[Word] = &[
         name: "fuzz",
         summary: "TARGET [SECONDS]: bytes at random through one of the parsers (files in fuzz/fuzz_targets)",
         run: long::fuzz,
+    },
+    Word {
+        name: "sim",
+        summary: "[COUNT] [--from N]: simulated worlds, by default 10000; `--seed N` shows one, line by line",
+        run: sim::sim,
     },
     Word {
         name: "measure",

@@ -13,6 +13,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("midge-store", &[]),
     ("midge-server", &["midge-broker", "midge-codec", "midge-config", "midge-net"]),
     ("midge", &["midge-config", "midge-server"]),
+    // A whole world around the broker, in memory.
+    ("midge-sim", &["midge-broker", "midge-codec", "midge-store"]),
     // Tests look at the server from outside.
     ("midge-testkit", &["midge-codec"]),
     ("xtask", &[]),

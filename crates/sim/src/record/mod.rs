@@ -1,0 +1,117 @@
+//! What is known of a world from outside: what was published and acknowledged, who asked for what, what came. The promises
+//! of a server are checked against it.
+//!
+//! It is no second server: it knows no queues, windows or Packet Identifiers, only *when* something was asked and answered.
+//! Between question and answer the server may have acted at any time, so every judgement names an interval and holds a
+//! fault against the server only where it is one wherever in the interval the server acted. Time is counted in steps of the
+//! world.
+
+mod deliveries;
+mod end;
+mod retained;
+mod subscriptions;
+mod wills;
+
+pub(crate) use deliveries::Delivery;
+pub(crate) use subscriptions::{Ask, Asked};
+pub(crate) use wills::{Connecting, LATE_MS, Will};
+
+/// Number of a message; its payload begins with it.
+pub(crate) type MessageId = usize;
+
+/// Number of a Session, as clients tell them apart.
+pub(crate) type SessionId = usize;
+
+/// Everything.
+#[derive(Default)]
+pub(crate) struct Record {
+    pub(crate) messages: Vec<Message>,
+    pub(crate) sessions: Vec<Session>,
+    pub(crate) wills: Vec<Will>,
+    /// Of all clients, in the order in which they were sent.
+    pub(crate) connectings: Vec<Connecting>,
+}
+
+/// An Application Message.
+#[derive(Clone, Debug)]
+pub(crate) struct Message {
+    pub(crate) topic: &'static str,
+    pub(crate) qos: u8,
+    pub(crate) retain: bool,
+    /// It clears the Retained Message of its topic.
+    pub(crate) is_clear: bool,
+    pub(crate) publisher: usize,
+    /// The Session in which it was published; none for Wills.
+    pub(crate) session: Option<SessionId>,
+    /// It may end before it is delivered.
+    pub(crate) expires: bool,
+    /// When its first PUBLISH was written; and the last.
+    pub(crate) sent: u64,
+    pub(crate) sent_last: u64,
+    /// How many PUBLISH packets were written for it.
+    pub(crate) sends: u32,
+    /// When its PUBACK or PUBREC was read.
+    pub(crate) acknowledged: Option<u64>,
+    /// Since when it is never sent again, nor on its way.
+    pub(crate) settled: Option<u64>,
+    /// The connection whose Will it is.
+    pub(crate) will: Option<usize>,
+}
+
+/// A Session, as far as its client knows.
+#[derive(Default)]
+pub(crate) struct Session {
+    pub(crate) client: usize,
+    /// Its client left it, or was told that it is gone: when.
+    pub(crate) ended: Option<u64>,
+    /// Its client is connected since then, and nothing has disturbed the connection.
+    pub(crate) here_since: Option<u64>,
+    /// What was asked about Subscriptions, oldest first.
+    pub(crate) asked: Vec<Asked>,
+    pub(crate) deliveries: Vec<Delivery>,
+    /// Own messages are not wanted.
+    pub(crate) no_local: bool,
+}
+
+impl Record {
+    /// A client is about to publish.
+    pub(crate) fn begin(&mut self, message: Message) -> MessageId {
+        self.messages.push(message);
+        self.messages.len() - 1
+    }
+
+    /// A PUBLISH for it was written.
+    pub(crate) fn sent(&mut self, message: MessageId, step: u64) {
+        let message = &mut self.messages[message];
+        message.sends += 1;
+        message.sent_last = step;
+    }
+
+    /// The server has taken it over.
+    pub(crate) fn acknowledged(&mut self, message: MessageId, step: u64) {
+        let message = &mut self.messages[message];
+        message.acknowledged.get_or_insert(step);
+        message.settled.get_or_insert(step);
+    }
+
+    /// A Session begins.
+    pub(crate) fn begin_session(&mut self, client: usize, no_local: bool) -> SessionId {
+        self.sessions.push(Session { client, no_local, ..Session::default() });
+        self.sessions.len() - 1
+    }
+
+    /// A Session may have ended.
+    pub(crate) fn end_session(&mut self, session: SessionId, step: u64) {
+        self.sessions[session].ended.get_or_insert(step);
+    }
+}
+
+/// What a client, or the end of its connection, has to do with a message, in words.
+pub(crate) fn describe(id: MessageId, message: &Message) -> String {
+    let Message { topic, qos, publisher, sends, sent, acknowledged, .. } = message;
+    let acknowledged = acknowledged.map_or("never acknowledged".to_owned(), |step| format!("acknowledged at {step}"));
+    let what = if message.will.is_some() { "will" } else { "message" };
+    format!(
+        "{what} {id} of c{publisher} on {topic} with QoS {qos}, sent {sends} times since step {sent}, {acknowledged}"
+    )
+}

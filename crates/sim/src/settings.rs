@@ -1,0 +1,150 @@
+//! What a seed makes of the world: how many shards and clients, which limits, and how often what happens.
+//!
+//! Every seed leaves some things out and overdoes others (swarm testing, Groce et al. 2012): a fault that needs fifty
+//! disconnects in a row, or none at all, has its seeds too.
+
+use midge_broker::{ListenerOptions, Options};
+
+use crate::random::Random;
+
+/// What a client does when it is its turn, in the order of [`Settings::deeds`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Deed {
+    Read,
+    Answer,
+    Publish,
+    Subscribe,
+    Unsubscribe,
+    Connect,
+    /// A second connection while the first is there.
+    ConnectAgain,
+    Disconnect,
+    /// Closes without DISCONNECT.
+    Close,
+    /// The network breaks the connection.
+    Cut,
+}
+
+impl Deed {
+    pub(crate) const ALL: [Deed; 10] = [
+        Deed::Read,
+        Deed::Answer,
+        Deed::Publish,
+        Deed::Subscribe,
+        Deed::Unsubscribe,
+        Deed::Connect,
+        Deed::ConnectAgain,
+        Deed::Disconnect,
+        Deed::Close,
+        Deed::Cut,
+    ];
+}
+
+/// Fixed for one seed.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) shards: usize,
+    pub(crate) clients: usize,
+    /// Steps before the faults stop.
+    pub(crate) steps: usize,
+    /// How often an interlude lets another shard go first.
+    pub(crate) switch_per_mille: u32,
+    /// Who makes the next step: a shard, the network, a client.
+    pub(crate) turns: [u32; 3],
+    /// By shard: how often it runs.
+    pub(crate) lanes: Vec<u32>,
+    /// By [`Deed`].
+    pub(crate) deeds: Vec<u32>,
+    /// How often the clock goes on by a little, or by seconds where everybody is idle.
+    pub(crate) tick_per_mille: u32,
+    pub(crate) leap_per_mille: u32,
+    /// How much of a client's bytes one read takes at most; nearly always everything.
+    pub(crate) small_reads: bool,
+    /// Bytes that the socket to a client takes.
+    pub(crate) room_bytes: usize,
+    /// Bytes left over from which a connection counts as congested, and from which its client is not read.
+    pub(crate) congested_bytes: usize,
+    pub(crate) held_bytes: usize,
+    /// How often a client begins anew instead of going on with its Session.
+    pub(crate) clean_per_mille: u32,
+    /// How often a broken connection is noticed by its client alone.
+    pub(crate) silent_per_mille: u32,
+    /// Packet Identifiers that a client uses, so that they come again soon.
+    pub(crate) packet_ids: u16,
+    /// How often a payload is large.
+    pub(crate) large_per_mille: u32,
+    /// How often a message expires soon.
+    pub(crate) expiry_per_mille: u32,
+    /// Whether one client subscribes to everything and is never disturbed.
+    pub(crate) has_witness: bool,
+    pub(crate) has_wills: bool,
+    pub(crate) has_shares: bool,
+    pub(crate) has_retained: bool,
+    pub(crate) options: Options,
+}
+
+impl Settings {
+    pub(crate) fn new(random: &mut Random) -> Settings {
+        let shards = *random.pick(&[1, 2, 2, 3, 3]);
+        let weight = |random: &mut Random, usual: u32| match random.below(6) {
+            0 => 0,
+            1 => usual * 4,
+            _ => usual,
+        };
+        let deeds = [
+            30,
+            30,
+            10 + random.below(30) as u32,
+            weight(random, 6),
+            weight(random, 3),
+            20,
+            weight(random, 1),
+            weight(random, 2),
+            weight(random, 1),
+            weight(random, 2),
+        ];
+        let congested_bytes = *random.pick(&[100, 1000, 256 << 10]);
+        Settings {
+            shards,
+            clients: random.between(2, 7),
+            steps: *random.pick(&[300, 1500, 4000, 12_000]),
+            switch_per_mille: *random.pick(&[0, 30, 100, 300, 1000]),
+            turns: [*random.pick(&[2, 6, 12]), *random.pick(&[1, 3, 6]), *random.pick(&[1, 3, 6])],
+            lanes: (0..shards).map(|_| *random.pick(&[1, 4, 4])).collect(),
+            deeds: deeds.to_vec(),
+            tick_per_mille: *random.pick(&[5, 20, 100]),
+            leap_per_mille: *random.pick(&[0, 0, 5, 30]),
+            small_reads: random.one_in(4),
+            room_bytes: *random.pick(&[50, 500, 1 << 20, 1 << 20]),
+            congested_bytes,
+            held_bytes: congested_bytes * *random.pick(&[2, 100]),
+            clean_per_mille: *random.pick(&[0, 0, 100, 500]),
+            silent_per_mille: *random.pick(&[0, 300]),
+            packet_ids: *random.pick(&[30, 200, u16::MAX]),
+            large_per_mille: *random.pick(&[0, 0, 0, 50]),
+            expiry_per_mille: *random.pick(&[0, 0, 100]),
+            has_witness: !random.one_in(3),
+            has_wills: random.one_in(2),
+            has_shares: random.one_in(3),
+            has_retained: random.one_in(2),
+            options: options(random),
+        }
+    }
+}
+
+fn options(random: &mut Random) -> Options {
+    let listener = ListenerOptions {
+        max_topic_alias: *random.pick(&[0, 2, 10]),
+        max_topic_alias_broker: *random.pick(&[0, 2, 10]),
+        ..ListenerOptions::default()
+    };
+    Options {
+        listeners: vec![listener],
+        max_inflight_messages: *random.pick(&[1, 3, 20, 20]),
+        max_queued_messages: *random.pick(&[0, 0, 0, 0, 3, 10]),
+        queue_qos0_messages: random.one_in(3),
+        max_keep_alive_s: u16::MAX,
+        seed: random.next(),
+        ..Options::default()
+    }
+}
