@@ -28,6 +28,8 @@ pub(crate) struct Serve {
     pub(crate) is_quiet: bool,
     /// `--test-config`: read the file and end.
     pub(crate) tests_config: bool,
+    /// `--repair`: keep what is good of a damaged log.
+    pub(crate) repairs: bool,
 }
 
 /// Reads the words behind the program's name. The error is the message for the user.
@@ -52,6 +54,7 @@ pub(crate) fn parse(words: Vec<OsString>) -> Result<Wish, String> {
             Short('v') | Long("verbose") => serve.is_verbose = true,
             Short('q') | Long("quiet") => serve.is_quiet = true,
             Long("test-config") => serve.tests_config = true,
+            Long("repair") => serve.repairs = true,
             Short('h') | Long("help") => return Ok(Wish::Help),
             Long("version") => return Ok(Wish::Version),
             Short('d') | Long("daemon") => {
@@ -108,6 +111,8 @@ mod tests {
         check("-v", serve(|s| s.is_verbose = true));
         check("--quiet", serve(|s| s.is_quiet = true));
         check("-c a --test-config", serve(|s| (s.config_file, s.tests_config) = (Some("a".into()), true)));
+        check("--repair", serve(|s| s.repairs = true));
+        check("-c a --repair", serve(|s| (s.config_file, s.repairs) = (Some("a".into()), true)));
         check("-h", Ok(Wish::Help));
         check("--version -x", Ok(Wish::Version));
     }
@@ -122,6 +127,7 @@ mod tests {
         check("-p 0", Err("Error: Invalid port specified (0)."));
         check("-p 70000", Err("Error: Invalid port specified (70000)."));
         check(&"-p 1 ".repeat(11), Err("Error: Only 10 ports can be given on the command line."));
+        check("--repair=yes", Err("Error: unexpected argument for option '--repair': \"yes\"."));
         check("--test-config", Err("Error: --test-config needs the file to test: -c FILE."));
     }
 }

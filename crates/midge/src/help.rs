@@ -7,12 +7,16 @@ pub(crate) fn server(identity: Identity) -> String {
     let version = identity.version();
     let usage = match identity {
         Identity::Midge => {
-            "Usage: midge [-c config_file] [-p port] [-v] [-q] [--test-config]\n       midge links DIR\n       midge -h | --version"
+            "Usage: midge [-c config_file] [-p port] [-v] [-q] [--repair] [--test-config]\n       midge links DIR\n       midge -h | --version"
         }
         // This line is compared by test suites.
         Identity::Mosquitto => {
             "Usage: mosquitto [-c config_file] [-d] [-h] [-p port] [-v]\n                 [-q] [--test-config] [--version]"
         }
+    };
+    let kept = match identity {
+        Identity::Midge => "It keeps\nwhat it acknowledges in $XDG_STATE_HOME/midge, or else in ~/.local/state/midge.",
+        Identity::Mosquitto => "It keeps\nnothing on disk.",
     };
     let links = match identity {
         Identity::Midge => "\n links DIR        Make links in DIR by which the program goes under Mosquitto's names.",
@@ -31,10 +35,12 @@ An MQTT server for versions 5.0, 3.1.1 and 3.1.
                   listener is configured.
  -v, --verbose    Log everything, each packet too.
  -q, --quiet      Log nothing.
+ --repair         Keep what is good of a damaged log; what is lost is told, and the damaged files are set aside with .bad
+                  at the end of their names.
  --test-config    Read the configuration file, tell what is wrong with it, and end.
  -h, --help       Show this.
  --version        Show the version.{links}
 
-Without a configuration file it listens on port 1883 of 127.0.0.1 and [::1], and lets everybody on this machine in."
+Without a configuration file it listens on port 1883 of 127.0.0.1 and [::1], and lets everybody on this machine in. {kept}"
     )
 }

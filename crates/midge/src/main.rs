@@ -7,6 +7,7 @@ mod command_line;
 mod files;
 mod help;
 mod links;
+mod persistence;
 mod server;
 
 use std::env;

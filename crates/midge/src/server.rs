@@ -2,11 +2,12 @@
 
 use std::ffi::OsString;
 
-use midge_config::{Config, Level, LogTypes, Note};
+use midge_config::{Config, Level, LogTypes, Note, Persistence};
 use midge_server::{Identity, LogType, Options};
 
 use crate::command_line::{self, Serve, Wish};
 use crate::files::FileSystem;
+use crate::persistence::{self, Environment};
 use crate::{Status, help};
 
 /// Does what the words behind the program's name ask for.
@@ -30,7 +31,7 @@ pub(crate) fn run(identity: Identity, words: Vec<OsString>) -> Status {
 }
 
 fn serve(identity: Identity, wish: &Serve) -> Status {
-    let (config, notes) = match load(wish) {
+    let (mut config, notes) = match load(wish) {
         Ok(loaded) => loaded,
         Err(status) => return status,
     };
@@ -39,9 +40,17 @@ fn serve(identity: Identity, wish: &Serve) -> Status {
         println!("Configuration file is OK.");
         return Status::Success;
     }
+    let remarks = match settle_persistence(&mut config.persistence, identity, wish) {
+        Ok(remarks) => remarks,
+        Err(message) => {
+            eprintln!("{message}");
+            return Status::Failure;
+        }
+    };
     let mut options = Options::from_config(&config, identity);
     let notes = notes.iter().map(|note| (kind_of(note), note.to_string()));
     options.remarks.splice(0..0, notes);
+    options.remarks.extend(remarks);
     match midge_server::run(&options) {
         Ok(()) => Status::Success,
         Err(error) => {
@@ -74,6 +83,24 @@ fn load(wish: &Serve) -> Result<(Config, Vec<Note>), Status> {
         config.log.types = LogTypes::NONE;
     }
     Ok((config, notes))
+}
+
+/// What is kept, where the file does not have the last word on it. Gives lines for the log.
+fn settle_persistence(
+    persistence: &mut Persistence,
+    identity: Identity,
+    wish: &Serve,
+) -> Result<Vec<(LogType, String)>, String> {
+    let environment = Environment::of_process();
+    let mut remarks = Vec::new();
+    persistence::relocate(persistence, &environment)?;
+    if identity == Identity::Midge && wish.config_file.is_none() {
+        remarks.push(persistence::keep_for_user(persistence, &environment)?);
+    }
+    if wish.repairs && !persistence.on {
+        remarks.push((LogType::Warning, "There is nothing to repair: persistence is off.".to_owned()));
+    }
+    Ok(remarks)
 }
 
 fn kind_of(note: &Note) -> LogType {

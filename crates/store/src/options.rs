@@ -75,7 +75,7 @@ const SEGMENT_BYTES_MAX: u64 = 1 << 40;
 
 impl Default for Options {
     fn default() -> Self {
-        Self { segment_bytes: 16 << 20, reserve_segments: 2, max_bytes: None, allow_symlinks: false }
+        Self { segment_bytes: 8 << 20, reserve_segments: 2, max_bytes: None, allow_symlinks: false }
     }
 }
 

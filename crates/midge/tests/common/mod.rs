@@ -49,7 +49,16 @@ impl Drop for Folder {
 
 /// Runs the program to its end.
 pub(crate) fn run(program: impl AsRef<OsStr>, arguments: &[&str]) -> Output {
-    Command::new(program).args(arguments).stdin(Stdio::null()).output().expect("the program runs")
+    let folder = Folder::new();
+    command(program, arguments, &folder).output().expect("the program runs")
+}
+
+/// The program, keeping what it keeps in the folder instead of the user's.
+pub(crate) fn command(program: impl AsRef<OsStr>, arguments: &[&str], folder: &Folder) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).env("XDG_STATE_HOME", folder.path("state"));
+    command.env_remove("MOSQUITTO_PERSISTENCE_LOCATION").env_remove("MOSQUITTO_UNSAFE_ALLOW_SYMLINKS");
+    command
 }
 
 /// A port that was free just now.
@@ -72,6 +81,17 @@ impl Server {
         server
     }
 
+    /// The same with other words in the environment; without a value they are taken out of it.
+    pub(crate) fn start_in(
+        environment: &[(&str, Option<&OsStr>)],
+        program: impl AsRef<Path>,
+        arguments: &[&str],
+    ) -> Server {
+        let server = Server::spawn_in(environment, program, arguments);
+        server.wait_for("running");
+        server
+    }
+
     /// Starts one with a listener on `port`, anonymous clients, and these lines of configuration.
     pub(crate) fn configured(port: u16, lines: &str) -> Server {
         let folder = Folder::new();
@@ -81,10 +101,24 @@ impl Server {
     }
 
     pub(crate) fn spawn(program: impl AsRef<Path>, arguments: &[&str]) -> Server {
+        Server::spawn_in(&[], program, arguments)
+    }
+
+    pub(crate) fn spawn_in(
+        environment: &[(&str, Option<&OsStr>)],
+        program: impl AsRef<Path>,
+        arguments: &[&str],
+    ) -> Server {
         let folder = Folder::new();
         let log = fs::File::create(folder.path("log")).expect("a log");
-        let mut command = Command::new(program.as_ref());
-        let process = command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
+        let mut command = command(program.as_ref(), arguments, &folder);
+        for (name, value) in environment {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        let process = command.stdout(Stdio::null()).stderr(log).spawn();
         Server { process: process.expect("the program starts"), folder }
     }
 
