@@ -40,17 +40,17 @@ fn serve(identity: Identity, wish: &Serve) -> Status {
         println!("Configuration file is OK.");
         return Status::Success;
     }
-    let remarks = match settle_persistence(&mut config.persistence, identity, wish) {
-        Ok(remarks) => remarks,
-        Err(message) => {
-            eprintln!("{message}");
-            return Status::Failure;
-        }
-    };
+    // Whoever only wants to try it out has written no file, and is surprised by nothing so much as by what is gone.
+    let keeps_unasked = identity == Identity::Midge && wish.config_file.is_none();
+    let environment = Environment::of_process();
+    if let Err(message) = settle_persistence(&mut config.persistence, keeps_unasked, &environment) {
+        eprintln!("{message}");
+        return Status::Failure;
+    }
     let mut options = Options::from_config(&config, identity);
     let notes = notes.iter().map(|note| (kind_of(note), note.to_string()));
     options.remarks.splice(0..0, notes);
-    options.remarks.extend(remarks);
+    apply(&mut options, wish, keeps_unasked, &environment);
     match midge_server::run(&options) {
         Ok(()) => Status::Success,
         Err(error) => {
@@ -85,22 +85,38 @@ fn load(wish: &Serve) -> Result<(Config, Vec<Note>), Status> {
     Ok((config, notes))
 }
 
-/// What is kept, where the file does not have the last word on it. Gives lines for the log.
+/// What is kept, where the file does not have the last word on it. The error is the message for the user.
 fn settle_persistence(
     persistence: &mut Persistence,
-    identity: Identity,
-    wish: &Serve,
-) -> Result<Vec<(LogType, String)>, String> {
-    let environment = Environment::of_process();
-    let mut remarks = Vec::new();
-    persistence::relocate(persistence, &environment)?;
-    if identity == Identity::Midge && wish.config_file.is_none() {
-        remarks.push(persistence::keep_for_user(persistence, &environment)?);
-    }
-    if wish.repairs && !persistence.on {
-        remarks.push((LogType::Warning, "There is nothing to repair: persistence is off.".to_owned()));
-    }
-    Ok(remarks)
+    keeps_unasked: bool,
+    environment: &Environment,
+) -> Result<(), String> {
+    persistence::relocate(persistence, environment)?;
+    if keeps_unasked { persistence::keep_for_user(persistence, environment) } else { Ok(()) }
+}
+
+/// What no configuration file can say, and what is to be told of it.
+fn apply(options: &mut Options, wish: &Serve, keeps_unasked: bool, environment: &Environment) {
+    let remark = match &mut options.persistence {
+        Some(persistence) => {
+            persistence.repair = wish.repairs;
+            persistence.allow_symlinks = environment.allows_symlinks;
+            let folder = persistence.folder.display();
+            let line = format!("What is acknowledged is kept in {folder}; to start with nothing, remove that folder.");
+            keeps_unasked.then_some((LogType::Information, line))
+        }
+        None if keeps_unasked => {
+            let line =
+                "Warning: nothing is kept on disk, because neither XDG_STATE_HOME nor HOME names a place for it.";
+            Some((LogType::Warning, line.to_owned()))
+        }
+        None if wish.repairs => {
+            let line = "Warning: --repair has nothing to do, because nothing is kept on disk (persistence is off).";
+            Some((LogType::Warning, line.to_owned()))
+        }
+        None => None,
+    };
+    options.remarks.extend(remark);
 }
 
 fn kind_of(note: &Note) -> LogType {

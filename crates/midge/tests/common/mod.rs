@@ -248,3 +248,33 @@ pub(crate) fn ping(stream: &mut (impl Read + Write)) {
     stream.write_all(&[0xc0, 0]).expect("written");
     expect(stream, &[0xd0, 0]);
 }
+
+/// PUBLISH at QoS 1 with RETAIN and Packet Identifier 1, acknowledged.
+#[track_caller]
+pub(crate) fn publish_retained(port: u16, topic: &str, payload: &[u8]) {
+    let mut packet = vec![0x33, (4 + topic.len() + payload.len()) as u8, 0, topic.len() as u8];
+    packet.extend_from_slice(topic.as_bytes());
+    packet.extend_from_slice(&[0, 1]);
+    packet.extend_from_slice(payload);
+    let mut stream = client(port, "publisher");
+    stream.write_all(&packet).expect("written");
+    expect(&mut stream, &[0x40, 2, 0, 1]);
+}
+
+/// Whether a new subscriber gets a retained message, which must have this payload.
+#[track_caller]
+pub(crate) fn has_retained(port: u16, topic: &str, payload: &[u8]) -> bool {
+    let mut stream = subscriber(port, "asking", topic);
+    // Behind it in line, so what comes first tells.
+    stream.write_all(&[0xc0, 0]).expect("written");
+    let mut first = [0];
+    stream.read_exact(&mut first).expect("an answer");
+    if first == [0xd0] {
+        return false;
+    }
+    let mut packet = publish_packet(topic, payload);
+    packet[0] |= 1;
+    assert_eq!(first[0], packet[0]);
+    expect(&mut stream, &packet[1..]);
+    true
+}
