@@ -41,6 +41,10 @@ pub(crate) fn publish(options: &Options, shared: &Shared, message: &MessageParts
         let closes = message.qos > QoS::AtMostOnce;
         return Err(Denied { code: ReasonCode::QUOTA_EXCEEDED, cause: "memory_limit reached", closes });
     }
+    if shared.is_log_full() && may_be_kept(options, message) {
+        let closes = message.qos > QoS::AtMostOnce;
+        return Err(Denied { code: ReasonCode::QUOTA_EXCEEDED, cause: "no room for the log", closes });
+    }
     Ok(Allowed(()))
 }
 
@@ -65,6 +69,7 @@ pub(crate) fn server() -> Allowed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log_queue::{LogQueue, LogState};
 
     fn denied(shared: &Shared, topic: &str, payload: &str, qos: QoS, retain: bool) -> Option<Denied> {
         let options = Options { topic_levels_max: 3, message_size_limit: 10, ..Options::default() };
@@ -72,6 +77,17 @@ mod tests {
         let message =
             MessageParts { topic, properties: &[], payload, qos, retain, received_s: 0, expiry_interval_s: None };
         publish(&options, shared, &message).err()
+    }
+
+    #[test]
+    fn a_full_disk_refuses_what_would_have_to_be_kept() {
+        let shared = Shared::new(1, 0).with_log(LogQueue::new(1, 0));
+        let denied = |qos, retain| denied(&shared, "t", "x", qos, retain).map(|denied| denied.cause);
+        assert_eq!(denied(QoS::AtLeastOnce, true), None);
+        shared.log().expect("a log").set_state(LogState::Full);
+        assert_eq!(denied(QoS::AtLeastOnce, false), Some("no room for the log"));
+        assert_eq!(denied(QoS::AtMostOnce, true), Some("no room for the log"));
+        assert_eq!(denied(QoS::AtMostOnce, false), None);
     }
 
     #[track_caller]

@@ -76,6 +76,14 @@ pub(crate) struct Left {
     pub was_durable: bool,
 }
 
+/// A group and what waits in it.
+pub(crate) struct WaitingInGroup {
+    pub name: GroupName,
+    /// `$share/NAME/FILTER`
+    pub share: Box<str>,
+    pub messages: Vec<Message>,
+}
+
 /// A Session's part in a group.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Member {
@@ -310,7 +318,7 @@ impl Groups {
     }
 
     /// The durable groups of one stripe, counted from 0, with what waits there; `None` behind the last.
-    pub(crate) fn portion(&self, stripe: u32) -> Option<Vec<(GroupName, Box<str>, Vec<Message>)>> {
+    pub(crate) fn portion(&self, stripe: u32) -> Option<Vec<WaitingInGroup>> {
         if stripe >= STRIPES {
             return None;
         }
@@ -318,7 +326,7 @@ impl Groups {
         let durable = guard.groups.iter().filter(|(_, group)| group.is_durable);
         let tell = |(key, group): (usize, &Group)| {
             let name = GroupName { slot: key as u32 * STRIPES + stripe, generation: group.generation };
-            (name, group.share.clone(), group.queue.iter().cloned().collect())
+            WaitingInGroup { name, share: group.share.clone(), messages: group.queue.iter().cloned().collect() }
         };
         Some(durable.map(tell).collect())
     }

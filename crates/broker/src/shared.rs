@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::directory::Directory;
 use crate::groups::Groups;
-use crate::log_queue::LogQueue;
+use crate::log_queue::{LogQueue, LogState};
 use crate::mesh::Mesh;
 use crate::retained::Retained;
 use crate::router::Router;
@@ -112,6 +112,11 @@ impl Shared {
     #[inline]
     pub fn has_log(&self) -> bool {
         self.log.is_some()
+    }
+
+    /// Whether what would have to be kept in the log must be refused.
+    pub(crate) fn is_log_full(&self) -> bool {
+        self.log.as_ref().is_some_and(|log| log.state() == LogState::Full)
     }
 
     /// Says whether the process uses as much memory as it may. Then no new client is taken in, and no message that would have to be kept.

@@ -93,8 +93,8 @@ impl<M> Outbound<M> {
         };
         let first = (0..exchanges.len()).rev().max_by_key(|&at| gap(at)).unwrap_or(0);
         exchanges.rotate_left(first);
-        let mut outbound = Outbound::default();
-        outbound.first = exchanges.first().map_or(1, |exchange| exchange.0.get());
+        let first = exchanges.first().map_or(1, |exchange| exchange.0.get());
+        let mut outbound = Outbound { first, ..Outbound::default() };
         for (id, message) in exchanges {
             while outbound.identifier(outbound.window.len()) != id {
                 outbound.window.push_back(Pending { state: State::Complete, counted: false, message: None });
@@ -362,7 +362,8 @@ mod tests {
         assert_eq!(outbound.next_resend(9), Some(Resend::Publish(id(65_534), QoS::ExactlyOnce, &'a')));
         assert_eq!(outbound.next_resend(9), Some(Resend::Release(id(65_535))));
         assert_eq!(outbound.next_resend(9), Some(Resend::Publish(id(2), QoS::ExactlyOnce, &'c')));
-        assert_eq!((outbound.next_resend(9), outbound.len()), (None, 3));
+        assert_eq!(outbound.next_resend(9), None);
+        assert_eq!(outbound.len(), 3);
         assert_eq!(outbound.begin(QoS::AtLeastOnce, 'd'), id(3));
         assert_eq!(outbound.handle_pubcomp(id(65_535)), Received::Complete(None));
         assert_eq!(Outbound::<char>::restore([]).next_packet_id(), id(1));

@@ -71,13 +71,18 @@ impl Journal {
 
 /// A running server.
 struct Server {
-    peers: Arc<Peers>,
-    threads: Vec<JoinHandle<()>>,
-    /// The log's thread, where there is one.
-    writer: Option<Writer>,
+    threads: Threads,
     signals: Signals,
     /// Where they are waited for.
     poll: Poll,
+}
+
+/// The threads that do the work.
+struct Threads {
+    peers: Arc<Peers>,
+    shards: Vec<JoinHandle<()>>,
+    /// The log's, where there is one.
+    writer: Option<Writer>,
 }
 
 /// What keeps a server from starting.
@@ -122,8 +127,8 @@ fn start(options: &Options, clock: Clock, log: &Arc<Log>, journal: &mut Journal)
     let shards = options.shards.map_or_else(sys::usable_cores, usize::from).clamp(1, SHARDS_MAX);
     let state = restore(options, shards as u16, clock, journal)?;
     let sockets = open_listeners(options, journal)?;
-    let (peers, threads, writer) = spawn(options, state, sockets, log)?;
-    Ok(Server { peers, threads, writer, signals, poll })
+    let threads = spawn(options, state, sockets, log)?;
+    Ok(Server { threads, signals, poll })
 }
 
 /// What the server begins with.
@@ -202,12 +207,7 @@ fn open_listener(options: &ListenerOptions, journal: &mut Journal) -> Result<Vec
     }
 }
 
-fn spawn(
-    options: &Options,
-    beginning: Beginning,
-    sockets: Vec<Socket>,
-    log: &Arc<Log>,
-) -> Result<(Arc<Peers>, Vec<JoinHandle<()>>, Option<Writer>), Failure> {
+fn spawn(options: &Options, beginning: Beginning, sockets: Vec<Socket>, log: &Arc<Log>) -> Result<Threads, Failure> {
     let Beginning { shared, shards, persistence, clock } = beginning;
     let no_loop = |error| Failure::System("unable to make an event loop", error);
     let no_thread = |error| Failure::System("unable to start a thread", error);
@@ -244,7 +244,7 @@ fn spawn(
         let thread = thread::Builder::new().name(format!("shard-{number}")).stack_size(STACK_BYTES);
         threads.push(thread.spawn(move || run_shard(shard)).map_err(no_thread)?);
     }
-    Ok((peers, threads, writer))
+    Ok(Threads { peers, shards: threads, writer })
 }
 
 /// A shard that cannot go on takes the process with it: its Sessions would be deaf, and a supervisor restarts us.
@@ -280,7 +280,7 @@ impl Server {
                 match signal {
                     SIGTERM | SIGINT => break 'wait,
                     SIGHUP => reopen_log(journal),
-                    SIGUSR1 => match &self.writer {
+                    SIGUSR1 => match &self.threads.writer {
                         Some(writer) => writer.order_snapshot(),
                         None => journal.line(LogType::Notice, format_args!("SIGUSR1: persistence is off.")),
                     },
@@ -291,10 +291,10 @@ impl Server {
                 }
             }
         }
-        self.peers.stop();
+        self.threads.peers.stop();
         // A shard that panicked has ended the process.
-        self.threads.into_iter().for_each(|thread| drop(thread.join()));
-        self.writer.into_iter().for_each(Writer::stop);
+        self.threads.shards.into_iter().for_each(|thread| drop(thread.join()));
+        self.threads.writer.into_iter().for_each(Writer::stop);
         Ok(())
     }
 }

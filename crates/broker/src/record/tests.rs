@@ -1,3 +1,5 @@
+//! Each record is read as it was written, and what is cut short is no more than an error.
+
 use super::*;
 use crate::log_queue::{BATCH_HEADER_BYTES, LogQueue};
 use crate::message::Message;

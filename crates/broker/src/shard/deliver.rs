@@ -258,7 +258,13 @@ impl Shard {
             self.discard(slot, DiscardReason::PacketTooLarge, turn);
             return self.finish(slot, kept, turn);
         }
-        let kept = if qos_2_needs_record(port, &kept) { self.record_copy(slot, kept, turn) } else { kept };
+        let kept = if qos_2_needs_record(port, &kept) {
+            // The Packet Identifier under which it is sent names a message in the log.
+            let message = self.record_delivery(slot, &kept.message.parts(), turn);
+            Kept { message, ..kept }
+        } else {
+            kept
+        };
         let (message, qos, retain, dup) = (kept.message.clone(), kept.qos, kept.retain, kept.dup);
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let outbound = session.outbound.get_or_insert_default();
@@ -270,12 +276,6 @@ impl Shard {
         let packet_id = session.outbound.get_or_insert_default().begin(qos, kept).get();
         let outgoing = Outgoing { qos, retain, dup, packet_id, identifiers: &identifiers };
         self.send_publish(id, port, &message.parts(), Some(&message), &outgoing, layouts, turn);
-    }
-
-    /// The same message with a record of its own: the Packet Identifier under which it is sent names it.
-    fn record_copy(&mut self, slot: u32, kept: Kept, turn: &mut Turn) -> Kept {
-        let message = self.record_delivery(slot, &kept.message.parts(), turn);
-        Kept { message, ..kept }
     }
 
     /// Subscription Identifiers of a delivery.

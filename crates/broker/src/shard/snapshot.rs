@@ -14,7 +14,7 @@
 //!   recorded, with the message.
 
 use super::Shard;
-use crate::groups::GroupId;
+use crate::groups::{GroupId, WaitingInGroup};
 use crate::ids::ShardId;
 use crate::limits;
 use crate::message::Message;
@@ -238,7 +238,7 @@ impl Shard {
                 log.set_retained_sequence(sequence);
             }
         }
-        for (name, share, messages) in groups {
+        for WaitingInGroup { name, share, messages } in groups {
             self.walk.records.group_began(name, &share);
             for message in messages.iter().filter(|message| message.identity() != 0) {
                 write_body(&mut self.walk, message);

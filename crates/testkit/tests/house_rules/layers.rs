@@ -11,7 +11,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("midge-config", &[]),
     ("midge-net", &[]),
     ("midge-store", &[]),
-    ("midge-server", &["midge-broker", "midge-codec", "midge-config", "midge-net"]),
+    ("midge-server", &["midge-broker", "midge-codec", "midge-config", "midge-net", "midge-store"]),
     ("midge", &["midge-config", "midge-server"]),
     // A whole world around the broker, in memory.
     ("midge-sim", &["midge-broker", "midge-codec", "midge-store"]),
