@@ -105,17 +105,6 @@ impl Default for Persistence {
     }
 }
 
-impl Persistence {
-    /// The folder of the log; relative to the working directory where `location` is.
-    pub fn log_folder(&self) -> String {
-        let file = &self.file;
-        match &self.location {
-            Some(location) => format!("{}/{file}.midge", location.trim_end_matches('/')),
-            None => format!("{file}.midge"),
-        }
-    }
-}
-
 impl Config {
     /// What holds when there is no file: port 1883 on 127.0.0.1 and `[::1]`, anonymous clients allowed.
     pub fn without_file() -> Self {

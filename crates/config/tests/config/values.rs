@@ -100,17 +100,6 @@ fn persistence() {
     check("autosave_on_changes true", |c| c.persistence.autosave_on_changes = true);
 }
 
-/// As Mosquitto puts its database: there and nowhere else.
-#[test]
-fn the_log_stands_beside_mosquittos_database() {
-    let check = |text: &str, expected: &str| assert_eq!(config(text).persistence.log_folder(), expected, "{text}");
-    check("", "mosquitto.db.midge");
-    check("persistence_location /var/lib/mosquitto/", "/var/lib/mosquitto/mosquitto.db.midge");
-    check("persistence_location data", "data/mosquitto.db.midge");
-    check("persistence_location /", "/mosquitto.db.midge");
-    check("persistence_location /data\npersistence_file a b", "/data/a b.midge");
-}
-
 #[test]
 fn when_what_was_written_counts_as_safe() {
     let check = |value: &str, expected| {
