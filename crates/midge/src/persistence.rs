@@ -99,8 +99,8 @@ mod tests {
         let check = |state_home, home, expected: Option<&str>| {
             assert_eq!(environment(state_home, home).own_folder().as_deref(), expected.map(Path::new));
         };
-        check(Some("/state"), Some("/home/a"), Some("/state/midge"));
-        check(None, Some("/home/a"), Some("/home/a/.local/state/midge"));
+        check(Some("/state"), Some("/users/a"), Some("/state/midge"));
+        check(None, Some("/users/a"), Some("/users/a/.local/state/midge"));
         check(None, None, None);
     }
 

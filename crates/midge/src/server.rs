@@ -102,7 +102,11 @@ fn apply(options: &mut Options, wish: &Serve, keeps_unasked: bool, environment: 
             persistence.repair = wish.repairs;
             persistence.allow_symlinks = environment.allows_symlinks;
             let folder = persistence.folder.display();
-            let line = format!("What is acknowledged is kept in {folder}; to start with nothing, remove that folder.");
+            // The server itself says where it keeps things; this is why, and the way back.
+            let line = format!(
+                "Without a configuration file, what is acknowledged is kept for the next start; to start with nothing, \
+                 remove {folder}."
+            );
             keeps_unasked.then_some((LogType::Information, line))
         }
         None if keeps_unasked => {

@@ -55,8 +55,7 @@ fn midge_without_a_file_keeps_in_the_users_folder_and_says_where() {
         let environment: Vec<_> = environment.iter().map(|(name, path)| (*name, Some(path.as_os_str()))).collect();
         let log = folder.path(log);
         let said = publish_and_kill(&environment, program, &words, port);
-        let line =
-            format!("What is acknowledged is kept in {}; to start with nothing, remove that folder.", log.display());
+        let line = format!("kept for the next start; to start with nothing, remove {}.", log.display());
         assert!(said.contains(&line), "{said}");
         assert!(has_it(&environment, program, &words, port));
         let made = log.ancestors().take_while(|path| *path != folder.path(""));
