@@ -57,6 +57,8 @@ pub struct Gauges {
     pub shared_subscriptions: u64,
     /// Messages queued or inflight.
     pub messages_held: u64,
+    /// Those among them that are on disk only.
+    pub messages_on_disk: u64,
     /// Their bytes.
     pub bytes_held: u64,
 }

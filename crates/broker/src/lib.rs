@@ -21,6 +21,7 @@ mod mesh;
 pub mod message;
 mod options;
 pub mod outbox;
+mod queue;
 pub mod record;
 pub mod recovery;
 mod replay;
@@ -40,7 +41,7 @@ pub use log_queue::{Appended, BATCH_HEADER_BYTES, LogQueue, LogState, SnapshotDo
 pub use mail::{Mail, Parcel};
 pub use mesh::Mesh;
 pub use options::{ListenerOptions, Options};
-pub use shard::{Arrival, ConnectionEnd, Consumed, FirstBytes, Next, Shard};
+pub use shard::{Arrival, ConnectionEnd, Consumed, FirstBytes, Next, ReadBatch, ReadRequest, Shard};
 #[cfg(feature = "simulation")]
 pub use shared::Interlude;
 pub use shared::Shared;

@@ -62,6 +62,8 @@ struct SnapshotStage {
     arrived: AtomicUsize,
     /// Shards that have handed over their part.
     finished: AtomicUsize,
+    /// The first position to which what was written refers.
+    floor: AtomicU64,
     /// The number of the latest retained write when the Retained Messages began to be written.
     retained_sequence: AtomicU64,
 }
@@ -73,6 +75,8 @@ pub struct SnapshotDone {
     pub from: u64,
     /// The snapshot's own batches stand before this position.
     pub end: u64,
+    /// The log is needed from here on: what stands before is referred to by nothing.
+    pub floor: u64,
     /// Retained writes up to this number are covered by it.
     pub retained_sequence: u64,
 }
@@ -169,6 +173,16 @@ impl LogQueue {
         self.is_writer_asleep.load(Ordering::SeqCst) && self.is_writer_asleep.swap(false, Ordering::SeqCst)
     }
 
+    /// Messages whose records stand here or later can be referred to: nothing before is kept for its own sake.
+    pub(crate) fn kept_from(&self) -> u64 {
+        self.snapshot.from.load(Ordering::SeqCst)
+    }
+
+    /// The log was opened with a snapshot that begins here.
+    pub fn set_kept_from(&self, from: u64) {
+        self.snapshot.from.store(from, Ordering::SeqCst);
+    }
+
     /// How the log is doing.
     pub fn state(&self) -> LogState {
         if self.state.load(Ordering::Relaxed) == LogState::Full as u8 { LogState::Full } else { LogState::Ready }
@@ -188,6 +202,7 @@ impl LogQueue {
         stage.from.store(self.next(), Ordering::SeqCst);
         stage.arrived.store(0, Ordering::SeqCst);
         stage.finished.store(0, Ordering::SeqCst);
+        stage.floor.store(u64::MAX, Ordering::SeqCst);
         stage.number.fetch_add(1, Ordering::SeqCst);
         true
     }
@@ -203,8 +218,10 @@ impl LogQueue {
         if !self.is_snapshot_under_way() || stage.finished.load(Ordering::SeqCst) < self.waits.len() {
             return None;
         }
+        let from = stage.from.load(Ordering::SeqCst);
         let done = SnapshotDone {
-            from: stage.from.load(Ordering::SeqCst),
+            from,
+            floor: stage.floor.load(Ordering::SeqCst).min(from),
             end: self.next(),
             retained_sequence: stage.retained_sequence.load(Ordering::SeqCst),
         };
@@ -233,7 +250,9 @@ impl LogQueue {
     }
 
     /// One more shard has handed over its part. The last one must wake the writer, who may sleep.
-    pub(crate) fn snapshot_finished(&self) -> bool {
+    /// `floor` is the first position in the log to which its part refers.
+    pub(crate) fn snapshot_finished(&self, floor: u64) -> bool {
+        self.snapshot.floor.fetch_min(floor, Ordering::SeqCst);
         self.snapshot.finished.fetch_add(1, Ordering::SeqCst) + 1 == self.waits.len() && self.is_writer_to_be_woken()
     }
 }
@@ -301,11 +320,11 @@ mod tests {
         queue.snapshot_arrived();
         assert!(queue.have_all_arrived());
         queue.set_retained_sequence(7);
-        queue.snapshot_finished();
+        queue.snapshot_finished(5);
         assert_eq!(queue.take_snapshot(), None);
         queue.append(&mut batch(b"state"));
-        queue.snapshot_finished();
-        assert_eq!(queue.take_snapshot(), Some(SnapshotDone { from: 10, end: 39, retained_sequence: 7 }));
+        queue.snapshot_finished(u64::MAX);
+        assert_eq!(queue.take_snapshot(), Some(SnapshotDone { from: 10, end: 39, floor: 5, retained_sequence: 7 }));
         assert_eq!(queue.take_snapshot(), None);
         assert!(queue.begin_snapshot());
     }

@@ -35,6 +35,11 @@ pub struct Options {
     pub topic_levels_max: usize,
     /// Key of the hashes and of assigned Client Identifiers: unpredictable in a server, fixed in a test.
     pub seed: u64,
+    /// Bytes of memory that the waiting messages of one shard may take before long queues of durable Sessions go on on disk.
+    pub queue_memory_bytes: u64,
+    /// What is written of a queue at a time: large enough to be read back with few seeks, small enough for memory. A quarter of
+    /// it stays in memory at the front, so that a client that comes back need not wait.
+    pub queue_run_bytes: u64,
 }
 
 /// What may differ from listener to listener.
@@ -78,6 +83,8 @@ impl Default for Options {
             global_max_clients: None,
             topic_levels_max: 200,
             seed: 0,
+            queue_memory_bytes: 64 << 20,
+            queue_run_bytes: 64 << 10,
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::groups::GroupId;
 use crate::ids::{ConnectionId, Receiver, ReceiverOptions};
 use crate::message::Message;
+use crate::queue::Queue;
 use crate::replay::Replay;
 use crate::router::{FilterId, Place};
 use hashbrown::HashTable;
@@ -66,6 +67,8 @@ pub(crate) struct Kept {
     pub retain: bool,
     /// It may have been sent before the server was started.
     pub dup: bool,
+    /// It was read back from disk: its record may be older than the log that is replayed.
+    pub is_from_run: bool,
 }
 
 /// What few deliveries have: Subscription Identifiers, or a share group that is to hear of their end.
@@ -79,29 +82,6 @@ pub(crate) struct Extra {
 pub(crate) type Extras = slab::Slab<Extra>;
 
 pub(crate) const NO_EXTRA: u32 = u32::MAX;
-
-/// Messages that wait for a connection or for a free place inflight, oldest first.
-#[derive(Default)]
-pub(crate) struct Queue {
-    pub entries: VecDeque<Kept>,
-    pub bytes: u64,
-    /// How many have been taken from its front.
-    pub popped: u64,
-}
-
-impl Queue {
-    pub(crate) fn push(&mut self, kept: Kept) {
-        self.bytes += kept.message.bytes() as u64;
-        self.entries.push_back(kept);
-    }
-
-    pub(crate) fn pop(&mut self) -> Option<Kept> {
-        let kept = self.entries.pop_front()?;
-        self.popped += 1;
-        self.bytes -= kept.message.bytes() as u64;
-        Some(kept)
-    }
-}
 
 impl Session {
     pub(crate) fn new(client_id: &str, hash: u64) -> Session {
@@ -127,7 +107,7 @@ impl Session {
     }
 
     pub(crate) fn has_queued(&self) -> bool {
-        self.queue.as_ref().is_some_and(|queue| !queue.entries.is_empty())
+        self.queue.as_ref().is_some_and(|queue| !queue.is_empty())
     }
 
     pub(crate) fn has_replays(&self) -> bool {

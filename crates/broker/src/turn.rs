@@ -7,6 +7,7 @@ use crate::limits;
 use crate::mail::Mail;
 use crate::outbox::Outbox;
 use crate::record::Records;
+use crate::shard::ReadRequest;
 
 /// The time, passed down once for each turn. Nothing in this crate asks a clock.
 #[derive(Clone, Copy, Default, Debug)]
@@ -43,6 +44,8 @@ pub struct Turn {
     pub(crate) records: Records,
     /// Something was handed over to the log, whose writer sleeps: wake it.
     pub wakes_writer: bool,
+    /// What is to be read from the log.
+    pub reads: Vec<ReadRequest>,
     /// Receivers that messages of this turn found.
     pub(crate) receivers: usize,
 }

@@ -16,7 +16,7 @@ use crate::clock::{self, Clock};
 use crate::log::{Log, LogBuffer, LogType};
 use crate::options::{Endpoint, ListenerOptions, Options};
 use crate::peers::{Gate, Peers, Socket};
-use crate::persistence::{self, Persistence, Recovered, Writer, WriterParts};
+use crate::persistence::{self, Persistence, ReaderParts, Reads, Recovered, Writer, WriterParts};
 use crate::shard::{MemoryLimit, Parts, Shard, SystemTopics, WAKER};
 
 /// Why the server could not start, in a sentence. It stands in the log too, as far as there is one.
@@ -124,8 +124,7 @@ fn start(options: &Options, clock: Clock, log: &Arc<Log>, journal: &mut Journal)
     let poll = Poll::new().map_err(no_signals)?;
     poll.registry().register(&mut signals, Token(0), Interest::READABLE).map_err(no_signals)?;
     // First of all that others can see: two servers with one log must not both have a port.
-    let shards = options.shards.map_or_else(sys::usable_cores, usize::from).clamp(1, SHARDS_MAX);
-    let state = restore(options, shards as u16, clock, journal)?;
+    let state = restore(options, clock, journal)?;
     let sockets = open_listeners(options, journal)?;
     let threads = spawn(options, state, sockets, log)?;
     Ok(Server { threads, signals, poll })
@@ -140,8 +139,8 @@ struct Beginning {
 }
 
 /// Shards as they were when the server ended, where anything was kept.
-fn restore(options: &Options, shards: u16, clock: Clock, journal: &mut Journal) -> Result<Beginning, Failure> {
-    let rules = Arc::new(options.broker.clone());
+fn restore(options: &Options, clock: Clock, journal: &mut Journal) -> Result<Beginning, Failure> {
+    let (rules, shards) = (Arc::new(options.broker.clone()), options.shards);
     let make = |shared: Arc<Shared>| {
         let shard = |number| midge_broker::Shard::new(Arc::clone(&rules), ShardId(number), Arc::clone(&shared));
         (0..shards).map(shard).collect()
@@ -218,6 +217,11 @@ fn spawn(options: &Options, beginning: Beginning, sockets: Vec<Socket>, log: &Ar
     let gate = Gate::new(options.global_max_connections);
     let peers = Arc::new(Peers::new(wakers, sockets, gates, gate));
     let buffer = || LogBuffer::new(Arc::clone(log));
+    if let Some(persistence) = &persistence {
+        let reader = persistence.log.reader();
+        let parts = ReaderParts { reader, peers: Arc::clone(&peers), clock, log: buffer() };
+        Reads::start(parts).map_err(no_thread)?;
+    }
     let writer = persistence.map(|persistence| {
         let (shared, peers) = (Arc::clone(&shared), Arc::clone(&peers));
         Writer::start(WriterParts { persistence, shared, peers, clock, log: buffer() })
@@ -312,6 +316,3 @@ fn reopen_log(journal: &mut Journal) {
 
 /// Stack of a shard's thread. Nothing recurses, and no frame holds a buffer; 512 KiB is a hundred times what is used.
 const STACK_BYTES: usize = 512 * 1024;
-
-/// More shards than any machine has cores; each costs a buffer and an inbox.
-const SHARDS_MAX: usize = 1024;

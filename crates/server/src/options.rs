@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use midge_codec::QoS;
 use midge_config::{Address, Config, Listener, PersistenceSync, SocketDomain};
-use midge_net::Family;
+use midge_net::{Family, sys};
 
 use crate::log::{LogDestination, LogOptions, LogType, LogTypes};
 use crate::persistence::{PersistenceOptions, SyncPolicy};
@@ -20,8 +20,8 @@ pub struct Options {
     pub one_listener_suffices: bool,
     /// Network Connections over all listeners; `None` is no bound.
     pub global_max_connections: Option<u32>,
-    /// Threads; `None`: as many as cores may be used.
-    pub shards: Option<u16>,
+    /// Threads that share the work.
+    pub shards: u16,
     /// Seconds that a new connection has for its CONNECT.
     pub connect_timeout_s: u16,
     /// Bytes of memory above which no client and no message to be kept is taken in; `None` is no bound.
@@ -97,7 +97,7 @@ impl Options {
             listeners: config.listeners.iter().map(|listener| endpoint_of(listener, config)).collect(),
             one_listener_suffices: config.local_only,
             global_max_connections: config.global_max_connections,
-            shards: config.shards,
+            shards: shards_of(config) as u16,
             connect_timeout_s: config.connect_timeout_s,
             memory_limit_bytes: config.memory_limit_bytes,
             sys_interval_s: config.sys_interval_s,
@@ -189,6 +189,8 @@ fn rules_of(config: &Config) -> midge_broker::Options {
         global_max_clients: config.global_max_clients.map(u64::from),
         topic_levels_max: usize::from(config.topic_levels_max),
         seed: unpredictable(),
+        queue_memory_bytes: QUEUE_MEMORY_BYTES / shards_of(config) as u64,
+        queue_run_bytes: QUEUE_RUN_BYTES,
     }
 }
 
@@ -205,6 +207,20 @@ fn listener_rules_of(listener: &Listener) -> midge_broker::ListenerOptions {
         max_topic_alias_broker: listener.max_topic_alias_broker,
     }
 }
+
+/// Memory for waiting messages, over all shards, before long queues go on on disk.
+const QUEUE_MEMORY_BYTES: u64 = 64 << 20;
+
+/// What is written of a long queue at a time, and read back at once.
+const QUEUE_RUN_BYTES: u64 = 64 << 10;
+
+/// Threads that share the work: as many as are asked for, or as cores may be used.
+pub(crate) fn shards_of(config: &Config) -> usize {
+    config.shards.map_or_else(sys::usable_cores, usize::from).clamp(1, SHARDS_MAX)
+}
+
+/// More shards than any machine has cores; each costs a buffer and an inbox.
+const SHARDS_MAX: usize = 1024;
 
 /// A number that nobody can guess: the standard library asks the system for the keys of its hashers.
 fn unpredictable() -> u64 {

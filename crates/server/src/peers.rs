@@ -8,11 +8,13 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Barrier, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 
+use midge_broker::ReadRequest;
 use midge_broker::ids::{ListenerId, ShardId};
 use midge_broker::sys::Totals;
 use midge_net::Listener;
 use mio::Waker;
 
+use crate::persistence::{Reads, RunRead};
 use crate::published::Published;
 use crate::shard::moves::Moved;
 
@@ -30,6 +32,8 @@ pub(crate) struct Peers {
     stopping: AtomicBool,
     /// The log's thread, where there is one.
     log: OnceLock<Thread>,
+    /// Who reads from it.
+    reads: OnceLock<Reads>,
     /// All shards have come to the same step of the orderly end.
     pub(crate) step: Barrier,
 }
@@ -51,12 +55,15 @@ pub(crate) struct Gate {
 struct Peer {
     waker: Waker,
     lane: Mutex<Vec<Moved>>,
+    /// What was read for it from the log.
+    read: Mutex<Vec<RunRead>>,
     published: Published,
 }
 
 impl Peers {
     pub(crate) fn new(wakers: Vec<Waker>, sockets: Vec<Socket>, gates: Vec<Gate>, gate: Gate) -> Peers {
-        let peer = |waker| Peer { waker, lane: Mutex::default(), published: Published::default() };
+        let peer =
+            |waker| Peer { waker, lane: Mutex::default(), read: Mutex::default(), published: Published::default() };
         Peers {
             step: Barrier::new(wakers.len()),
             peers: wakers.into_iter().map(peer).collect(),
@@ -66,6 +73,7 @@ impl Peers {
             shortage_told_ms: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             log: OnceLock::new(),
+            reads: OnceLock::new(),
         }
     }
 
@@ -88,6 +96,29 @@ impl Peers {
         }
     }
 
+    /// Says who reads from the log.
+    pub(crate) fn set_reads(&self, reads: Reads) {
+        let was_new = self.reads.set(reads).is_ok();
+        debug_assert!(was_new, "one log, one reader");
+    }
+
+    /// Has something read from the log for `shard`.
+    pub(crate) fn ask(&self, shard: ShardId, request: ReadRequest) {
+        if let Some(reads) = self.reads.get() {
+            reads.ask(shard, request);
+        }
+    }
+
+    /// Something was read for `shard`. The caller wakes it.
+    pub(crate) fn send_read(&self, shard: ShardId, read: RunRead) {
+        self.read(shard).push(read);
+    }
+
+    /// Takes what was read for `me`.
+    pub(crate) fn take_read(&self, me: ShardId) -> Vec<RunRead> {
+        std::mem::take(&mut *self.read(me))
+    }
+
     /// Puts connections on the lane to `shard`. The caller wakes it if it sleeps.
     pub(crate) fn send(&self, shard: ShardId, moved: &mut Vec<Moved>) {
         self.lane(shard).append(moved);
@@ -99,7 +130,7 @@ impl Peers {
     }
 
     pub(crate) fn has_arrivals(&self, me: ShardId) -> bool {
-        !self.lane(me).is_empty()
+        !self.lane(me).is_empty() || !self.read(me).is_empty()
     }
 
     pub(crate) fn published(&self, shard: ShardId) -> &Published {
@@ -148,6 +179,10 @@ impl Peers {
 
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
+    }
+
+    fn read(&self, shard: ShardId) -> MutexGuard<'_, Vec<RunRead>> {
+        self.peer(shard).read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lane(&self, shard: ShardId) -> MutexGuard<'_, Vec<Moved>> {

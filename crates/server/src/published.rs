@@ -114,6 +114,7 @@ mod tests {
             subscriptions: 14,
             shared_subscriptions: 15,
             messages_held: 16,
+            messages_on_disk: 0,
             bytes_held: 17,
         };
         let sockets = SocketCounts { accepted: 18, open: 19, waiting_packets: 20, waiting_bytes: 21 };

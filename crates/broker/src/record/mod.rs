@@ -20,7 +20,7 @@ pub(crate) use write::{Origin, Records};
 pub use write::{RECORD_VERSION, STAMP_BYTES};
 
 use crate::ids::{Receiver, ReceiverOptions, ShardId};
-use crate::log_queue::LogQueue;
+use crate::log_queue::{BATCH_HEADER_BYTES, LogQueue};
 use crate::message::MessageParts;
 use crate::turn::Now;
 
@@ -195,6 +195,14 @@ pub enum Record<'a> {
     Exchange(SessionName, u16, Option<EntryRecord>),
     /// A share group holds a message.
     GroupHolds(GroupName, u64),
+    /// The newest messages of a Session's queue are in this batch from now on: how many, and their bytes.
+    Run(SessionName, u32, u64),
+    /// One of them. Without its content: it is that of the message itself, whose record begins a batch.
+    RunEntry(SessionName, EntryRecord, Option<MessageParts<'a>>),
+    /// Snapshot: a run of a Session's queue.
+    RunHeld(SessionName, RunRecord),
+    /// Snapshot: a message in the run of the last `RunHeld` that is done with.
+    RunDone(u64),
     /// Snapshot: a Retained Message, the number of its write and its identity (0: it has none).
     Retained(u64, u64, MessageParts<'a>),
 }
@@ -225,6 +233,43 @@ pub struct EntryRecord {
     pub dup: bool,
 }
 
+/// A run of a queue that is on disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RunRecord {
+    /// Where its batch stands.
+    pub address: u64,
+    /// The first position in the log that it needs.
+    pub floor: u64,
+    /// The first identity in it.
+    pub first: u64,
+    /// How many messages it has.
+    pub messages: u32,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// A message with so large a payload is not written again into runs: they refer to its record, which therefore begins a
+/// batch.
+pub const LARGE_MESSAGE_BYTES: usize = 8 << 10;
+
+/// The batch that a large message begins.
+pub(crate) fn batch_of_large(identity: u64) -> u64 {
+    identity.saturating_sub((BATCH_HEADER_BYTES + STAMP_BYTES) as u64)
+}
+
+/// The batches to which a run refers, with whose help it is read.
+pub fn references(address: u64, content: &[u8]) -> Vec<u64> {
+    let mut references = Vec::new();
+    if let Ok(mut batch) = Batch::open(address, content) {
+        while let Ok(Some(record)) = batch.next_record() {
+            if let Record::RunEntry(_, entry, None) = record {
+                references.push(batch_of_large(entry.message));
+            }
+        }
+    }
+    references
+}
+
 /// Kinds of record, as they stand in the log. Numbers are for ever.
 mod kind {
     pub(super) const PUBLISH: u8 = 1;
@@ -249,6 +294,10 @@ mod kind {
     pub(super) const EXCHANGE: u8 = 20;
     pub(super) const GROUP_HOLDS: u8 = 21;
     pub(super) const RETAINED: u8 = 22;
+    pub(super) const RUN: u8 = 23;
+    pub(super) const RUN_ENTRY: u8 = 24;
+    pub(super) const RUN_HELD: u8 = 25;
+    pub(super) const RUN_DONE: u8 = 26;
 }
 
 /// Bits of a PUBLISH record.
@@ -281,6 +330,7 @@ mod entry_flag {
     pub(super) const RETAIN: u8 = 1 << 2;
     pub(super) const DUP: u8 = 1 << 3;
     pub(super) const MESSAGE: u8 = 1 << 4;
+    pub(super) const CONTENT: u8 = 1 << 5;
 }
 
 /// The identity of a message whose record stands in the same batch is told as the distance from the batch's beginning:

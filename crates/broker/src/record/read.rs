@@ -1,8 +1,8 @@
 //! Records as they are read back.
 
 use super::{
-    AwayRecord, EntryRecord, GroupName, IN_THIS_BATCH, PublishRecord, Receivers, Record, SessionName, SessionRecord,
-    Stamp, SubscriptionRecord, WillRecord, entry_flag, kind, message_flag, publish_flag, session_flag,
+    AwayRecord, EntryRecord, GroupName, IN_THIS_BATCH, PublishRecord, Receivers, Record, RunRecord, SessionName,
+    SessionRecord, Stamp, SubscriptionRecord, WillRecord, entry_flag, kind, message_flag, publish_flag, session_flag,
 };
 use crate::ids::{ReceiverOptions, ShardId};
 use crate::log_queue::BATCH_HEADER_BYTES;
@@ -86,6 +86,21 @@ impl<'a> Batch<'a> {
             kind::EXCHANGE => Record::Exchange(self.session()?, self.u16()?, self.entry()?),
             kind::GROUP_HOLDS => Record::GroupHolds(self.group()?, self.identity()?),
             kind::RETAINED => Record::Retained(self.u64()?, self.identity()?, self.message()?),
+            kind::RUN => Record::Run(self.session()?, self.u32()?, self.u64()?),
+            kind::RUN_ENTRY => {
+                let session = self.session()?;
+                let entry = self.entry()?.ok_or_else(|| self.fail("entry without a message"))?;
+                let has_content = self.u8()? & entry_flag::CONTENT != 0;
+                let content = if has_content { Some(self.message()?) } else { None };
+                Record::RunEntry(session, entry, content)
+            }
+            kind::RUN_HELD => {
+                let session = self.session()?;
+                let (address, floor, first) = (self.u64()?, self.u64()?, self.u64()?);
+                let (messages, bytes) = (self.u32()?, self.u64()?);
+                Record::RunHeld(session, RunRecord { address, floor, first, messages, bytes })
+            }
+            kind::RUN_DONE => Record::RunDone(self.u64()?),
             _ => return Err(self.fail("record of an unknown kind")),
         };
         Ok(Some(record))

@@ -7,6 +7,7 @@ use super::{
 use crate::ids::{Receiver, ShardId};
 use crate::log_queue::{Appended, BATCH_HEADER_BYTES, LogQueue};
 use crate::message::{Message, MessageParts};
+use crate::queue::Run;
 use crate::turn::Now;
 
 /// Version of the records in a batch. A server reads its own and all older ones.
@@ -275,6 +276,45 @@ impl Records {
         self.kind(kind::GROUP_HOLDS);
         self.group(group);
         self.u64(message);
+    }
+
+    /// `Run`
+    pub(crate) fn run(&mut self, session: SessionName, messages: u32, bytes: u64) {
+        self.kind(kind::RUN);
+        self.session(session);
+        self.u32(messages);
+        self.u64(bytes);
+    }
+
+    /// `RunEntry`
+    pub(crate) fn run_entry(
+        &mut self,
+        session: SessionName,
+        entry: &EntryRecord,
+        identifiers: &[u32],
+        content: Option<MessageParts<'_>>,
+    ) {
+        self.kind(kind::RUN_ENTRY);
+        self.session(session);
+        self.held(Some(entry));
+        self.bytes.push(flag(entry_flag::CONTENT, content.is_some()));
+        content.iter().for_each(|parts| self.message(parts));
+        self.identifiers(identifiers);
+    }
+
+    /// `RunHeld`, with its `RunDone`
+    pub(crate) fn run_held(&mut self, session: SessionName, run: &Run) {
+        self.kind(kind::RUN_HELD);
+        self.session(session);
+        self.u64(run.address);
+        self.u64(run.floor);
+        self.u64(run.first);
+        self.u32(run.messages);
+        self.u64(run.bytes);
+        for &message in run.done.iter().flat_map(|done| done.iter()) {
+            self.kind(kind::RUN_DONE);
+            self.u64(message);
+        }
     }
 
     /// `Retained`

@@ -13,7 +13,7 @@ mod group;
 mod retained;
 mod session;
 
-pub(crate) use session::{Draft, DraftSubscription, Held};
+pub(crate) use session::{Draft, DraftRun, DraftSubscription, Held};
 
 use self::group::DraftGroup;
 use self::retained::DraftRetained;
@@ -22,7 +22,9 @@ use crate::ids::{Receiver, ShardId};
 use crate::limits;
 use crate::message::{Message, MessageParts};
 use crate::options::Options;
-use crate::record::{Batch, EntryRecord, GroupName, PublishRecord, Record, RecordError, SessionName, Stamp};
+use crate::record::{
+    Batch, EntryRecord, GroupName, PublishRecord, Record, RecordError, RunRecord, SessionName, Stamp, batch_of_large,
+};
 use crate::shard::Shard;
 use crate::shared::Shared;
 use crate::turn::Now;
@@ -39,6 +41,8 @@ pub struct Recovery {
     bodies: BTreeMap<u64, Message>,
     /// What the last `Identifier` belongs to.
     last_held: Option<(SessionName, Where)>,
+    /// And the last `RunDone`.
+    last_run: Option<SessionName>,
     clock: LogClock,
 }
 
@@ -94,6 +98,7 @@ impl Recovery {
             retained: DraftRetained::new(retained_sequence),
             bodies: BTreeMap::new(),
             last_held: None,
+            last_run: None,
             clock: LogClock::default(),
         }
     }
@@ -123,12 +128,12 @@ impl Recovery {
             return Ok(());
         }
         while let Some(record) = batch.next_record()? {
-            self.apply(&record, &stamp);
+            self.apply(&record, &stamp, address);
         }
         Ok(())
     }
 
-    fn apply(&mut self, record: &Record<'_>, stamp: &Stamp) {
+    fn apply(&mut self, record: &Record<'_>, stamp: &Stamp, address: u64) {
         match *record {
             Record::Publish(ref publish) => self.publish(publish, stamp),
             Record::Accepted(name, packet_id) => self.with(name, |draft| draft.accept(packet_id)),
@@ -163,6 +168,23 @@ impl Recovery {
             Record::GroupHolds(name, message) => {
                 if let (Some(group), Some(body)) = (self.groups.get_mut(&name), self.bodies.get(&message)) {
                     group.hold(message, body.clone());
+                }
+            }
+            Record::Run(name, messages, bytes) => {
+                let run = RunRecord { address, floor: address, first: address, messages, bytes };
+                self.with(name, |draft| draft.hold_run(&run));
+            }
+            Record::RunEntry(name, ref entry, ref content) => {
+                let floor = if content.is_some() { address } else { batch_of_large(entry.message) };
+                self.with(name, |draft| draft.move_into_run(address, entry.message, floor));
+            }
+            Record::RunHeld(name, ref run) => {
+                self.with(name, |draft| draft.hold_run(run));
+                self.last_run = Some(name);
+            }
+            Record::RunDone(message) => {
+                if let Some(name) = self.last_run {
+                    self.with(name, |draft| draft.run_done(message));
                 }
             }
             Record::Retained(sequence, identity, ref parts) => {

@@ -2,7 +2,7 @@
 
 use crate::ids::ReceiverOptions;
 use crate::message::Message;
-use crate::record::{AwayRecord, EntryRecord, PublishRecord, SessionRecord, SubscriptionRecord, WillRecord};
+use crate::record::{AwayRecord, EntryRecord, PublishRecord, RunRecord, SessionRecord, SubscriptionRecord, WillRecord};
 use crate::router::matching;
 use crate::session::Will;
 use midge_codec::QoS;
@@ -20,6 +20,8 @@ pub(crate) struct Draft {
     pub away: Option<AwayRecord>,
     pub subscriptions: BTreeMap<Box<str>, DraftSubscription>,
     pub held: HeldQueue,
+    /// Stretches of the queue that are on disk, behind none of which anything older is held.
+    pub runs: Vec<DraftRun>,
     /// QoS 2 exchanges that have begun, in that order; without a message they wait for PUBCOMP.
     pub exchanges: Vec<(u16, Option<Held>)>,
     /// Packet Identifiers of QoS 2 messages that came and are not released.
@@ -38,6 +40,23 @@ pub(crate) struct DraftSubscription {
     pub replay_upto: u64,
     /// That replay is not finished.
     pub replays: bool,
+}
+
+/// A stretch of the queue that is on disk.
+#[derive(Debug)]
+pub(crate) struct DraftRun {
+    pub record: RunRecord,
+    /// The latest identity in it, where the log still tells.
+    last: u64,
+    /// What is done with. There may be some of other runs among them, which does no harm.
+    pub done: BTreeSet<u64>,
+}
+
+impl DraftRun {
+    /// A message is older than the run that holds it.
+    fn may_have(&self, message: u64) -> bool {
+        message < self.record.address && (self.last == 0 || message <= self.last)
+    }
 }
 
 /// A message in the hands of a Session.
@@ -137,6 +156,7 @@ impl Draft {
             away: None,
             subscriptions: BTreeMap::new(),
             held: HeldQueue::default(),
+            runs: Vec::new(),
             exchanges: Vec::new(),
             inbound: BTreeSet::new(),
             latest: (0, false),
@@ -260,13 +280,49 @@ impl Draft {
     }
 
     pub(super) fn done(&mut self, message: u64) {
-        if self.held.take(message).is_none() {
-            self.exchanges.retain(|(_, held)| held.as_ref().is_none_or(|held| held.identity() != message));
+        if self.held.take(message).is_some() {
+            return;
+        }
+        let known = self.exchanges.len();
+        self.exchanges.retain(|(_, held)| held.as_ref().is_none_or(|held| held.identity() != message));
+        if self.exchanges.len() == known {
+            self.done_in_run(message);
+        }
+    }
+
+    /// A message that is in some run is not wanted from there any more.
+    fn done_in_run(&mut self, message: u64) {
+        for run in self.runs.iter_mut().filter(|run| run.may_have(message)) {
+            run.done.insert(message);
+        }
+    }
+
+    /// A run from the snapshot, or of which the log tells next.
+    pub(super) fn hold_run(&mut self, run: &RunRecord) {
+        if self.runs.iter().all(|known| known.record.address != run.address) {
+            self.runs.push(DraftRun { record: *run, last: 0, done: BTreeSet::new() });
+        }
+    }
+
+    /// A message that moves from the queue into a run.
+    pub(super) fn move_into_run(&mut self, address: u64, message: u64, floor: u64) {
+        self.held.take(message);
+        if let Some(run) = self.runs.iter_mut().rev().find(|run| run.record.address == address) {
+            run.last = run.last.max(message);
+            run.record.floor = run.record.floor.min(floor);
+            run.record.first = run.record.first.min(message);
+        }
+    }
+
+    pub(super) fn run_done(&mut self, message: u64) {
+        if let Some(run) = self.runs.last_mut() {
+            run.done.insert(message);
         }
     }
 
     /// Takes a message out of the queue or of an exchange.
     pub(super) fn take(&mut self, message: u64) -> Option<Held> {
+        self.done_in_run(message);
         self.held.take(message).or_else(|| {
             let is_it = |held: &Held| held.identity() == message;
             let at = self.exchanges.iter().position(|(_, held)| held.as_ref().is_some_and(is_it))?;
@@ -289,7 +345,9 @@ impl Draft {
     }
 
     pub(super) fn messages(&self) -> u64 {
-        (self.held.len() + self.exchanges.iter().filter(|exchange| exchange.1.is_some()).count()) as u64
+        let exchanges = self.exchanges.iter().filter(|exchange| exchange.1.is_some()).count();
+        let on_disk: usize = self.runs.iter().map(|run| run.record.messages as usize).sum();
+        (self.held.len() + exchanges + on_disk) as u64
     }
 
     /// A Session that was connected when the server ended has lost its connection then; anything may have been sent to it.

@@ -221,7 +221,7 @@ impl Shard {
         } else {
             self.extras.insert(Extra { identifiers: identifiers.into(), group }) as u32
         };
-        Kept { message, extra, qos, retain, dup: false }
+        Kept { message, extra, qos, retain, dup: false, is_from_run: false }
     }
 
     /// Sends a QoS 1 or 2 message at once where that is possible and nothing older waits; else it is queued.
@@ -294,14 +294,16 @@ impl Shard {
         let Some(session) = self.sessions.get_mut(slot) else { return drop(self.release(kept)) };
         let queue = session.queue.get_or_insert_default();
         let (messages_max, bytes_max) = (options.max_queued_messages, options.max_queued_bytes);
-        let bytes = queue.bytes + kept.message.bytes() as u64;
-        let is_full =
-            messages_max != 0 && queue.entries.len() as u64 >= messages_max || bytes_max != 0 && bytes > bytes_max;
+        let bytes = queue.bytes() + kept.message.bytes() as u64;
+        let is_full = messages_max != 0 && queue.len() >= messages_max || bytes_max != 0 && bytes > bytes_max;
         if is_full && !is_shared {
             self.discard(slot, DiscardReason::QueueFull, turn);
             return self.finish(slot, kept, turn);
         }
         queue.push(kept);
+        if self.is_logging() {
+            self.spill_if_long(slot, turn);
+        }
     }
 
     /// Counts a discarded message, and tells of the first for each reason; of the others when the client comes or goes.

@@ -218,7 +218,8 @@ impl Shard {
     /// Queue and inflight of a Session that has ended.
     fn forget_messages(&mut self, session: &mut Session) {
         if let Some(queue) = session.queue.take() {
-            queue.entries.into_iter().for_each(|kept| drop(self.release(kept)));
+            self.messages_on_disk -= queue.on_disk();
+            queue.into_messages().for_each(|kept| drop(self.release(kept)));
         }
         if let Some(mut outbound) = session.outbound.take() {
             outbound.drain().for_each(|(_, kept)| drop(self.release(kept)));

@@ -12,6 +12,7 @@ mod publish;
 mod pump;
 mod record;
 mod restore;
+mod run;
 mod share;
 mod snapshot;
 mod subscribe;
@@ -20,6 +21,7 @@ mod timeouts;
 pub use connect::{Arrival, FirstBytes};
 pub use end::ConnectionEnd;
 pub use packets::{Consumed, Next};
+pub use run::{ReadBatch, ReadRequest};
 
 use crate::connection::Connection;
 use crate::counters::{Counters, Gauges};
@@ -61,6 +63,8 @@ pub struct Shard {
     shared_subscriptions: u64,
     messages_held: u64,
     bytes_held: u64,
+    /// Messages that wait on disk only.
+    messages_on_disk: u64,
     /// A Session is taking messages from a group: what goes wrong with one of them must not begin that anew inside.
     is_pulling: bool,
     cache: RouteCache,
@@ -106,6 +110,7 @@ impl Shard {
             shared_subscriptions: 0,
             messages_held: 0,
             bytes_held: 0,
+            messages_on_disk: 0,
             is_pulling: false,
             cache: RouteCache::new(limits::ROUTE_CACHE_BYTES_MAX),
             random,
@@ -127,7 +132,8 @@ impl Shard {
             connected: self.connected,
             subscriptions: self.subscriptions,
             shared_subscriptions: self.shared_subscriptions,
-            messages_held: self.messages_held,
+            messages_held: self.messages_held + self.messages_on_disk,
+            messages_on_disk: self.messages_on_disk,
             bytes_held: self.bytes_held,
         }
     }
@@ -137,7 +143,7 @@ impl Shard {
         self.sessions.len() == 0
             && self.extras.is_empty()
             && self.connections.iter().all(Option::is_none)
-            && self.messages_held == 0
+            && self.messages_held + self.messages_on_disk == 0
     }
 
     /// The Client Identifier behind a connection, for those who write logs.

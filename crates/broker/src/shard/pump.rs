@@ -179,7 +179,12 @@ impl Shard {
         let receive_maximum = self.receive_maximum(id);
         let Some(session) = self.sessions.get_mut(slot) else { return Step::Nothing };
         let Some(queue) = &mut session.queue else { return Step::Nothing };
-        let Some(front) = queue.entries.front() else {
+        let Some(front) = queue.first() else {
+            if !queue.is_empty() {
+                // The next ones are on disk.
+                self.want_run(slot, turn);
+                return Step::Blocked;
+            }
             session.queue = None;
             return Step::Nothing;
         };
@@ -189,6 +194,10 @@ impl Shard {
             return Step::Blocked;
         }
         let Some(kept) = queue.pop() else { return Step::Nothing };
+        if queue.wanted_run().is_some() {
+            self.want_run(slot, turn);
+        }
+        let Some(session) = self.sessions.get_mut(slot) else { return Step::Nothing };
         if is_expired {
             if is_acknowledged {
                 session.outbound.get_or_insert_default().skip();

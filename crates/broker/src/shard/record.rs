@@ -11,7 +11,9 @@ use crate::groups::GroupId;
 use crate::ids::{ConnectionId, ReceiverOptions};
 use crate::log_queue::LogQueue;
 use crate::message::{Message, MessageParts};
-use crate::record::{AwayRecord, GroupName, Origin, SessionName, SessionRecord, SubscriptionRecord, WillRecord};
+use crate::record::{
+    AwayRecord, GroupName, LARGE_MESSAGE_BYTES, Origin, SessionName, SessionRecord, SubscriptionRecord, WillRecord,
+};
 use crate::router::{MatchRun, Matches};
 use crate::session::{Kept, Port, Will};
 use crate::turn::Turn;
@@ -38,7 +40,7 @@ impl Progress {
         Progress { batch: 1, ..Progress::default() }
     }
 
-    fn handed_over(&mut self, end: u64) {
+    pub(super) fn handed_over(&mut self, end: u64) {
         self.waiting.push_back((self.batch, end));
         self.batch += 1;
         self.end = end;
@@ -127,6 +129,10 @@ impl Shard {
         let is_kept =
             parts.qos > QoS::AtMostOnce && matches.receivers.iter().any(|receiver| receiver.options().is_durable());
         if is_kept || is_retained || origin.is_will {
+            if parts.payload.len() >= LARGE_MESSAGE_BYTES && !turn.records.is_empty() {
+                // It begins a batch, so that it can be read alone.
+                self.hand_over_now(turn);
+            }
             let message = publication.message(&mut self.scratch.message).clone();
             let sequence = publication.retained_sequence;
             let receivers = |run: MatchRun| (run.shard, if is_kept { matches.of(run) } else { &[] });
@@ -145,6 +151,9 @@ impl Shard {
     pub(super) fn record_delivery(&mut self, slot: u32, parts: &MessageParts<'_>, turn: &mut Turn) -> Message {
         let message = Message::with_scratch(parts, &mut self.scratch.message);
         if self.is_durable(slot) {
+            if parts.payload.len() >= LARGE_MESSAGE_BYTES && !turn.records.is_empty() {
+                self.hand_over_now(turn);
+            }
             self.note_record(slot);
             let options = ReceiverOptions::with_qos(2).retain_as_published(true).durable(true);
             let receiver = [self.sessions.receiver(slot, options)];
@@ -178,6 +187,9 @@ impl Shard {
     pub(super) fn record_sent(&mut self, slot: u32, kept: &Kept, packet_id: u16, turn: &mut Turn) {
         let group = self.extras.get(kept.extra as usize).and_then(|extra| extra.group);
         if let Some(name) = self.durable_name(slot) {
+            if kept.is_from_run {
+                turn.records.body(&kept.message);
+            }
             turn.records.sent(name, kept.message.identity(), packet_id, group.map(GroupId::name));
         }
     }
@@ -252,11 +264,12 @@ impl Shard {
         let inflight = session.and_then(|session| session.outbound.as_deref());
         let sent = inflight.into_iter().flat_map(Outbound::messages).filter(|kept| kept.qos == QoS::AtLeastOnce);
         let queued = session.and_then(|session| session.queue.as_deref());
-        let before = queued.into_iter().flat_map(|queue| &queue.entries).filter(|kept| kept.dup);
+        let before = queued.into_iter().flat_map(|queue| queue.in_memory()).filter(|kept| kept.dup);
+        let on_disk = queued.map_or(0, |queue| queue.sent_upto);
         AwayRecord {
             ends_at_ms: session.and_then(|session| session.ends_at_ms),
             will_at_ms: session.and_then(|session| session.will_at_ms),
-            sent_upto: sent.chain(before).map(|kept| kept.message.identity()).max().unwrap_or(0),
+            sent_upto: sent.chain(before).map(|kept| kept.message.identity()).max().unwrap_or(0).max(on_disk),
         }
     }
 

@@ -3,7 +3,9 @@
 use super::Shard;
 use crate::groups::Member;
 use crate::ids::ReceiverOptions;
-use crate::recovery::{Draft, DraftSubscription, Held};
+use crate::queue::Run;
+use crate::record::RunRecord;
+use crate::recovery::{Draft, DraftRun, DraftSubscription, Held};
 use crate::replay::Replay;
 use crate::retained::Cursor;
 use crate::session::{Kept, Membership, Port, Session, Subscription};
@@ -36,8 +38,17 @@ impl Shard {
         }
         self.restore_inbound(slot, draft.inbound);
         self.restore_exchanges(slot, draft.exchanges);
-        for held in draft.held.into_entries() {
-            let dup = held.dup || held.qos == QoS::AtLeastOnce && held.message.identity() <= away.sent_upto;
+        let first_on_disk = draft.runs.iter().map(|run| run.record.first).min().unwrap_or(u64::MAX);
+        let (older, newer): (Vec<_>, Vec<_>) =
+            draft.held.into_entries().partition(|held| held.message.identity() < first_on_disk);
+        self.restore_queue(slot, older, away.sent_upto);
+        self.restore_runs(slot, draft.runs, away.sent_upto);
+        self.restore_queue(slot, newer, away.sent_upto);
+    }
+
+    fn restore_queue(&mut self, slot: u32, messages: Vec<Held>, sent_upto: u64) {
+        for held in messages {
+            let dup = held.dup || held.qos == QoS::AtLeastOnce && held.message.identity() <= sent_upto;
             let kept = self.restore_held(Held { dup, ..held });
             if let Some(session) = self.sessions.get_mut(slot) {
                 session.queue.get_or_insert_default().push(kept);
@@ -100,6 +111,21 @@ impl Shard {
         }
         if let Some(session) = self.sessions.get_mut(slot) {
             session.outbound = Some(Box::new(Outbound::restore(kept)));
+        }
+    }
+
+    fn restore_runs(&mut self, slot: u32, runs: Vec<DraftRun>, sent_upto: u64) {
+        if runs.is_empty() {
+            return;
+        }
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let queue = session.queue.get_or_insert_default();
+        queue.sent_upto = sent_upto;
+        for DraftRun { record, done, .. } in runs {
+            let done = (!done.is_empty()).then(|| done.into_iter().collect());
+            let RunRecord { address, floor, first, messages, bytes } = record;
+            self.messages_on_disk += u64::from(messages);
+            queue.push_run(Run { address, floor, first, messages, bytes, done });
         }
     }
 

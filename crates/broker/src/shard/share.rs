@@ -229,13 +229,10 @@ impl Shard {
         let Some(mut queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.take()) else {
             return Vec::new();
         };
-        let (given_back, rest): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut queue.entries).into_iter().partition(|kept| self.came_from(kept, group));
-        queue.bytes = 0;
+        let given_back = queue.extract(|kept| self.came_from(kept, group));
         self.note_queue_changed(slot);
-        rest.into_iter().for_each(|kept| queue.push(kept));
         if let Some(session) = self.sessions.get_mut(slot) {
-            session.queue = (!queue.entries.is_empty()).then_some(queue);
+            session.queue = (!queue.is_empty()).then_some(queue);
         }
         given_back.into_iter().map(|kept| self.release(kept).0).collect()
     }

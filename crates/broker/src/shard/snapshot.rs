@@ -33,6 +33,8 @@ pub(super) struct Walk {
     stage: Stage,
     /// Messages that stand in it already.
     written: BTreeSet<u64>,
+    /// The first position in the log that something refers to.
+    floor: u64,
     /// Handed over with the end of the turn.
     records: Records,
 }
@@ -66,7 +68,10 @@ impl Shard {
                 self.walk.number = log.snapshot_number();
                 self.walk.stage = Stage::Arriving;
             }
-            Stage::Waiting if log.have_all_arrived() => self.walk.stage = Stage::Sessions(0, None),
+            Stage::Waiting if log.have_all_arrived() => {
+                self.walk.stage = Stage::Sessions(0, None);
+                self.walk.floor = u64::MAX;
+            }
             _ => {}
         }
     }
@@ -125,7 +130,7 @@ impl Shard {
         if self.walk.stage == Stage::Finished {
             self.walk.stage = Stage::Idle;
             self.walk.written = BTreeSet::new();
-            turn.wakes_writer |= log.snapshot_finished();
+            turn.wakes_writer |= log.snapshot_finished(self.walk.floor);
         }
     }
 
@@ -201,12 +206,15 @@ impl Shard {
     fn write_queue(&mut self, slot: u32, name: SessionName, from: u64) -> Option<u64> {
         let walk = &mut self.walk;
         let queue = self.sessions.get(slot)?.queue.as_deref()?;
-        let skip = from.saturating_sub(queue.popped) as usize;
-        for (at, kept) in queue.entries.iter().enumerate().skip(skip) {
+        for (number, kept) in queue.numbered(from) {
             if walk.records.bytes() > limits::SNAPSHOT_PORTION_BYTES {
-                return Some(queue.popped + at as u64);
+                return Some(number);
             }
             write_kept(walk, &self.extras, name, kept, kept.dup);
+        }
+        for run in queue.runs() {
+            walk.records.run_held(name, run);
+            walk.floor = walk.floor.min(run.floor);
         }
         None
     }

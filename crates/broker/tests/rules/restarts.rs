@@ -1,6 +1,7 @@
 //! What is there again when the server was killed and started anew, from the log alone.
 
-use crate::world::script::{check, check_versions, check_with};
+use crate::world::World;
+use crate::world::script::{Conversation, check, check_versions, check_with};
 use midge_broker::Options;
 
 const VERSIONS: [&str; 2] = ["v311", "v5 session-expiry-interval=1000"];
@@ -262,6 +263,102 @@ fn a_snapshot_holds_everything_that_the_log_held() {
         m< nothing
         n connects v311 clean
         n publishes a/2 retain
+        ",
+    );
+}
+
+/// Memory holds next to nothing of a queue, and a run two or three messages.
+fn on_disk() -> Options {
+    Options { queue_memory_bytes: 0, queue_run_bytes: 250, ..Options::default() }
+}
+
+#[test]
+fn a_long_queue_is_on_disk_and_comes_in_order() {
+    let qos = |number: usize| 1 + number % 2;
+    let publish = |from: usize, to: usize| {
+        let line = |number| format!("p publishes t/{} qos={} m={number}\n", number % 3, qos(number));
+        (from..to).map(line).collect::<String>()
+    };
+    let receive = |from: usize, to: usize| {
+        let line = |number| format!("s receives t/{} qos={} m={number}\n", number % 3, qos(number));
+        (from..to).map(line).collect::<String>()
+    };
+    let big = "x".repeat(10_000);
+    for interlude in ["", "server snapshots", "server restarts", "server snapshots\nserver restarts\nserver restarts"] {
+        let back = if interlude.contains("restarts") { "p connects v311 clean" } else { "" };
+        let returns = "s connects v5 session-expiry-interval=1000 session-present\n";
+        let script = [
+            "s connects v5 session-expiry-interval=1000\ns subscribes t/+ qos=2\ns closes\np connects v311 clean\n",
+            &publish(0, 20),
+            &format!("p publishes t/big qos=1 m={big}\n{interlude}\n{back}\n"),
+            &publish(20, 30),
+            &format!("{interlude}\n{back}\n{returns}"),
+            &receive(0, 20),
+            &format!("s receives t/big qos=1 m={big}\n"),
+            &receive(20, 30),
+            &format!("s< nothing\ns closes\n{interlude}\n{back}\n{returns}s< nothing\n"),
+        ];
+        check_with(on_disk(), &script.concat());
+    }
+}
+
+#[test]
+fn memory_holds_only_the_ends_of_a_long_queue() {
+    let mut conversation = Conversation::new(World::new(on_disk(), 1, 0));
+    let publish = "p publishes t qos=1 m=x\n".repeat(20);
+    let script = format!("s connects v311\ns subscribes t qos=1\ns closes\np connects v311 clean\n{publish}");
+    conversation.play(&script).expect("as it says");
+    let gauges = conversation.world.gauges();
+    assert_eq!(gauges.messages_held, 20);
+    assert!(gauges.messages_on_disk >= 14, "{} on disk", gauges.messages_on_disk);
+    conversation.play("s connects v311 session-present").expect("as it says");
+    conversation.play(&"s receives t qos=1 m=x\n".repeat(20)).expect("as it says");
+    conversation.world.settle();
+    let gauges = conversation.world.gauges();
+    assert_eq!((gauges.messages_held, gauges.messages_on_disk), (0, 0));
+}
+
+#[test]
+fn what_is_acknowledged_of_a_run_does_not_come_again() {
+    check_with(
+        Options { max_inflight_messages: 3, ..on_disk() },
+        r"
+        s connects v311
+        s subscribes t qos=2
+        s closes
+        p connects v311 clean
+        p publishes t qos=1 m=a
+        p publishes t qos=2 m=b
+        p publishes t qos=1 m=c
+        p publishes t qos=2 m=d
+        p publishes t qos=1 m=e
+        p publishes t qos=2 m=f
+        p publishes t qos=1 m=g
+        p publishes t qos=2 m=h
+        server snapshots
+        s connects v311 session-present
+        s receives t qos=1 m=a
+        s receives t qos=2 m=b
+        s receives t qos=1 m=c
+        s receives t qos=2 m=d
+        s receives t qos=1 m=e
+        s< PUBLISH t qos=2 id={f} m=f
+        s< PUBLISH t qos=1 id={g} m=g
+        s< PUBLISH t qos=2 id={h} m=h
+        server restarts
+        s connects v311 session-present
+        s< PUBLISH t qos=2 id={f} dup m=f
+        s< PUBLISH t qos=2 id={h} dup m=h
+        s< PUBLISH t qos=1 id={g2} dup m=g
+        s> PUBREC id={f}
+        s< PUBREL id={f}
+        server snapshots
+        server restarts
+        s connects v311 session-present
+        s< PUBREL id={f}
+        s< PUBLISH t qos=2 id={h} dup m=h
+        s< PUBLISH t qos=1 id={g3} dup m=g
+        s< nothing
         ",
     );
 }

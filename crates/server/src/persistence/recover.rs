@@ -42,6 +42,9 @@ pub(crate) fn recover(
     let clock = clock.set(recovery.clock().resume_ms(clock::wall_ms() / 1000).max(clock.monotonic_ms()));
     let mut persistence = Persistence { options: options.clone(), log };
     let shared = Shared::new(shards, broker.seed).with_log(persistence.queue(shards));
+    if let (Some(queue), Some(snapshot)) = (shared.log(), snapshot) {
+        queue.set_kept_from(snapshot.from.0);
+    }
     let shared = Arc::new(shared);
     let mut shards = make(Arc::clone(&shared));
     let recovered = recovery.restore(&mut shards, &shared, clock.now());
@@ -109,7 +112,7 @@ fn take_snapshot(
     };
     let (from, end) = (Position(done.from), Position(done.end));
     log.sync().map_err(failed)?;
-    log.retire(Snapshot { from, end, floor: from, mark: done.retained_sequence }).map_err(failed)?;
+    log.retire(Snapshot { from, end, floor: Position(done.floor), mark: done.retained_sequence }).map_err(failed)?;
     queue.set_durable(log.durable().0);
     Ok(())
 }

@@ -255,7 +255,7 @@ impl State {
 
     fn put_in_force(&mut self, done: SnapshotDone) {
         let (from, end) = (Position(done.from), Position(done.end));
-        let snapshot = Snapshot { from, end, floor: from, mark: done.retained_sequence };
+        let snapshot = Snapshot { from, end, floor: Position(done.floor), mark: done.retained_sequence };
         match self.parts.persistence.log.retire(snapshot) {
             Ok(()) => {}
             // Then the old one stays, and the log grows until there is room for a segment.

@@ -157,6 +157,7 @@ impl Shard {
             self.broker.look_at_snapshot();
             // Mail first: what was published before a client came back was published while it was away.
             self.take_mail();
+            self.take_reads();
             self.accept();
             self.take_arrivals();
             self.take_time();
@@ -245,6 +246,19 @@ impl Shard {
         self.parcels = parcels;
     }
 
+    /// Handles what was read from the log.
+    fn take_reads(&mut self) {
+        if !self.shared.has_log() {
+            return;
+        }
+        for read in self.peers.take_read(self.id) {
+            self.broker.handle_run(&read.request, &read.run, &read.referred, &mut self.turn);
+            if self.turn.is_full() {
+                self.finish_turn();
+            }
+        }
+    }
+
     /// Handles everything whose time has come.
     fn take_time(&mut self) {
         let now_ms = self.turn.now.monotonic_ms;
@@ -287,6 +301,9 @@ impl Shard {
         self.acknowledge_input();
         self.write_log();
         self.close_connections();
+        for request in self.turn.reads.drain(..) {
+            self.peers.ask(self.id, request);
+        }
         self.turn.clear();
         self.broker.note_turn_finished();
         self.log.flush(self.turn.now.wall_s);

@@ -16,7 +16,7 @@ pub(crate) mod script;
 use midge_broker::outbox::Gathered;
 use midge_broker::{
     Arrival, ConnectionEnd, ConnectionId, Consumed, Counters, FirstBytes, Gauges, ListenerId, Next, Now, Options,
-    Parcel, Shard, ShardId, Shared, Turn,
+    Parcel, ReadRequest, Shard, ShardId, Shared, Turn,
 };
 use random::Random;
 use std::collections::VecDeque;
@@ -30,6 +30,8 @@ pub(crate) struct World {
     pub(crate) shared: Arc<Shared>,
     options: Arc<Options>,
     log: restart::Log,
+    /// What shards want to be read from the log.
+    reads: Vec<(usize, ReadRequest)>,
     lanes: Vec<Lane>,
     links: Vec<Link>,
     now_ms: u64,
@@ -90,6 +92,8 @@ enum Act {
     Mail,
     Work,
     Commit,
+    /// Something that was wanted from the log has been read.
+    ReadLog(usize),
 }
 
 /// More steps than any test needs: what does not come to rest by then never will.
@@ -104,6 +108,7 @@ impl World {
             shared,
             options,
             log: restart::Log::default(),
+            reads: Vec::new(),
             links: Vec::new(),
             now_ms: 1_000,
             wall_s: 2_000_000_000,
@@ -212,6 +217,7 @@ impl World {
                 }
             }
         }
+        acts.extend((0..self.reads.len()).map(|read| (self.reads[read].0, Act::ReadLog(read))));
         if acts.is_empty() {
             return false;
         }
@@ -279,6 +285,7 @@ impl World {
             subscriptions: sum.subscriptions + it.subscriptions,
             shared_subscriptions: sum.shared_subscriptions + it.shared_subscriptions,
             messages_held: sum.messages_held + it.messages_held,
+            messages_on_disk: sum.messages_on_disk + it.messages_on_disk,
             bytes_held: sum.bytes_held + it.bytes_held,
         })
     }
@@ -321,6 +328,7 @@ impl World {
                 self.note_closes(number);
             }
             Act::Commit => self.commit(number),
+            Act::ReadLog(read) => self.read_log(read),
         }
     }
 
@@ -479,6 +487,8 @@ impl World {
         lane.closes_seen = 0;
         lane.turn.events.clear();
         lane.turn.clear();
+        let reads = std::mem::take(&mut lane.turn.reads);
+        self.reads.extend(reads.into_iter().map(|read| (at, read)));
         lane.shard.note_turn_finished();
         lane.is_dirty = false;
     }

@@ -1,8 +1,9 @@
 //! The server is killed and started again: from what it had handed over to the log, and nothing else.
 
 use super::{Lane, Phase, World};
+use midge_broker::record::references;
 use midge_broker::recovery::Recovery;
-use midge_broker::{BATCH_HEADER_BYTES, LogQueue, Options, Shard, ShardId, Shared, SnapshotDone, Turn};
+use midge_broker::{BATCH_HEADER_BYTES, LogQueue, Options, ReadBatch, Shard, ShardId, Shared, SnapshotDone, Turn};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -33,18 +34,26 @@ impl Log {
         queue.set_durable(queue.next());
     }
 
+    /// The batch at an address.
+    fn read(&self, address: u64) -> ReadBatch {
+        let at = self.batches.binary_search_by_key(&address, |batch| batch.0).expect("a batch stands there");
+        ReadBatch { address, content: self.batches[at].1.clone() }
+    }
+
     fn next(&self) -> u64 {
         self.batches.last().map_or(BEGINNING, |last| last.0 + (BATCH_HEADER_BYTES + last.1.len()) as u64)
     }
 
     fn recover(&self, options: Arc<Options>) -> Recovery {
         let mut recovery = Recovery::new(options, self.snapshot.map_or(0, |snapshot| snapshot.retained_sequence));
-        for (address, content) in &self.batches {
+        let from = self.snapshot.map_or(0, |snapshot| snapshot.from);
+        let needed = || self.batches.iter().filter(|batch| batch.0 >= from);
+        for (address, content) in needed() {
             if self.snapshot.is_some_and(|snapshot| *address < snapshot.end) {
                 recovery.read_snapshot(*address, content).expect("records of a snapshot");
             }
         }
-        for (address, content) in &self.batches {
+        for (address, content) in needed() {
             recovery.replay(*address, content).expect("records");
         }
         recovery
@@ -85,6 +94,9 @@ impl World {
         self.now_ms = recovery.clock().resume_ms(self.wall_s);
         let (shared, mut empty) = self::shards(&self.options, shards, self.log.next());
         self.shared = shared;
+        self.reads.clear();
+        let kept_from = self.log.snapshot.map_or(0, |snapshot| snapshot.from);
+        self.shared.log().expect("a log").set_kept_from(kept_from);
         let recovered = recovery.restore(&mut empty, &self.shared, self.now());
         self.lanes = empty.into_iter().map(|shard| lane(shard, shards)).collect();
         if recovered.is_renamed {
@@ -104,6 +116,17 @@ impl World {
         self.restart(shards, off_ms);
     }
 
+    /// What a shard wanted from the log comes.
+    pub(super) fn read_log(&mut self, read: usize) {
+        let (at, request) = self.reads.remove(read);
+        let run = self.log.read(request.address);
+        let referred = references(run.address, &run.content).into_iter().map(|address| self.log.read(address));
+        let referred: Vec<ReadBatch> = referred.collect();
+        let lane = self.begin(at);
+        lane.shard.handle_run(&request, &run.content, &referred, &mut lane.turn);
+        self.note_closes(at);
+    }
+
     /// A snapshot is taken while the shards do what they do.
     pub(crate) fn snapshot(&mut self) {
         let shared = self.shared.clone();
@@ -117,7 +140,7 @@ impl World {
             self.log.take(log);
             if let Some(done) = log.take_snapshot() {
                 // The log before it is given back.
-                self.log.batches.retain(|(address, _)| *address >= done.from);
+                self.log.batches.retain(|(address, _)| *address >= done.floor);
                 self.log.snapshot = Some(done);
                 return;
             }

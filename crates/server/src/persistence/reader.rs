@@ -1,0 +1,81 @@
+//! A thread that reads for the shards, which must not wait for a disk: stretches of long queues that are in the log only.
+
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use midge_broker::ids::ShardId;
+use midge_broker::{ReadBatch, ReadRequest, record};
+use midge_store::{Position, ReadError, Reader, SystemDisk};
+
+use crate::clock::Clock;
+use crate::log::{LogBuffer, LogType};
+use crate::peers::Peers;
+
+/// What a shard asked for.
+pub(crate) struct RunRead {
+    pub(crate) request: ReadRequest,
+    /// The run; empty where it could not be read.
+    pub(crate) run: Vec<u8>,
+    /// The batches it refers to.
+    pub(crate) referred: Vec<ReadBatch>,
+}
+
+/// Where shards ask. It ends with the process.
+pub(crate) struct Reads {
+    requests: Mutex<Sender<(ShardId, ReadRequest)>>,
+}
+
+/// What the thread is made of.
+pub(crate) struct ReaderParts {
+    pub(crate) reader: Reader<SystemDisk>,
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) clock: Clock,
+    pub(crate) log: LogBuffer,
+}
+
+impl Reads {
+    /// Starts the thread.
+    pub(crate) fn start(parts: ReaderParts) -> std::io::Result<()> {
+        let (requests, asked) = mpsc::channel();
+        let peers = Arc::clone(&parts.peers);
+        thread::Builder::new().name("log-reader".to_owned()).spawn(move || serve(parts, &asked))?;
+        peers.set_reads(Reads { requests: Mutex::new(requests) });
+        Ok(())
+    }
+
+    /// Asks for something; it comes to the shard's lane.
+    pub(crate) fn ask(&self, shard: ShardId, request: ReadRequest) {
+        let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        // The thread only ends with the process.
+        let _ = requests.send((shard, request));
+    }
+}
+
+fn serve(mut parts: ReaderParts, asked: &Receiver<(ShardId, ReadRequest)>) {
+    while let Ok((shard, request)) = asked.recv() {
+        let read = read(&parts.reader, request).unwrap_or_else(|error| {
+            let wall_s = parts.clock.now().wall_s;
+            let text = format_args!("Error: queued messages cannot be read and are lost: {error}.");
+            parts.log.line(wall_s, LogType::Error, text);
+            parts.log.flush(wall_s);
+            RunRead { request, run: Vec::new(), referred: Vec::new() }
+        });
+        parts.peers.send_read(shard, read);
+        parts.peers.wake(shard);
+    }
+}
+
+fn read(reader: &Reader<SystemDisk>, request: ReadRequest) -> Result<RunRead, ReadError> {
+    // As long as it lasts, nothing from here on is given back.
+    let lease = reader.lease(Position(request.address))?;
+    let mut run = Vec::new();
+    lease.read_batch(Position(request.address), &mut run)?;
+    let mut referred = Vec::new();
+    for address in record::references(request.address, &run) {
+        let mut content = Vec::new();
+        reader.read_batch(Position(address), &mut content)?;
+        referred.push(ReadBatch { address, content });
+    }
+    Ok(RunRead { request, run, referred })
+}
