@@ -66,7 +66,7 @@ impl Shard {
                 self.pump(slot, turn);
             }
         }
-        let writes_snapshot = self.is_logging() && self.write_snapshot();
+        let writes_snapshot = self.is_logging() && self.write_snapshot(turn);
         !self.work.is_empty() || writes_snapshot
     }
 

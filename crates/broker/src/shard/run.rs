@@ -43,16 +43,29 @@ impl Shard {
         }
         let Some(queue) = self.sessions.get(slot).and_then(|session| session.queue.as_deref()) else { return };
         if self.is_durable(slot) && queue.newest_cost() > self.options.queue_run_bytes {
-            self.spill(slot, turn);
+            self.spill(slot, self.options.queue_run_bytes / 4, turn);
         }
     }
 
-    fn spill(&mut self, slot: u32, turn: &mut Turn) {
+    /// A snapshot comes to this Session: what waits for a client that is away is written as a run, which the snapshots after
+    /// this one need not write again. Returns about how much that is.
+    pub(super) fn spill_for_snapshot(&mut self, slot: u32, turn: &mut Turn) -> usize {
+        let is_away = self.sessions.port(slot).is_some_and(|port| port.connection().is_none());
+        let queue = self.sessions.get(slot).and_then(|session| session.queue.as_deref());
+        let cost = queue.map_or(0, crate::queue::Queue::newest_cost);
+        if !is_away || cost <= self.options.queue_run_bytes / 16 || !self.is_durable(slot) {
+            return 0;
+        }
+        self.spill(slot, 0, turn);
+        cost as usize
+    }
+
+    /// All but `front_bytes` of the newest messages becomes a run.
+    fn spill(&mut self, slot: u32, front_bytes: u64, turn: &mut Turn) {
         // The messages have their identities then, and their records stand before the run.
         self.hand_over_now(turn);
         let shared = Arc::clone(&self.shared);
         let Some(log) = shared.log() else { return };
-        let front_bytes = self.options.queue_run_bytes / 4;
         let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) else { return };
         let newest = queue.take_newest(front_bytes);
         let (newest, staying): (VecDeque<Kept>, VecDeque<Kept>) = newest.into_iter().partition(|kept| {

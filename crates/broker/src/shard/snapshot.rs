@@ -37,6 +37,8 @@ pub(super) struct Walk {
     floor: u64,
     /// Handed over with the end of the turn.
     records: Records,
+    /// What this portion has written into runs.
+    spilled_bytes: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -105,10 +107,11 @@ impl Shard {
     }
 
     /// Writes a portion. `true`: there is more, come again without sleeping.
-    pub(super) fn write_snapshot(&mut self) -> bool {
-        while self.walk.records.bytes() < limits::SNAPSHOT_PORTION_BYTES {
+    pub(super) fn write_snapshot(&mut self, turn: &mut Turn) -> bool {
+        self.walk.spilled_bytes = 0;
+        while self.walk.records.bytes() + self.walk.spilled_bytes < limits::SNAPSHOT_PORTION_BYTES {
             self.walk.stage = match self.walk.stage {
-                Stage::Sessions(slot, from) => self.write_session(slot, from),
+                Stage::Sessions(slot, from) => self.write_session(slot, from, turn),
                 Stage::Groups(stripe) => self.write_groups(stripe),
                 Stage::Retained(from) => self.write_retained(from),
                 Stage::Idle | Stage::Arriving | Stage::Waiting | Stage::Finished => return false,
@@ -143,7 +146,7 @@ impl Shard {
         }
     }
 
-    fn write_session(&mut self, slot: u32, from: Option<u64>) -> Stage {
+    fn write_session(&mut self, slot: u32, from: Option<u64>, turn: &mut Turn) -> Stage {
         if slot >= self.sessions.end() {
             return if self.id == COMMON { Stage::Groups(0) } else { Stage::Finished };
         }
@@ -152,6 +155,7 @@ impl Shard {
         }
         let name = self.session_name(slot);
         if from.is_none() {
+            self.walk.spilled_bytes += self.spill_for_snapshot(slot, turn);
             self.write_state(slot, name);
         }
         if let Some(next) = self.write_queue(slot, name, from.unwrap_or(0)) {
