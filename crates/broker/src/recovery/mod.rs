@@ -52,13 +52,14 @@ enum Where {
     Exchange(u16),
 }
 
-/// The server's own clock as the log knows it.
+/// The server's own clock as the log knows it, and the wall clock beside it.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct LogClock {
     /// Of the last batch.
-    pub monotonic_ms: u64,
-    /// What the wall clock showed then.
-    pub wall_s: u64,
+    monotonic_ms: u64,
+    /// By how much the wall clock was ahead of it at most. A machine without a clock of its own begins with an old time, and is
+    /// told the right one later: the latest time that was ever shown is the best there is.
+    wall_ahead_s: Option<u64>,
 }
 
 /// What was recovered.
@@ -80,11 +81,20 @@ pub struct Recovered {
 const WALL_PLAUSIBLE_S: u64 = 1_577_836_800;
 
 impl LogClock {
-    /// Where the server's clock goes on after a time off: as much later as the wall clock has advanced, not at all where
-    /// it was not set then or has gone back.
+    /// Where the server's clock goes on after a time off, when the wall clock shows `wall_s`: as much later as that has
+    /// advanced, not at all where it was not set then, or shows an earlier time now. So its jumps expire nothing.
     pub fn resume_ms(&self, wall_s: u64) -> u64 {
-        let off_s = if self.wall_s < WALL_PLAUSIBLE_S { 0 } else { wall_s.saturating_sub(self.wall_s) };
+        let ended_s = self.wall_ahead_s.map(|ahead_s| ahead_s + self.monotonic_ms / 1000);
+        let off_s = ended_s.map_or(0, |ended_s| wall_s.saturating_sub(ended_s));
         self.monotonic_ms + off_s * 1000
+    }
+
+    fn advance(&mut self, stamp: &Stamp) {
+        self.monotonic_ms = self.monotonic_ms.max(stamp.monotonic_ms);
+        if stamp.wall_s >= WALL_PLAUSIBLE_S {
+            let ahead_s = stamp.wall_s.saturating_sub(stamp.monotonic_ms / 1000);
+            self.wall_ahead_s = self.wall_ahead_s.max(Some(ahead_s));
+        }
     }
 }
 
@@ -121,9 +131,7 @@ impl Recovery {
     fn read(&mut self, address: u64, content: &[u8], of_snapshot: bool) -> Result<(), RecordError> {
         let mut batch = Batch::open(address, content)?;
         let stamp = batch.stamp;
-        if stamp.monotonic_ms >= self.clock.monotonic_ms {
-            self.clock = LogClock { monotonic_ms: stamp.monotonic_ms, wall_s: stamp.wall_s };
-        }
+        self.clock.advance(&stamp);
         if stamp.is_snapshot != of_snapshot {
             return Ok(());
         }

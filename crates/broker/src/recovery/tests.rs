@@ -1,1 +1,32 @@
-//! Recovery, tested through records.
+//! The clock; everything else is tested with whole servers that are killed and started again.
+
+use super::*;
+
+/// Where the clock goes on when these were the stamps (monotonic seconds, wall seconds) and the wall clock shows `wall_s`.
+#[track_caller]
+fn check(stamps: &[(u64, u64)], wall_s: u64, expected_s: u64) {
+    let mut clock = LogClock::default();
+    for &(monotonic_s, wall_s) in stamps {
+        let monotonic_ms = monotonic_s * 1000;
+        clock.advance(&Stamp { is_snapshot: false, shard: ShardId(0), monotonic_ms, wall_s });
+    }
+    assert_eq!(clock.resume_ms(wall_s), expected_s * 1000);
+}
+
+const T: u64 = 2_000_000_000;
+
+#[test]
+fn time_off_counts_and_jumps_of_the_wall_clock_do_not() {
+    check(&[(100, T)], T + 30, 130);
+    check(&[(100, T), (160, T + 60)], T + 60, 160);
+    // It shows an earlier time than before.
+    check(&[(100, T)], T - 500, 100);
+    check(&[(100, T)], 20, 100);
+    // It was never set, and is now.
+    check(&[(100, 20), (110, 30)], T, 110);
+    // It was set while the server ran.
+    check(&[(100, 20), (110, T)], T + 5, 115);
+    // A machine without a clock began with the time at which it was shut down long ago, and was killed before it was told.
+    check(&[(100, T), (200, T - 3600)], T + 150, 250);
+    check(&[], T, 0);
+}

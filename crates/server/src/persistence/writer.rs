@@ -144,6 +144,7 @@ impl State {
             match written {
                 Ok(()) => break,
                 Err(WriteError::Full { .. }) if !is_full => self.tell_full(queue),
+                Err(error @ WriteError::Full { .. }) if self.orders.stop.load(Ordering::Acquire) => self.fail(&error),
                 Err(WriteError::Full { .. }) => thread::sleep(FULL_PAUSE),
                 Err(error) => self.fail(&error),
             }

@@ -57,8 +57,7 @@ impl Shard {
             }
             let may_wait = !connection.is_read_closed && !connection.is_broken;
             if may_wait && self.is_ahead_of_log(index) {
-                self.connections[index].is_parked = true;
-                return;
+                return self.park(index);
             }
             let connection = &self.connections[index];
             let read = if connection.input().len() <= INPUT_BYTES_COPIED_MAX {

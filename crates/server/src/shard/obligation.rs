@@ -125,6 +125,12 @@ impl Shard {
             && self.shared.log().is_some_and(|log| log.is_over() || log.state() == LogState::Full)
     }
 
+    /// A connection is not read until the log has caught up. Its Keep Alive stands still.
+    pub(super) fn park(&mut self, index: usize) {
+        self.connections[index].is_parked = true;
+        self.broker.handle_held(connection_id(index), true, self.turn.now);
+    }
+
     fn durable(&self) -> Option<u64> {
         self.shared.log().map(|log| log.durable())
     }
@@ -143,6 +149,7 @@ impl Shard {
         connection.is_written = true;
         self.settle(index, before, has_failed);
         if was_parked && self.connections.contains(index) {
+            self.broker.handle_held(connection_id(index), false, self.turn.now);
             self.queue_input(index);
         }
     }
