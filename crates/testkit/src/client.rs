@@ -36,10 +36,18 @@ pub const PATIENCE: Duration = Duration::from_secs(8);
 impl Client {
     /// Connects; panics where nobody listens.
     pub fn connect(address: SocketAddr) -> Client {
-        let stream = TcpStream::connect(address).unwrap_or_else(|error| panic!("connect to {address}: {error}"));
-        stream.set_nodelay(true).expect("TCP_NODELAY");
-        stream.set_write_timeout(Some(PATIENCE)).expect("a write time-out");
-        Client { stream, unread: Vec::new(), level: 4 }
+        Client::try_connect(address).unwrap_or_else(|error| panic!("connect to {address}: {error}"))
+    }
+
+    /// Connects, to a server that may be down.
+    ///
+    /// # Errors
+    /// What the system says where nobody listens.
+    pub fn try_connect(address: SocketAddr) -> std::io::Result<Client> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(Client { stream, unread: Vec::new(), level: 4 })
     }
 
     /// The client's own address, as the server's log shows it.

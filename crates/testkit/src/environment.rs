@@ -112,6 +112,16 @@ pub fn load_program() -> PathBuf {
     BUILT.get_or_init(|| build(&["--package", "midge-testkit", "--example", "load"], "examples/load")).clone()
 }
 
+/// The library that cuts the power under a server (see [`crate::powercut`]); built like [`midge_program`].
+///
+/// # Panics
+/// When it cannot be built.
+pub fn powercut_library() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let what = ["--package", "midge-testkit", "--example", "powercut"];
+    BUILT.get_or_init(|| build(&what, "examples/libpowercut.so")).clone()
+}
+
 /// Has cargo build something with the profile of the running test, and says where it is.
 fn build(what: &[&str], program: &str) -> PathBuf {
     let folder = profile_folder();

@@ -10,7 +10,9 @@
 
 pub mod client;
 pub mod environment;
+pub mod launch;
 pub mod packet;
+pub mod powercut;
 pub mod process;
 mod property;
 pub mod script;
@@ -18,7 +20,9 @@ pub mod server;
 pub mod wire;
 
 pub use client::{Client, PATIENCE, Received};
+pub use launch::Launch;
 pub use packet::{Kind, Packet};
+pub use powercut::PowerCut;
 pub use process::Process;
 pub use script::{Conversation, check, check_together, check_versions, check_with, on_each_shard_count};
 pub use server::Server;

@@ -6,15 +6,15 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::PathBuf;
-use std::process::{Command, ExitStatus, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
 use crate::client::{Client, PATIENCE};
-use crate::environment;
+use crate::launch::Launch;
 use crate::process::Process;
 
 /// A running server. Dropping it kills the process and removes its folder.
@@ -23,6 +23,7 @@ pub struct Server {
     process: Process,
     port: u16,
     folder: PathBuf,
+    launch: Launch,
 }
 
 /// How many shards servers are started with, so that every rule is seen to hold within a shard and between shards.
@@ -41,10 +42,18 @@ impl Server {
 
     /// The same with arguments on the command line, such as `-v`.
     pub fn start_with(arguments: &[&str], configuration: &str) -> Server {
+        Launch::new().arguments(arguments).start(configuration)
+    }
+
+    /// Starts the process with exactly this configuration, and does not wait for it: for tests in which it refuses to start.
+    pub fn spawn(arguments: &[&str], configuration: &str, port: u16) -> Server {
+        Launch::new().arguments(arguments).spawn(configuration, port)
+    }
+
+    pub(crate) fn start_launched(launch: &Launch, configuration: &str) -> Server {
         for _ in 0..START_ATTEMPTS_MAX {
             let port = free_port();
-            let lines = format!("listener {port} 127.0.0.1\nallow_anonymous true\n{configuration}\n");
-            let mut server = Server::spawn(arguments, &lines, port);
+            let mut server = Server::spawn_launched(launch, &with_listener(port, configuration), port);
             if server.wait_until_it_accepts() {
                 return server;
             }
@@ -55,14 +64,24 @@ impl Server {
         panic!("no free port in {START_ATTEMPTS_MAX} attempts");
     }
 
-    /// Starts the process with exactly this configuration, and does not wait for it: for tests in which it refuses to start.
-    pub fn spawn(arguments: &[&str], configuration: &str, port: u16) -> Server {
+    pub(crate) fn spawn_launched(launch: &Launch, configuration: &str, port: u16) -> Server {
         let folder = new_folder();
-        let file = folder.join("server.conf");
-        fs::write(&file, configuration).expect("write the configuration file");
-        let mut command = command(arguments, &file.to_string_lossy());
-        command.current_dir(&folder).stdin(Stdio::null());
-        Server { process: Process::start_reading_stderr(command), port, folder }
+        fs::write(folder.join(CONFIGURATION_FILE), configuration).expect("write the configuration file");
+        Server { process: start_process(launch, &folder), port, folder, launch: launch.clone() }
+    }
+
+    /// Starts it again, on the same port and with the same configuration; it must have ended.
+    pub fn restart(&mut self) {
+        assert!(!self.is_running(), "end it first");
+        self.process = start_process(&self.launch, &self.folder);
+        assert!(self.wait_until_it_accepts(), "the server ended: {:#?}", self.log());
+    }
+
+    /// The same with other lines of configuration.
+    pub fn restart_with(&mut self, configuration: &str) {
+        let lines = with_listener(self.port, configuration);
+        fs::write(self.folder.join(CONFIGURATION_FILE), lines).expect("write the configuration file");
+        self.restart();
     }
 
     /// Where it listens.
@@ -122,6 +141,12 @@ impl Server {
         self.wait_for_exit()
     }
 
+    /// SIGKILL, and waits for the end.
+    pub fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        self.wait_for_exit();
+    }
+
     /// Waits for the process to end; panics where it does not.
     #[track_caller]
     pub fn wait_for_exit(&mut self) -> ExitStatus {
@@ -158,28 +183,20 @@ impl Drop for Server {
     }
 }
 
-fn command(arguments: &[&str], config: &str) -> Command {
-    let Ok(foreign) = std::env::var("MIDGE_TEST_SERVER") else {
-        let mut command = Command::new(environment::midge_program());
-        command.args(arguments).args(["-c", config]);
-        return command;
-    };
-    let mut words = foreign.split_whitespace();
-    let mut command = Command::new(words.next().expect("MIDGE_TEST_SERVER names a program"));
-    for word in words {
-        match word {
-            "{config}" => command.arg(config),
-            "{arguments}" => command.args(arguments),
-            word => command.arg(word),
-        };
-    }
-    command
+fn with_listener(port: u16, configuration: &str) -> String {
+    format!("listener {port} 127.0.0.1\nallow_anonymous true\n{configuration}\n")
+}
+
+fn start_process(launch: &Launch, folder: &Path) -> Process {
+    let mut command = launch.command(&folder.join(CONFIGURATION_FILE));
+    command.current_dir(folder).stdin(Stdio::null());
+    Process::start_reading_stderr(command)
 }
 
 /// A port on which nobody listens now. Below the range that the kernel gives to connecting clients, so that none of the many
 /// clients of a test run can take it meanwhile; each process begins somewhere else. Looked at by connecting: a socket bound for a
 /// look would live on for a moment in whatever process another thread is just about to start, and be in the server's way.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
         let offset = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id().wrapping_mul(211));
@@ -198,6 +215,7 @@ fn new_folder() -> PathBuf {
     folder
 }
 
+const CONFIGURATION_FILE: &str = "server.conf";
 const PORTS_START: u16 = 12_000;
 const PORTS_COUNT: u32 = 20_000;
 const START_ATTEMPTS_MAX: u32 = 5;
