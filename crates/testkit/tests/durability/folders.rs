@@ -1,0 +1,248 @@
+//! What is wrong with the folder is said in one line, with the path and the reason in words, and the server ends with status 1
+//! before it opens a port.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
+use std::path::Path;
+use std::process::Command;
+
+use midge_testkit::environment::{Missing, midge_program, need};
+use midge_testkit::server::free_port;
+use midge_testkit::{Conversation, Launch, Server};
+
+use crate::folder::Folder;
+
+/// Starts a server that is to end with status 1 and one line of error that fits. The port is in use: had the server opened it,
+/// that would be what it complains about.
+#[track_caller]
+fn refuses_with(launch: &Launch, folder: &Folder, pattern: &str) -> String {
+    let port = free_port();
+    let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("a port");
+    let configuration = format!("listener {port} 127.0.0.1\nallow_anonymous true\n{}", folder.configuration());
+    let mut server = launch.spawn(&configuration, port);
+    let status = server.wait_for_exit();
+    let log = server.log();
+    assert_eq!(status.code(), Some(1), "{log:#?}");
+    let line = server.expect_log(pattern);
+    assert!(!log.iter().any(|line| line.contains("Opening")), "{log:#?}");
+    line
+}
+
+#[track_caller]
+fn refuses(folder: &Folder, pattern: &str) -> String {
+    refuses_with(&Launch::new(), folder, pattern)
+}
+
+fn start(folder: &Folder) -> Server {
+    Server::start(&folder.configuration())
+}
+
+/// A log with a message in it, of a server that was killed.
+fn filled() -> Folder {
+    let folder = Folder::new();
+    let mut server = start(&folder);
+    let mut conversation = Conversation::with(&server);
+    conversation.play(
+        r"
+        s connects v311
+        s subscribes t qos=1
+        s closes
+        p connects v311 clean
+        p publishes t qos=1 m=kept
+        p publishes t qos=1 m=kept-too
+        ",
+    );
+    drop(conversation);
+    server.kill();
+    folder
+}
+
+/// The file in which messages stand, and where the first is.
+fn file_with(folder: &Folder, bytes: &[u8]) -> (std::path::PathBuf, u64) {
+    for entry in fs::read_dir(folder.log()).expect("the log's folder") {
+        let path = entry.expect("the log's folder").path();
+        let content = fs::read(&path).expect("a file of the log");
+        if let Some(offset) = content.windows(bytes.len()).position(|window| window == bytes) {
+            return (path, offset as u64);
+        }
+    }
+    panic!("{} is nowhere in the log", bytes.escape_ascii());
+}
+
+fn overwrite(path: &Path, offset: u64, bytes: &[u8]) {
+    let file = fs::OpenOptions::new().write(true).open(path).expect("open");
+    file.write_all_at(bytes, offset).expect("write");
+}
+
+#[test]
+fn a_folder_around_it_that_does_not_exist() {
+    let folder = Folder::new();
+    fs::remove_dir(folder.path()).expect("remove");
+    refuses(
+        &folder,
+        "/mosquitto.db.midge: No such file or directory*; the folder around it does not exist; create it first",
+    );
+}
+
+#[test]
+fn a_file_in_its_place() {
+    let folder = Folder::new();
+    fs::write(folder.log(), "not a folder").expect("write");
+    refuses(&folder, "/mosquitto.db.midge is not a folder; name another, or move it away");
+}
+
+#[test]
+fn a_folder_that_is_not_writable() {
+    let folder = Folder::new();
+    let Some(launch) = need(as_somebody_else(&folder)) else { return };
+    // Nobody may make anything in it, and look at it all may.
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o555)).expect("chmod");
+    refuses_with(
+        &launch,
+        &folder,
+        "cannot create */mosquitto.db.midge: Permission denied*; it must belong to the user that runs the server",
+    );
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("chmod");
+}
+
+#[test]
+fn a_log_of_another_user() {
+    let folder = filled();
+    if !rustix::process::geteuid().is_root() {
+        need::<()>(Err(Missing::new("another user to own the log", "run it as root")));
+        return;
+    }
+    let Some(launch) = need(as_somebody_else(&folder)) else { return };
+    refuses_with(
+        &launch,
+        &folder,
+        "Permission denied*belongs to user 0, and this is user 65534: give it to the one that runs the server",
+    );
+}
+
+/// A start as a user whom permissions concern: root may do everything.
+fn as_somebody_else(folder: &Folder) -> Result<Launch, Missing> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(Launch::new());
+    }
+    let launch = Launch::new().user(NOBODY);
+    // The program may stand where others have no access.
+    let mut probe = Command::new(midge_program());
+    std::os::unix::process::CommandExt::uid(&mut probe, NOBODY);
+    let can_start = probe.arg("--version").current_dir(folder.path()).output().is_ok();
+    can_start
+        .then_some(launch)
+        .ok_or_else(|| Missing::new("a program that other users can start", "build it elsewhere"))
+}
+
+#[test]
+fn a_symbolic_link() {
+    let (folder, elsewhere) = (Folder::new(), Folder::new());
+    symlink(elsewhere.path(), folder.log()).expect("a link");
+    refuses(&folder, "/mosquitto.db.midge is a symbolic link; name the place itself, or allow symbolic links");
+    let launch = Launch::new().variable("MOSQUITTO_UNSAFE_ALLOW_SYMLINKS", "1");
+    let server = launch.start(&folder.configuration());
+    server.expect_log("running");
+    assert!(elsewhere.path().join("lock").exists());
+}
+
+#[test]
+fn a_second_server_on_the_same_folder() {
+    let folder = Folder::new();
+    let mut first = start(&folder);
+    let in_use = format!("/mosquitto.db.midge is in use by process {}; stop that one first", first.process_id());
+    refuses(&folder, &in_use);
+    assert!(first.is_running());
+    first.kill();
+    start(&folder).expect_log("Restored from");
+}
+
+#[test]
+fn a_damaged_byte_in_the_middle() {
+    let folder = filled();
+    let (path, offset) = file_with(&folder, b"kept");
+    overwrite(&path, offset, b"K");
+    let line =
+        refuses(&folder, "is damaged at byte *; restore it from a copy, or start with --repair to keep what is good");
+    assert!(line.contains(&path.display().to_string()), "{line}");
+    let said: Option<u64> = line.split("at byte ").nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok());
+    assert!(said.is_some_and(|said| said <= offset && offset < said + 4096), "{offset} in {line}");
+    refuses(&folder, "is damaged at byte");
+    let server = Launch::new().arguments(&["--repair"]).start(&folder.configuration());
+    server.expect_log("were damaged and are lost");
+    Conversation::with(&server).play(
+        r"
+        s connects v311 session-present
+        s receives t qos=1 m=kept-too
+        s< nothing
+        ",
+    );
+}
+
+#[test]
+fn a_log_of_a_newer_version() {
+    let folder = filled();
+    let (path, _) = file_with(&folder, b"kept");
+    let mut header = fs::read(&path).expect("a segment");
+    header.truncate(HEADER_BYTES);
+    header[8..12].copy_from_slice(&99_u32.to_le_bytes());
+    // The checksum is right: it has its place in all versions, so that a newer one is told from damage.
+    let checked = [&header[..12], &header[16..]].concat();
+    header[12..16].copy_from_slice(&crc32c(&checked).to_le_bytes());
+    overwrite(&path, 0, &header);
+    let line = refuses(&folder, "has format version 99; this program reads versions up to");
+    assert!(line.contains(&path.display().to_string()), "{line}");
+}
+
+/// The checksum of iSCSI (RFC 3720), bit by bit.
+fn crc32c(bytes: &[u8]) -> u32 {
+    let step = |sum: u32, _| if sum & 1 == 1 { sum >> 1 ^ 0x82f6_3b78 } else { sum >> 1 };
+    !bytes.iter().fold(!0, |sum, byte| (0..8).fold(sum ^ u32::from(*byte), step))
+}
+
+#[test]
+fn a_file_system_that_is_mounted_read_only() {
+    let Some(mount) = need(Mount::new("size=100m")) else { return };
+    mount.again_with("remount,ro");
+    refuses(&mount.folder, "/mosquitto.db.midge: Read-only file system*; the file system is mounted read-only");
+}
+
+#[test]
+fn a_file_system_that_is_full() {
+    // Less than the segments that a log begins with.
+    let Some(mount) = need(Mount::new("size=1m")) else { return };
+    refuses(&mount.folder, "*mosquitto.db.midge*the disk is full*free some space");
+}
+
+/// A small file system in memory.
+struct Mount {
+    folder: Folder,
+}
+
+impl Mount {
+    fn new(options: &str) -> Result<Mount, Missing> {
+        let mount = Mount { folder: Folder::new() };
+        if mount.again_with(options) {
+            return Ok(mount);
+        }
+        Err(Missing::new("the right to mount a file system", "run it as root"))
+    }
+
+    fn again_with(&self, options: &str) -> bool {
+        let mut command = Command::new("mount");
+        command.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(self.folder.path());
+        command.output().is_ok_and(|output| output.status.success())
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.folder.path()).output();
+    }
+}
+
+/// Of a segment's header; the rest of its page is empty.
+const HEADER_BYTES: usize = ;
+
+const NOBODY: u32 = 65_534;
