@@ -242,7 +242,7 @@ impl Drop for Mount {
     }
 }
 
-/// Of a segment's header; the rest of its page is empty.
-const HEADER_BYTES: usize = ;
+/// Of a segment: what its first checksum covers.
+const HEADER_BYTES: usize = 4096;
 
 const NOBODY: u32 = 65_534;
