@@ -50,7 +50,7 @@ pub(crate) fn fuzz(arguments: &[String]) -> bool {
 }
 
 /// A test with the profile that users run, and with what it prints.
-fn long_test(file: &str, name: &str, (variable, value): (&str, &str)) -> bool {
+pub(crate) fn long_test(file: &str, name: &str, (variable, value): (&str, &str)) -> bool {
     let mut test = Command::new(cargo());
     test.args(["test", "--release", "--package", "midge-testkit", "--test", file, "--", "--nocapture"]);
     test.args(Some(name).filter(|name| !name.is_empty())).env(variable, value);
@@ -99,7 +99,7 @@ fn succeeds(command: &mut Command) -> bool {
     }
 }
 
-fn is_number(text: &str) -> bool {
+pub(crate) fn is_number(text: &str) -> bool {
     text.parse::<u32>().is_ok_and(|number| number > 0)
 }
 

@@ -9,6 +9,7 @@
 //! what measures in `measure.rs`; `sim.rs` runs the simulator.
 
 mod debian;
+mod kill;
 mod long;
 mod measure;
 mod python;
@@ -42,6 +43,11 @@ const WORDS: &[Word] = &[
         name: "endurance",
         summary: "clients that come and go for [SECONDS], by default 600; or `--connections [NUMBER]`, by default 19000",
         run: long::endurance,
+    },
+    Word {
+        name: "kill",
+        summary: "[ROUNDS], by default 100: kills and power cuts in the middle of the load, nothing acknowledged may be lost",
+        run: kill::kill,
     },
     Word {
         name: "fuzz",

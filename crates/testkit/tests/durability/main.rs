@@ -15,4 +15,5 @@ mod kills;
 mod paho;
 mod publisher;
 mod random;
+mod restarts;
 mod subscriber;
