@@ -125,6 +125,23 @@ pub enum ReadError {
     Failed(Failure),
 }
 
+/// Why a log was not copied. What had been copied was removed again.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    /// Something stands where the copy is to be.
+    #[error("{} is not empty; name an empty folder, or one that does not exist yet", .0.display())]
+    NotEmpty(PathBuf),
+    /// The folder's name is that of something else.
+    #[error("{} is not a folder; name another", .0.display())]
+    NotAFolder(PathBuf),
+    /// The log itself is damaged.
+    #[error(transparent)]
+    Damaged(#[from] Damage),
+    /// The system refused an operation.
+    #[error("{}", copying_words(.0))]
+    Failed(#[from] Failure),
+}
+
 /// Synced bytes that are not what was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -239,6 +256,17 @@ fn plain_words(failure: &Failure) -> String {
         io::ErrorKind::ReadOnlyFilesystem => "the file system is mounted read-only; name a folder on another",
         io::ErrorKind::StorageFull => "free some space, or name a folder on another disk",
         io::ErrorKind::QuotaExceeded => "the user's quota is used up; free some space, or have it raised",
+        _ => return failure.to_string(),
+    };
+    format!("{failure}; {advice}")
+}
+
+fn copying_words(failure: &Failure) -> String {
+    let advice = match failure.error.kind() {
+        io::ErrorKind::NotFound => "the folder around it does not exist; create it first",
+        io::ErrorKind::PermissionDenied => "the server writes the copy, so its user must be allowed to",
+        io::ErrorKind::ReadOnlyFilesystem => "the file system is mounted read-only; name a folder on another",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "there is no room for the copy",
         _ => return failure.to_string(),
     };
     format!("{failure}; {advice}")

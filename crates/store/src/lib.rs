@@ -11,6 +11,8 @@
 //! * a full disk is no failure: it shows where a segment is allocated, before anything is written;
 //! * no bytes in the files make it panic.
 //!
+//! [`Inspection`] looks at a log that somebody else may have open; [`Reader::copy_to`] makes a copy of an open one.
+//!
 //! Left to others: threads, when to sync, what to keep ([`Snapshot`]), and what to say to people about it.
 //!
 //! Reading order: `batch.rs` and `segment.rs` (the bytes), `log/` (writing and reading), `recovery/` (opening), `disk/` (the
@@ -29,8 +31,8 @@ mod segment;
 pub use batch::BATCH_HEADER_BYTES;
 pub use disk::memory as memory_disk;
 pub use disk::{Disk, Entry, EntryKind, Locked, Owner, SystemDisk};
-pub use error::{Damage, Failure, Limit, OpenError, Operation, ReadError, WriteError};
-pub use log::{Lease, Log, Reader};
+pub use error::{CopyError, Damage, Failure, Limit, OpenError, Operation, ReadError, WriteError};
+pub use log::{Copied, Lease, Log, Reader};
 pub use options::{Options, Position, Repair, Snapshot};
-pub use recovery::{Cut, Lost, Opened, Report};
+pub use recovery::{Cut, Examined, FileRole, InspectedBatch, InspectedFile, Inspection, Lost, Opened, Report};
 pub use segment::{FORMAT_VERSION, SEGMENT_HEADER_BYTES};

@@ -37,6 +37,11 @@ pub trait Disk: Send + Sync + 'static {
     /// Opens a file for reading and writing.
     fn open(&self, path: &Path) -> io::Result<Self::File>;
 
+    /// Opens a file for reading alone.
+    fn open_to_read(&self, path: &Path) -> io::Result<Self::File> {
+        self.open(path)
+    }
+
     /// The length of a file.
     fn length_bytes(&self, file: &Self::File) -> io::Result<u64>;
 

@@ -50,6 +50,10 @@ impl Disk for SystemDisk {
         OpenOptions::new().read(true).write(true).open(path)
     }
 
+    fn open_to_read(&self, path: &Path) -> io::Result<File> {
+        File::open(path)
+    }
+
     fn length_bytes(&self, file: &File) -> io::Result<u64> {
         Ok(file.metadata()?.len())
     }

@@ -5,6 +5,7 @@
 //! * everything that may be refused for lack of room is asked for before the first byte is written;
 //! * after the first failure nothing is done any more.
 
+mod copy;
 mod pool;
 mod reader;
 mod scan;
@@ -15,6 +16,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use copy::Copied;
 pub(crate) use pool::{Pool, Refusal, Spare, UNFINISHED, write_zeros};
 pub(crate) use reader::{Held, Shared};
 pub use reader::{Lease, Reader};

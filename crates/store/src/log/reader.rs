@@ -47,6 +47,10 @@ impl<D: Disk> Reader<D> {
         Self { shared }
     }
 
+    pub(super) fn shared(&self) -> &Shared<D> {
+        &self.shared
+    }
+
     /// Fills the buffer with the log's bytes from a position on, all of which must stand in one segment (as a batch does).
     /// They are as the disk gives them: nothing is verified.
     pub fn read_at(&self, position: Position, buffer: &mut [u8]) -> Result<(), ReadError> {

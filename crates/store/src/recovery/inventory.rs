@@ -17,7 +17,7 @@ use crate::{BATCH_HEADER_BYTES, Damage, Disk, EntryKind, OpenError, Operation, O
 /// All files that have the name of a segment.
 pub(super) struct Inventory<D: Disk> {
     /// By number.
-    found: Vec<Found<D>>,
+    pub(super) found: Vec<Found<D>>,
 }
 
 /// The segments of the log, in order, and what else is there.
@@ -41,12 +41,13 @@ pub(super) struct Unused<D: Disk> {
     pub(super) base: Option<Position>,
 }
 
-struct Found<D: Disk> {
-    path: PathBuf,
+/// A file that has the name of a segment.
+pub(super) struct Found<D: Disk> {
+    pub(super) path: PathBuf,
     file: D::File,
-    sequence: u64,
-    room_bytes: u64,
-    header: Result<SegmentHeader, HeaderFault>,
+    pub(super) sequence: u64,
+    pub(super) room_bytes: u64,
+    pub(super) header: Result<SegmentHeader, HeaderFault>,
     /// What stands in the header's place for the log's number.
     claimed_identity: u64,
 }
@@ -61,13 +62,29 @@ impl<D: Disk> Inventory<D> {
                 return Err(OpenError::SymbolicLink(path));
             }
             if let Some(sequence) = sequence {
-                let file = Found::open(disk, path, sequence)?;
+                let file = disk.open(&path).context(Operation::Open, &path)?;
+                let file = Found::examine(disk, path, file, sequence)?;
                 if let Err(HeaderFault::Newer(version)) = file.header {
                     return Err(OpenError::Newer { path: file.path, version });
                 }
                 found.push(file);
             } else if entry.name == UNFINISHED {
                 disk.remove(&path).context(Operation::Remove, &path)?;
+            }
+        }
+        found.sort_by_key(|file| file.sequence);
+        Ok(Self { found })
+    }
+
+    /// The same without changing anything, for those who do not hold the lock.
+    pub(super) fn look(disk: &D, folder: &Path) -> Result<Self, Failure> {
+        let mut found = Vec::new();
+        for entry in disk.list(folder).context(Operation::List, folder)? {
+            let is_file = matches!(entry.kind, EntryKind::File | EntryKind::SymbolicLink);
+            if let Some(sequence) = sequence_of(&entry.name).filter(|_| is_file) {
+                let path = folder.join(&entry.name);
+                let file = disk.open_to_read(&path).context(Operation::Open, &path)?;
+                found.push(Found::examine(disk, path, file, sequence)?);
             }
         }
         found.sort_by_key(|file| file.sequence);
@@ -102,7 +119,7 @@ impl<D: Disk> Inventory<D> {
     }
 
     /// The log's number: the newest header states it. Where none is good, a damaged one may, if a batch agrees.
-    fn identity(&self, disk: &D) -> Result<Option<u64>, Failure> {
+    pub(super) fn identity(&self, disk: &D) -> Result<Option<u64>, Failure> {
         if let Some(header) = self.found.iter().rev().find_map(Found::header) {
             return Ok(Some(header.identity));
         }
@@ -117,7 +134,7 @@ impl<D: Disk> Inventory<D> {
 
     /// The index of the first file that the snapshot in force may need. Those before it were given up when a later header
     /// was written, and some of them may since have been used for something else.
-    fn first_needed(&self) -> usize {
+    pub(super) fn first_needed(&self) -> usize {
         let floor = self.snapshot().map_or(Position(0), |snapshot| snapshot.floor);
         let begins_early = |file: &Found<D>| file.header().is_some_and(|header| header.base <= floor);
         let index = self.found.iter().rposition(begins_early).unwrap_or_default();
@@ -125,12 +142,18 @@ impl<D: Disk> Inventory<D> {
         index
     }
 
-    fn snapshot(&self) -> Option<Snapshot> {
+    pub(super) fn snapshot(&self) -> Option<Snapshot> {
         self.found.iter().rev().find_map(Found::header).and_then(|header| header.snapshot)
     }
 
     /// Where the batches of a file begin whose header was good once.
-    fn base_of_damaged(&self, disk: &D, index: usize, first: usize, seal: Seal) -> Result<Option<Position>, Failure> {
+    pub(super) fn base_of_damaged(
+        &self,
+        disk: &D,
+        index: usize,
+        first: usize,
+        seal: Seal,
+    ) -> Result<Option<Position>, Failure> {
         let file = &self.found[index];
         if !matches!(file.header, Err(HeaderFault::Bad | HeaderFault::Blank)) {
             return Ok(None);
@@ -173,8 +196,7 @@ impl<D: Disk> Inventory<D> {
 }
 
 impl<D: Disk> Found<D> {
-    fn open(disk: &D, path: PathBuf, sequence: u64) -> Result<Self, Failure> {
-        let file = disk.open(&path).context(Operation::Open, &path)?;
+    fn examine(disk: &D, path: PathBuf, file: D::File, sequence: u64) -> Result<Self, Failure> {
         let length_bytes = disk.length_bytes(&file).context(Operation::Read, &path)?;
         let mut bytes = [0; HEADER_LENGTH];
         disk.read_at(&file, 0, &mut bytes).context(Operation::Read, &path)?;
@@ -185,11 +207,11 @@ impl<D: Disk> Found<D> {
     }
 
     /// The header of a segment: one that was written under this name.
-    fn header(&self) -> Option<&SegmentHeader> {
+    pub(super) fn header(&self) -> Option<&SegmentHeader> {
         self.header.as_ref().ok().filter(|header| header.sequence == self.sequence)
     }
 
-    fn is_of_another_log(&self, identity: u64) -> bool {
+    pub(super) fn is_of_another_log(&self, identity: u64) -> bool {
         self.header.is_ok_and(|header| header.identity != identity)
     }
 
@@ -222,7 +244,7 @@ impl<D: Disk> Found<D> {
         Ok(found)
     }
 
-    fn holds_data(&self, disk: &D) -> Result<bool, Failure> {
+    pub(super) fn holds_data(&self, disk: &D) -> Result<bool, Failure> {
         let mut bytes = vec![0; self.room_bytes as usize];
         self.read(disk, &mut bytes)?;
         Ok(bytes.iter().any(|byte| *byte != 0))
@@ -233,7 +255,7 @@ impl<D: Disk> Found<D> {
         disk.read_at(&self.file, SEGMENT_HEADER_BYTES, buffer).context(Operation::Read, &self.path)
     }
 
-    fn into_link(self, header: SegmentHeader) -> Link<D> {
+    pub(super) fn into_link(self, header: SegmentHeader) -> Link<D> {
         let Self { path, file, sequence, room_bytes, .. } = self;
         Link { segment: Segment { path, file, sequence, base: header.base, room_bytes }, header }
     }

@@ -7,6 +7,7 @@
 //! * opening never makes anything worse: until a header is written for the new segment, what was good stays as it is.
 
 mod folder;
+mod inspection;
 mod inventory;
 mod repair;
 mod tail;
@@ -15,6 +16,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use inspection::{Examined, FileRole, InspectedBatch, InspectedFile, Inspection};
 use inventory::{Chain, Inventory, Link, Unused};
 use repair::Surgeon;
 use tail::Tail;
@@ -131,10 +133,9 @@ fn check_start<D: Disk>(
     let Some(start) = links.front().map(|first| first.segment.base) else {
         return Ok(());
     };
-    let wanted = snapshot.map_or(Position(0), |snapshot| snapshot.floor);
-    if start <= wanted {
+    let Some((wanted, start)) = check_start_of(start, *snapshot) else {
         return Ok(());
-    }
+    };
     let Some(surgeon) = surgeon else {
         return Err(OpenError::Missing { folder: folder.to_path_buf(), from: wanted, to: start });
     };
@@ -143,6 +144,12 @@ fn check_start<D: Disk>(
     let moved = |position: Position| position.max(start);
     *snapshot = Some(Snapshot { from: moved(old.from), end: moved(old.end), floor: moved(old.floor), mark: old.mark });
     Ok(())
+}
+
+/// What is missing before the first segment.
+fn check_start_of(start: Position, snapshot: Option<Snapshot>) -> Option<(Position, Position)> {
+    let wanted = snapshot.map_or(Position(0), |snapshot| snapshot.floor);
+    (start > wanted).then_some((wanted, start))
 }
 
 fn fill_pool<D: Disk>(

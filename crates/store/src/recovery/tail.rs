@@ -62,16 +62,16 @@ pub(super) fn clean<D: Disk>(disk: &D, segment: &Segment<D>) -> Result<(), Failu
 }
 
 /// What is left behind the place where the good batches end.
-struct Rest {
+pub(super) struct Rest {
     /// The next good batch that leaves room for what was lost before it.
-    next: Option<Position>,
+    pub(super) next: Option<Position>,
     /// A good batch states that the place was synced.
-    was_synced: bool,
+    pub(super) was_synced: bool,
     /// How much was begun there, if anything.
-    bytes: Option<u64>,
+    pub(super) bytes: Option<u64>,
 }
 
-fn look_behind<D: Disk>(disk: &D, segment: &Segment<D>, seal: Seal, end: Position) -> Result<Rest, Failure> {
+pub(super) fn look_behind<D: Disk>(disk: &D, segment: &Segment<D>, seal: Seal, end: Position) -> Result<Rest, Failure> {
     let mut rest = Rest { next: None, was_synced: false, bytes: None };
     if end >= segment.limit() {
         return Ok(rest);

@@ -1,7 +1,9 @@
 //! Any bytes as a log: a short run of what `cargo xtask fuzz segments` does for longer.
 
+mod inspect_any;
 mod open_any;
 
+use inspect_any::inspect_any;
 use open_any::open_any;
 use proptest::prelude::*;
 
@@ -16,6 +18,11 @@ proptest! {
     #[test]
     fn any_bytes_as_a_segment(file in 0..4_u8, data in prop::collection::vec(any::<u8>(), 0..5000)) {
         open_any(&[&[file * 4][..], &data].concat());
+    }
+
+    #[test]
+    fn a_log_with_any_bits_turned_over_can_be_looked_at(flips in prop::collection::vec(any::<(u8, u16, u8)>(), 0..6)) {
+        inspect_any(&flips);
     }
 }
 
