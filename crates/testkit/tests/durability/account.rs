@@ -54,31 +54,35 @@ impl Verdict {
 
     fn judge(&mut self, publisher: &Published, subscriber: &Delivered, numbers: &[u64]) {
         let mut seen = BTreeSet::new();
-        let mut tell = |what: &str, number: u64| {
+        let mut tell = |what: &str, number: u64, around: &str| {
             let is_like = |example: &&String| example.contains(what);
             if self.examples.iter().filter(is_like).count() < EXAMPLES_MAX {
                 let Published { topic, qos, count } = publisher;
                 let Delivered { subscriber, qos: granted, .. } = subscriber;
-                let text = format!("{topic} {number} of {count} (QoS {qos}) {what} for {subscriber} (QoS {granted})");
+                let text =
+                    format!("{topic} {number} of {count} (QoS {qos}) {what} for {subscriber} (QoS {granted}) {around}");
                 self.examples.push(text);
             }
         };
-        for &number in numbers {
-            let is_behind_a_later = seen.last().is_some_and(|last| *last > number);
+        for (place, &number) in numbers.iter().enumerate() {
+            let latest = seen.last().copied().unwrap_or_default();
+            let seen_from = place.saturating_sub(3);
+            let around =
+                format!("at {place}: {:?}, latest {latest}", &numbers[seen_from..(place + 3).min(numbers.len())]);
             if !seen.insert(number) {
                 if publisher.qos == 2 && subscriber.qos == 2 {
-                    tell("came twice", number);
+                    tell("came twice", number, &around);
                     self.doubled += 1;
                 } else {
                     self.repeated += 1;
                 }
-            } else if is_behind_a_later {
-                tell("came behind a later one", number);
+            } else if latest > number {
+                tell("came behind a later one", number, &around);
                 self.out_of_order += 1;
             }
         }
         for number in (0..publisher.count).filter(|number| !seen.contains(number)) {
-            tell("is lost", number);
+            tell("is lost", number, "");
             self.lost += 1;
         }
     }

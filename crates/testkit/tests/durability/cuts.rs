@@ -1,6 +1,11 @@
 //! The power is cut at a random moment of the load: what the server did not sync is gone (see `midge_testkit::powercut`).
 
+use std::time::{Duration, Instant};
+
+use midge_testkit::{Conversation, PowerCut, Received};
+
 use crate::campaign::{Campaign, Outcome};
+use crate::folder::Folder;
 use crate::kills::rounds;
 
 #[test]
@@ -23,3 +28,46 @@ fn cut(sync: &'static str) -> Outcome {
     assert!(outcome.power.writes > 0, "a cut that takes nothing away: {outcome}");
     outcome
 }
+
+/// One publisher who waits for each acknowledgement and looks at the clock.
+#[test]
+fn a_power_cut_costs_no_more_than_the_interval() {
+    let (folder, aside) = (Folder::new(), Folder::new());
+    let power = PowerCut::new(folder.path(), aside.path());
+    let mut server = power
+        .launch()
+        .start(&format!("persistence_sync {INTERVAL_MS} ms\nmax_queued_messages 0\n{}", folder.configuration()));
+    Conversation::with(&server).play("s connects v311\ns subscribes t qos=1\ns disconnects");
+    let mut publisher = server.connect();
+    publisher.send("CONNECT v311 clean id=p");
+    publisher.expect("CONNACK");
+    let begun = Instant::now();
+    let mut acknowledged = Vec::new();
+    while begun.elapsed() < LOAD {
+        publisher.send(&format!("PUBLISH t qos=1 id=1 m={}", acknowledged.len()));
+        publisher.expect("PUBACK id=1");
+        acknowledged.push(Instant::now());
+    }
+    let cut = Instant::now();
+    server.kill();
+    // 0 as the random number: all that can be missing is missing.
+    let lost = power.cut(|| 0).expect("what was not synced is taken back");
+    assert!(lost.writes > 0 && lost.writes_kept == 0, "{lost:?}");
+    server.restart();
+    let mut subscriber = server.connect();
+    subscriber.send("CONNECT v311 id=s");
+    subscriber.expect("CONNACK session-present");
+    let mut kept = 0;
+    while let Received::Packet(packet, _) = subscriber.receive_within(Duration::from_millis(500)) {
+        assert_eq!(packet.text("m"), Some(kept.to_string()), "{packet}");
+        subscriber.send(&format!("PUBACK id={}", packet.number("id").expect("an id")));
+        kept += 1;
+    }
+    // The machine may be busy: the first second is safe in any case.
+    let first_lost = acknowledged.get(kept).expect("what was acknowledged last is lost");
+    assert!(cut - *first_lost < LOAD - Duration::from_secs(1), "{kept} of {} are left", acknowledged.len());
+}
+
+const INTERVAL_MS: u32 = 200;
+
+const LOAD: Duration = Duration::from_millis(2500);

@@ -47,7 +47,7 @@ fn filled() -> Folder {
         r"
         s connects v311
         s subscribes t qos=1
-        s closes
+        s disconnects
         p connects v311 clean
         p publishes t qos=1 m=kept
         p publishes t qos=1 m=kept-too

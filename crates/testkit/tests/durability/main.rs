@@ -13,6 +13,7 @@ mod folder;
 mod folders;
 mod kills;
 mod paho;
+mod promises;
 mod publisher;
 mod random;
 mod restarts;

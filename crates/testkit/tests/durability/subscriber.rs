@@ -67,10 +67,9 @@ impl Subscriber {
     /// when the connection ended.
     pub(crate) fn expect_nothing(&self, world: &World) {
         let Some(mut client) = world.resume(self.name, self.version) else { return };
-        client.send("PINGREQ");
         loop {
-            match client.receive_within(PATIENCE) {
-                Received::Packet(packet, _) if packet.kind == Kind::Pingresp => return,
+            match client.receive_within(SHORT * 5) {
+                Received::Silence => return,
                 Received::Packet(packet, _) if packet.kind == Kind::Pubrel => {}
                 other => {
                     world.fault(format!("{}: there should be nothing left, and there is {other}", self.name));
@@ -158,5 +157,3 @@ const SHORT: Duration = Duration::from_millis(20);
 
 /// So long nothing may come once all has come.
 const QUIET: Duration = Duration::from_millis(300);
-
-const PATIENCE: Duration = Duration::from_secs(8);
