@@ -7,7 +7,7 @@ pub(crate) fn server(identity: Identity) -> String {
     let version = identity.version();
     let usage = match identity {
         Identity::Midge => {
-            "Usage: midge [-c config_file] [-p port] [-v] [-q] [--repair] [--test-config]\n       midge links DIR\n       midge -h | --version"
+            "Usage: midge [-c config_file] [-p port] [-v] [-q] [--repair] [--test-config]\n       midge log [--json | --verify] FOLDER\n       midge backup DIR [-c config_file | --socket PATH]\n       midge links DIR\n       midge -h | --version"
         }
         // This line is compared by test suites.
         Identity::Mosquitto => {
@@ -19,7 +19,12 @@ pub(crate) fn server(identity: Identity) -> String {
         Identity::Mosquitto => "It keeps\nnothing on disk.",
     };
     let links = match identity {
-        Identity::Midge => "\n links DIR        Make links in DIR by which the program goes under Mosquitto's names.",
+        Identity::Midge => {
+            "
+ log FOLDER       Show or check what a server has kept; see midge log --help.
+ backup DIR       Copy what a running server keeps; see midge backup --help.
+ links DIR        Make links in DIR by which the program goes under Mosquitto's names."
+        }
         Identity::Mosquitto => "",
     };
     format!(
@@ -44,3 +49,19 @@ An MQTT server for versions 5.0, 3.1.1 and 3.1.
 Without a configuration file it listens on port 1883 of 127.0.0.1 and [::1], and lets everybody on this machine in. {kept}"
     )
 }
+
+/// How `midge log` is used.
+pub(crate) const LOG: &str = "Usage: midge log [--json | --verify] FOLDER
+
+Shows what stands in a log: one line for each batch and each record, and what each file is. FOLDER is the folder
+NAME.midge with the segment files, or the one in which that stands (persistence_location). The server may be running:
+nothing is locked, and nothing is changed.
+
+ --json           One JSON object for each record, and nothing else. What is wrong is told on standard error.
+ --verify         Only check: all checksums, and that all records can be read. The exit status is 0 where all is good, and
+                  1 where something is wrong, with the file and the place in it on standard error.
+ -h, --help       Show this.
+
+A line begins with the position in the log, the time since the first batch that is shown, and the shard. #1234 names a
+message, 0/3 the Session in slot 3 of shard 0 (0/3.2 the third that was there), v12 the twelfth retained write. A batch
+at the end that is not whole was torn by a crash or is being written just now; it is told, and is no fault.";

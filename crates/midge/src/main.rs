@@ -6,7 +6,9 @@
 mod command_line;
 mod files;
 mod help;
+mod json;
 mod links;
+mod log;
 mod persistence;
 mod server;
 
@@ -43,10 +45,11 @@ fn main() -> ExitCode {
     run(&name_of(&called), words).into()
 }
 
-fn run(name: &str, words: Vec<OsString>) -> Status {
+fn run(name: &str, mut words: Vec<OsString>) -> Status {
     match (links::Tool::named(name), words.first().and_then(|word| word.to_str())) {
         (Some(links::Tool::Server), _) => server::run(midge_server::Identity::Mosquitto, words),
         (None, Some("links")) => links::run(&words[1..]),
+        (None, Some("log")) => log::run(words.split_off(1)),
         (None, _) => server::run(midge_server::Identity::Midge, words),
     }
 }
