@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::record::IN_THIS_BATCH;
 use midge_codec::QoS;
 use triomphe::ThinArc;
 
@@ -98,6 +99,11 @@ impl Message {
     /// Where its record stands in the log; 0 where it has none.
     pub fn identity(&self) -> u64 {
         self.header().identity.load(Ordering::Relaxed)
+    }
+
+    /// The same, if that is known already: it is not while the turn of the shard that made the message goes on.
+    pub(crate) fn place(&self) -> Option<u64> {
+        Some(self.identity()).filter(|&identity| identity != 0 && identity & IN_THIS_BATCH == 0)
     }
 
     /// Says where its record stands. Done by the shard that made it, before it hands the message to others.

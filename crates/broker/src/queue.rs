@@ -16,12 +16,14 @@ use crate::session::Kept;
 #[derive(Default)]
 pub(crate) struct Queue {
     front: VecDeque<Kept>,
-    runs: VecDeque<Run>,
+    runs: VecDeque<Stretch>,
     back: VecDeque<Kept>,
     /// Of all messages, wherever they are.
     bytes: u64,
     /// Of those at the back.
     back_bytes: u64,
+    /// What those cost that cannot become part of a run, when that was last tried.
+    pub staying_cost: u64,
     /// Messages in runs.
     on_disk: u64,
     /// How many have been taken from the front, for those who go through the front in portions.
@@ -32,6 +34,14 @@ pub(crate) struct Queue {
     pub sent_upto: u64,
 }
 
+/// What comes between front and back. Messages in memory stand there only after a start, when the log did not tell where among
+/// those of the runs they belong but by their identities.
+struct Stretch {
+    run: Option<Run>,
+    /// Together with those of the run in the order of their identities.
+    messages: VecDeque<Kept>,
+}
+
 /// A stretch of the queue that is on disk.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Run {
@@ -39,8 +49,9 @@ pub(crate) struct Run {
     pub address: u64,
     /// The first position in the log that it needs: that of its batch, or of a message to which it refers.
     pub floor: u64,
-    /// The first identity in it.
+    /// The lowest and the highest identity in it.
     pub first: u64,
+    pub last: u64,
     pub messages: u32,
     pub bytes: u64,
     /// Identities of messages in it that are done with. There are none but after a start.
@@ -54,7 +65,8 @@ impl Queue {
 
     /// Messages, wherever they are.
     pub(crate) fn len(&self) -> u64 {
-        (self.front.len() + self.back.len()) as u64 + self.on_disk
+        let between: usize = self.runs.iter().map(|stretch| stretch.messages.len()).sum();
+        (self.front.len() + between + self.back.len()) as u64 + self.on_disk
     }
 
     /// Topics, properties and payloads of all messages.
@@ -95,7 +107,7 @@ impl Queue {
 
     /// What is in memory, oldest first.
     pub(crate) fn in_memory(&self) -> impl Iterator<Item = &Kept> {
-        self.front.iter().chain(&self.back)
+        self.front.iter().chain(self.runs.iter().flat_map(|stretch| &stretch.messages)).chain(&self.back)
     }
 
     /// Messages in memory, each with a number that it keeps while others are taken, from `from` on.
@@ -105,12 +117,13 @@ impl Queue {
     }
 
     pub(crate) fn runs(&self) -> impl Iterator<Item = &Run> {
-        self.runs.iter()
+        self.runs.iter().filter_map(|stretch| stretch.run.as_ref())
     }
 
     /// The run that is to be read next, if memory holds little of what comes before it.
     pub(crate) fn wanted_run(&self) -> Option<&Run> {
-        self.runs.front().filter(|_| !self.is_reading && self.front.len() < READ_AHEAD_MESSAGES)
+        let first = self.runs.front().and_then(|stretch| stretch.run.as_ref());
+        first.filter(|_| !self.is_reading && self.front.len() < READ_AHEAD_MESSAGES)
     }
 
     /// Takes the newest messages, which are to become a run: all in memory behind the runs there are, or all but about
@@ -132,20 +145,43 @@ impl Queue {
 
     /// A run behind all others.
     pub(crate) fn push_run(&mut self, run: Run) {
+        self.push_run_among(run, VecDeque::new());
+    }
+
+    /// A run behind all others, and messages that stand somewhere among its own.
+    pub(crate) fn push_run_among(&mut self, run: Run, messages: VecDeque<Kept>) {
         self.on_disk += u64::from(run.messages);
-        self.bytes += run.bytes;
-        self.runs.push_back(run);
+        self.bytes += run.bytes + messages.iter().map(|kept| kept.message.bytes() as u64).sum::<u64>();
+        self.runs.push_back(Stretch { run: Some(run), messages });
+    }
+
+    /// Messages behind all runs there are, before any further ones.
+    pub(crate) fn push_between(&mut self, messages: VecDeque<Kept>) {
+        self.bytes += messages.iter().map(|kept| kept.message.bytes() as u64).sum::<u64>();
+        if self.runs.is_empty() {
+            self.front.extend(messages);
+        } else if !messages.is_empty() {
+            self.runs.push_back(Stretch { run: None, messages });
+        }
     }
 
     /// The first run was read: its messages come behind those at the front. `false`: it is not the one that was wanted.
     pub(crate) fn replace_run(&mut self, address: u64, messages: impl IntoIterator<Item = Kept>) -> bool {
-        let Some(run) = self.runs.pop_front_if(|run| run.address == address) else { return false };
+        let is_it = |stretch: &mut Stretch| stretch.run.as_ref().is_some_and(|run| run.address == address);
+        let Some(Stretch { run: Some(run), messages: among }) = self.runs.pop_front_if(is_it) else { return false };
         self.is_reading = false;
         self.on_disk -= u64::from(run.messages);
         self.bytes -= run.bytes;
+        let mut among = among.into_iter().peekable();
         for kept in messages {
             self.bytes += kept.message.bytes() as u64;
+            let identity = kept.message.identity();
+            self.front.extend(std::iter::from_fn(|| among.next_if(|other| other.message.identity() < identity)));
             self.front.push_back(kept);
+        }
+        self.front.extend(among);
+        while let Some(between) = self.runs.pop_front_if(|stretch| stretch.run.is_none()) {
+            self.front.extend(between.messages);
         }
         self.advance();
         true
@@ -157,13 +193,14 @@ impl Queue {
             true => (self.front.len(), self.bytes),
             false => (self.back.len(), self.back_bytes),
         };
-        bytes + newest as u64 * MESSAGE_OVERHEAD_BYTES
+        (bytes + newest as u64 * MESSAGE_OVERHEAD_BYTES).saturating_sub(self.staying_cost)
     }
 
     /// Takes the messages in memory for which `is_wanted`, from wherever they are.
     pub(crate) fn extract(&mut self, mut is_wanted: impl FnMut(&Kept) -> bool) -> Vec<Kept> {
         let mut extracted = Vec::new();
-        for part in [&mut self.front, &mut self.back] {
+        let between = self.runs.iter_mut().map(|stretch| &mut stretch.messages);
+        for part in std::iter::once(&mut self.front).chain(between).chain(std::iter::once(&mut self.back)) {
             if !part.iter().any(&mut is_wanted) {
                 continue;
             }
@@ -179,14 +216,14 @@ impl Queue {
 
     /// Everything in memory, oldest first; what is on disk is forgotten.
     pub(crate) fn into_messages(self) -> impl Iterator<Item = Kept> {
-        self.front.into_iter().chain(self.back)
+        self.front.into_iter().chain(self.runs.into_iter().flat_map(|stretch| stretch.messages)).chain(self.back)
     }
 
     /// Without runs in between, the back follows the front.
     fn advance(&mut self) {
         if self.front.is_empty() && self.runs.is_empty() {
             self.front = std::mem::take(&mut self.back);
-            self.back_bytes = 0;
+            (self.back_bytes, self.staying_cost) = (0, 0);
         }
     }
 }
@@ -228,7 +265,7 @@ mod tests {
         (0..6).for_each(|number| queue.push(kept(number)));
         let back = queue.take_newest(2 * (10 + MESSAGE_OVERHEAD_BYTES));
         assert_eq!((numbers(&queue), back.len(), queue.bytes()), (vec![0, 1], 4, 20));
-        queue.push_run(Run { address: 7, floor: 7, first: 3, messages: 4, bytes: 40, done: None });
+        queue.push_run(Run { address: 7, floor: 7, first: 3, last: 6, messages: 4, bytes: 40, done: None });
         queue.push(kept(6));
         assert_eq!((queue.len(), queue.bytes(), queue.on_disk()), (7, 70, 4));
         assert_eq!(queue.wanted_run().map(|run| run.address), Some(7));
@@ -243,6 +280,30 @@ mod tests {
             [2, 3, 4, 5, 6]
         );
         assert_eq!((queue.len(), queue.bytes(), queue.is_empty()), (0, 0, true));
+    }
+
+    #[test]
+    fn what_stood_among_the_messages_of_a_run_is_merged_with_them() {
+        let named = |numbers: &[u8]| {
+            let named = |&number: &u8| {
+                let kept = kept(number);
+                kept.message.set_identity(u64::from(number));
+                kept
+            };
+            numbers.iter().map(named).collect::<VecDeque<Kept>>()
+        };
+        let run = |address, messages| Run { address, floor: 1, first: 1, last: 9, messages, bytes: 0, done: None };
+        let mut queue = Queue::default();
+        queue.push_between(named(&[1, 2]));
+        queue.push_run_among(run(7, 3), named(&[4, 6, 9]));
+        queue.push_between(named(&[10]));
+        queue.push_run(run(8, 1));
+        named(&[20]).into_iter().for_each(|kept| queue.push(kept));
+        assert_eq!((numbers(&queue), queue.len()), (vec![1, 2, 4, 6, 9, 10, 20], 11));
+        assert!(queue.replace_run(7, named(&[3, 5, 7])));
+        assert_eq!(numbers(&queue)[..9], [1, 2, 3, 4, 5, 6, 7, 9, 10]);
+        assert!(queue.replace_run(8, named(&[15])));
+        assert_eq!((numbers(&queue).last(), queue.len()), (Some(&20), 11));
     }
 
     #[test]

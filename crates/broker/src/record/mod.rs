@@ -240,8 +240,10 @@ pub struct RunRecord {
     pub address: u64,
     /// The first position in the log that it needs.
     pub floor: u64,
-    /// The first identity in it.
+    /// The lowest and the highest identity in it.
     pub first: u64,
+    /// See `first`.
+    pub last: u64,
     /// How many messages it has.
     pub messages: u32,
     /// Their bytes.
@@ -335,7 +337,7 @@ mod entry_flag {
 
 /// The identity of a message whose record stands in the same batch is told as the distance from the batch's beginning:
 /// where the batch will stand is not known yet.
-const IN_THIS_BATCH: u64 = 1 << 63;
+pub(crate) const IN_THIS_BATCH: u64 = 1 << 63;
 
 #[cfg(test)]
 mod tests;

@@ -96,9 +96,10 @@ impl<'a> Batch<'a> {
             }
             kind::RUN_HELD => {
                 let session = self.session()?;
-                let (address, floor, first) = (self.u64()?, self.u64()?, self.u64()?);
+                let (address, floor) = (self.u64()?, self.u64()?);
+                let (first, last) = (self.u64()?, self.u64()?);
                 let (messages, bytes) = (self.u32()?, self.u64()?);
-                Record::RunHeld(session, RunRecord { address, floor, first, messages, bytes })
+                Record::RunHeld(session, RunRecord { address, floor, first, last, messages, bytes })
             }
             kind::RUN_DONE => Record::RunDone(self.u64()?),
             _ => return Err(self.fail("record of an unknown kind")),

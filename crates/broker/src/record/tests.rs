@@ -125,7 +125,7 @@ fn a_snapshot_names_messages_by_their_first_place() {
         records.entry(S, &entry, &[6, 7]);
         records.exchange(S, 1, Some(&entry), &[8]);
         records.exchange(S, 2, None, &[]);
-        records.retained(9, &message);
+        records.retained(9, &message, message.identity());
     });
     let expected = [
         Record::Body(4711, parts("t", Some(5))),

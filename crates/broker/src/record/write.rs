@@ -309,6 +309,7 @@ impl Records {
         self.u64(run.address);
         self.u64(run.floor);
         self.u64(run.first);
+        self.u64(run.last);
         self.u32(run.messages);
         self.u64(run.bytes);
         for &message in run.done.iter().flat_map(|done| done.iter()) {
@@ -318,10 +319,10 @@ impl Records {
     }
 
     /// `Retained`
-    pub(crate) fn retained(&mut self, sequence: u64, message: &Message) {
+    pub(crate) fn retained(&mut self, sequence: u64, message: &Message, identity: u64) {
         self.kind(kind::RETAINED);
         self.u64(sequence);
-        self.u64(message.identity());
+        self.u64(identity);
         self.message(&message.parts());
     }
 

@@ -13,7 +13,7 @@ mod group;
 mod retained;
 mod session;
 
-pub(crate) use session::{Draft, DraftRun, DraftSubscription, Held};
+pub(crate) use session::{Draft, DraftRun, DraftSubscription, Held, HeldQueue};
 
 use self::group::DraftGroup;
 use self::retained::DraftRetained;
@@ -167,6 +167,8 @@ impl Recovery {
             Record::Subscribed(name, ref subscription) => self.with(name, |draft| draft.subscribe(subscription)),
             Record::Unsubscribed(name, filter) => self.with(name, |draft| draft.unsubscribe(filter)),
             Record::Replayed(name, filter) => self.with(name, |draft| draft.replayed(filter)),
+            // Of a snapshot the parts come in any order: what a member tells of the group may stand before.
+            Record::GroupBegan(name, share) if stamp.is_snapshot => self.group(name).share = share.into(),
             Record::GroupBegan(name, share) => drop(self.groups.insert(name, DraftGroup::new(share))),
             Record::GroupEnded(name) => drop(self.groups.remove(&name)),
             Record::Body(identity, ref parts) => drop(self.body(identity, parts)),
@@ -174,12 +176,13 @@ impl Recovery {
             Record::Exchange(name, packet_id, ref entry) => self.exchange(name, packet_id, entry.as_ref()),
             Record::Identifier(identifier) => self.identifier(identifier),
             Record::GroupHolds(name, message) => {
-                if let (Some(group), Some(body)) = (self.groups.get_mut(&name), self.bodies.get(&message)) {
-                    group.hold(message, body.clone());
+                let body = self.bodies.get(&message).cloned();
+                if let Some(body) = body.filter(|_| stamp.is_snapshot || self.groups.contains_key(&name)) {
+                    self.group(name).hold(message, body);
                 }
             }
             Record::Run(name, messages, bytes) => {
-                let run = RunRecord { address, floor: address, first: address, messages, bytes };
+                let run = RunRecord { address, floor: address, first: address, last: 0, messages, bytes };
                 self.with(name, |draft| draft.hold_run(&run));
             }
             Record::RunEntry(name, ref entry, ref content) => {
@@ -292,6 +295,10 @@ impl Recovery {
         });
     }
 
+    fn group(&mut self, name: GroupName) -> &mut DraftGroup {
+        self.groups.entry(name).or_insert_with(|| DraftGroup::new(""))
+    }
+
     fn find(&mut self, name: SessionName) -> Option<&mut Draft> {
         self.sessions.get_mut(&key(name)).filter(|draft| draft.generation == name.generation)
     }
@@ -309,6 +316,8 @@ impl Recovery {
             Recovered { retained: self.retained.restore_into(shared.retained()), ..Recovered::default() };
         self.bodies.clear();
         let crash_ms = self.clock.monotonic_ms;
+        // One that nobody has named has ended: a message of it was still on its way.
+        self.groups.retain(|_, group| !group.share.is_empty());
         let groups = std::mem::take(&mut self.groups).into_iter();
         // Their names depend on how this process hashes: they get new ones.
         recovered.is_renamed |= groups.len() > 0;

@@ -46,16 +46,13 @@ pub(crate) struct DraftSubscription {
 #[derive(Debug)]
 pub(crate) struct DraftRun {
     pub record: RunRecord,
-    /// The latest identity in it, where the log still tells.
-    last: u64,
     /// What is done with. There may be some of other runs among them, which does no harm.
     pub done: BTreeSet<u64>,
 }
 
 impl DraftRun {
-    /// A message is older than the run that holds it.
     fn may_have(&self, message: u64) -> bool {
-        message < self.record.address && (self.last == 0 || message <= self.last)
+        (self.record.first..=self.record.last).contains(&message)
     }
 }
 
@@ -300,15 +297,18 @@ impl Draft {
     /// A run from the snapshot, or of which the log tells next.
     pub(super) fn hold_run(&mut self, run: &RunRecord) {
         if self.runs.iter().all(|known| known.record.address != run.address) {
-            self.runs.push(DraftRun { record: *run, last: 0, done: BTreeSet::new() });
+            self.runs.push(DraftRun { record: *run, done: BTreeSet::new() });
         }
     }
 
-    /// A message that moves from the queue into a run.
+    /// A message that moves from the queue, perhaps from a run that was read before, into a run.
     pub(super) fn move_into_run(&mut self, address: u64, message: u64, floor: u64) {
         self.held.take(message);
+        for run in self.runs.iter_mut().filter(|run| run.record.address < address && run.may_have(message)) {
+            run.done.insert(message);
+        }
         if let Some(run) = self.runs.iter_mut().rev().find(|run| run.record.address == address) {
-            run.last = run.last.max(message);
+            run.record.last = run.record.last.max(message);
             run.record.floor = run.record.floor.min(floor);
             run.record.first = run.record.first.min(message);
         }

@@ -99,9 +99,12 @@ impl Shard {
 
     /// A Session is done with a message that it had not begun to send, or that is acknowledged.
     pub(super) fn finish(&mut self, slot: u32, kept: Kept, turn: &mut Turn) {
+        let qos = kept.qos;
         let (message, extra) = self.release(kept);
         let group = extra.and_then(|extra| extra.group);
-        self.record_done(slot, &message, group, turn);
+        if qos > QoS::AtMostOnce {
+            self.record_done(slot, &message, group, turn);
+        }
         self.give_credit(slot, group, turn);
     }
 

@@ -84,6 +84,24 @@ impl Shard {
         }
     }
 
+    /// The same, if there is anything.
+    pub(super) fn hand_over_pending(&mut self, turn: &mut Turn) {
+        if !turn.records.is_empty() {
+            self.hand_over_now(turn);
+        }
+    }
+
+    /// A message is about to be seen by other shards: its record must have its place in the log. Called with a share group
+    /// locked.
+    pub(super) fn hand_over_message(&mut self, message: &Message, turn: &mut Turn) {
+        let shared = Arc::clone(&self.shared);
+        if message.identity() != message.place().unwrap_or(0)
+            && let Some(log) = shared.log_within_lock()
+        {
+            self.hand_over_to(log, turn);
+        }
+    }
+
     fn hand_over_to(&mut self, log: &LogQueue, turn: &mut Turn) {
         let appended = turn.records.hand_over(log, self.id, false, turn.now);
         turn.wakes_writer |= appended.wakes_writer;

@@ -3,9 +3,9 @@
 use super::Shard;
 use crate::groups::Member;
 use crate::ids::ReceiverOptions;
-use crate::queue::Run;
+use crate::queue::{Queue, Run};
 use crate::record::RunRecord;
-use crate::recovery::{Draft, DraftRun, DraftSubscription, Held};
+use crate::recovery::{Draft, DraftRun, DraftSubscription, Held, HeldQueue};
 use crate::replay::Replay;
 use crate::retained::Cursor;
 use crate::session::{Kept, Membership, Port, Session, Subscription};
@@ -38,21 +38,37 @@ impl Shard {
         }
         self.restore_inbound(slot, draft.inbound);
         self.restore_exchanges(slot, draft.exchanges);
-        let first_on_disk = draft.runs.iter().map(|run| run.record.first).min().unwrap_or(u64::MAX);
-        let (older, newer): (Vec<_>, Vec<_>) =
-            draft.held.into_entries().partition(|held| held.message.identity() < first_on_disk);
-        self.restore_queue(slot, older, away.sent_upto);
-        self.restore_runs(slot, draft.runs, away.sent_upto);
-        self.restore_queue(slot, newer, away.sent_upto);
+        self.restore_queue(slot, draft.held, draft.runs, away.sent_upto);
     }
 
-    fn restore_queue(&mut self, slot: u32, messages: Vec<Held>, sent_upto: u64) {
-        for held in messages {
-            let dup = held.dup || held.qos == QoS::AtLeastOnce && held.message.identity() <= sent_upto;
-            let kept = self.restore_held(Held { dup, ..held });
-            if let Some(session) = self.sessions.get_mut(slot) {
-                session.queue.get_or_insert_default().push(kept);
+    /// Messages and runs in the order of their identities.
+    fn restore_queue(&mut self, slot: u32, held: HeldQueue, mut runs: Vec<DraftRun>, sent_upto: u64) {
+        if held.len() == 0 && runs.is_empty() {
+            return;
+        }
+        runs.sort_by_key(|run| run.record.address);
+        let mut held = held.into_entries().peekable();
+        let mut queue = Queue::default();
+        queue.sent_upto = sent_upto;
+        let mut take = |shard: &mut Shard, upto: u64| -> VecDeque<Kept> {
+            let mut taken = VecDeque::new();
+            while let Some(held) = held.next_if(|held| held.message.identity() < upto) {
+                let dup = held.dup || held.qos == QoS::AtLeastOnce && held.message.identity() <= sent_upto;
+                taken.push_back(shard.restore_held(Held { dup, ..held }));
             }
+            taken
+        };
+        for DraftRun { record, done } in runs {
+            let RunRecord { address, floor, first, last, messages, bytes } = record;
+            let done = (!done.is_empty()).then(|| done.into_iter().collect());
+            queue.push_between(take(self, first));
+            self.messages_on_disk += u64::from(messages);
+            let run = Run { address, floor, first, last, messages, bytes, done };
+            queue.push_run_among(run, take(self, last));
+        }
+        take(self, u64::MAX).into_iter().for_each(|kept| queue.push(kept));
+        if let Some(session) = self.sessions.get_mut(slot) {
+            session.queue = Some(Box::new(queue));
         }
     }
 
@@ -111,21 +127,6 @@ impl Shard {
         }
         if let Some(session) = self.sessions.get_mut(slot) {
             session.outbound = Some(Box::new(Outbound::restore(kept)));
-        }
-    }
-
-    fn restore_runs(&mut self, slot: u32, runs: Vec<DraftRun>, sent_upto: u64) {
-        if runs.is_empty() {
-            return;
-        }
-        let Some(session) = self.sessions.get_mut(slot) else { return };
-        let queue = session.queue.get_or_insert_default();
-        queue.sent_upto = sent_upto;
-        for DraftRun { record, done, .. } in runs {
-            let done = (!done.is_empty()).then(|| done.into_iter().collect());
-            let RunRecord { address, floor, first, messages, bytes } = record;
-            self.messages_on_disk += u64::from(messages);
-            queue.push_run(Run { address, floor, first, messages, bytes, done });
         }
     }
 

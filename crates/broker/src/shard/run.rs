@@ -6,7 +6,7 @@
 use super::Shard;
 use crate::log_queue::LogQueue;
 use crate::message::Message;
-use crate::queue::Run;
+use crate::queue::{MESSAGE_OVERHEAD_BYTES, Run};
 use crate::record::{Batch, EntryRecord, LARGE_MESSAGE_BYTES, Record, Records, batch_of_large};
 use crate::session::{Kept, Port};
 use crate::turn::Turn;
@@ -37,8 +37,7 @@ pub struct ReadBatch {
 impl Shard {
     /// Memory is wanted: the back of this queue becomes a run, if it is worth one.
     pub(super) fn spill_if_long(&mut self, slot: u32, turn: &mut Turn) {
-        if self.bytes_held + self.messages_held * crate::queue::MESSAGE_OVERHEAD_BYTES < self.options.queue_memory_bytes
-        {
+        if self.bytes_held + self.messages_held * MESSAGE_OVERHEAD_BYTES < self.options.queue_memory_bytes {
             return;
         }
         let Some(queue) = self.sessions.get(slot).and_then(|session| session.queue.as_deref()) else { return };
@@ -68,14 +67,17 @@ impl Shard {
         let Some(log) = shared.log() else { return };
         let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) else { return };
         let newest = queue.take_newest(front_bytes);
-        let (newest, staying): (VecDeque<Kept>, VecDeque<Kept>) = newest.into_iter().partition(|kept| {
-            kept.message.identity() != 0
-                && self.extras.get(kept.extra as usize).is_none_or(|extra| extra.group.is_none())
-        });
+        // Of QoS 0 none is on disk, so that they keep their order among themselves.
+        let can_leave = |kept: &Kept| {
+            let has_group = self.extras.get(kept.extra as usize).is_some_and(|extra| extra.group.is_some());
+            kept.qos > QoS::AtMostOnce && kept.message.identity() != 0 && !has_group
+        };
+        let (newest, staying): (VecDeque<Kept>, VecDeque<Kept>) = newest.into_iter().partition(can_leave);
         let run = (!newest.is_empty()).then(|| self.write_run(slot, &newest, log, turn));
         if let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) {
             self.messages_on_disk += run.as_ref().map_or(0, |run| u64::from(run.messages));
             run.into_iter().for_each(|run| queue.push_run(run));
+            queue.staying_cost = staying.iter().map(|kept| kept.message.bytes() as u64 + MESSAGE_OVERHEAD_BYTES).sum();
             staying.into_iter().for_each(|kept| queue.push(kept));
         }
         newest.into_iter().for_each(|kept| drop(self.release(kept)));
@@ -86,12 +88,19 @@ impl Shard {
         let kept_from = log.kept_from();
         let mut records = Records::default();
         let bytes = messages.iter().map(|kept| kept.message.bytes() as u64).sum();
-        let mut run =
-            Run { address: 0, floor: u64::MAX, first: u64::MAX, messages: messages.len() as u32, bytes, done: None };
+        let mut run = Run {
+            address: 0,
+            floor: u64::MAX,
+            first: u64::MAX,
+            last: 0,
+            messages: messages.len() as u32,
+            bytes,
+            done: None,
+        };
         records.run(name, run.messages, bytes);
         for kept in messages {
             let identity = kept.message.identity();
-            run.first = run.first.min(identity);
+            (run.first, run.last) = (run.first.min(identity), run.last.max(identity));
             let entry = EntryRecord { message: identity, qos: kept.qos as u8, retain: kept.retain, dup: kept.dup };
             let identifiers = self.extras.get(kept.extra as usize).map_or(&[][..], |extra| &extra.identifiers);
             let is_referred_to = kept.message.payload().len() >= LARGE_MESSAGE_BYTES && identity >= kept_from;
@@ -133,8 +142,8 @@ impl Shard {
         let mut messages = Vec::with_capacity(wanted.messages as usize);
         let is_done = |identity: u64| wanted.done.as_ref().is_some_and(|done| done.binary_search(&identity).is_ok());
         read_run(request.address, run, referred, |message, entry, identifiers| {
+            let qos = QoS::from_u8(entry.qos).unwrap_or(QoS::AtLeastOnce);
             if !is_done(entry.message) {
-                let qos = QoS::from_u8(entry.qos).unwrap_or(QoS::AtLeastOnce);
                 let kept = self.hold(message, qos, entry.retain, identifiers, None);
                 let dup = entry.dup || qos == QoS::AtLeastOnce && entry.message <= sent_upto;
                 messages.push(Kept { dup, is_from_run: true, ..kept });

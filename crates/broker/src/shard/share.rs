@@ -10,6 +10,7 @@ use crate::session::{Kept, NO_EXTRA, Port};
 use crate::turn::Turn;
 use midge_codec::QoS;
 use midge_protocol::Outbound;
+use std::sync::Arc;
 
 /// Messages that a Session gives back to its groups.
 pub(super) type Leaving = Vec<(GroupId, Vec<Message>)>;
@@ -23,7 +24,12 @@ impl Shard {
         let message = publication.message(&mut self.scratch.message).clone();
         let published = publication.parts.qos;
         let upgrade = options.upgrade_outgoing_qos;
-        match self.shared.groups().offer(group, published, upgrade, bounds, || message.clone()) {
+        let shared = Arc::clone(&self.shared);
+        let offer = shared.groups().offer(group, published, upgrade, bounds, || {
+            self.hand_over_message(&message, turn);
+            message.clone()
+        });
+        match offer {
             Offer::To(member, qos) => self.assign(group, member, qos, message, turn),
             Offer::Queued | Offer::Gone => {}
             Offer::Discarded => {
@@ -94,7 +100,10 @@ impl Shard {
     pub(super) fn pass_on(&mut self, leaving: Leaving, turn: &mut Turn) {
         let upgrade = self.options.upgrade_outgoing_qos;
         for (group, messages) in leaving {
-            messages.iter().for_each(|message| self.record_move(group, message, turn));
+            for message in &messages {
+                self.record_move(group, message, turn);
+                self.hand_over_message(message, turn);
+            }
             let lost = messages.first().map(|first| (messages.len(), first.clone()));
             match (self.shared.groups().give_back(group, messages, upgrade), lost) {
                 (Some(given), _) => {

@@ -108,6 +108,10 @@ impl Shard {
 
     /// Writes a portion. `true`: there is more, come again without sleeping.
     pub(super) fn write_snapshot(&mut self, turn: &mut Turn) -> bool {
+        if matches!(self.walk.stage, Stage::Sessions(..) | Stage::Groups(_) | Stage::Retained(_)) {
+            // The portion is a batch of its own: what it names must have its place in the log.
+            self.hand_over_pending(turn);
+        }
         self.walk.spilled_bytes = 0;
         while self.walk.records.bytes() + self.walk.spilled_bytes < limits::SNAPSHOT_PORTION_BYTES {
             self.walk.stage = match self.walk.stage {
@@ -264,7 +268,7 @@ impl Shard {
         let mut portion = Vec::new();
         let next = self.shared.retained().portion(from, limits::SNAPSHOT_RETAINED_NODES, &mut portion);
         for (message, sequence) in portion.iter().filter(|(message, _)| !message.topic_bytes().starts_with(b"$SYS/")) {
-            self.walk.records.retained(*sequence, message);
+            self.walk.records.retained(*sequence, message, message.place().unwrap_or(0));
         }
         next.map_or(Stage::Finished, Stage::Retained)
     }
@@ -272,7 +276,7 @@ impl Shard {
 
 /// A message that a Session holds: in its own name, or in that of the share group that gave it.
 fn write_kept(walk: &mut Walk, extras: &crate::session::Extras, name: SessionName, kept: &Kept, dup: bool) {
-    if kept.message.identity() == 0 {
+    if kept.message.identity() == 0 || kept.qos == QoS::AtMostOnce {
         return;
     }
     write_body(walk, &kept.message);

@@ -6,14 +6,18 @@ use midge_broker::Options;
 use midge_testkit::packet::Packet;
 use midge_testkit::wire::{self, Level};
 
-/// Plays `data` as a history: connections of all versions, packets good and bad, bytes without sense, ends, time. Nothing may
+/// Plays `data` as a history: connections of all versions, packets good and bad, bytes without sense, ends, time, snapshots,
+/// and servers that are killed and started again. Nothing may
 /// panic; every packet that a shard sends must be one that a server may send; and when all have gone and time has passed, nothing
 /// may be left. Returns how many packets the server sent.
 pub(crate) fn play_any(data: &[u8]) -> usize {
     let mut input = Input(data);
     let shards = 1 + u16::from(input.byte() % 3);
-    let mut history =
-        History { world: World::new(options(), shards, u64::from(input.byte())), clients: Vec::new(), packets: 0 };
+    let mut history = History {
+        world: World::new(options(input.byte()), shards, u64::from(input.byte())),
+        clients: Vec::new(),
+        packets: 0,
+    };
     history.open(0);
     while !input.0.is_empty() {
         history.step(&mut input);
@@ -53,7 +57,11 @@ impl History {
             10 => self.world.close(client.link),
             11 => self.world.cut(client.link),
             12 => self.world.congest(client.link),
-            13 => self.world.drain(client.link),
+            13 => match input.byte() {
+                0..128 => self.world.drain(client.link),
+                128..192 => self.world.snapshot(),
+                off_s => self.world.restart_with_any_shards(u64::from(off_s & 15) * 1000),
+            },
             14 => self.world.wait(u64::from(input.byte()) * 100),
             _ => {
                 let _is_idle = (0..input.byte()).any(|_| !self.world.step());
@@ -141,8 +149,12 @@ impl<'a> Input<'a> {
     }
 }
 
-fn options() -> Options {
+/// Every other server keeps long queues on disk, in very short runs.
+fn options(which: u8) -> Options {
+    let queue_memory_bytes = if which & 1 == 0 { 0 } else { 64 << 20 };
     Options {
+        queue_memory_bytes,
+        queue_run_bytes: 300,
         max_inflight_messages: 3,
         max_queued_messages: 5,
         max_queued_bytes: 2_000,

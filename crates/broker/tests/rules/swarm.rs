@@ -1,6 +1,6 @@
 //! Histories that chance writes, compared with a model that is obviously right: clients of all versions subscribe, publish at
 //! every QoS, are cut anywhere, come back, take over their own connections, read or do not, while shards come between each
-//! other. `MIDGE_TEST_SEEDS` runs more of them, `MIDGE_TEST_SEED` says where to begin.
+//! other; in some of them the server is killed and started again. `MIDGE_TEST_SEEDS` runs more of them, `MIDGE_TEST_SEED` says where to begin.
 //!
 //! The model knows who was subscribed when a message was published (Subscriptions change only while nothing is on its way)
 //! and what each QoS promises: QoS 2 once; QoS 1 at least once, and again only with DUP unless its publisher sent it again;
@@ -33,6 +33,8 @@ struct Swarm {
     published: BTreeMap<(String, u32), Published>,
     counts: Vec<u32>,
     congested: Vec<bool>,
+    /// The server is killed and started again from time to time.
+    is_killed: bool,
 }
 
 const FILTERS: [&str; 8] = ["t/+", "t/0", "t/1", "+/2", "#", "+/#", "u/#", "u/0/+"];
@@ -46,9 +48,13 @@ fn a_swarm_agrees_with_the_model() {
             max_queued_messages: bound,
             max_inflight_messages: *random.pick(&[1, 3, 20]),
             queue_qos0_messages: random.one_in(3),
+            queue_memory_bytes: if random.one_in(2) { 0 } else { 1 << 20 },
+            queue_run_bytes: *random.pick(&[200, 1000]),
             ..Options::default()
         };
+        let is_killed = bound == 0 && random.one_in(2);
         let mut swarm = Swarm::new(World::new(options, shards, seed), random);
+        swarm.is_killed = is_killed;
         for _ in 0..3 {
             swarm.change_subscriptions();
             for _ in 0..150 {
@@ -79,6 +85,7 @@ impl Swarm {
             published: BTreeMap::new(),
             counts: vec![0; count],
             congested: vec![false; count],
+            is_killed: false,
             devices,
         }
     }
@@ -127,6 +134,9 @@ impl Swarm {
         let steps = self.random.below(8);
         let device = &mut self.devices[at];
         device.receive(&mut self.world);
+        if self.is_killed && self.random.one_in(40) {
+            return self.kill();
+        }
         match self.random.below(20) {
             0 => {
                 device.cut(&mut self.world);
@@ -148,6 +158,16 @@ impl Swarm {
             _ => device.answer(&mut self.world, self.random.below(5)),
         }
         self.world.run(steps);
+    }
+
+    /// What the server had not handed over to its log is gone, and everybody has to come back. Or the log is written anew.
+    fn kill(&mut self) {
+        if self.random.one_in(2) {
+            return self.world.snapshot();
+        }
+        self.world.restart_with_any_shards(0);
+        self.devices.iter_mut().for_each(|device| device.cut(&mut self.world));
+        self.congested.fill(false);
     }
 
     fn publish(&mut self, at: usize) {
@@ -207,7 +227,7 @@ impl Swarm {
 
     /// The first copies of what one publisher sent on one topic came in their order.
     fn check_order(&self, device: &Device, is_complete: bool) {
-        let mut seen: BTreeMap<(&str, bool), Vec<u32>> = BTreeMap::new();
+        let mut seen: BTreeMap<(&str, u8), Vec<u32>> = BTreeMap::new();
         for delivery in &device.received {
             let key = key(delivery);
             let is_acknowledged = delivery.qos > 0;
@@ -215,7 +235,9 @@ impl Swarm {
                 // Discarded (for a slow reader, in a full queue) and then sent again by its publisher: a message of its own.
                 continue;
             }
-            let numbers = seen.entry((&delivery.topic, is_acknowledged)).or_default();
+            // A server that was killed remembers what was on its way at QoS 2, and sends that first.
+            let kind = if self.is_killed { delivery.qos } else { u8::from(is_acknowledged) };
+            let numbers = seen.entry((&delivery.topic, kind)).or_default();
             if !numbers.contains(&key.1) {
                 let in_order = numbers.last().is_none_or(|last| *last < key.1);
                 assert!(in_order, "{}: {delivery:?} after {numbers:?}", device.name);

@@ -135,6 +135,10 @@ impl World {
         for _ in 0..super::STEPS_MAX {
             for number in 0..self.lanes.len() {
                 self.begin(number).shard.look_at_snapshot();
+                // As in a real turn, mail comes first.
+                if self.lanes[number].parcels > 0 {
+                    self.take_mail(number);
+                }
             }
             self.step();
             self.log.take(log);
