@@ -332,6 +332,7 @@ impl Recovery {
             recovered.sessions += u64::from(draft.is_durable);
             recovered.subscriptions += draft.subscriptions.len() as u64;
             recovered.messages += draft.messages();
+            draft.was_connected = draft.away.is_none();
             draft.close(crash_ms);
             shards[usize::from(home)].restore_session(draft, place);
         }

@@ -18,6 +18,8 @@ pub(crate) struct Draft {
     pub receive_maximum: u16,
     pub will: Option<Will>,
     pub away: Option<AwayRecord>,
+    /// It had a connection when the server ended.
+    pub was_connected: bool,
     pub subscriptions: BTreeMap<Box<str>, DraftSubscription>,
     pub held: HeldQueue,
     /// Stretches of the queue that are on disk, behind none of which anything older is held.
@@ -151,6 +153,7 @@ impl Draft {
             receive_maximum: u16::MAX,
             will: None,
             away: None,
+            was_connected: false,
             subscriptions: BTreeMap::new(),
             held: HeldQueue::default(),
             runs: Vec::new(),

@@ -154,6 +154,10 @@ impl Shard {
 
     /// Sessions were put back from the log: whatever became due while the server was off happens before anybody comes.
     pub fn handle_restored(&mut self, turn: &mut Turn) {
+        // From the end of the server on they were away: the next end must not begin that anew.
+        for slot in std::mem::take(&mut self.disconnected) {
+            self.record_away(slot, turn);
+        }
         for slot in self.sessions.slots() {
             self.expire_absence(slot, turn);
         }

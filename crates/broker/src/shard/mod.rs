@@ -71,6 +71,8 @@ pub struct Shard {
     random: Random,
     progress: Progress,
     walk: Walk,
+    /// Sessions that had a connection when the server ended.
+    disconnected: Vec<u32>,
     scratch: Scratch,
 }
 
@@ -116,6 +118,7 @@ impl Shard {
             random,
             progress: Progress::new(),
             walk: Walk::default(),
+            disconnected: Vec::new(),
             scratch: Scratch::default(),
         }
     }

@@ -33,6 +33,9 @@ impl Shard {
         let slot = self.sessions.restore(session, place);
         self.sessions.set_flag(slot, Port::RECORDED, true);
         self.sessions.set_flag(slot, Port::DURABLE, draft.is_durable);
+        if draft.was_connected {
+            self.disconnected.push(slot);
+        }
         for (filter, subscription) in &draft.subscriptions {
             self.restore_subscription(slot, filter, subscription);
         }

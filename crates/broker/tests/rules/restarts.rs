@@ -179,6 +179,20 @@ fn time_goes_on_while_the_server_is_off() {
 }
 
 #[test]
+fn a_session_ends_though_the_server_is_killed_again_and_again() {
+    check(
+        r"
+        s connects v5 session-expiry-interval=50
+        t connects v5 session-expiry-interval=200
+        server restarts after 30s
+        server restarts after 30s
+        s connects v5 session-expiry-interval=50
+        t connects v5 session-expiry-interval=200 session-present
+        ",
+    );
+}
+
+#[test]
 fn share_groups_keep_what_nobody_has_acknowledged() {
     check(
         r"
