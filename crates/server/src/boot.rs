@@ -16,7 +16,7 @@ use crate::clock::{self, Clock};
 use crate::log::{Log, LogBuffer, LogType};
 use crate::options::{Endpoint, ListenerOptions, Options};
 use crate::peers::{Gate, Peers, Socket};
-use crate::persistence::{self, Persistence, ReaderParts, Reads, Recovered, Writer, WriterParts};
+use crate::persistence::{self, Admin, AdminParts, Persistence, ReaderParts, Reads, Recovered, Writer, WriterParts};
 use crate::shard::{MemoryLimit, Parts, Shard, SystemTopics, WAKER};
 
 /// Why the server could not start, in a sentence. It stands in the log too, as far as there is one.
@@ -83,6 +83,8 @@ struct Threads {
     shards: Vec<JoinHandle<()>>,
     /// The log's, where there is one.
     writer: Option<Writer>,
+    /// Who asks for something at runtime, where there is a log.
+    admin: Option<Admin>,
 }
 
 /// What keeps a server from starting.
@@ -217,10 +219,13 @@ fn spawn(options: &Options, beginning: Beginning, sockets: Vec<Socket>, log: &Ar
     let gate = Gate::new(options.global_max_connections);
     let peers = Arc::new(Peers::new(wakers, sockets, gates, gate));
     let buffer = || LogBuffer::new(Arc::clone(log));
+    let mut admin = None;
     if let Some(persistence) = &persistence {
         let reader = persistence.log.reader();
         let parts = ReaderParts { reader, peers: Arc::clone(&peers), clock, log: buffer() };
         Reads::start(parts).map_err(no_thread)?;
+        let parts = AdminParts { reader: persistence.log.reader(), clock, log: buffer() };
+        admin = Admin::start(&persistence.options.folder, parts).map_err(no_thread)?;
     }
     let writer = persistence.map(|persistence| {
         let (shared, peers) = (Arc::clone(&shared), Arc::clone(&peers));
@@ -248,7 +253,7 @@ fn spawn(options: &Options, beginning: Beginning, sockets: Vec<Socket>, log: &Ar
         let thread = thread::Builder::new().name(format!("shard-{number}")).stack_size(STACK_BYTES);
         threads.push(thread.spawn(move || run_shard(shard)).map_err(no_thread)?);
     }
-    Ok(Threads { peers, shards: threads, writer })
+    Ok(Threads { peers, shards: threads, writer, admin })
 }
 
 /// A shard that cannot go on takes the process with it: its Sessions would be deaf, and a supervisor restarts us.
@@ -295,6 +300,7 @@ impl Server {
                 }
             }
         }
+        self.threads.admin.into_iter().for_each(Admin::stop);
         self.threads.peers.stop();
         // A shard that panicked has ended the process.
         self.threads.shards.into_iter().for_each(|thread| drop(thread.join()));

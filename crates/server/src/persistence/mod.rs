@@ -4,6 +4,7 @@
 //! anybody is let in, everything is read back ([`recover`]); from then on a thread of its own writes what the shards hand
 //! over ([`writer`]).
 
+mod admin;
 mod reader;
 mod recover;
 mod writer;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use midge_broker::{BATCH_HEADER_BYTES, LogQueue};
 use midge_store::{Log, OpenError, SystemDisk};
 
+pub(crate) use self::admin::{Admin, AdminParts};
 pub(crate) use self::reader::{ReaderParts, Reads, RunRead};
 pub(crate) use self::recover::{Recovered, recover};
 pub(crate) use self::writer::{Writer, WriterParts};
