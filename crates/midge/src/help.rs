@@ -65,3 +65,17 @@ nothing is locked, and nothing is changed.
 A line begins with the position in the log, the time since the first batch that is shown, and the shard. #1234 names a
 message, 0/3 the Session in slot 3 of shard 0 (0/3.2 the third that was there), v12 the twelfth retained write. A batch
 at the end that is not whole was torn by a crash or is being written just now; it is told, and is no fault.";
+
+/// How `midge backup` is used.
+pub(crate) const BACKUP: &str = "Usage: midge backup DIR [-c config_file | --socket PATH]
+
+Has a running server copy what it keeps into DIR, while it goes on. Everything that it had acknowledged before is in the
+copy. DIR must be empty, or is made; the server makes the copy, so that its user must be allowed to write there.
+
+ -c, --config-file FILE
+                  The server that runs with FILE. Without it: the one that you started as midge without a file.
+ --socket PATH    The server with this socket: NAME.midge/admin.sock in its persistence_location.
+ -h, --help       Show this.
+
+To start from the copy, name it as a server names its log: a DIR /copy/mosquitto.db.midge is what a server with
+persistence_location /copy goes on with. midge log --verify DIR checks it.";

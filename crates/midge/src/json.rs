@@ -75,6 +75,26 @@ pub(crate) fn string(text: &str) -> String {
     quoted
 }
 
+/// The text of a string as [`string`] writes it.
+pub(crate) fn unquoted(quoted: &str) -> Option<String> {
+    let mut text = String::new();
+    let mut characters = quoted.strip_prefix('"')?.strip_suffix('"')?.chars();
+    while let Some(character) = characters.next() {
+        text.push(match character {
+            '\\' => match characters.next()? {
+                'u' => {
+                    let mut digit = || characters.next()?.to_digit(16);
+                    char::from_u32(((digit()? * 16 + digit()?) * 16 + digit()?) * 16 + digit()?)?
+                }
+                escaped => escaped,
+            },
+            '"' => return None,
+            character => character,
+        });
+    }
+    Some(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,5 +108,13 @@ mod tests {
         object.list("list", [Object::new()].into_iter());
         let expected = r#"{"n":7,"text":"a\"b\\c\u000a\u001b[1mü","none":null,"in":{"yes":true},"list":[{}]}"#;
         assert_eq!(object.finish(), expected);
+    }
+
+    #[test]
+    fn a_string_comes_back() {
+        for text in ["", "a\"b\\c\n\u{1b}[1mü🦟"] {
+            assert_eq!(unquoted(&string(text)).as_deref(), Some(text));
+        }
+        assert_eq!((unquoted("\"a"), unquoted("\"\\u00\""), unquoted("\"\\\"")), (None, None, None));
     }
 }

@@ -3,6 +3,7 @@
 //! This crate turns words of the command line into calls; it decides nothing about MQTT. Data goes to standard output,
 //! talk to standard error.
 
+mod backup;
 mod command_line;
 mod files;
 mod help;
@@ -49,6 +50,7 @@ fn run(name: &str, mut words: Vec<OsString>) -> Status {
     match (links::Tool::named(name), words.first().and_then(|word| word.to_str())) {
         (Some(links::Tool::Server), _) => server::run(midge_server::Identity::Mosquitto, words),
         (None, Some("links")) => links::run(&words[1..]),
+        (None, Some("backup")) => backup::run(words.split_off(1)),
         (None, Some("log")) => log::run(words.split_off(1)),
         (None, _) => server::run(midge_server::Identity::Midge, words),
     }

@@ -62,6 +62,16 @@ pub(crate) fn keep_for_user(persistence: &mut Persistence, environment: &Environ
             return Ok(());
         };
         make(&folder)?;
+    }
+    look_for_user(persistence, environment)
+}
+
+/// The same for those who only want to know where something may be: nothing is made.
+pub(crate) fn look_for_user(persistence: &mut Persistence, environment: &Environment) -> Result<(), String> {
+    if persistence.location.is_none() {
+        let Some(folder) = environment.own_folder() else {
+            return Ok(());
+        };
         persistence.location = Some(text("XDG_STATE_HOME or HOME", folder.into_os_string())?);
         // No database of Mosquitto is ever here, whose name would say what the log belongs to.
         persistence.file = "log".to_owned();

@@ -1,6 +1,7 @@
 //! `midge` and `mosquitto`: the server.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use midge_config::{Config, Level, LogTypes, Note, Persistence};
 use midge_server::{Identity, LogType, Options};
@@ -60,6 +61,23 @@ fn serve(identity: Identity, wish: &Serve) -> Status {
             Status::Failure
         }
     }
+}
+
+/// The folder of the log of a server that is started with this configuration file, or without one; `None` where it keeps
+/// nothing. Nothing is made. What is wrong was told.
+pub(crate) fn log_folder(config_file: Option<String>) -> Result<Option<PathBuf>, Status> {
+    let is_without_file = config_file.is_none();
+    let (mut config, _) = load(&Serve { config_file, ..Serve::default() })?;
+    let environment = Environment::of_process();
+    let settled = persistence::relocate(&mut config.persistence, &environment).and_then(|()| {
+        let persistence = &mut config.persistence;
+        if is_without_file { persistence::look_for_user(persistence, &environment) } else { Ok(()) }
+    });
+    if let Err(message) = settled {
+        eprintln!("{message}");
+        return Err(Status::Failure);
+    }
+    Ok(Options::from_config(&config, Identity::Midge).persistence.map(|persistence| persistence.folder))
 }
 
 /// The configuration that the file and the command line make together.
