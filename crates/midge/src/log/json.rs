@@ -92,6 +92,7 @@ pub(super) fn record(position: u64, stamp: &Stamp, record: &Record<'_>) -> Strin
         Record::RunHeld(name, run) => {
             session(to, *name);
             to.number("address", run.address).number("floor", run.floor).number("first", run.first);
+            to.number("last", run.last);
             to.number("messages", run.messages).number("bytes", run.bytes);
         }
         Record::RunDone(message) => drop(to.number("message", *message)),

@@ -69,10 +69,10 @@ pub(super) fn record(record: &Record<'_>) -> String {
             format!("RUN ENTRY {} {} {}", session(*name), entry(held), message(parts))
         }
         Record::RunHeld(name, run) => {
-            let (address, floor, first) = (run.address, run.floor, run.first);
+            let (address, floor, first, last) = (run.address, run.floor, run.first, run.last);
             let (messages, bytes) = (run.messages, run.bytes);
-            let what = format!("run at {address} of {messages} messages, {bytes} bytes");
-            format!("RUN HELD {} {what}, first #{first}, needs the log from {floor}", session(*name))
+            let what = format!("run at {address} of {messages} messages, {bytes} bytes, #{first} to #{last}");
+            format!("RUN HELD {} {what}, needs the log from {floor}", session(*name))
         }
         Record::RunDone(message) => format!("RUN DONE #{message}"),
         Record::Retained(sequence, 0, parts) => format!("RETAINED v{sequence} {}", message(parts)),
