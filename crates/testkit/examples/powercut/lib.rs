@@ -83,6 +83,7 @@ impl Journal {
 ///
 /// # Safety
 /// As for libc's.
+// SAFETY: the name is one of libc's on purpose, and the function has its signature.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn open64(path: *const c_char, flags: c_int, mode: mode_t) -> c_int {
     // SAFETY: the caller passes a C string.
@@ -109,6 +110,7 @@ pub unsafe extern "C" fn open64(path: *const c_char, flags: c_int, mode: mode_t)
 
 /// # Safety
 /// As for libc's.
+// SAFETY: the name is one of libc's on purpose, and the function has its signature.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn open(path: *const c_char, flags: c_int, mode: mode_t) -> c_int {
     // SAFETY: the caller keeps libc's contract, which is the same.
@@ -117,6 +119,7 @@ pub unsafe extern "C" fn open(path: *const c_char, flags: c_int, mode: mode_t) -
 
 /// # Safety
 /// As for libc's.
+// SAFETY: the name is one of libc's on purpose, and the function has its signature.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn close(descriptor: c_int) -> c_int {
     if let Some(inode) = usize::try_from(descriptor).ok().and_then(|index| INODES.get(index)) {
@@ -128,6 +131,7 @@ pub unsafe extern "C" fn close(descriptor: c_int) -> c_int {
 
 /// # Safety
 /// As for libc's.
+// SAFETY: the name is one of libc's on purpose, and the function has its signature.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pwrite64(descriptor: c_int, bytes: *const c_void, length: size_t, offset: off_t) -> ssize_t {
     let write = || {
@@ -142,6 +146,7 @@ pub unsafe extern "C" fn pwrite64(descriptor: c_int, bytes: *const c_void, lengt
 
 /// # Safety
 /// As for libc's.
+// SAFETY: the name is one of libc's on purpose, and the function has its signature.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pwrite(descriptor: c_int, bytes: *const c_void, length: size_t, offset: off_t) -> ssize_t {
     // SAFETY: the caller keeps libc's contract, which is the same.
@@ -150,6 +155,7 @@ pub unsafe extern "C" fn pwrite(descriptor: c_int, bytes: *const c_void, length:
 
 /// # Safety
 /// As for libc's.
+// SAFETY: the name is one of libc's on purpose, and the function has its signature.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn write(descriptor: c_int, bytes: *const c_void, length: size_t) -> ssize_t {
     let write = || {
@@ -166,6 +172,7 @@ pub unsafe extern "C" fn write(descriptor: c_int, bytes: *const c_void, length: 
 
 /// # Safety
 /// As for libc's.
+// SAFETY: the name is one of libc's on purpose, and the function has its signature.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ftruncate64(descriptor: c_int, length: off_t) -> c_int {
     if let Some(inode) = inode(descriptor) {
@@ -179,6 +186,7 @@ pub unsafe extern "C" fn ftruncate64(descriptor: c_int, length: off_t) -> c_int 
 
 /// # Safety
 /// As for libc's.
+// SAFETY: the name is one of libc's on purpose, and the function has its signature.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ftruncate(descriptor: c_int, length: off_t) -> c_int {
     // SAFETY: the caller keeps libc's contract, which is the same.
@@ -187,6 +195,7 @@ pub unsafe extern "C" fn ftruncate(descriptor: c_int, length: off_t) -> c_int {
 
 /// # Safety
 /// As for libc's.
+// SAFETY: the name is one of libc's on purpose, and the function has its signature.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fdatasync(descriptor: c_int) -> c_int {
     let Some(inode) = inode(descriptor) else {
@@ -203,6 +212,7 @@ pub unsafe extern "C" fn fdatasync(descriptor: c_int) -> c_int {
 
 /// # Safety
 /// As for libc's.
+// SAFETY: the name is one of libc's on purpose, and the function has its signature.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fsync(descriptor: c_int) -> c_int {
     // SAFETY: the caller keeps libc's contract, which is the same.
@@ -211,6 +221,7 @@ pub unsafe extern "C" fn fsync(descriptor: c_int) -> c_int {
 
 /// # Safety
 /// As for libc's.
+// SAFETY: the name is one of libc's on purpose, and the function has its signature.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rename(from: *const c_char, to: *const c_char) -> c_int {
     // SAFETY: the caller passes C strings.
@@ -228,6 +239,7 @@ pub unsafe extern "C" fn rename(from: *const c_char, to: *const c_char) -> c_int
 
 /// # Safety
 /// As for libc's.
+// SAFETY: the name is one of libc's on purpose, and the function has its signature.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unlink(path: *const c_char) -> c_int {
     // SAFETY: the caller passes a C string.
@@ -248,6 +260,7 @@ pub unsafe extern "C" fn unlink(path: *const c_char) -> c_int {
 
 /// # Safety
 /// As for libc's.
+// SAFETY: the name is one of libc's on purpose, and the function has its signature.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mkdir(path: *const c_char, mode: mode_t) -> c_int {
     // SAFETY: the caller passes a C string.
@@ -261,6 +274,7 @@ pub unsafe extern "C" fn mkdir(path: *const c_char, mode: mode_t) -> c_int {
 
 /// # Safety
 /// As for libc's.
+// SAFETY: the name is one of libc's on purpose, and the function has its signature.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn writev(descriptor: c_int, parts: *const libc::iovec, count: c_int) -> ssize_t {
     if inode(descriptor).is_some() {
@@ -272,6 +286,7 @@ pub unsafe extern "C" fn writev(descriptor: c_int, parts: *const libc::iovec, co
 
 /// # Safety
 /// As for libc's.
+// SAFETY: the name is one of libc's on purpose, and the function has its signature.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fallocate64(descriptor: c_int, mode: c_int, offset: off_t, length: off_t) -> c_int {
     if inode(descriptor).is_some() {
