@@ -12,7 +12,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("midge-net", &[]),
     ("midge-store", &[]),
     ("midge-server", &["midge-broker", "midge-codec", "midge-config", "midge-net", "midge-store"]),
-    ("midge", &["midge-config", "midge-server"]),
+    ("midge", &["midge-broker", "midge-config", "midge-server", "midge-store"]),
     // A whole world around the broker, in memory.
     ("midge-sim", &["midge-broker", "midge-codec", "midge-store"]),
     // Tests look at the server from outside.
