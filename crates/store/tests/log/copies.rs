@@ -62,6 +62,9 @@ fn a_log_whose_last_segment_is_empty_is_copied() {
     put(&mut log, 0..40);
     log.retire(snapshot_at(log.end())).expect("retired");
     log.reader().copy_to(copy()).expect("copied");
+    let paths = disk.paths().into_iter().filter(|path| path.starts_with(copy()) && path != copy());
+    let bytes: Vec<_> = paths.filter_map(|path| disk.contents(&path)).map(|bytes| bytes.len()).collect();
+    assert_eq!(bytes, [OPTIONS.segment_bytes as usize], "with its room");
     let mut copy = open_copy(&disk).expect("opened").log;
     put(&mut copy, 40..80);
     drop(copy);
@@ -83,7 +86,8 @@ fn a_folder_that_holds_something_is_refused_and_left_alone() {
 fn damage_in_the_log_is_not_copied() {
     let disk = MemoryDisk::new(5);
     let (log, _) = used_log(&disk);
-    let (path, _) = segments(&disk).last().cloned().expect("segments");
+    // The first is copied last.
+    let (path, _) = segments(&disk).into_iter().find(|(_, base)| *base == log.start()).expect("a first segment");
     disk.damage(&path, 4096 + 30, 1);
     let error = log.reader().copy_to(copy()).expect_err("refused");
     assert!(matches!(&error, CopyError::Damaged(damage) if damage.path == path), "{error}");
@@ -93,13 +97,26 @@ fn damage_in_the_log_is_not_copied() {
 #[test]
 fn a_copy_that_was_broken_off_is_whole_or_does_not_open() {
     let disk = MemoryDisk::new(6);
-    let (log, held) = used_log(&disk);
-    let before = disk.operations();
-    log.reader().copy_to(Path::new("/first")).expect("copied");
-    let operations = disk.operations() - before;
-    drop(log);
+    drop(used_log(&disk));
+    break_off(&disk);
+    // Without a snapshot its beginning alone would be a log, too.
+    let disk = MemoryDisk::new(7);
+    put(&mut must_open(&disk).log, 0..26);
+    break_off(&disk);
+}
+
+/// Copies the log on the disk, which fails at each of the operations that this takes.
+fn break_off(disk: &MemoryDisk) {
+    let log = must_open(&disk.kill()).log;
+    let held = numbers(&log);
+    let disk_of_first = disk.kill();
+    let first = must_open(&disk_of_first).log;
+    let before = disk_of_first.operations();
+    first.reader().copy_to(copy()).expect("copied");
+    let operations = disk_of_first.operations() - before;
+    assert!(operations > 10, "several segments");
     for number in 0..operations {
-        for seed in 0..3 {
+        for seed in 0..12 {
             let disk = disk.kill();
             let log = must_open(&disk).log;
             disk.fail_at(disk.operations() + number, Fault::ForGood, ErrorKind::Other);
