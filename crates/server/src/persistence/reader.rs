@@ -3,9 +3,10 @@
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use midge_broker::ids::ShardId;
-use midge_broker::{ReadBatch, ReadRequest, record};
+use midge_broker::{ReadBatch, ReadRequest, Shared, record};
 use midge_store::{Position, ReadError, Reader, SystemDisk};
 
 use crate::clock::Clock;
@@ -29,6 +30,7 @@ pub(crate) struct Reads {
 /// What the thread is made of.
 pub(crate) struct ReaderParts {
     pub(crate) reader: Reader<SystemDisk>,
+    pub(crate) shared: Arc<Shared>,
     pub(crate) peers: Arc<Peers>,
     pub(crate) clock: Clock,
     pub(crate) log: LogBuffer,
@@ -54,6 +56,7 @@ impl Reads {
 
 fn serve(mut parts: ReaderParts, asked: &Receiver<(ShardId, ReadRequest)>) {
     while let Ok((shard, request)) = asked.recv() {
+        wait_until_written(&parts.shared, request.address);
         let read = read(&parts.reader, request).unwrap_or_else(|error| {
             let wall_s = parts.clock.now().wall_s;
             let text = format_args!("Error: queued messages cannot be read and are lost: {error}.");
@@ -65,6 +68,16 @@ fn serve(mut parts: ReaderParts, asked: &Receiver<(ShardId, ReadRequest)>) {
         parts.peers.wake(shard);
     }
 }
+
+/// A run may be wanted back before it has reached the disk: it is on its way.
+fn wait_until_written(shared: &Shared, address: u64) {
+    while shared.log().is_some_and(|log| log.durable() <= address) {
+        thread::sleep(WRITE_PAUSE);
+    }
+}
+
+/// A sync takes about so long.
+const WRITE_PAUSE: Duration = Duration::from_millis(1);
 
 fn read(reader: &Reader<SystemDisk>, request: ReadRequest) -> Result<RunRead, ReadError> {
     // As long as it lasts, nothing from here on is given back.

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use midge_broker::record::RecordError;
 use midge_broker::recovery::{self, Recovery};
@@ -30,7 +31,7 @@ pub(crate) fn recover(
     clock: Clock,
     make: impl FnOnce(Arc<Shared>) -> Vec<Shard>,
 ) -> Result<Recovered, Failure> {
-    let begun_ms = clock.monotonic_ms();
+    let begun = Instant::now();
     let Opened { log, snapshot, report } = open(options)?;
     let mut recovery = Recovery::new(Arc::clone(broker), snapshot.map_or(0, |snapshot| snapshot.mark));
     if let Some(snapshot) = snapshot {
@@ -51,7 +52,7 @@ pub(crate) fn recover(
     if recovered.is_renamed {
         take_snapshot(&mut persistence.log, &shared, &mut shards, clock)?;
     }
-    let took_ms = clock.monotonic_ms().saturating_sub(begun_ms.max(clock.now().monotonic_ms));
+    let took_ms = begun.elapsed().as_millis() as u64;
     let remarks = remarks(&options.folder, &report, &recovered, read_bytes, took_ms);
     Ok(Recovered { persistence, shared, shards, clock, remarks })
 }
