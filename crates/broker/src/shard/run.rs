@@ -62,7 +62,7 @@ impl Shard {
     /// All but `front_bytes` of the newest messages becomes a run.
     fn spill(&mut self, slot: u32, front_bytes: u64, turn: &mut Turn) {
         // The messages have their identities then, and their records stand before the run.
-        self.hand_over_now(turn);
+        self.hand_over_pending(turn);
         let shared = Arc::clone(&self.shared);
         let Some(log) = shared.log() else { return };
         let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) else { return };
