@@ -73,14 +73,30 @@ impl Shard {
             kept.qos > QoS::AtMostOnce && kept.message.identity() != 0 && !has_group
         };
         let (newest, staying): (VecDeque<Kept>, VecDeque<Kept>) = newest.into_iter().partition(can_leave);
-        let run = (!newest.is_empty()).then(|| self.write_run(slot, &newest, log, turn));
+        let mut runs = Vec::new();
+        let mut rest = newest;
+        while !rest.is_empty() {
+            let run = self.first_run_of(&mut rest);
+            runs.push(self.write_run(slot, &run, log, turn));
+            run.into_iter().for_each(|kept| drop(self.release(kept)));
+        }
+        self.messages_on_disk += runs.iter().map(|run| u64::from(run.messages)).sum::<u64>();
         if let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) {
-            self.messages_on_disk += run.as_ref().map_or(0, |run| u64::from(run.messages));
-            run.into_iter().for_each(|run| queue.push_run(run));
+            runs.into_iter().for_each(|run| queue.push_run(run));
             queue.staying_cost = staying.iter().map(|kept| kept.message.bytes() as u64 + MESSAGE_OVERHEAD_BYTES).sum();
             staying.into_iter().for_each(|kept| queue.push(kept));
         }
-        newest.into_iter().for_each(|kept| drop(self.release(kept)));
+    }
+
+    /// As many of the oldest messages as make a run.
+    fn first_run_of(&self, messages: &mut VecDeque<Kept>) -> VecDeque<Kept> {
+        let mut bytes = 0;
+        let end = messages.iter().position(|kept| {
+            bytes += kept.message.bytes() as u64 + MESSAGE_OVERHEAD_BYTES;
+            bytes > self.options.queue_run_bytes
+        });
+        let rest = messages.split_off(end.map_or(messages.len(), |end| end + 1));
+        std::mem::replace(messages, rest)
     }
 
     fn write_run(&mut self, slot: u32, messages: &VecDeque<Kept>, log: &LogQueue, turn: &mut Turn) -> Run {
