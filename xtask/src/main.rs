@@ -56,7 +56,7 @@ const WORDS: &[Word] = &[
     },
     Word {
         name: "sim",
-        summary: "[COUNT] [--from N]: simulated worlds, by default 10000; `--seed N` shows one, line by line",
+        summary: "[COUNT] [--from N] [--disk | --memory]: simulated worlds, by default 10000; `--seed N` shows one",
         run: sim::sim,
     },
     Word {

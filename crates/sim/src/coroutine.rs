@@ -27,12 +27,13 @@ pub(crate) struct Task(Coroutine<(), Pause, ()>);
 thread_local! {
     /// The way out of the coroutine that runs; null outside of any.
     static CURRENT: Cell<*const Yielder<(), Pause>> = const { Cell::new(ptr::null()) };
-    static CHANCE: RefCell<Chance> = const { RefCell::new(Chance { random: None, switch_per_mille: 0 }) };
+    static CHANCE: RefCell<Chance> = const { RefCell::new(Chance { random: None, switch_per_mille: 0, disk_per_mille: 0 }) };
 }
 
 struct Chance {
     random: Option<Random>,
     switch_per_mille: u32,
+    disk_per_mille: u32,
 }
 
 impl Task {
@@ -64,16 +65,25 @@ impl Drop for NobodyRuns {
     }
 }
 
-/// How likely an interlude is to let another one go first, from now on, on this thread.
-pub(crate) fn set_chance(seed: u64, switch_per_mille: u32) {
-    CHANCE.set(Chance { random: Some(Random::new(seed)), switch_per_mille });
+/// How likely an interlude is to let another one go first, from now on, on this thread; and one before a disk does something.
+pub(crate) fn set_chance(seed: u64, switch_per_mille: u32, disk_per_mille: u32) {
+    CHANCE.set(Chance { random: Some(Random::new(seed)), switch_per_mille, disk_per_mille });
 }
 
 /// Another coroutine may go first.
 pub(crate) fn interlude() {
+    interlude_if(|chance| chance.switch_per_mille);
+}
+
+/// The same, before a disk does something.
+pub(crate) fn interlude_of_disk() {
+    interlude_if(|chance| chance.disk_per_mille);
+}
+
+fn interlude_if(per_mille: impl FnOnce(&Chance) -> u32) {
     let switches = CHANCE.with_borrow_mut(|chance| {
-        let switch_per_mille = chance.switch_per_mille;
-        chance.random.as_mut().is_some_and(|random| random.per_mille(switch_per_mille))
+        let per_mille = per_mille(chance);
+        chance.random.as_mut().is_some_and(|random| random.per_mille(per_mille))
     });
     if switches {
         pause(Pause::Switch);
@@ -100,7 +110,7 @@ mod tests {
 
     #[test]
     fn tasks_take_turns_and_one_that_is_dropped_is_taken_apart() {
-        set_chance(1, 1000);
+        set_chance(1, 1000, 0);
         let log = Rc::new(RefCell::new(Vec::new()));
         let mut tasks = [1, 2].map(|name| {
             let log = log.clone();

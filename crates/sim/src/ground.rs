@@ -4,6 +4,8 @@ use std::cell::{Cell, RefCell};
 
 use midge_broker::Now;
 
+use crate::How;
+use crate::mutation::Mutation;
 use crate::network::{Moment, Network};
 use crate::random::Random;
 use crate::settings::Settings;
@@ -18,12 +20,14 @@ pub(crate) struct Ground {
     step: Cell<u64>,
     /// The world comes to rest: nothing breaks any more.
     is_calm: Cell<bool>,
+    /// A fault of the server.
+    pub(crate) mutation: Option<Mutation>,
     /// Every line of what happens is printed.
     pub(crate) is_traced: bool,
 }
 
 impl Ground {
-    pub(crate) fn new(settings: Settings, random: Random, is_traced: bool) -> Ground {
+    pub(crate) fn new(settings: Settings, random: Random, how: How) -> Ground {
         Ground {
             settings,
             network: RefCell::default(),
@@ -31,7 +35,8 @@ impl Ground {
             now_ms: Cell::new(1_000),
             step: Cell::new(0),
             is_calm: Cell::new(false),
-            is_traced,
+            mutation: how.mutation,
+            is_traced: how.is_traced,
         }
     }
 
@@ -39,9 +44,14 @@ impl Ground {
         self.now_ms.get()
     }
 
-    /// The time as the broker is told it.
+    /// The time, also by the clock on the wall.
     pub(crate) fn now(&self) -> Now {
         Now { monotonic_ms: self.now_ms(), wall_s: EPOCH_S + self.now_ms() / 1000 }
+    }
+
+    /// The time of a server whose clock shows more, or less.
+    pub(crate) fn now_ahead(&self, ahead_ms: i64) -> Now {
+        Now { monotonic_ms: self.now_ms().saturating_add_signed(ahead_ms), ..self.now() }
     }
 
     pub(crate) fn moment(&self) -> Moment {
@@ -56,6 +66,10 @@ impl Ground {
     /// The world makes its next step.
     pub(crate) fn count_step(&self) {
         self.step.set(self.step.get() + 1);
+    }
+
+    pub(crate) fn is_mutated(&self, mutation: Mutation) -> bool {
+        self.mutation == Some(mutation)
     }
 
     pub(crate) fn is_calm(&self) -> bool {

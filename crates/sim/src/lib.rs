@@ -15,7 +15,9 @@
 
 mod client;
 mod coroutine;
+mod disk;
 mod ground;
+mod mutation;
 mod network;
 mod random;
 mod record;
@@ -27,27 +29,47 @@ mod world;
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 
+pub use mutation::Mutation;
 use world::World;
+
+/// How a world is lived through.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct How {
+    /// Whether the server keeps what it acknowledges; `None`: the seed decides.
+    pub is_durable: Option<bool>,
+    /// A fault that is put into the server.
+    pub mutation: Option<Mutation>,
+    /// Everything that happens is printed.
+    pub is_traced: bool,
+}
 
 /// A seed whose world broke a promise.
 #[derive(Clone, Debug)]
 pub struct Failure {
     /// The seed.
     pub seed: u64,
+    /// How it was lived through.
+    pub how: How,
     /// What happened.
     pub what: String,
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}\nSee it happen: cargo xtask sim --seed {}", self.what, self.seed)
+        let disk = match self.how.is_durable {
+            None => "",
+            Some(true) => " --disk",
+            Some(false) => " --memory",
+        };
+        let mutation = self.how.mutation.map_or(String::new(), |mutation| format!(" --mutation {mutation:?}"));
+        write!(out, "{}\nSee it happen: cargo xtask sim --seed {}{disk}{mutation}", self.what, self.seed)
     }
 }
 
-/// Lives through the world of a seed. With `is_traced` everything that happens is printed.
-pub fn run(seed: u64, is_traced: bool) -> Result<(), Failure> {
+/// Lives through the world of a seed.
+pub fn run(seed: u64, how: How) -> Result<(), Failure> {
     let mut world = None;
-    let outcome = panic::catch_unwind(AssertUnwindSafe(|| world.insert(World::new(seed, is_traced)).run()));
+    let outcome = panic::catch_unwind(AssertUnwindSafe(|| world.insert(World::new(seed, how)).run()));
     // Not while a panic goes through here: shards that are held up are unwound when they are dropped.
     drop(world);
     let what = match outcome {
@@ -58,13 +80,13 @@ pub fn run(seed: u64, is_traced: bool) -> Result<(), Failure> {
             format!("panic: {}", text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("without words"))
         }
     };
-    Err(Failure { seed, what })
+    Err(Failure { seed, how, what })
 }
 
 /// The same for tests: a promise that is broken is a panic that tells how to see it happen.
 #[track_caller]
-pub fn check(seed: u64) {
-    if let Err(failure) = run(seed, false) {
+pub fn check(seed: u64, how: How) {
+    if let Err(failure) = run(seed, how) {
         panic!("{failure}");
     }
 }

@@ -1,21 +1,26 @@
-//! `midge-sim [COUNT] [--seed N] [--from N]`: lives through many worlds, or shows one.
+//! `midge-sim [COUNT] [--from N] [--seed N] [--disk | --memory] [--mutation NAME]`: lives through many worlds, or shows one.
 
 use std::process::ExitCode;
 use std::time::Instant;
+
+use midge_sim::{How, Mutation};
 
 /// What is asked for.
 struct Asked {
     count: u64,
     from: u64,
     seed: Option<u64>,
+    how: How,
 }
 
 fn main() -> ExitCode {
     match asked() {
-        Ok(Asked { seed: Some(seed), .. }) => report(midge_sim::run(seed, true)),
-        Ok(Asked { count, from, .. }) => run_many(from, count),
+        Ok(Asked { seed: Some(seed), how, .. }) => report(midge_sim::run(seed, How { is_traced: true, ..how })),
+        Ok(Asked { count, from, how, .. }) => run_many(from, count, how),
         Err(error) => {
-            eprintln!("{error}\nUsage: cargo xtask sim [COUNT] [--from N] [--seed N]");
+            eprintln!(
+                "{error}\nUsage: cargo xtask sim [COUNT] [--from N] [--seed N] [--disk | --memory] [--mutation NAME]"
+            );
             ExitCode::from(2)
         }
     }
@@ -23,25 +28,32 @@ fn main() -> ExitCode {
 
 fn asked() -> Result<Asked, lexopt::Error> {
     use lexopt::prelude::*;
-    let mut asked = Asked { count: 10_000, from: 0, seed: None };
+    let mut asked = Asked { count: 10_000, from: 0, seed: None, how: How::default() };
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
         match argument {
             Value(count) => asked.count = count.parse()?,
             Long("from") => asked.from = arguments.value()?.parse()?,
             Long("seed") => asked.seed = Some(arguments.value()?.parse()?),
+            Long("disk") => asked.how.is_durable = Some(true),
+            Long("memory") => asked.how.is_durable = Some(false),
+            Long("mutation") => {
+                let name = arguments.value()?.string()?;
+                let mutation = Mutation::ALL.into_iter().find(|mutation| format!("{mutation:?}") == name);
+                asked.how.mutation = Some(mutation.ok_or("there is no such mutation")?);
+            }
             other => return Err(other.unexpected()),
         }
     }
     Ok(asked)
 }
 
-fn run_many(from: u64, count: u64) -> ExitCode {
+fn run_many(from: u64, count: u64, how: How) -> ExitCode {
     let began = Instant::now();
     let mut told = began;
     let mut failures = 0;
     for seed in from..from + count {
-        if let Err(failure) = midge_sim::run(seed, false) {
+        if let Err(failure) = midge_sim::run(seed, how) {
             failures += 1;
             println!("seed {seed}: {failure}");
         }

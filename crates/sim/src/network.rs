@@ -56,10 +56,20 @@ pub(crate) struct Moment {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Closed {
     pub(crate) at: Moment,
-    /// The server noticed that it was gone; otherwise it was the server that closed it.
-    pub(crate) is_noticed: bool,
+    pub(crate) how: How,
     /// Everything that the client ever wrote was read.
     pub(crate) has_read_all: bool,
+}
+
+/// Who ended a connection, for the server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum How {
+    /// The server noticed that it was gone.
+    Noticed,
+    /// The server closed it.
+    ByServer,
+    /// The server died.
+    Died,
 }
 
 #[derive(Default)]
@@ -210,7 +220,7 @@ impl Network {
     }
 
     /// The server closes, after the last bytes it had for the client.
-    pub(crate) fn server_close(&mut self, id: WireId, rest: &[u8], is_noticed: bool, now: Moment) {
+    pub(crate) fn server_close(&mut self, id: WireId, rest: &[u8], how: How, now: Moment) {
         let wire = &mut self.wires[id];
         if !wire.is_cut && !wire.is_left {
             wire.down.on_its_way.extend(rest);
@@ -218,10 +228,26 @@ impl Network {
         wire.end_by(now);
         let up = &mut wire.up;
         let has_read_all = !up.is_torn && up.on_its_way.is_empty() && up.arrived.is_empty();
-        wire.closed = Some(Closed { at: now, is_noticed, has_read_all });
+        wire.closed = Some(Closed { at: now, how, has_read_all });
         (wire.lane, wire.is_held, wire.has_backlog) = (None, false, false);
         up.tear();
         wire.down.finish();
+    }
+
+    /// The server dies, and with it all its connections: of what was on its way in either direction a part arrives.
+    pub(crate) fn server_dies(&mut self, random: &mut Random, now: Moment) {
+        self.knocking.clear();
+        for at in 0..self.live.len() {
+            let id = self.live[at];
+            if self.wires[id].closed.is_some() {
+                continue;
+            }
+            self.cut(id, Break::Noticed, random, now);
+            let wire = &mut self.wires[id];
+            wire.closed = Some(Closed { at: now, how: How::Died, has_read_all: false });
+            (wire.lane, wire.is_held, wire.has_backlog) = (None, false, false);
+            wire.up.tear();
+        }
     }
 
     /// Whether a shard has something to do with its connections: bytes or an end to read, or room for what waits.

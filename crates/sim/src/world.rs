@@ -2,18 +2,28 @@
 
 use std::rc::Rc;
 
+use crate::How;
 use crate::client::{Client, Habits};
 use crate::coroutine;
+use crate::disk::Disk;
 use crate::ground::Ground;
 use crate::random::Random;
-use crate::record::Record;
+use crate::record::{Death, Record};
 use crate::server::Server;
-use crate::settings::Settings;
+use crate::settings::{SHARDS_MAX, Settings};
+use midge_store::memory_disk::{Fault, MemoryDisk};
 
 /// See the module.
 pub(crate) struct World {
     ground: Rc<Ground>,
-    server: Server,
+    /// None while it is dead.
+    server: Option<Server>,
+    /// Without one the server keeps nothing, and never dies.
+    disk: Option<Disk>,
+    /// Messages that servers which are dead now have discarded.
+    discarded: u64,
+    /// Some operation of the disk is to fail, or has.
+    has_disk_fault: bool,
     clients: Vec<Client>,
     record: Record,
 }
@@ -25,20 +35,23 @@ const STEPS_TO_REST_MAX: usize = 300_000;
 const REST_MS: u64 = 10_000;
 
 impl World {
-    pub(crate) fn new(seed: u64, is_traced: bool) -> World {
+    pub(crate) fn new(seed: u64, how: How) -> World {
         let mut random = Random::new(seed);
-        let settings = Settings::new(&mut random);
-        coroutine::set_chance(random.next(), settings.switch_per_mille);
+        let settings = Settings::new(how.is_durable, &mut random);
+        coroutine::set_chance(random.next(), settings.switch_per_mille, settings.disk_per_mille);
+        let disk = settings.is_durable.then(|| Disk(MemoryDisk::new(random.next())));
         let habits: Vec<Habits> = (0..settings.clients)
             .map(|number| Habits::new(&settings, number == 0 && settings.has_witness, &mut random))
             .collect();
-        let ground = Rc::new(Ground::new(settings, random, is_traced));
+        let ground = Rc::new(Ground::new(settings, random, how));
         ground.say("", || format!("{:?}", ground.settings));
         let clients = habits.into_iter().enumerate().map(|(number, habits)| {
             ground.say("", || format!("c{number}: {habits:?}"));
             Client::new(number, habits, ground.clone())
         });
-        World { clients: clients.collect(), server: Server::start(&ground), record: Record::default(), ground }
+        let clients = clients.collect();
+        let server = Some(Server::start(&ground, disk.clone(), ground.settings.shards as u16));
+        World { clients, server, disk, discarded: 0, has_disk_fault: false, record: Record::default(), ground }
     }
 
     /// The whole life of it. `Err`: a promise was broken.
@@ -48,8 +61,15 @@ impl World {
             self.step()?;
         }
         self.ground.become_calm();
+        if let Some(Disk(disk)) = &self.disk {
+            disk.mend();
+        }
         self.ground.network.borrow_mut().end_silence();
         self.come_to_rest()?;
+        if self.disk.is_some() && self.ground.one_in(2) {
+            self.die("at rest");
+            self.come_to_rest()?;
+        }
         self.check_end()?;
         self.check_retained()?;
         self.leave()
@@ -82,10 +102,11 @@ impl World {
         if ground.per_mille(ground.settings.leap_per_mille) && !self.is_any_runnable() {
             self.leap();
         }
+        self.disturb_server();
         let turn = ground.random.borrow_mut().weighted(&ground.settings.turns);
         match turn {
             0 => {
-                self.run_shard();
+                self.run_server()?;
             }
             1 => {
                 self.ground.count_step();
@@ -103,7 +124,12 @@ impl World {
     /// Some time in which nothing happens; at most until something is due, for nobody oversleeps.
     fn leap(&mut self) {
         let most_ms = 500 + self.ground.below(20_000) as u64;
-        let due_ms = self.server.next_deadline_ms().unwrap_or(u64::MAX).saturating_sub(self.ground.now_ms());
+        let due_ms = self
+            .server
+            .as_ref()
+            .and_then(Server::next_deadline_ms)
+            .unwrap_or(u64::MAX)
+            .saturating_sub(self.ground.now_ms());
         let ms = most_ms.min(due_ms);
         self.ground.say("world: ", || format!("{ms} ms pass"));
         self.ground.pass(ms);
@@ -119,25 +145,78 @@ impl World {
         self.ground.count_step();
         let ground = self.ground.clone();
         let delivered = ground.one_in(2) && ground.network.borrow_mut().deliver(&mut ground.random.borrow_mut());
-        Ok(delivered || self.run_shard() || ground.network.borrow_mut().deliver(&mut ground.random.borrow_mut()))
+        Ok(delivered || self.run_server()? || ground.network.borrow_mut().deliver(&mut ground.random.borrow_mut()))
     }
 
     fn is_any_runnable(&self) -> bool {
-        (0..self.ground.settings.shards).any(|lane| self.server.is_runnable(lane))
+        self.server.as_ref().is_none_or(|server| server.weights().iter().any(|&weight| weight > 0))
     }
 
-    /// One of the shards that can goes on. `false`: all sleep.
-    fn run_shard(&mut self) -> bool {
+    /// One of the server's threads that can goes on. `false`: all sleep.
+    fn run_server(&mut self) -> Result<bool, String> {
         self.ground.count_step();
-        let weights: Vec<u32> = (self.ground.settings.lanes.iter().enumerate())
-            .map(|(lane, &weight)| if self.server.is_runnable(lane) { weight } else { 0 })
-            .collect();
+        let Some(server) = &mut self.server else {
+            if self.ground.is_calm() || self.ground.one_in(20) {
+                self.start_server();
+            }
+            return Ok(true);
+        };
+        let weights = server.weights();
         if weights.iter().all(|&weight| weight == 0) {
-            return false;
+            return Ok(false);
         }
-        let lane = self.ground.random.borrow_mut().weighted(&weights);
-        self.server.resume(lane);
-        true
+        let thread = self.ground.random.borrow_mut().weighted(&weights);
+        if let Err(failure) = server.resume(thread) {
+            if !self.has_disk_fault {
+                return Err(format!("the server ends by itself: {failure}"));
+            }
+            self.die(&failure);
+        }
+        Ok(true)
+    }
+
+    fn start_server(&mut self) {
+        let settings = &self.ground.settings;
+        let shards = if settings.varies_shards { 1 + self.ground.below(SHARDS_MAX) } else { settings.shards };
+        self.server = Some(Server::start(&self.ground, self.disk.clone(), shards as u16));
+    }
+
+    /// Now and then the server dies, its disk fails, or it is told to take a snapshot.
+    fn disturb_server(&mut self) {
+        let Some(Disk(disk)) = &self.disk else { return };
+        let (ground, settings) = (&self.ground, &self.ground.settings);
+        let Some(server) = &self.server else { return };
+        if ground.per_mille(settings.snapshots_per_mille) {
+            server.order_snapshot();
+        }
+        if ground.below(100_000) < settings.disk_faults as usize && !self.has_disk_fault {
+            let at = disk.operations() + ground.below(30) as u64;
+            let fault = if ground.one_in(2) { Fault::Once } else { Fault::ForGood };
+            ground.say("world: ", || format!("operation {at} of the disk will fail, {fault:?}"));
+            disk.fail_at(at, fault, std::io::ErrorKind::Other);
+            self.has_disk_fault = true;
+        }
+        if ground.below(100_000) < settings.deaths as usize {
+            self.die("killed");
+        }
+    }
+
+    /// The server dies: what is on the disk is all that is left of it.
+    fn die(&mut self, why: &str) {
+        let (Some(disk), Some(server)) = (self.disk.take(), self.server.take()) else { return };
+        let now = self.ground.moment();
+        let is_power_cut = self.ground.per_mille(self.ground.settings.power_cut_per_mille);
+        self.ground.say("world: ", || format!("the server dies: {why}, power cut: {is_power_cut}"));
+        let seed = self.ground.random.borrow_mut().next();
+        self.disk = Some(Disk(if is_power_cut { disk.0.crash(seed) } else { disk.0.kill() }));
+        self.has_disk_fault = false;
+        let unsafe_since = server.unsafe_since().unwrap_or(now.step);
+        self.record.deaths.push(Death { at: now, unsafe_since });
+        self.discarded += server.count(midge_broker::Counters::publish_dropped);
+        drop(server);
+        self.ground.network.borrow_mut().server_dies(&mut self.ground.random.borrow_mut(), now);
+        self.record.sessions.iter_mut().for_each(|session| session.here_since = None);
+        self.record.let_wills_of_the_dead(&self.ground.network.borrow());
     }
 
     /// Faults have stopped: everybody connects and answers, until nothing is on its way any more.
@@ -157,7 +236,7 @@ impl World {
             }
             // Nothing happens by itself: only time can bring something now.
             let until_ms = *quiet_until_ms.get_or_insert(self.ground.now_ms() + REST_MS);
-            match self.server.next_deadline_ms().filter(|due| *due <= until_ms) {
+            match self.server.as_ref().and_then(Server::next_deadline_ms).filter(|due| *due <= until_ms) {
                 Some(due) => self.ground.pass(due.saturating_sub(self.ground.now_ms()).max(1)),
                 None if self.ground.now_ms() < until_ms => self.ground.pass(until_ms - self.ground.now_ms()),
                 None if self.clients.iter().all(Client::is_idle) => return Ok(()),
@@ -173,8 +252,11 @@ impl World {
         let now = self.ground.moment();
         let wills = self.record.check_wills(&self.ground.network.borrow(), now.ms)?;
         let missing = self.record.missing(&wills, now.step).0;
-        let discarded = self.server.count(midge_broker::Counters::publish_dropped);
-        if missing.len() as u64 > discarded {
+        let of_server = |server: &Server| server.count(midge_broker::Counters::publish_dropped);
+        let discarded = self.discarded + self.server.as_ref().map_or(0, of_server);
+        // A server that dies in the middle of a turn takes its counts with it.
+        let has_lost_count = self.ground.settings.options.max_queued_messages > 0 && !self.record.deaths.is_empty();
+        if missing.len() as u64 > discarded && !has_lost_count {
             return Err(format!("{} messages are missing, {discarded} were discarded: {}", missing.len(), missing[0]));
         }
         Ok(())
@@ -190,7 +272,8 @@ impl World {
         let session = self.clients[number].session().ok_or("the newcomer has no Session")?;
         let of_topic = |message: usize| (self.record.messages[message].topic.to_owned(), message);
         let deliveries = &self.record.sessions[session].deliveries;
-        let given: Vec<_> = deliveries.iter().map(|delivery| of_topic(delivery.message)).collect();
+        let first = |delivery: &&crate::record::Delivery| !delivery.dup;
+        let given: Vec<_> = deliveries.iter().filter(first).map(|delivery| of_topic(delivery.message)).collect();
         self.record.check_fresh(asked, &given)
     }
 
@@ -208,7 +291,7 @@ impl World {
                 break;
             }
         }
-        let left = self.server.leftovers();
+        let left = self.server.as_ref().map_or_else(String::new, Server::leftovers);
         if left.is_empty() { Ok(()) } else { Err(format!("everybody has gone, and there is left: {left}")) }
     }
 }

@@ -1,6 +1,32 @@
-//! Worlds of all kinds, and those that once broke a promise.
+//! Worlds of all kinds, and faults that must be found.
+
+use midge_sim::{How, Mutation};
+
+const IN_MEMORY: How = How { is_durable: Some(false), mutation: None, is_traced: false };
 
 #[test]
 fn two_thousand_worlds_keep_every_promise() {
-    (0..2_000).for_each(midge_sim::check);
+    (0..2_000).for_each(|seed| midge_sim::check(seed, IN_MEMORY));
+}
+
+#[test]
+fn mail_in_the_wrong_order_is_found() {
+    is_found(Mutation::ShuffledInbox);
+}
+
+#[test]
+fn repetitions_that_do_not_say_so_are_found() {
+    is_found(Mutation::NoDup);
+}
+
+#[test]
+fn a_shard_that_sleeps_while_there_is_mail_is_found() {
+    is_found(Mutation::Oversleeping);
+}
+
+#[track_caller]
+fn is_found(mutation: Mutation) {
+    let how = How { mutation: Some(mutation), ..IN_MEMORY };
+    let found = (0..2_000).any(|seed| midge_sim::run(seed, how).is_err());
+    assert!(found, "{mutation:?} goes unnoticed");
 }

@@ -6,7 +6,7 @@ use super::habits::FOR_EVER_S;
 use super::packets::{self, Greeting};
 use super::{Client, Link};
 use crate::network::Break;
-use crate::record::{Connecting, LATE_MS, Message, Record, Will};
+use crate::record::{Connecting, Message, Record, Will};
 
 /// A Session that lives so long outlives every world.
 const LONG_S: u32 = 100_000;
@@ -39,17 +39,17 @@ impl Client {
     }
 
     /// Whether the next connection begins anew.
-    pub(super) fn chooses_clean_start(&self) -> bool {
+    pub(super) fn chooses_clean_start(&self, record: &Record) -> bool {
         let settings = &self.ground.settings;
         let wants =
             !self.ground.is_calm() && !self.habits.is_witness && self.ground.per_mille(settings.clean_per_mille);
-        wants || self.is_leaving || self.memory.must_be_clean || self.may_mistake_its_session()
+        wants || self.is_leaving || self.memory.must_be_clean || self.may_mistake_its_session(record)
     }
 
     /// Its Session may have expired, and another one begun with a CONNECT that was never answered: Session Present would not
     /// tell them apart.
-    fn may_mistake_its_session(&self) -> bool {
-        let is_there = self.is_surely_there(false, self.memory.expiry_s.0, self.ground.now_ms());
+    fn may_mistake_its_session(&self, record: &Record) -> bool {
+        let is_there = self.is_surely_there(record, false, self.memory.expiry_s.0, self.ground.now_ms());
         self.memory.session.is_some() && self.memory.wires.len() > 1 && !is_there
     }
 
@@ -91,8 +91,8 @@ impl Client {
             (habit, message.to_string())
         });
         let (will_number, connecting) = (will.is_some().then(|| record.wills.len() - 1), record.connectings.len());
-        let (client, sent_ms) = (self.number, now.ms);
-        record.connectings.push(Connecting { client, wire, is_clean, sent_ms, accepted_ms: None });
+        let client = self.number;
+        record.connectings.push(Connecting { client, wire, is_clean, sent: now, accepted_ms: None });
         let bytes = packets::connect(&Greeting {
             version: self.habits.version,
             client_id: &self.name,
@@ -154,10 +154,10 @@ impl Client {
         if present && is_clean {
             return Err("Session Present after a clean start".to_owned());
         }
-        if present && self.is_surely_gone(before_s.1, sent_ms) {
+        if present && self.is_surely_gone(record, before_s.1, sent_ms) {
             return Err("a Session has come back after its end".to_owned());
         }
-        if !present && self.is_surely_there(is_clean, before_s.0, now_ms) {
+        if !present && self.is_surely_there(record, is_clean, before_s.0, now_ms) {
             return Err("a Session is gone before its time".to_owned());
         }
         self.memory.must_be_clean = false;
@@ -177,10 +177,10 @@ impl Client {
     }
 
     /// Whether the Session it knows ended before `sent_ms`, whatever the server did when.
-    fn is_surely_gone(&self, most_s: u32, sent_ms: u64) -> bool {
+    fn is_surely_gone(&self, record: &Record, most_s: u32, sent_ms: u64) -> bool {
         let network = self.ground.network.borrow();
         let others = &self.memory.wires[..self.memory.wires.len() - 1];
-        let closed_ms = others.iter().map(|&wire| network.wire(wire).closed.map(|closed| closed.at.ms));
+        let closed_ms = others.iter().map(|&wire| network.wire(wire).closed.map(|closed| record.closed_ms(&closed)));
         let last_ms: Option<Vec<u64>> = closed_ms.collect();
         let Some(last_ms) = last_ms.and_then(|all| all.into_iter().max()) else {
             // Without any connection before, there was never a Session.
@@ -189,17 +189,17 @@ impl Client {
         if most_s == 0 {
             return true;
         }
-        most_s != FOR_EVER_S && last_ms + u64::from(most_s) * 1000 + LATE_MS < sent_ms
+        most_s != FOR_EVER_S && last_ms + u64::from(most_s) * 1000 + record.late_ms() < sent_ms
     }
 
     /// Whether the Session it knows still lives at `now_ms`, whatever the server did when.
-    fn is_surely_there(&self, is_clean: bool, least_s: u32, now_ms: u64) -> bool {
+    fn is_surely_there(&self, record: &Record, is_clean: bool, least_s: u32, now_ms: u64) -> bool {
         if is_clean || self.memory.session.is_none() || least_s == 0 {
             return false;
         }
         let network = self.ground.network.borrow();
         let ended_ms = self.memory.wires.first().and_then(|&wire| network.wire(wire).ended).map_or(now_ms, |at| at.ms);
-        now_ms < ended_ms + u64::from(least_s) * 1000
+        now_ms + record.early_ms() < ended_ms + u64::from(least_s) * 1000
     }
 
     /// It begins anew with a Session that ends with its connection.

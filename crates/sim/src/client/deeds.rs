@@ -17,7 +17,7 @@ impl Client {
         let settings = &self.ground.settings;
         let deed = Deed::ALL[self.ground.random.borrow_mut().weighted(&settings.deeds)];
         if self.link.is_none() {
-            let is_clean = self.chooses_clean_start();
+            let is_clean = self.chooses_clean_start(record);
             let may = deed == Deed::Connect || self.ground.is_calm() || self.habits.is_witness;
             if may && self.may_connect(is_clean) {
                 self.connect(record, is_clean);
@@ -49,7 +49,7 @@ impl Client {
                 self.unsubscribe(record, wanted.filter);
             }
             Deed::ConnectAgain => {
-                let is_clean = self.chooses_clean_start();
+                let is_clean = self.chooses_clean_start(record);
                 let is_settled = is_accepted || self.is_harmless_link() && self.is_harmless(is_clean);
                 if is_settled && self.may_connect(is_clean) {
                     self.connect(record, is_clean);

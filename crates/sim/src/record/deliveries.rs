@@ -57,6 +57,14 @@ impl Record {
         if !matching().any(|filter| may_hold(&filter)) {
             return Err(format!("there is no Subscription for it (any more): {}", what()));
         }
+        let granted = |asked: &super::Asked| match asked.ask {
+            Ask::Subscribe { qos, .. } if topics::matches(asked.filter, message.topic) => Some(qos),
+            _ => None,
+        };
+        let most = session.asked.iter().filter_map(granted).max().unwrap_or(0);
+        if delivery.qos > most {
+            return Err(format!("QoS {most} was granted: {}", what()));
+        }
         if session.no_local && message.publisher == session.client && !message.retain && message.will.is_none() {
             let is_shared = matching().any(|filter| topics::is_share(filter) && may_hold(&filter));
             if !is_shared {
@@ -81,7 +89,8 @@ impl Record {
     fn check_order(&self, session: SessionId, delivery: &Delivery) -> Result<(), String> {
         let message = &self.messages[delivery.message];
         let has_share = self.is_of_share(session, message.topic);
-        let is_repeated = message.qos == 1 && message.sends > 1;
+        // After a death, what was delivered before it was durable is sent again by its publisher.
+        let is_repeated = message.sends > 1 && (message.qos == 1 || !self.deaths.is_empty());
         if message.retain || message.will.is_some() || has_share || is_repeated || delivery.dup {
             return Ok(());
         }
@@ -119,16 +128,28 @@ impl Record {
             for share in shares {
                 let members = (0..self.sessions.len()).filter(|&member| self.has_asked(member, share));
                 let count: usize = members.map(copies).sum();
-                if message.qos == 2 && count > 1 && self.share_qos(share) == Some(2) {
+                // One that began with a Session which the server forgot, dying, goes to another member.
+                let forgot = self.deaths_since(message.sent) > 0 && self.has_ended_member(share, message.sent);
+                if message.qos == 2 && count > 1 && self.share_qos(share) == Some(2) && !forgot {
                     return Err(format!("a share group got {count} copies of {}", describe(id, message)));
                 }
             }
             return Ok(());
         }
-        // A QoS 1 PUBLISH that its publisher sends again is a message of its own.
-        let sends = if message.qos == 1 { message.sends as usize } else { 1 };
-        let times =
-            if message.retain { self.sessions[session].occasions(message.topic).max(1) + sends - 1 } else { sends };
+        // A QoS 1 PUBLISH that its publisher sends again is a message of its own. So is one whose receiver gets it with less than
+        // QoS 2 before it is durable, if the server dies; and a Will that is published anew.
+        let deaths = self.deaths_since(message.sent);
+        let is_twice = self.sessions[session].deliveries.iter().any(|copy| copy.message == id && copy.qos == 2);
+        let mut times = if message.qos == 1 || deaths > 0 && !is_twice { message.sends as usize } else { 1 };
+        if message.retain {
+            // A replay that was under way begins anew.
+            times = self.sessions[session].occasions(message.topic).max(1) * (1 + deaths) + times - 1;
+        }
+        // QoS 0 messages that waited in a Session are forgotten only when the log has it that they were sent.
+        let is_plain = self.sessions[session].deliveries.iter().any(|copy| copy.message == id && copy.qos == 0);
+        if message.will.is_some() && !is_twice || is_plain {
+            times += deaths;
+        }
         let count = copies(session);
         if count > times {
             return Err(format!(
@@ -138,6 +159,11 @@ impl Record {
             ));
         }
         Ok(())
+    }
+
+    fn has_ended_member(&self, share: usize, since: u64) -> bool {
+        let mut members = self.sessions.iter().enumerate().filter(|(number, _)| self.has_asked(*number, share));
+        members.any(|(_, member)| member.ended.is_some_and(|ended| ended >= since))
     }
 
     /// Whether a Session gets messages of this topic as a member of a share group.

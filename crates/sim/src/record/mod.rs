@@ -12,9 +12,11 @@ mod retained;
 mod subscriptions;
 mod wills;
 
+use crate::network::{Closed, Moment};
 pub(crate) use deliveries::Delivery;
 pub(crate) use subscriptions::{Ask, Asked};
-pub(crate) use wills::{Connecting, LATE_MS, Will};
+use wills::LATE_MS;
+pub(crate) use wills::{Connecting, Will};
 
 /// Number of a message; its payload begins with it.
 pub(crate) type MessageId = usize;
@@ -30,6 +32,16 @@ pub(crate) struct Record {
     pub(crate) wills: Vec<Will>,
     /// Of all clients, in the order in which they were sent.
     pub(crate) connectings: Vec<Connecting>,
+    /// When the server died.
+    pub(crate) deaths: Vec<Death>,
+}
+
+/// The server died.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Death {
+    pub(crate) at: Moment,
+    /// What it did since this step without telling anybody may be forgotten.
+    pub(crate) unsafe_since: u64,
 }
 
 /// An Application Message.
@@ -100,6 +112,35 @@ impl Record {
         self.sessions.len() - 1
     }
 
+    /// How often the server has died since a step.
+    pub(crate) fn deaths_since(&self, step: u64) -> usize {
+        self.deaths.iter().filter(|death| death.at.step >= step).count()
+    }
+
+    /// When a connection ended for the server, at the latest. Where it forgot that, dying, it ends it anew each time that it dies.
+    pub(crate) fn closed_ms(&self, closed: &Closed) -> u64 {
+        if self.is_remembered(closed) {
+            return closed.at.ms;
+        }
+        self.deaths.iter().map(|death| death.at.ms).fold(closed.at.ms, u64::max)
+    }
+
+    /// Whether the server surely remembers how a connection ended.
+    pub(crate) fn is_remembered(&self, closed: &Closed) -> bool {
+        let forgets = |death: &Death| death.unsafe_since <= closed.at.step && closed.at.step <= death.at.step;
+        !self.deaths.iter().any(forgets)
+    }
+
+    /// How late a deadline may be looked at. The server's clock counts the time off in whole seconds of the clock on the wall.
+    pub(crate) fn late_ms(&self) -> u64 {
+        LATE_MS + 1000 * self.deaths.len() as u64
+    }
+
+    /// How early a Session may end. The server knows only to a heartbeat of its log when it died.
+    pub(crate) fn early_ms(&self) -> u64 {
+        (1000 + HEARTBEAT_MS) * self.deaths.len() as u64
+    }
+
     /// A Session may have ended.
     pub(crate) fn end_session(&mut self, session: SessionId, step: u64) {
         self.sessions[session].ended.get_or_insert(step);
@@ -115,3 +156,6 @@ pub(crate) fn describe(id: MessageId, message: &Message) -> String {
         "{what} {id} of c{publisher} on {topic} with QoS {qos}, sent {sends} times since step {sent}, {acknowledged}"
     )
 }
+
+/// Between two heartbeats of the log.
+const HEARTBEAT_MS: u64 = 60_000;

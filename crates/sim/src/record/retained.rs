@@ -57,9 +57,16 @@ impl Record {
         let it = &self.sessions[session];
         // Where several Subscriptions match, what is replayed for one may overtake what is on its way for another.
         let is_for_one = it.occasions(message.topic) == 1;
+        // What was never acknowledged may be forgotten by a server that dies.
+        let is_remembered = |step: u64| self.deaths_since(step) == 0;
         for seen in it.deliveries.iter().filter(|seen| seen.qos == delivery.qos && !seen.dup) {
             let is_same_topic = self.messages[seen.message].topic == message.topic;
-            if is_for_one && is_same_topic && seen.message != id && self.is_later(seen.message, id) {
+            if is_for_one
+                && is_remembered(seen.step)
+                && is_same_topic
+                && seen.message != id
+                && self.is_later(seen.message, id)
+            {
                 let what = describe(id, message);
                 return Err(format!("{delivery:?} came after the newer {}: {what}", seen.message));
             }

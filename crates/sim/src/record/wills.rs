@@ -1,7 +1,7 @@
 //! Wills: which must have come, and which must not.
 
 use super::{MessageId, Record};
-use crate::network::{Closed, Network, WireId};
+use crate::network::{Closed, How, Moment, Network, WireId};
 
 /// A Will, as a CONNECT announced it.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub(crate) struct Connecting {
     pub(crate) client: usize,
     pub(crate) wire: WireId,
     pub(crate) is_clean: bool,
-    pub(crate) sent_ms: u64,
+    pub(crate) sent: Moment,
     pub(crate) accepted_ms: Option<u64>,
 }
 
@@ -36,13 +36,22 @@ enum Fate {
 }
 
 /// How late a deadline may be looked at.
-pub(crate) const LATE_MS: u64 = 2_000;
+pub(super) const LATE_MS: u64 = 2_000;
 
 impl Record {
     /// From now on the Will may come: its connection has ended, or may have.
     pub(crate) fn let_will(&mut self, will: Option<usize>, step: u64) {
         if let Some(will) = will {
             self.wills[will].may_come_since.get_or_insert(step);
+        }
+    }
+
+    /// The server has died, and with it connections whose clients may not know it yet.
+    pub(crate) fn let_wills_of_the_dead(&mut self, network: &Network) {
+        for will in &mut self.wills {
+            if let Some(ended) = network.wire(will.wire).ended {
+                will.may_come_since.get_or_insert(ended.step);
+            }
         }
     }
 
@@ -72,24 +81,37 @@ impl Record {
 
     fn fate(&self, will: &Will, network: &Network, now_ms: u64) -> Fate {
         let Some(closed) = network.wire(will.wire).closed.filter(|_| will.is_accepted) else { return Fate::Open };
-        let Closed { at, is_noticed, has_read_all } = closed;
+        let Closed { at, how, has_read_all } = closed;
+        let is_remembered = self.is_remembered(&closed);
         if will.is_disconnected {
-            return if has_read_all && !is_noticed { Fate::StaysAway } else { Fate::Open };
+            let is_in_order = has_read_all && how == How::ByServer && is_remembered;
+            return if is_in_order { Fate::StaysAway } else { Fate::Open };
         }
-        if !is_noticed {
+        if how == How::ByServer {
+            return Fate::Open;
+        }
+        let of_client = |connecting: &&Connecting| connecting.client == self.messages[will.message].publisher;
+        let next = self.connectings.iter().filter(of_client).find(|connecting| connecting.wire > will.wire);
+        if how == How::Died && next.is_some_and(|next| next.sent.step <= at.step) {
+            // It may have taken over just before.
             return Fate::Open;
         }
         if will.delay_s == 0 || will.expiry_s == 0 {
             return Fate::Comes;
         }
-        let due_ms = at.ms + u64::from(will.delay_s.min(will.expiry_s)) * 1000;
-        let of_client = |connecting: &&Connecting| connecting.client == self.messages[will.message].publisher;
-        let next = self.connectings.iter().filter(of_client).find(|connecting| connecting.wire > will.wire);
+        if how == How::Died || !is_remembered {
+            return Fate::Open;
+        }
+        let (late_ms, skew_ms) = (self.late_ms(), 1000 * self.deaths.len() as u64);
+        let delay_ms = u64::from(will.delay_s.min(will.expiry_s)) * 1000;
+        let (due_ms, ended_ms) = (at.ms + delay_ms, network.wire(will.wire).ended.map_or(at.ms, |ended| ended.ms));
         match next {
-            None if now_ms > due_ms + LATE_MS => Fate::Comes,
-            Some(next) if next.sent_ms > due_ms + LATE_MS => Fate::Comes,
+            None if now_ms > due_ms + late_ms => Fate::Comes,
+            Some(next) if next.sent.ms > due_ms + late_ms => Fate::Comes,
             Some(next) if next.is_clean && next.accepted_ms.is_some() => Fate::Comes,
-            Some(next) if !next.is_clean && next.accepted_ms.is_some_and(|at| at < due_ms) => Fate::StaysAway,
+            Some(next) if !next.is_clean && next.accepted_ms.is_some_and(|at| at + skew_ms < ended_ms + delay_ms) => {
+                Fate::StaysAway
+            }
             _ => Fate::Open,
         }
     }

@@ -27,15 +27,14 @@ impl Lane {
 
     fn is_readable(&self, index: usize) -> bool {
         self.connections[index].as_ref().is_some_and(|connection| {
-            connection.phase != Phase::Ending
-                && (connection.is_broken || self.ground.network.borrow().is_readable(connection.wire))
+            !connection.is_over() && (connection.is_broken || self.ground.network.borrow().is_readable(connection.wire))
         })
     }
 
     fn read(&mut self, index: usize) {
         // Another connection that was read before may have taken over.
         let Some(connection) = &mut self.connections[index] else { return };
-        if connection.phase == Phase::Ending {
+        if connection.is_over() {
             return;
         }
         let wire = connection.wire;

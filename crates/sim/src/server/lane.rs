@@ -3,16 +3,21 @@
 //! Mail, accept, arrivals, timeouts, room for output, input, work left over; then the end of the turn: hand over to the log,
 //! post mail, post connections that move, write sockets, close.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use midge_broker::event::EventMask;
-use midge_broker::{ConnectionId, Options, Parcel, Shard, ShardId, Shared, Turn};
+use midge_broker::{ConnectionId, Parcel, Shard, ShardId, Shared, Turn};
 
 use super::connection::{Connection, Phase};
+use super::log_reader::Counter;
+use super::log_writer::Desk;
+use super::obligation::Waiter;
 use super::{Gate, Moved};
 use crate::coroutine::{self, Pause};
 use crate::ground::Ground;
+use crate::mutation::Mutation;
 use crate::network::WireId;
 
 pub(super) struct Lane {
@@ -28,28 +33,42 @@ pub(super) struct Lane {
     /// Gone by themselves in this turn.
     pub(super) ended: Vec<usize>,
     pub(super) closes_seen: usize,
+    /// Connections with packets that wait for the log, in the order in which they will be free.
+    pub(super) waiters: VecDeque<Waiter>,
+    generations: u32,
+    desk: Rc<Desk>,
+    counter: Rc<Counter>,
+    /// The server's clock shows so much more than the world's.
+    ahead_ms: i64,
     /// What the log calls it.
     pub(super) name: String,
     has_work: bool,
 }
 
+/// What a shard's thread is made of.
+pub(super) struct Parts {
+    pub(super) broker: Shard,
+    pub(super) id: ShardId,
+    pub(super) shared: Arc<Shared>,
+    pub(super) ground: Rc<Ground>,
+    pub(super) gates: Rc<[Gate]>,
+    pub(super) desk: Rc<Desk>,
+    pub(super) counter: Rc<Counter>,
+    pub(super) ahead_ms: i64,
+}
+
 impl Lane {
-    pub(super) fn new(
-        shard: u16,
-        options: Arc<Options>,
-        shared: Arc<Shared>,
-        ground: Rc<Ground>,
-        gates: Rc<[Gate]>,
-    ) -> Lane {
+    pub(super) fn new(parts: Parts) -> Lane {
+        let Parts { broker, id, shared, ground, gates, desk, counter, ahead_ms } = parts;
         let shards = gates.len() as u16;
         let mut turn = Turn::new(shards);
+        turn.now = ground.now_ahead(ahead_ms);
         if ground.is_traced {
             turn.wanted = EventMask::ALL;
         }
-        let id = ShardId(shard);
         Lane {
             id,
-            broker: Shard::new(options, id, shared.clone()),
+            broker,
             turn,
             shared,
             ground,
@@ -58,16 +77,26 @@ impl Lane {
             departures: (0..shards).map(|_| Vec::new()).collect(),
             ended: Vec::new(),
             closes_seen: 0,
-            name: format!("        shard {shard}: "),
+            waiters: VecDeque::new(),
+            generations: 0,
+            desk,
+            counter,
+            ahead_ms,
+            name: format!("        shard {}: ", id.0),
             has_work: false,
         }
     }
 
     /// Runs until the server is killed.
     pub(super) fn run(&mut self) {
+        self.broker.handle_restored(&mut self.turn);
+        self.finish_turn();
         loop {
             self.wait();
+            self.take_durable();
+            self.broker.look_at_snapshot();
             self.take_mail();
+            self.take_reads();
             self.accept();
             self.take_arrivals();
             self.take_time();
@@ -82,20 +111,35 @@ impl Lane {
     fn wait(&mut self) {
         let gate = &self.gates[usize::from(self.id.0)];
         // Not even a busy shard goes on from turn to turn without the others.
-        let is_busy = self.has_work || self.connections.iter().flatten().any(|connection| connection.is_broken);
-        let sleeps = !is_busy && self.shared.mesh().about_to_sleep(self.id) && gate.arrivals.borrow().is_empty();
-        gate.deadline_ms.set(if sleeps { self.broker.next_deadline_ms() } else { None });
+        let is_busy = self.has_work || self.connections.iter().flatten().any(Connection::is_to_be_ended);
+        self.announce_waiters();
+        let sleeps = !is_busy
+            && (self.shared.mesh().about_to_sleep(self.id) || self.ground.is_mutated(Mutation::Oversleeping))
+            && gate.arrivals.borrow().is_empty()
+            && gate.reads.borrow().is_empty()
+            && !self.has_durable();
+        gate.deadline_ms.set(if sleeps { self.deadline_ms() } else { None });
         gate.is_waiting.set(sleeps);
         coroutine::pause(if sleeps { Pause::Wait } else { Pause::Switch });
         gate.is_waiting.set(false);
         gate.is_woken.set(false);
         self.shared.mesh().awake(self.id);
-        self.turn.now = self.ground.now();
+        self.turn.now = self.ground.now_ahead(self.ahead_ms);
+    }
+
+    /// When it wakes by itself, by the world's clock.
+    fn deadline_ms(&self) -> Option<u64> {
+        let due_ms = self.broker.next_deadline_ms().map(|due| due.saturating_add_signed(-self.ahead_ms));
+        let looks_again_ms = self.broker.awaits_snapshot().then(|| self.ground.now_ms() + 1);
+        [due_ms, looks_again_ms].into_iter().flatten().min()
     }
 
     fn take_mail(&mut self) {
         let mut parcels: Vec<Parcel> = Vec::new();
         self.shared.mesh().collect(self.id, &mut parcels);
+        if self.ground.is_mutated(Mutation::ShuffledInbox) {
+            self.ground.random.borrow_mut().shuffle(&mut parcels);
+        }
         if !parcels.is_empty() {
             self.say(|| format!("takes mail, {} parcels", parcels.len()));
         }
@@ -107,6 +151,17 @@ impl Lane {
             }
         }
         self.shared.mesh().recycle(self.id, &mut parcels);
+    }
+
+    fn take_reads(&mut self) {
+        let reads = self.gates[usize::from(self.id.0)].reads.take();
+        for read in reads {
+            self.say(|| format!("takes a run that was read: {:?}", read.request));
+            self.broker.handle_run(&read.request, &read.run, &read.referred, &mut self.turn);
+            if self.turn.is_full() {
+                self.finish_turn();
+            }
+        }
     }
 
     fn accept(&mut self) {
@@ -129,7 +184,42 @@ impl Lane {
 
     /// The end of a turn.
     pub(super) fn finish_turn(&mut self) {
+        if self.ground.is_mutated(Mutation::MailFirst) {
+            self.post_mail();
+        }
+        let wait_for = self.broker.hand_over(&mut self.turn);
+        if let Some(end) = wait_for {
+            self.desk.turns.borrow_mut().push((self.ground.moment().step, end));
+        }
+        self.publish_counts();
+        if std::mem::take(&mut self.turn.wakes_writer) {
+            coroutine::interlude();
+            self.desk.is_woken.set(true);
+        }
+        // What waited longer goes first.
+        self.take_durable();
         self.tell_events();
+        self.post_mail();
+        self.post_departures();
+        self.write_sockets(wait_for);
+        self.tell_events();
+        self.close_connections();
+        for request in self.turn.reads.drain(..) {
+            self.counter.requests.borrow_mut().push_back((self.id, request));
+        }
+        self.turn.clear();
+        self.broker.note_turn_finished();
+        self.publish_counts();
+    }
+
+    fn publish_counts(&self) {
+        let gate = &self.gates[usize::from(self.id.0)];
+        gate.counters.set(*self.broker.counters());
+        gate.gauges.set(self.broker.gauges());
+        gate.is_bare.set(self.broker.is_bare());
+    }
+
+    fn post_mail(&mut self) {
         let mut woken = Vec::new();
         for (to, parcel) in self.turn.mail.parcels() {
             self.ground.say(&self.name, || format!("posts mail to shard {}", to.0));
@@ -138,15 +228,6 @@ impl Lane {
             }
         }
         woken.into_iter().for_each(|shard| self.wake(shard));
-        self.post_departures();
-        self.write_sockets();
-        self.tell_events();
-        self.close_connections();
-        self.turn.clear();
-        let gate = &self.gates[usize::from(self.id.0)];
-        gate.counters.set(*self.broker.counters());
-        gate.gauges.set(self.broker.gauges());
-        gate.is_bare.set(self.broker.is_bare());
     }
 
     fn post_departures(&mut self) {
@@ -173,7 +254,8 @@ impl Lane {
             self.connections.push(None);
             self.connections.len() - 1
         });
-        self.connections[free] = Some(Connection::new(wire, phase));
+        self.generations += 1;
+        self.connections[free] = Some(Connection::new(wire, self.generations, phase));
         free
     }
 

@@ -1,30 +1,52 @@
-//! The server of a world: a value that can be dropped, as a process is killed, and made anew while network and clients live
-//! on.
+//! The server of a world: a value that can be dropped, as a process is killed, and made anew from what the disk holds, while
+//! network and clients live on.
 //!
-//! Each shard is a coroutine ([`lane`]) that runs turn after turn, as the thread of a real shard does.
+//! It starts in a coroutine of its own ([`boot`]). Then each shard is one ([`lane`]) that runs turn after turn, as the thread
+//! of a real shard does, and so are the threads that write and read the log ([`log_writer`], [`log_reader`]).
 
+mod boot;
 mod closing;
 mod connection;
 mod input;
 mod lane;
+mod log_reader;
+mod log_writer;
+mod obligation;
 mod output;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use midge_broker::{Arrival, Counters, Gauges, Shared};
+use midge_broker::{Arrival, Counters, Gauges, ShardId, Shared};
 
-use crate::coroutine::{self, Pause, Task};
+use crate::coroutine::{Pause, Task};
+use crate::disk::Disk;
 use crate::ground::Ground;
 use crate::network::WireId;
-use lane::Lane;
+use boot::Started;
+use lane::{Lane, Parts};
+use log_reader::{Counter, LogReader, RunRead};
+use log_writer::{Desk, LogWriter};
 
-/// A running server.
+/// A server that starts or runs.
 pub(crate) struct Server {
     ground: Rc<Ground>,
-    pub(crate) shared: Arc<Shared>,
+    shards: u16,
+    stage: Stage,
+}
+
+enum Stage {
+    Starting(Task, Rc<RefCell<Option<Result<Started, String>>>>),
+    Running(Running),
+}
+
+struct Running {
+    shared: Arc<Shared>,
     gates: Rc<[Gate]>,
+    desk: Rc<Desk>,
+    counter: Rc<Counter>,
+    /// Shards; behind them the threads that write and read the log.
     tasks: Vec<Task>,
 }
 
@@ -37,6 +59,8 @@ struct Gate {
     deadline_ms: Cell<Option<u64>>,
     /// Connections that have come from other shards.
     arrivals: RefCell<Vec<Moved>>,
+    /// What was read for it from the log.
+    reads: RefCell<Vec<RunRead>>,
     counters: Cell<Counters>,
     gauges: Cell<Gauges>,
     is_bare: Cell<bool>,
@@ -50,55 +74,96 @@ struct Moved {
 }
 
 impl Server {
-    /// Starts with nothing in memory.
-    pub(crate) fn start(ground: &Rc<Ground>) -> Server {
-        let settings = &ground.settings;
-        let options = Arc::new(settings.options.clone());
-        let shards = settings.shards as u16;
-        let shared = Shared::new(shards, options.seed).with_interlude(Box::new(coroutine::interlude));
-        let shared = Arc::new(shared);
-        let gates: Rc<[Gate]> = (0..shards).map(|_| Gate::default()).collect();
-        let tasks = (0..shards).map(|shard| {
-            let mut lane = Lane::new(shard, options.clone(), shared.clone(), ground.clone(), gates.clone());
-            Task::new(move || lane.run())
+    /// Starts with what is on the disk; without one, with nothing, and to keep nothing.
+    pub(crate) fn start(ground: &Rc<Ground>, disk: Option<Disk>, shards: u16) -> Server {
+        let outcome = Rc::new(RefCell::new(None));
+        let (there, its_ground) = (outcome.clone(), ground.clone());
+        let task = Task::new(move || {
+            let started = boot::boot(&its_ground, disk, shards);
+            there.replace(Some(started));
         });
-        Server { tasks: tasks.collect(), ground: ground.clone(), shared: shared.clone(), gates: gates.clone() }
+        ground.say("        boot: ", || format!("the server starts with {shards} shards"));
+        Server { ground: ground.clone(), shards, stage: Stage::Starting(task, outcome) }
     }
 
-    /// Shards that would go on if they were let.
-    pub(crate) fn is_runnable(&self, lane: usize) -> bool {
-        let gate = &self.gates[lane];
-        if !gate.is_waiting.get() || gate.is_woken.get() {
-            return true;
+    /// How often each of its threads runs; 0 for those that have nothing to do.
+    pub(crate) fn weights(&self) -> Vec<u32> {
+        let settings = &self.ground.settings;
+        match &self.stage {
+            Stage::Starting(..) => vec![1],
+            Stage::Running(running) => {
+                let lanes = settings.lanes.iter().take(running.gates.len()).enumerate();
+                let weigh = |(lane, &weight)| if running.is_runnable(lane, &self.ground) { weight } else { 0 };
+                let mut weights: Vec<u32> = lanes.map(weigh).collect();
+                if running.tasks.len() > weights.len() {
+                    let is_runnable = running.desk.is_runnable(self.ground.now_ms());
+                    weights.push(if is_runnable { settings.log_weight } else { 0 });
+                    weights.push(u32::from(running.counter.is_runnable()));
+                }
+                weights
+            }
         }
-        let network = self.ground.network.borrow();
-        network.has_knocking()
-            || network.is_lane_ready(lane)
-            || gate.deadline_ms.get().is_some_and(|at| at <= self.ground.now_ms())
     }
 
-    /// Lets a shard go on until it stops by itself, or at an interlude.
-    pub(crate) fn resume(&mut self, lane: usize) {
-        let why = self.tasks[lane].resume();
-        assert!(why.is_some(), "a shard never ends by itself");
-        if why == Some(Pause::Switch) {
-            self.ground.say("        ", || format!("(shard {lane} is held up)"));
+    /// Lets a thread go on until it stops by itself, or at an interlude. `Err`: the process has ended, and why.
+    pub(crate) fn resume(&mut self, thread: usize) -> Result<(), String> {
+        match &mut self.stage {
+            Stage::Starting(task, outcome) => {
+                if task.resume().is_some() {
+                    return Ok(());
+                }
+                let started = outcome.take().unwrap_or_else(|| Err("it did not even try".to_owned()))?;
+                self.stage = Stage::Running(Running::new(&self.ground, started, self.shards));
+            }
+            Stage::Running(running) => {
+                let why = running.tasks[thread].resume();
+                assert!(why.is_some(), "a thread never ends by itself");
+                if why == Some(Pause::Switch) {
+                    self.ground.say("        ", || format!("(thread {thread} is held up)"));
+                }
+                if let Some(failure) = running.desk.failure.take() {
+                    return Err(failure);
+                }
+            }
         }
+        Ok(())
     }
 
-    /// When a sleeping shard wakes by itself next.
+    /// When a sleeping thread wakes by itself next.
     pub(crate) fn next_deadline_ms(&self) -> Option<u64> {
-        self.gates.iter().filter_map(|gate| gate.deadline_ms.get()).min()
+        let Stage::Running(running) = &self.stage else { return None };
+        let of_shards = running.gates.iter().map(|gate| gate.deadline_ms.get());
+        of_shards.chain([running.desk.deadline_ms.get()]).flatten().min()
+    }
+
+    /// Has the log's thread take a snapshot.
+    pub(crate) fn order_snapshot(&self) {
+        if let Stage::Running(running) = &self.stage {
+            running.desk.orders_snapshot.set(true);
+            running.desk.is_woken.set(true);
+        }
+    }
+
+    /// Since which step things that happened may be forgotten if the server dies now; `None`: nothing is.
+    pub(crate) fn unsafe_since(&self) -> Option<u64> {
+        let Stage::Running(running) = &self.stage else { return None };
+        let durable = running.shared.log()?.durable();
+        let turns = running.desk.turns.borrow();
+        turns.iter().find(|turn| turn.1 > durable).map(|turn| turn.0)
     }
 
     /// A count of all shards together.
     pub(crate) fn count(&self, of: impl Fn(&Counters) -> u64) -> u64 {
-        self.gates.iter().map(|gate| of(&gate.counters.get())).sum()
+        let Stage::Running(running) = &self.stage else { return 0 };
+        running.gates.iter().map(|gate| of(&gate.counters.get())).sum()
     }
 
     /// What is left once everybody has gone, in words; empty when all is as at the beginning.
     pub(crate) fn leftovers(&self) -> String {
-        let sum = |of: fn(&Gauges) -> u64| self.gates.iter().map(|gate| of(&gate.gauges.get())).sum::<u64>();
+        let Stage::Running(Running { shared, gates, .. }) = &self.stage else {
+            return "a server that starts".to_owned();
+        };
+        let sum = |of: fn(&Gauges) -> u64| gates.iter().map(|gate| of(&gate.gauges.get())).sum::<u64>();
         let numbers = [
             ("sessions", sum(|gauges| gauges.sessions)),
             ("connections", sum(|gauges| gauges.connected)),
@@ -106,14 +171,66 @@ impl Server {
             ("shared subscriptions", sum(|gauges| gauges.shared_subscriptions)),
             ("messages held", sum(|gauges| gauges.messages_held)),
             ("bytes held", sum(|gauges| gauges.bytes_held)),
-            ("filters in the router", self.shared.router().filters() as u64),
-            ("messages queued in groups", self.shared.groups().queued().0),
-            ("bytes queued in groups", self.shared.groups().queued().1),
-            ("sessions counted by the directory", self.shared.directory().sessions()),
-            ("entries of the directory", self.shared.directory().len() as u64),
-            ("shards that hold something", self.gates.iter().filter(|gate| !gate.is_bare.get()).count() as u64),
+            ("filters in the router", shared.router().filters() as u64),
+            ("messages queued in groups", shared.groups().queued().0),
+            ("bytes queued in groups", shared.groups().queued().1),
+            ("sessions counted by the directory", shared.directory().sessions()),
+            ("entries of the directory", shared.directory().len() as u64),
+            ("shards that hold something", gates.iter().filter(|gate| !gate.is_bare.get()).count() as u64),
         ];
         let left = numbers.iter().filter(|number| number.1 != 0).map(|(name, number)| format!("{number} {name}"));
         left.collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl Running {
+    fn new(ground: &Rc<Ground>, started: Started, shards: u16) -> Running {
+        let Started { shared, shards: brokers, log, ahead_ms } = started;
+        let gates: Rc<[Gate]> = (0..shards).map(|_| Gate::default()).collect();
+        let (desk, counter) = (Rc::new(Desk::default()), Rc::new(Counter::default()));
+        let mut tasks = Vec::new();
+        for (number, broker) in brokers.into_iter().enumerate() {
+            let mut lane = Lane::new(Parts {
+                broker,
+                id: ShardId(number as u16),
+                shared: shared.clone(),
+                ground: ground.clone(),
+                gates: gates.clone(),
+                desk: desk.clone(),
+                counter: counter.clone(),
+                ahead_ms,
+            });
+            tasks.push(Task::new(move || lane.run()));
+        }
+        if let Some(log) = log {
+            let reader = LogReader {
+                reader: log.reader(),
+                shared: shared.clone(),
+                ground: ground.clone(),
+                gates: gates.clone(),
+                counter: counter.clone(),
+            };
+            let mut writer = LogWriter::new(log, shared.clone(), ground.clone(), gates.clone(), desk.clone(), ahead_ms);
+            tasks.push(Task::new(move || writer.run()));
+            tasks.push(Task::new(move || reader.run()));
+        }
+        Running { shared, gates, desk, counter, tasks }
+    }
+
+    fn is_runnable(&self, lane: usize, ground: &Ground) -> bool {
+        let gate = &self.gates[lane];
+        if !gate.is_waiting.get() || gate.is_woken.get() {
+            return true;
+        }
+        let network = ground.network.borrow();
+        network.has_knocking()
+            || network.is_lane_ready(lane)
+            || gate.deadline_ms.get().is_some_and(|at| at <= ground.now_ms())
+    }
+}
+
+impl Desk {
+    fn is_runnable(&self, now_ms: u64) -> bool {
+        !self.is_waiting.get() || self.is_woken.get() || self.deadline_ms.get().is_some_and(|at| at <= now_ms)
     }
 }

@@ -1,29 +1,37 @@
 //! Output: what the turn holds for each connection, and what becomes of the bytes that a socket does not take.
 
-use midge_broker::outbox::Gathered;
+use midge_broker::outbox::After;
 
 use super::connection::Phase;
 use super::lane::{Lane, connection_id};
+use super::obligation::{Held, Part, bytes_of};
 
 impl Lane {
-    /// Writes what the turn's outbox holds.
-    pub(super) fn write_sockets(&mut self) {
+    /// Writes what the turn's outbox holds. What waits for the log to come to `wait_for` is kept.
+    pub(super) fn write_sockets(&mut self, wait_for: Option<u64>) {
         let mut scratch = Vec::new();
         for at in 0..self.turn.outbox.dirty().len() {
             let id = self.turn.outbox.dirty()[at];
             let index = id.0 as usize;
-            let Some(Some(connection)) = self.connections.get_mut(index) else { continue };
-            if connection.is_broken {
+            if self.connections.get(index).is_none_or(|it| it.as_ref().is_none_or(|connection| connection.is_broken)) {
                 continue;
             }
+            let part = wait_for.map_or(Part::All, |position| self.hold_back(index, position));
+            let gathered = match part {
+                Part::All => self.turn.outbox.gather(id, &mut scratch),
+                Part::Now => self.turn.outbox.gather_after(id, After::Now, &mut scratch),
+                Part::Nothing => continue,
+            };
+            let bytes = bytes_of(&gathered);
+            let Some(Some(connection)) = self.connections.get_mut(index).filter(|_| !bytes.is_empty()) else {
+                continue;
+            };
             let had_backlog = !connection.backlog.is_empty();
-            match self.turn.outbox.gather(id, &mut scratch) {
-                Gathered::One(bytes) => connection.backlog.extend(bytes),
-                Gathered::Many(pieces) => pieces.iter().for_each(|piece| connection.backlog.extend(piece.bytes)),
-            }
-            if !had_backlog {
-                // Else the socket tells when it takes more. What the broker adds when a connection is quick again has no
-                // place in a turn that is over.
+            connection.backlog.extend(bytes);
+            if had_backlog {
+                // The socket tells when it takes more.
+                self.settle(index);
+            } else {
                 self.write_backlog(index);
             }
         }
@@ -39,9 +47,12 @@ impl Lane {
         }
     }
 
-    fn write_backlog(&mut self, index: usize) {
+    pub(super) fn write_backlog(&mut self, index: usize) {
         let Some(connection) = &mut self.connections[index] else { return };
         let wire = connection.wire;
+        if let Some(mutation) = self.ground.mutation {
+            mutation.change(connection.backlog.make_contiguous());
+        }
         let written = self.ground.network.borrow_mut().server_write(wire, connection.backlog.make_contiguous());
         match written {
             Ok(count) => {
@@ -50,6 +61,7 @@ impl Lane {
             }
             Err(()) => {
                 connection.backlog.clear();
+                connection.held = Held::default();
                 connection.is_broken = true;
                 self.ground.say(&self.name, || format!("cannot write connection {wire}"));
             }

@@ -1,0 +1,83 @@
+//! The disk of a world: the simulated one of the store, where another coroutine may go first before each operation, so that
+//! power is cut between any two.
+
+use std::io;
+use std::path::Path;
+
+use midge_store::memory_disk::{MemoryDisk, MemoryFile, MemoryLock};
+use midge_store::{Entry, EntryKind, Locked};
+
+use crate::coroutine::interlude_of_disk;
+
+/// A handle.
+#[derive(Clone, Debug)]
+pub(crate) struct Disk(pub(crate) MemoryDisk);
+
+impl midge_store::Disk for Disk {
+    type File = MemoryFile;
+    type Lock = MemoryLock;
+
+    fn create_folder(&self, path: &Path) -> io::Result<()> {
+        interlude_of_disk();
+        self.0.create_folder(path)
+    }
+
+    fn kind(&self, path: &Path) -> io::Result<EntryKind> {
+        self.0.kind(path)
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<Entry>> {
+        self.0.list(folder)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<MemoryFile> {
+        interlude_of_disk();
+        self.0.create(path)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<MemoryFile> {
+        self.0.open(path)
+    }
+
+    fn length_bytes(&self, file: &MemoryFile) -> io::Result<u64> {
+        self.0.length_bytes(file)
+    }
+
+    fn read_at(&self, file: &MemoryFile, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read_at(file, offset, buffer)
+    }
+
+    fn write_at(&self, file: &MemoryFile, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        interlude_of_disk();
+        self.0.write_at(file, offset, bytes)
+    }
+
+    fn sync_data(&self, file: &MemoryFile) -> io::Result<()> {
+        interlude_of_disk();
+        self.0.sync_data(file)
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        interlude_of_disk();
+        self.0.sync_folder(folder)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        interlude_of_disk();
+        self.0.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        interlude_of_disk();
+        self.0.remove(path)
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Locked<MemoryLock>> {
+        interlude_of_disk();
+        self.0.lock(path)
+    }
+
+    fn random(&self) -> u64 {
+        self.0.random()
+    }
+}

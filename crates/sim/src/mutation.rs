@@ -1,0 +1,116 @@
+//! Faults put into the server on purpose, each of which the checkers must find: a checker that finds none of them proves
+//! nothing.
+//!
+//! The world's own turn has them where it repeats the steps of the real one, so that the broker has no switches for them.
+
+use midge_codec::fixed_header;
+
+/// One fault.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mutation {
+    /// PUBACK leaves before what it acknowledges is durable.
+    EarlyPubAck,
+    /// The same of PUBREC.
+    EarlyPubRec,
+    /// The same of PUBREL.
+    EarlyPubRel,
+    /// The same of PUBCOMP.
+    EarlyPubComp,
+    /// A QoS 2 PUBLISH leaves before its Packet Identifier is in the log.
+    EarlyPublish,
+    /// The same of CONNACK.
+    EarlyConnAck,
+    /// The same of SUBACK and UNSUBACK.
+    EarlySubAck,
+    /// What is sent again does not say so.
+    NoDup,
+    /// Mail is posted before the turn's records are handed over.
+    MailFirst,
+    /// The parcels of an inbox are read in any order.
+    ShuffledInbox,
+    /// A snapshot is put in force as though it covered everything up to its end.
+    EarlyRetirement,
+    /// A shard goes to sleep without looking into its inbox once more.
+    Oversleeping,
+}
+
+impl Mutation {
+    /// All of them.
+    pub const ALL: [Mutation; 12] = [
+        Mutation::EarlyPubAck,
+        Mutation::EarlyPubRec,
+        Mutation::EarlyPubRel,
+        Mutation::EarlyPubComp,
+        Mutation::EarlyPublish,
+        Mutation::EarlyConnAck,
+        Mutation::EarlySubAck,
+        Mutation::NoDup,
+        Mutation::MailFirst,
+        Mutation::ShuffledInbox,
+        Mutation::EarlyRetirement,
+        Mutation::Oversleeping,
+    ];
+
+    /// Whether a packet with this first byte leaves too early.
+    fn is_early(self, first: u8) -> bool {
+        match self {
+            Mutation::EarlyPubAck => first >> 4 == 4,
+            Mutation::EarlyPubRec => first >> 4 == 5,
+            Mutation::EarlyPubRel => first >> 4 == 6,
+            Mutation::EarlyPubComp => first >> 4 == 7,
+            Mutation::EarlyPublish => first >> 4 == 3,
+            Mutation::EarlyConnAck => first >> 4 == 2,
+            Mutation::EarlySubAck => matches!(first >> 4, 9 | 11),
+            _ => false,
+        }
+    }
+
+    /// Parts packets into those that leave too early and those that wait.
+    pub(crate) fn part(self, bytes: &[u8]) -> (Vec<u8>, Vec<u8>) {
+        let (mut early, mut waiting) = (Vec::new(), Vec::new());
+        for packet in packets(bytes) {
+            if self.is_early(packet[0]) { early.extend(packet) } else { waiting.extend(packet) }
+        }
+        (early, waiting)
+    }
+
+    /// What leaves, changed.
+    pub(crate) fn change(self, bytes: &mut [u8]) {
+        if self != Mutation::NoDup {
+            return;
+        }
+        let starts: Vec<usize> =
+            packets(bytes).map(|packet| packet.as_ptr() as usize - bytes.as_ptr() as usize).collect();
+        for start in starts {
+            if bytes[start] >> 4 == 3 {
+                bytes[start] &= !DUP;
+            }
+        }
+    }
+}
+
+/// The packets in bytes that hold nothing but whole ones.
+fn packets(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let header = fixed_header(bytes).ok()??;
+        let (packet, rest) = bytes.split_at_checked(header.packet_len())?;
+        bytes = rest;
+        Some(packet)
+    })
+}
+
+const DUP: u8 = 0b1000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_are_parted_and_changed() {
+        let bytes = [0x40, 2, 0, 1, 0x50, 2, 0, 2, 0x3a, 4, 0, 1, b't', 9];
+        assert_eq!(Mutation::EarlyPubRec.part(&bytes).0, [0x50, 2, 0, 2]);
+        let mut changed = bytes;
+        Mutation::NoDup.change(&mut changed);
+        assert_eq!((changed[8], &changed[..8]), (0x32, &bytes[..8]));
+    }
+}

@@ -1,0 +1,141 @@
+//! Packets that wait for the log.
+
+use std::collections::VecDeque;
+
+use midge_broker::outbox::{After, Gathered};
+
+use super::connection::Phase;
+use super::lane::{Lane, connection_id};
+
+/// Packets of one connection that wait, by the position that the log must reach.
+#[derive(Default)]
+pub(super) struct Held {
+    turns: VecDeque<(u64, Vec<u8>)>,
+    /// Nothing may pass.
+    holds_all: bool,
+}
+
+/// A connection that has something held.
+#[derive(Clone, Copy)]
+pub(super) struct Waiter {
+    position: u64,
+    index: usize,
+    generation: u32,
+}
+
+/// Which of a turn's packets are to be written now.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    All,
+    /// Those that never wait.
+    Now,
+    Nothing,
+}
+
+impl Held {
+    pub(super) fn is_empty(&self) -> bool {
+        self.turns.is_empty()
+    }
+
+    fn add(&mut self, position: u64, bytes: Vec<u8>, holds_all: bool) {
+        self.holds_all |= holds_all;
+        match self.turns.back_mut() {
+            Some(last) if last.0 == position => last.1.extend(bytes),
+            _ => self.turns.push_back((position, bytes)),
+        }
+    }
+
+    fn release(&mut self, durable: u64, into: &mut VecDeque<u8>) {
+        while let Some((_, bytes)) = self.turns.pop_front_if(|turn| turn.0 <= durable) {
+            into.extend(bytes);
+        }
+        self.holds_all &= !self.turns.is_empty();
+    }
+}
+
+impl Lane {
+    /// Keeps what must wait of the turn's packets for a connection. Returns which part is to be written now.
+    pub(super) fn hold_back(&mut self, index: usize, position: u64) -> Part {
+        let id = connection_id(index);
+        let Some(Some(connection)) = self.connections.get_mut(index) else { return Part::Nothing };
+        let held_all = connection.held.holds_all && !connection.held.is_empty();
+        // What is held goes first, whatever it waits for.
+        let waits = self.turn.outbox.waits(id) && (!connection.held.is_empty() || self.broker.waits_for_log(id));
+        if !waits && !held_all {
+            return Part::All;
+        }
+        let holds_all = held_all || self.turn.outbox.holds_all(id);
+        let mut scratch = Vec::new();
+        let gathered = match holds_all {
+            true => self.turn.outbox.gather(id, &mut scratch),
+            false => self.turn.outbox.gather_after(id, After::TurnDurable, &mut scratch),
+        };
+        let mut bytes = bytes_of(&gathered);
+        let had_backlog = !connection.backlog.is_empty();
+        if let Some(mutation) = self.ground.mutation {
+            let (early, waiting) = mutation.part(&bytes);
+            connection.backlog.extend(early);
+            bytes = waiting;
+        }
+        let has_early = !had_backlog && !connection.backlog.is_empty();
+        self.ground.say(&self.name, || {
+            format!("keeps {} bytes for connection {} until {position}", bytes.len(), connection.wire)
+        });
+        connection.held.add(position, bytes, holds_all);
+        self.waiters.push_back(Waiter { position, index, generation: connection.generation });
+        if has_early {
+            self.write_backlog(index);
+        }
+        if holds_all { Part::Nothing } else { Part::Now }
+    }
+
+    /// The log may have come further: what waited for that is written.
+    pub(super) fn take_durable(&mut self) {
+        let Some(durable) = self.durable() else { return };
+        while let Some(waiter) = self.waiters.pop_front_if(|waiter| waiter.position <= durable) {
+            self.release(waiter, durable);
+        }
+    }
+
+    /// Whether something is free that was held back.
+    pub(super) fn has_durable(&self) -> bool {
+        let first = self.waiters.front();
+        first.is_some_and(|first| self.durable().is_some_and(|durable| first.position <= durable))
+    }
+
+    /// Announces to the log's thread whether anything is held back.
+    pub(super) fn announce_waiters(&self) {
+        let waits = !self.waiters.is_empty();
+        if let Some(log) = self.shared.log()
+            && log.is_waiting(self.id) != waits
+        {
+            log.set_waiting(self.id, waits);
+        }
+    }
+
+    fn durable(&self) -> Option<u64> {
+        self.shared.log().map(|log| log.durable())
+    }
+
+    fn release(&mut self, waiter: Waiter, durable: u64) {
+        let Some(Some(connection)) = self.connections.get_mut(waiter.index) else { return };
+        if connection.generation != waiter.generation || connection.held.is_empty() {
+            return;
+        }
+        connection.held.release(durable, &mut connection.backlog);
+        if !connection.is_broken {
+            self.write_backlog(waiter.index);
+        }
+        let Some(Some(connection)) = self.connections.get(waiter.index) else { return };
+        if connection.phase == Phase::Lingering && connection.held.is_empty() {
+            self.let_go(waiter.index);
+        }
+    }
+}
+
+pub(super) fn bytes_of(gathered: &Gathered<'_>) -> Vec<u8> {
+    match gathered {
+        Gathered::One(bytes) => bytes.to_vec(),
+        Gathered::Many(pieces) => pieces.iter().flat_map(|piece| piece.bytes).copied().collect(),
+    }
+}
