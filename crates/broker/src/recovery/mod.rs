@@ -188,6 +188,7 @@ impl Recovery {
             Record::RunEntry(name, ref entry, ref content) => {
                 let floor = if content.is_some() { address } else { batch_of_large(entry.message) };
                 self.with(name, |draft| draft.move_into_run(address, entry.message, floor));
+                self.last_held = None;
             }
             Record::RunHeld(name, ref run) => {
                 self.with(name, |draft| draft.hold_run(run));
@@ -266,6 +267,7 @@ impl Recovery {
     }
 
     fn entry(&mut self, name: SessionName, entry: &EntryRecord) {
+        self.last_held = None;
         let Some(body) = self.bodies.get(&entry.message).cloned() else { return };
         self.with(name, |draft| draft.hold(Held::with(body, entry)));
         self.last_held = Some((name, Where::Queue(entry.message)));

@@ -211,6 +211,7 @@ impl Shard {
             return false;
         }
         let expiry_interval_s = self.session_expiry(connect);
+        let was_known = known.is_some();
         if let Some(slot) = known {
             self.take_over(slot, connect, expiry_interval_s, turn);
             if connect.clean_start {
@@ -230,6 +231,10 @@ impl Shard {
             session.expiry_interval_s = expiry_interval_s;
             (session.ends_at_ms, session.will_at_ms) = (None, None);
             session.will = connect.will.as_ref().map(|will| Box::new(will_of(will, turn)));
+        }
+        if was_known && known.is_none() {
+            // CONNACK says that nothing is left of the one before: not before that is durable.
+            self.note_record(slot);
         }
         self.connect(id, arrival, connect, slot, turn);
         self.record_connected(slot, known.is_none(), turn);

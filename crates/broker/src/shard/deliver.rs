@@ -399,6 +399,10 @@ impl Shard {
         if !fits {
             return None;
         }
+        // What may wait for the log must not set an alias: packets that name it would come first.
+        if outgoing.qos == QoS::ExactlyOnce {
+            return Some(Aliased::No);
+        }
         let Some(aliases) = &mut connection.outbound_aliases else { return Some(Aliased::No) };
         let bytes = parts.topic.len() + parts.properties.len() + parts.payload.len();
         // Setting an alias makes the packet longer; near the limit the topic is simply written out.

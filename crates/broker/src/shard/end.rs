@@ -106,9 +106,7 @@ impl Shard {
             replays.into_iter().for_each(|replay| self.shared.retained().abandon(replay.cursor));
         }
         self.shared.directory().session_ended(self.id);
-        if !self.sessions.has_hash(session.hash) {
-            self.shared.directory().release(session.hash);
-        }
+        self.released.push(session.hash);
         self.pass_on(leaving, turn);
     }
 

@@ -73,6 +73,8 @@ pub struct Shard {
     walk: Walk,
     /// Sessions that had a connection when the server ended.
     disconnected: Vec<u32>,
+    /// Client Identifiers (their hashes) whose Sessions have ended in this turn.
+    released: Vec<u64>,
     scratch: Scratch,
 }
 
@@ -119,6 +121,7 @@ impl Shard {
             progress: Progress::new(),
             walk: Walk::default(),
             disconnected: Vec::new(),
+            released: Vec::new(),
             scratch: Scratch::default(),
         }
     }

@@ -262,7 +262,7 @@ impl Shard {
         let layouts = &mut Layouts::default();
         if qos > QoS::AtMostOnce {
             let message = if self.is_durable(slot) {
-                let parts = MessageParts { retain: true, ..message.parts() };
+                let parts = MessageParts { retain: true, qos, ..message.parts() };
                 self.record_delivery(slot, &parts, turn)
             } else {
                 message

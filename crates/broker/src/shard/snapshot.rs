@@ -78,8 +78,14 @@ impl Shard {
         }
     }
 
-    /// The turn is finished, its mail posted.
+    /// The turn is finished, its records handed over and its mail posted. A client whose Session ended in it may come back
+    /// to any shard: what it does there comes after.
     pub fn note_turn_finished(&mut self) {
+        for hash in std::mem::take(&mut self.released) {
+            if !self.sessions.has_hash(hash) {
+                self.shared.directory().release(hash);
+            }
+        }
         if self.walk.stage == Stage::Arriving
             && let Some(log) = self.shared.log()
         {

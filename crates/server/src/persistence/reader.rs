@@ -57,7 +57,7 @@ impl Reads {
 fn serve(mut parts: ReaderParts, asked: &Receiver<(ShardId, ReadRequest)>) {
     while let Ok((shard, request)) = asked.recv() {
         wait_until_written(&parts.shared, request.address);
-        let read = read(&parts.reader, request).unwrap_or_else(|error| {
+        let read = read_again(&parts.reader, request).unwrap_or_else(|error| {
             let wall_s = parts.clock.now().wall_s;
             let text = format_args!("Error: queued messages cannot be read and are lost: {error}.");
             parts.log.line(wall_s, LogType::Error, text);
@@ -68,6 +68,20 @@ fn serve(mut parts: ReaderParts, asked: &Receiver<(ShardId, ReadRequest)>) {
         parts.peers.wake(shard);
     }
 }
+
+/// A disk that refuses once may not refuse again.
+fn read_again(reader: &Reader<SystemDisk>, request: ReadRequest) -> Result<RunRead, ReadError> {
+    for _ in 0..ATTEMPTS {
+        match read(reader, request) {
+            Err(ReadError::Failed(_)) => thread::sleep(ATTEMPT_PAUSE),
+            read => return read,
+        }
+    }
+    read(reader, request)
+}
+
+const ATTEMPTS: u32 = 5;
+const ATTEMPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A run may be wanted back before it has reached the disk: it is on its way.
 fn wait_until_written(shared: &Shared, address: u64) {

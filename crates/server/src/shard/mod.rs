@@ -283,12 +283,12 @@ impl Shard {
 
     /// The end of a turn: see the module's text for the order.
     fn finish_turn(&mut self) {
+        // What waited longer goes first; and what it makes room for is part of this turn.
+        self.take_durable();
         let wait_for = self.broker.hand_over(&mut self.turn);
         if std::mem::take(&mut self.turn.wakes_writer) {
             self.peers.wake_log();
         }
-        // What waited longer goes first.
-        self.take_durable();
         // Before the mail: what comes of it elsewhere is told after what it came from.
         self.write_log();
         for (shard, parcel) in self.turn.mail.parcels() {

@@ -70,16 +70,21 @@ impl Held {
 }
 
 impl Shard {
-    /// Keeps what must wait of the turn's packets for a connection. Returns which part is to be written now.
-    pub(super) fn hold_back(&mut self, index: usize, position: u64) -> Part {
+    /// Keeps what must wait of the turn's packets for a connection until the log has come to `wait_for`. Returns which part is
+    /// to be written now.
+    pub(super) fn hold_back(&mut self, index: usize, wait_for: Option<u64>) -> Part {
         let id = connection_id(index);
         let outbox = &self.turn.outbox;
         let connection = &mut self.connections[index];
         let held_all = connection.held().is_some_and(Held::holds_all);
-        let waits = outbox.waits(id) && self.broker.waits_for_log(id);
+        // Behind what waits already everything of its kind waits, even if it need not.
+        let is_behind = connection.held().is_some();
+        let must_wait = || wait_for.is_some() && self.broker.waits_for_log(id);
+        let waits = outbox.waits(id) && (is_behind || must_wait());
         if !waits && !held_all {
             return Part::All;
         }
+        let position = wait_for.unwrap_or(0);
         let holds_all = held_all || outbox.holds_all(id);
         let gathered = match holds_all {
             true => outbox.gather(id, &mut self.scratch),

@@ -19,7 +19,7 @@ impl Shard {
             if self.connections.get(index).is_none_or(|connection| connection.is_broken) {
                 continue;
             }
-            let part = wait_for.map_or(Part::All, |position| self.hold_back(index, position));
+            let part = self.hold_back(index, wait_for);
             let connection = &mut self.connections[index];
             let waiting = Waiting::of(connection);
             let gathered = match part {

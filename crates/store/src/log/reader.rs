@@ -66,7 +66,10 @@ impl<D: Disk> Reader<D> {
     pub fn lease(&self, position: Position) -> Result<Lease<D>, ReadError> {
         let held = self.shared.held();
         let behind = held.partition_point(|held| held.segment.base <= position);
-        let found = behind.checked_sub(1).map(|index| &held[index]).filter(|held| position < held.end);
+        let found = behind
+            .checked_sub(1)
+            .map(|index| &held[index])
+            .filter(|held| position < held.end && position < self.shared.end());
         let Some(Held { segment, end }) = found else {
             return Err(ReadError::NotHeld(position));
         };

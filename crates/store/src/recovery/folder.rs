@@ -12,7 +12,15 @@ const LOCK: &str = "lock";
 /// Makes the folder where it is missing, and locks it.
 pub(super) fn enter<D: Disk>(disk: &D, folder: &Path, options: &Options) -> Result<D::Lock, OpenError> {
     match disk.kind(folder) {
-        Ok(EntryKind::Folder) => {}
+        Ok(EntryKind::Folder) => {
+            // Who made it may have been killed before that was durable.
+            let around = folder.parent().filter(|around| !around.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            match disk.sync_folder(around) {
+                // A folder that only others may look into was not made by us.
+                Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {}
+                synced => synced.context(Operation::Sync, around)?,
+            }
+        }
         Ok(EntryKind::SymbolicLink) if options.allow_symlinks => {}
         Ok(EntryKind::SymbolicLink) => return Err(OpenError::SymbolicLink(folder.to_path_buf())),
         Ok(_) => return Err(OpenError::NotAFolder(folder.to_path_buf())),
