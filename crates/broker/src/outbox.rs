@@ -50,7 +50,6 @@ struct List {
     bytes: usize,
     packets: u32,
     publishes: u32,
-    has_payload: bool,
     /// Nothing may overtake what waits.
     holds_all: bool,
 }
@@ -194,7 +193,6 @@ impl Outbox {
         if frame.payload != 0 {
             let run =
                 Run { start: frame.payload - 1, len: 0, packet_id_at: 0, packet_id: 0, place: Place::Payload, after };
-            list.has_payload = true;
             list.push(run, &mut runs);
         }
         self.runs = runs;
@@ -335,7 +333,7 @@ impl List {
     fn clear(&mut self) {
         self.runs.clear();
         (self.bytes, self.packets, self.publishes) = (0, 0, 0);
-        (self.has_payload, self.holds_all) = (false, false);
+        self.holds_all = false;
     }
 }
 

@@ -266,10 +266,9 @@ impl Shard {
             kept
         };
         let (message, qos, retain, dup) = (kept.message.clone(), kept.qos, kept.retain, kept.dup);
-        let Some(session) = self.sessions.get_mut(slot) else { return };
-        let outbound = session.outbound.get_or_insert_default();
         if qos == QoS::ExactlyOnce && port.is(Port::DURABLE) {
-            let packet_id = outbound.next_packet_id().get();
+            let Some(session) = self.sessions.get_mut(slot) else { return };
+            let packet_id = session.outbound.get_or_insert_default().next_packet_id().get();
             self.record_sent(slot, &kept, packet_id, turn);
         }
         let Some(session) = self.sessions.get_mut(slot) else { return };

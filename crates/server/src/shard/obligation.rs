@@ -42,7 +42,7 @@ impl Held {
 
     /// Whether a packet must join what is held although nothing else keeps it.
     pub(super) fn holds_all(&self) -> bool {
-        self.holds_all && !self.turns.is_empty()
+        self.holds_all
     }
 
     fn add(&mut self, position: u64, gathered: Gathered<'_>, holds_all: bool) {
@@ -80,7 +80,7 @@ impl Shard {
         // Behind what waits already everything of its kind waits, even if it need not.
         let is_behind = connection.held().is_some();
         let must_wait = || wait_for.is_some() && self.broker.waits_for_log(id);
-        let waits = outbox.waits(id) && (is_behind || must_wait());
+        let waits = (is_behind || must_wait()) && outbox.waits(id);
         if !waits && !held_all {
             return Part::All;
         }
