@@ -8,6 +8,7 @@
 //! To read it: `boot` for the start, `shard` for the loop (its text gives the order of a turn), `log::lines` for what is
 //! told. Left to others: the rules of MQTT (`broker`), sockets (`net`), the syntax of configuration (`config`).
 
+mod abort;
 mod boot;
 mod clock;
 mod heap;

@@ -20,6 +20,7 @@ use self::retained::DraftRetained;
 use crate::groups::GROUPS;
 use crate::ids::{Receiver, ShardId};
 use crate::limits;
+use crate::log_queue::{LogQueue, SnapshotDone};
 use crate::message::{Message, MessageParts};
 use crate::options::Options;
 use crate::record::{
@@ -27,7 +28,7 @@ use crate::record::{
 };
 use crate::shard::Shard;
 use crate::shared::Shared;
-use crate::turn::Now;
+use crate::turn::{Now, Turn};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -340,6 +341,38 @@ impl Recovery {
         }
         shared.groups().forget_empty(shared.router());
         recovered
+    }
+}
+
+/// Writes all state anew, as a snapshot, before anybody is let in: the names in the log are not those of the shards any
+/// more ([`Recovered::is_renamed`]). `write` is given batch after batch.
+///
+/// # Errors
+///
+/// What `write` says.
+pub fn write_snapshot<E>(
+    shards: &mut [Shard],
+    queue: &LogQueue,
+    now: impl Fn() -> Now,
+    mut write: impl FnMut(&mut [u8]) -> Result<(), E>,
+) -> Result<SnapshotDone, E> {
+    queue.begin_snapshot();
+    let mut turns: Vec<Turn> = shards.iter().map(|_| Turn::new(shards.len() as u16)).collect();
+    let mut batches = Vec::new();
+    loop {
+        for (shard, turn) in shards.iter_mut().zip(&mut turns) {
+            turn.now = now();
+            shard.look_at_snapshot();
+            shard.handle_work(turn);
+            shard.hand_over(turn);
+            shard.note_turn_finished();
+        }
+        queue.take(&mut batches);
+        write(&mut batches)?;
+        batches.clear();
+        if let Some(done) = queue.take_snapshot() {
+            return Ok(done);
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::record::{
     AwayRecord, GroupName, LARGE_MESSAGE_BYTES, Origin, SessionName, SessionRecord, SubscriptionRecord, WillRecord,
 };
 use crate::router::{MatchRun, Matches};
-use crate::session::{Kept, Port, Will};
+use crate::session::{Kept, Port, Session, Will};
 use crate::turn::Turn;
 use midge_codec::QoS;
 use midge_protocol::Outbound;
@@ -60,9 +60,7 @@ impl Shard {
     /// Hands over what the turn has recorded. Returns the position that packets which wait must wait for; `None` where
     /// everything is durable. To be called before the mail is posted.
     pub fn hand_over(&mut self, turn: &mut Turn) -> Option<u64> {
-        if !turn.records.is_empty() {
-            self.hand_over_now(turn);
-        }
+        self.hand_over_pending(turn);
         self.hand_over_snapshot(turn);
         let log = self.shared.log()?;
         self.progress.advance(log.durable());
@@ -91,6 +89,13 @@ impl Shard {
         }
     }
 
+    /// A large message begins a batch, so that it can be read alone.
+    fn begin_batch_if_large(&mut self, parts: &MessageParts<'_>, turn: &mut Turn) {
+        if parts.payload.len() >= LARGE_MESSAGE_BYTES {
+            self.hand_over_pending(turn);
+        }
+    }
+
     /// A message is about to be seen by other shards: its record must have its place in the log. Called with a share group
     /// locked.
     pub(super) fn hand_over_message(&mut self, message: &Message, turn: &mut Turn) {
@@ -110,6 +115,11 @@ impl Shard {
 
     pub(super) fn is_durable(&self, slot: u32) -> bool {
         self.sessions.port(slot).is_some_and(|port| port.is(Port::DURABLE))
+    }
+
+    /// Whether the log knows the Session.
+    pub(super) fn is_recorded(&self, slot: u32) -> bool {
+        self.sessions.port(slot).is_some_and(|port| port.is(Port::RECORDED))
     }
 
     pub(super) fn session_name(&self, slot: u32) -> SessionName {
@@ -147,10 +157,7 @@ impl Shard {
         let is_kept =
             parts.qos > QoS::AtMostOnce && matches.receivers.iter().any(|receiver| receiver.options().is_durable());
         if is_kept || is_retained || origin.is_will {
-            if parts.payload.len() >= LARGE_MESSAGE_BYTES && !turn.records.is_empty() {
-                // It begins a batch, so that it can be read alone.
-                self.hand_over_now(turn);
-            }
+            self.begin_batch_if_large(&parts, turn);
             let message = publication.message(&mut self.scratch.message).clone();
             let sequence = publication.retained_sequence;
             let receivers = |run: MatchRun| (run.shard, if is_kept { matches.of(run) } else { &[] });
@@ -169,9 +176,7 @@ impl Shard {
     pub(super) fn record_delivery(&mut self, slot: u32, parts: &MessageParts<'_>, turn: &mut Turn) -> Message {
         let message = Message::with_scratch(parts, &mut self.scratch.message);
         if self.is_durable(slot) {
-            if parts.payload.len() >= LARGE_MESSAGE_BYTES && !turn.records.is_empty() {
-                self.hand_over_now(turn);
-            }
+            self.begin_batch_if_large(parts, turn);
             self.note_record(slot);
             let options = ReceiverOptions::with_qos(2).retain_as_published(true).durable(true);
             let receiver = [self.sessions.receiver(slot, options)];
@@ -183,14 +188,12 @@ impl Shard {
 
     /// A Session, or the share group that gave it the message, holds it no longer.
     pub(super) fn record_done(&mut self, slot: u32, message: &Message, group: Option<GroupId>, turn: &mut Turn) {
-        let identity = message.identity();
-        if identity == 0 {
-            return;
-        }
-        if group.is_some() {
-            group.into_iter().for_each(|group| self.record_group_done(group, message, turn));
-        } else if let Some(name) = self.durable_name(slot) {
-            turn.records.done(name, identity);
+        if let Some(group) = group {
+            self.record_group_done(group, message, turn);
+        } else if message.identity() != 0
+            && let Some(name) = self.durable_name(slot)
+        {
+            turn.records.done(name, message.identity());
         }
     }
 
@@ -237,18 +240,12 @@ impl Shard {
         }
         let Some(session) = self.sessions.get(slot) else { return };
         let is_durable = session.expiry_interval_s > 0;
-        let was_recorded = self.sessions.port(slot).is_some_and(|port| port.is(Port::RECORDED));
+        let was_recorded = self.is_recorded(slot);
         if !is_durable && session.will.is_none() && !was_recorded {
             return;
         }
         let name = self.session_name(slot);
-        let state = SessionRecord {
-            is_durable,
-            expiry_interval_s: session.expiry_interval_s,
-            receive_maximum: self.receive_maximum_of(slot),
-            will: session.will.as_deref().map_or(WillRecord::None, Will::record),
-            away: None,
-        };
+        let state = session.record(is_durable, self.receive_maximum_of(slot), None);
         if is_new || !was_recorded {
             turn.records.began(name, &session.client_id, &state);
         } else {
@@ -266,14 +263,9 @@ impl Shard {
     pub(super) fn record_away(&mut self, slot: u32, turn: &mut Turn) {
         let Some(name) = self.durable_name(slot) else { return };
         let Some(session) = self.sessions.get(slot) else { return };
-        let state = SessionRecord {
-            is_durable: true,
-            expiry_interval_s: session.expiry_interval_s,
-            receive_maximum: self.receive_maximum_of(slot),
-            will: if session.will.is_some() { WillRecord::Same } else { WillRecord::None },
-            away: Some(self.away(slot)),
-        };
-        turn.records.changed(name, &state);
+        let state = session.record(true, self.receive_maximum_of(slot), Some(self.away(slot)));
+        let will = if session.will.is_some() { WillRecord::Same } else { WillRecord::None };
+        turn.records.changed(name, &SessionRecord { will, ..state });
     }
 
     /// How things stand with a Session that has no connection.
@@ -292,7 +284,7 @@ impl Shard {
     }
 
     pub(super) fn record_ended(&mut self, slot: u32, turn: &mut Turn) {
-        if self.sessions.port(slot).is_some_and(|port| port.is(Port::RECORDED)) {
+        if self.is_recorded(slot) {
             turn.records.ended(self.session_name(slot));
         }
     }
@@ -378,6 +370,19 @@ impl Shard {
     /// Names a Session as the origin of a message.
     pub(super) fn origin(&self, slot: u32, packet_id: Option<u16>) -> Origin {
         Origin { from: Some(self.session_name(slot)), packet_id, is_will: false }
+    }
+}
+
+impl Session {
+    /// As it stands in the log.
+    pub(super) fn record(&self, is_durable: bool, receive_maximum: u16, away: Option<AwayRecord>) -> SessionRecord<'_> {
+        SessionRecord {
+            is_durable,
+            expiry_interval_s: self.expiry_interval_s,
+            receive_maximum,
+            will: self.will.as_deref().map_or(WillRecord::None, Will::record),
+            away,
+        }
     }
 }
 

@@ -18,8 +18,8 @@ use crate::groups::{GroupId, WaitingInGroup};
 use crate::ids::ShardId;
 use crate::limits;
 use crate::message::Message;
-use crate::record::{EntryRecord, Records, SessionName, SessionRecord, SubscriptionRecord, WillRecord};
-use crate::session::{Kept, Port, Will};
+use crate::record::{EntryRecord, Records, SessionName, SubscriptionRecord};
+use crate::session::{Kept, Port};
 use crate::turn::Turn;
 use midge_codec::QoS;
 use midge_protocol::Exchange;
@@ -160,7 +160,7 @@ impl Shard {
         if slot >= self.sessions.end() {
             return if self.id == COMMON { Stage::Groups(0) } else { Stage::Finished };
         }
-        if !self.sessions.port(slot).is_some_and(|port| port.is(Port::RECORDED)) {
+        if !self.is_recorded(slot) {
             return Stage::Sessions(slot + 1, None);
         }
         let name = self.session_name(slot);
@@ -182,14 +182,7 @@ impl Shard {
         let is_durable = self.is_durable(slot);
         let records = &mut self.walk.records;
         let Some(session) = self.sessions.get(slot) else { return };
-        let state = SessionRecord {
-            is_durable,
-            expiry_interval_s: session.expiry_interval_s,
-            receive_maximum,
-            will: session.will.as_deref().map_or(WillRecord::None, Will::record),
-            away,
-        };
-        records.began(name, &session.client_id, &state);
+        records.began(name, &session.client_id, &session.record(is_durable, receive_maximum, away));
         if !is_durable {
             return;
         }

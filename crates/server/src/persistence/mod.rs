@@ -11,8 +11,8 @@ mod writer;
 
 use std::path::PathBuf;
 
-use midge_broker::{BATCH_HEADER_BYTES, LogQueue};
-use midge_store::{Log, OpenError, SystemDisk};
+use midge_broker::{BATCH_HEADER_BYTES, LogQueue, SnapshotDone};
+use midge_store::{Log, OpenError, Position, Snapshot, SystemDisk};
 
 pub(crate) use self::admin::{Admin, AdminParts};
 pub(crate) use self::reader::{ReaderParts, Reads, RunRead};
@@ -78,6 +78,12 @@ impl Persistence {
     pub(crate) fn queue(&self, shards: u16) -> LogQueue {
         LogQueue::new(shards, self.log.end().0)
     }
+}
+
+/// What the broker has written as a snapshot, as the store knows it.
+fn snapshot(done: SnapshotDone) -> Snapshot {
+    let (from, end, floor) = (Position(done.from), Position(done.end), Position(done.floor));
+    Snapshot { from, end, floor, mark: done.retained_sequence }
 }
 
 // The broker leaves the room that the store fills.

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use midge_broker::record::RecordError;
 use midge_broker::recovery::{self, Recovery};
-use midge_broker::{Shard, Shared, Turn};
-use midge_store::{Log, Opened, Options, Position, Repair, Report, Snapshot, SystemDisk};
+use midge_broker::{Shard, Shared};
+use midge_store::{Log, Opened, Options, Position, Repair, Report, SystemDisk};
 
 use super::{Failure, Persistence, PersistenceOptions};
 use crate::clock::{self, Clock};
@@ -84,7 +84,7 @@ fn read(
     }
 }
 
-/// All state is written anew before anybody is let in: the names in the log are not those of the shards any more.
+/// All state is written anew, and what was before is retired.
 fn take_snapshot(
     log: &mut Log<SystemDisk>,
     shared: &Shared,
@@ -93,27 +93,9 @@ fn take_snapshot(
 ) -> Result<(), Failure> {
     let failed = |error: midge_store::WriteError| Failure::Log(error.to_string());
     let Some(queue) = shared.log() else { return Ok(()) };
-    queue.begin_snapshot();
-    let mut turns: Vec<Turn> = shards.iter().map(|_| Turn::new(shards.len() as u16)).collect();
-    let mut batches = Vec::new();
-    let done = loop {
-        for (shard, turn) in shards.iter_mut().zip(&mut turns) {
-            turn.now = clock.now();
-            shard.look_at_snapshot();
-            shard.handle_work(turn);
-            shard.hand_over(turn);
-            shard.note_turn_finished();
-        }
-        queue.take(&mut batches);
-        log.write(&mut batches).map_err(failed)?;
-        batches.clear();
-        if let Some(done) = queue.take_snapshot() {
-            break done;
-        }
-    };
-    let (from, end) = (Position(done.from), Position(done.end));
+    let done = recovery::write_snapshot(shards, queue, || clock.now(), |batches| log.write(batches)).map_err(failed)?;
     log.sync().map_err(failed)?;
-    log.retire(Snapshot { from, end, floor: Position(done.floor), mark: done.retained_sequence }).map_err(failed)?;
+    log.retire(super::snapshot(done)).map_err(failed)?;
     queue.set_durable(log.durable().0);
     Ok(())
 }

@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 
 use midge_broker::ids::ShardId;
 use midge_broker::{LogQueue, LogState, Shared, SnapshotDone, record};
-use midge_store::{Position, Snapshot, WriteError};
+use midge_store::WriteError;
 
 use super::{Persistence, PersistenceOptions, SyncPolicy};
+use crate::abort::AbortOnPanic;
 use crate::clock::Clock;
 use crate::log::{LogBuffer, LogType};
 use crate::peers::Peers;
@@ -102,23 +103,13 @@ impl Writer {
     }
 }
 
-struct AbortOnPanic;
-
-impl Drop for AbortOnPanic {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            std::process::abort();
-        }
-    }
-}
-
 impl State {
     fn run(mut self) {
+        let shared = Arc::clone(&self.parts.shared);
+        let Some(queue) = shared.log() else { return };
         self.prepare();
         loop {
             let is_stopping = self.orders.stop.load(Ordering::Acquire);
-            let shared = Arc::clone(&self.parts.shared);
-            let Some(queue) = shared.log() else { return };
             queue.take(&mut self.batches);
             if !self.batches.is_empty() {
                 self.write(queue);
@@ -153,10 +144,7 @@ impl State {
         self.batches.shrink_to(BUFFER_BYTES_KEPT);
         self.last_batch = Instant::now();
         self.is_unsynced = true;
-        if queue.state() == LogState::Full && self.parts.persistence.log.has_room(ROOM_BYTES) {
-            self.tell(LogType::Notice, format_args!("There is room for the log again: messages are taken as before."));
-            queue.set_state(LogState::Ready);
-        }
+        self.look_for_room(queue);
     }
 
     fn tell_full(&mut self, queue: &LogQueue) {
@@ -166,6 +154,14 @@ impl State {
         self.tell(LogType::Error, format_args!("Error: no room for the log in {folder}: {text}."));
         // What is not needed any more makes room.
         self.begin_snapshot(queue);
+    }
+
+    /// A log that was full may have room again.
+    fn look_for_room(&mut self, queue: &LogQueue) {
+        if queue.state() == LogState::Full && self.parts.persistence.log.has_room(ROOM_BYTES) {
+            queue.set_state(LogState::Ready);
+            self.tell(LogType::Notice, format_args!("There is room for the log again: messages are taken as before."));
+        }
     }
 
     /// Makes durable what was written, where that is due, and tells the shards.
@@ -233,10 +229,7 @@ impl State {
             thread::park_timeout(nap);
         }
         queue.writer_awake();
-        if is_full && self.parts.persistence.log.has_room(ROOM_BYTES) {
-            queue.set_state(LogState::Ready);
-            self.tell(LogType::Notice, format_args!("There is room for the log again: messages are taken as before."));
-        }
+        self.look_for_room(queue);
     }
 
     /// Begins a snapshot when one is due or ordered, and puts a finished one in force.
@@ -255,9 +248,7 @@ impl State {
     }
 
     fn put_in_force(&mut self, done: SnapshotDone) {
-        let (from, end) = (Position(done.from), Position(done.end));
-        let snapshot = Snapshot { from, end, floor: Position(done.floor), mark: done.retained_sequence };
-        match self.parts.persistence.log.retire(snapshot) {
+        match self.parts.persistence.log.retire(super::snapshot(done)) {
             Ok(()) => {}
             // Then the old one stays, and the log grows until there is room for a segment.
             Err(WriteError::Full { .. }) => return,

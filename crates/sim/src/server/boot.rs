@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use midge_broker::record::RecordError;
-use midge_broker::recovery::Recovery;
-use midge_broker::{LogQueue, Now, Shard, ShardId, Shared, Turn};
+use midge_broker::recovery::{self, Recovery};
+use midge_broker::{LogQueue, Now, Shard, ShardId, Shared};
 use midge_store::{Log, Opened, Options, Position, Repair, Snapshot};
 
 use crate::coroutine;
@@ -90,27 +90,11 @@ fn read(
     failure.map_or(Ok(()), |error| Err(error.to_string()))
 }
 
-/// All state is written anew before anybody is let in: the names in the log are not those of the shards any more.
+/// All state is written anew, and what was before is retired.
 fn take_snapshot(log: &mut Log<Disk>, shared: &Shared, shards: &mut [Shard], now: Now) -> Result<(), String> {
     let Some(queue) = shared.log() else { return Ok(()) };
-    queue.begin_snapshot();
-    let mut turns: Vec<Turn> = shards.iter().map(|_| Turn::new(shards.len() as u16)).collect();
-    let mut batches = Vec::new();
-    let done = loop {
-        for (shard, turn) in shards.iter_mut().zip(&mut turns) {
-            turn.now = now;
-            shard.look_at_snapshot();
-            shard.handle_work(turn);
-            shard.hand_over(turn);
-            shard.note_turn_finished();
-        }
-        queue.take(&mut batches);
-        log.write(&mut batches).map_err(|error| error.to_string())?;
-        batches.clear();
-        if let Some(done) = queue.take_snapshot() {
-            break done;
-        }
-    };
+    let done = recovery::write_snapshot(shards, queue, || now, |batches| log.write(batches));
+    let done = done.map_err(|error| error.to_string())?;
     let (from, end) = (Position(done.from), Position(done.end));
     log.sync().map_err(|error| error.to_string())?;
     let snapshot = Snapshot { from, end, floor: Position(done.floor), mark: done.retained_sequence };
