@@ -30,6 +30,7 @@ pub mod router;
 mod session;
 pub mod shard;
 mod shared;
+mod sweep;
 pub mod sys;
 mod timers;
 mod turn;
@@ -45,4 +46,5 @@ pub use shard::{Arrival, ConnectionEnd, Consumed, FirstBytes, Next, ReadBatch, R
 #[cfg(feature = "simulation")]
 pub use shared::Interlude;
 pub use shared::Shared;
+pub use sweep::Sweep;
 pub use turn::{Now, Turn};

@@ -8,7 +8,10 @@
 
 use sync::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Mutex, Ordering};
 
+use std::collections::BTreeMap;
+
 use crate::ids::ShardId;
+use crate::record::batch_of_large;
 
 #[cfg(loom)]
 mod sync {
@@ -33,6 +36,8 @@ pub struct LogQueue {
     waits: Box<[AtomicBool]>,
     state: AtomicU8,
     snapshot: SnapshotStage,
+    /// Large messages that were stored again since the last snapshot began: identity, and the address of the batch.
+    stored: Mutex<BTreeMap<u64, u64>>,
 }
 
 struct Pending {
@@ -58,12 +63,18 @@ struct SnapshotStage {
     number: AtomicU64,
     /// Where the log stood when it was asked for.
     from: AtomicU64,
+    /// What long queues have on disk before this position is written again.
+    move_before: AtomicU64,
     /// Shards whose mail of batches before `from` is posted.
     arrived: AtomicUsize,
     /// Shards that have handed over their part.
     finished: AtomicUsize,
     /// The first position to which what was written refers.
     floor: AtomicU64,
+    /// What it refers to, and did not write.
+    run_bytes: AtomicU64,
+    /// Large messages that were stored again for it.
+    stored_bytes: AtomicU64,
     /// The number of the latest retained write when the Retained Messages began to be written.
     retained_sequence: AtomicU64,
 }
@@ -77,8 +88,29 @@ pub struct SnapshotDone {
     pub end: u64,
     /// The log is needed from here on: what stands before is referred to by nothing.
     pub floor: u64,
+    /// Of what stands before `from`, or was moved behind it, so much is needed for long queues; large messages not counted.
+    pub run_bytes: u64,
+    /// So much of large messages was moved.
+    pub stored_bytes: u64,
     /// Retained writes up to this number are covered by it.
     pub retained_sequence: u64,
+}
+
+/// What one shard has written of a snapshot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct SnapshotPart {
+    /// The first position in the log to which it refers.
+    pub floor: u64,
+    /// See [`SnapshotDone`].
+    pub run_bytes: u64,
+    /// See [`SnapshotDone`].
+    pub stored_bytes: u64,
+}
+
+impl Default for SnapshotPart {
+    fn default() -> Self {
+        SnapshotPart { floor: u64::MAX, run_bytes: 0, stored_bytes: 0 }
+    }
 }
 
 /// Each batch has this many bytes before its content, filled in by whoever writes it: the first four are its length.
@@ -98,6 +130,7 @@ impl LogQueue {
             waits: (0..shards).map(|_| AtomicBool::new(false)).collect(),
             state: AtomicU8::new(LogState::Ready as u8),
             snapshot: SnapshotStage::default(),
+            stored: Mutex::new(BTreeMap::new()),
         }
     }
 
@@ -173,9 +206,23 @@ impl LogQueue {
         self.is_writer_asleep.load(Ordering::SeqCst) && self.is_writer_asleep.swap(false, Ordering::SeqCst)
     }
 
-    /// Messages whose records stand here or later can be referred to: nothing before is kept for its own sake.
-    pub(crate) fn kept_from(&self) -> u64 {
-        self.snapshot.from.load(Ordering::SeqCst)
+    /// The batch that begins with this large message, if it may be referred to: nothing before the last snapshot is kept for
+    /// its own sake.
+    pub(crate) fn place_of_large(&self, identity: u64) -> Option<u64> {
+        if identity >= self.snapshot.from.load(Ordering::SeqCst) {
+            return Some(batch_of_large(identity));
+        }
+        lock(&self.stored).get(&identity).copied()
+    }
+
+    /// A large message was stored again, in the batch at `address`.
+    pub(crate) fn note_stored(&self, identity: u64, address: u64) {
+        lock(&self.stored).insert(identity, address);
+    }
+
+    /// The snapshot under way is to leave nothing in use before this position.
+    pub(crate) fn move_before(&self) -> u64 {
+        self.snapshot.move_before.load(Ordering::SeqCst)
     }
 
     /// The log was opened with a snapshot that begins here.
@@ -193,16 +240,22 @@ impl LogQueue {
         self.state.store(state as u8, Ordering::Relaxed);
     }
 
-    /// Asks the shards for a snapshot. `false`: one is under way.
-    pub fn begin_snapshot(&self) -> bool {
+    /// Asks the shards for a snapshot. What long queues have on disk before `move_before` is written again. `false`: one is
+    /// under way.
+    pub fn begin_snapshot(&self, move_before: u64) -> bool {
         if self.is_snapshot_under_way() {
             return false;
         }
         let stage = &self.snapshot;
+        // From now on, what was stored again before is not referred to any more.
+        lock(&self.stored).clear();
         stage.from.store(self.next(), Ordering::SeqCst);
+        stage.move_before.store(move_before, Ordering::SeqCst);
         stage.arrived.store(0, Ordering::SeqCst);
         stage.finished.store(0, Ordering::SeqCst);
         stage.floor.store(u64::MAX, Ordering::SeqCst);
+        stage.run_bytes.store(0, Ordering::SeqCst);
+        stage.stored_bytes.store(0, Ordering::SeqCst);
         stage.number.fetch_add(1, Ordering::SeqCst);
         true
     }
@@ -222,6 +275,8 @@ impl LogQueue {
         let done = SnapshotDone {
             from,
             floor: stage.floor.load(Ordering::SeqCst).min(from),
+            run_bytes: stage.run_bytes.load(Ordering::SeqCst),
+            stored_bytes: stage.stored_bytes.load(Ordering::SeqCst),
             end: self.next(),
             retained_sequence: stage.retained_sequence.load(Ordering::SeqCst),
         };
@@ -250,9 +305,10 @@ impl LogQueue {
     }
 
     /// One more shard has handed over its part. The last one must wake the writer, who may sleep.
-    /// `floor` is the first position in the log to which its part refers.
-    pub(crate) fn snapshot_finished(&self, floor: u64) -> bool {
-        self.snapshot.floor.fetch_min(floor, Ordering::SeqCst);
+    pub(crate) fn snapshot_finished(&self, part: &SnapshotPart) -> bool {
+        self.snapshot.floor.fetch_min(part.floor, Ordering::SeqCst);
+        self.snapshot.run_bytes.fetch_add(part.run_bytes, Ordering::SeqCst);
+        self.snapshot.stored_bytes.fetch_add(part.stored_bytes, Ordering::SeqCst);
         self.snapshot.finished.fetch_add(1, Ordering::SeqCst) + 1 == self.waits.len() && self.is_writer_to_be_woken()
     }
 }
@@ -314,18 +370,19 @@ mod tests {
     #[test]
     fn a_snapshot_is_finished_when_every_shard_is() {
         let queue = LogQueue::new(2, 10);
-        assert!(queue.begin_snapshot() && !queue.begin_snapshot());
+        assert!(queue.begin_snapshot(0) && !queue.begin_snapshot(0));
         queue.snapshot_arrived();
         assert!(!queue.have_all_arrived());
         queue.snapshot_arrived();
         assert!(queue.have_all_arrived());
         queue.set_retained_sequence(7);
-        queue.snapshot_finished(5);
+        queue.snapshot_finished(&SnapshotPart { floor: 5, run_bytes: 100, stored_bytes: 10 });
         assert_eq!(queue.take_snapshot(), None);
         queue.append(&mut batch(b"state"));
-        queue.snapshot_finished(u64::MAX);
-        assert_eq!(queue.take_snapshot(), Some(SnapshotDone { from: 10, end: 39, floor: 5, retained_sequence: 7 }));
+        queue.snapshot_finished(&SnapshotPart { run_bytes: 20, ..SnapshotPart::default() });
+        let done = SnapshotDone { from: 10, end: 39, floor: 5, run_bytes: 120, stored_bytes: 10, retained_sequence: 7 };
+        assert_eq!(queue.take_snapshot(), Some(done));
         assert_eq!(queue.take_snapshot(), None);
-        assert!(queue.begin_snapshot());
+        assert!(queue.begin_snapshot(0));
     }
 }

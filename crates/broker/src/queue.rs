@@ -10,6 +10,7 @@
 
 use std::collections::VecDeque;
 
+use crate::record::RunRecord;
 use crate::session::Kept;
 
 /// See the module.
@@ -45,17 +46,16 @@ struct Stretch {
 /// A stretch of the queue that is on disk.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Run {
-    /// Where its batch stands in the log.
-    pub address: u64,
-    /// The first position in the log that it needs: that of its batch, or of a message to which it refers.
-    pub floor: u64,
-    /// The lowest and the highest identity in it.
-    pub first: u64,
-    pub last: u64,
-    pub messages: u32,
-    pub bytes: u64,
+    pub record: RunRecord,
     /// Identities of messages in it that are done with. There are none but after a start.
     pub done: Option<Box<[u64]>>,
+}
+
+impl Run {
+    /// Whether this message of it is not wanted any more.
+    pub(crate) fn is_done(&self, message: u64) -> bool {
+        self.done.as_ref().is_some_and(|done| done.binary_search(&message).is_ok())
+    }
 }
 
 impl Queue {
@@ -150,8 +150,8 @@ impl Queue {
 
     /// A run behind all others, and messages that stand somewhere among its own.
     pub(crate) fn push_run_among(&mut self, run: Run, messages: VecDeque<Kept>) {
-        self.on_disk += u64::from(run.messages);
-        self.bytes += run.bytes + messages.iter().map(|kept| kept.message.bytes() as u64).sum::<u64>();
+        self.on_disk += u64::from(run.record.messages);
+        self.bytes += run.record.bytes + messages.iter().map(|kept| kept.message.bytes() as u64).sum::<u64>();
         self.runs.push_back(Stretch { run: Some(run), messages });
     }
 
@@ -167,11 +167,11 @@ impl Queue {
 
     /// The first run was read: its messages come behind those at the front. `false`: it is not the one that was wanted.
     pub(crate) fn replace_run(&mut self, address: u64, messages: impl IntoIterator<Item = Kept>) -> bool {
-        let is_it = |stretch: &mut Stretch| stretch.run.as_ref().is_some_and(|run| run.address == address);
+        let is_it = |stretch: &mut Stretch| stretch.run.as_ref().is_some_and(|run| run.record.address == address);
         let Some(Stretch { run: Some(run), messages: among }) = self.runs.pop_front_if(is_it) else { return false };
         self.is_reading = false;
-        self.on_disk -= u64::from(run.messages);
-        self.bytes -= run.bytes;
+        self.on_disk -= u64::from(run.record.messages);
+        self.bytes -= run.record.bytes;
         let from = self.front.len();
         for kept in messages {
             self.bytes += kept.message.bytes() as u64;
@@ -182,11 +182,36 @@ impl Queue {
             self.front.extend(among);
             self.front.make_contiguous()[from..].sort_by_key(|kept| kept.message.identity());
         }
+        self.join_front();
+        true
+    }
+
+    /// A run stands elsewhere now, without what was done with of it.
+    pub(crate) fn move_run(&mut self, to: RunRecord) {
+        let moved = self.runs.iter_mut().filter_map(|stretch| stretch.run.as_mut());
+        for run in moved.filter(|run| run.record.origin == to.origin) {
+            self.on_disk = self.on_disk - u64::from(run.record.messages) + u64::from(to.messages);
+            self.bytes = self.bytes - run.record.bytes + to.bytes;
+            *run = Run { record: to, done: None };
+        }
+    }
+
+    /// Nothing of a run is wanted any more.
+    pub(crate) fn remove_run(&mut self, origin: u64) {
+        let is_it = |run: &mut Run| run.record.origin == origin;
+        for run in self.runs.iter_mut().filter_map(|stretch| stretch.run.take_if(is_it)) {
+            self.on_disk -= u64::from(run.record.messages);
+            self.bytes -= run.record.bytes;
+        }
+        self.join_front();
+    }
+
+    /// What stood between runs follows the front, when those before it are gone.
+    fn join_front(&mut self) {
         while let Some(between) = self.runs.pop_front_if(|stretch| stretch.run.is_none()) {
             self.front.extend(between.messages);
         }
         self.advance();
-        true
     }
 
     /// What its newest messages cost in memory: those that would become the next run.
@@ -267,10 +292,11 @@ mod tests {
         (0..6).for_each(|number| queue.push(kept(number)));
         let back = queue.take_newest(2 * (10 + MESSAGE_OVERHEAD_BYTES));
         assert_eq!((numbers(&queue), back.len(), queue.bytes()), (vec![0, 1], 4, 20));
-        queue.push_run(Run { address: 7, floor: 7, first: 3, last: 6, messages: 4, bytes: 40, done: None });
+        let run = RunRecord { address: 7, first: 3, last: 6, messages: 4, bytes: 40, ..RunRecord::default() };
+        queue.push_run(Run { record: run, done: None });
         queue.push(kept(6));
         assert_eq!((queue.len(), queue.bytes(), queue.on_disk()), (7, 70, 4));
-        assert_eq!(queue.wanted_run().map(|run| run.address), Some(7));
+        assert_eq!(queue.wanted_run().map(|run| run.record.address), Some(7));
         queue.pop();
         queue.pop();
         assert!(queue.first().is_none() && queue.pop().is_none(), "the next is on disk");
@@ -294,7 +320,8 @@ mod tests {
             };
             numbers.iter().map(named).collect::<VecDeque<Kept>>()
         };
-        let run = |address, messages| Run { address, floor: 1, first: 1, last: 9, messages, bytes: 0, done: None };
+        let run =
+            |address, messages| Run { record: RunRecord { address, messages, ..RunRecord::default() }, done: None };
         let mut queue = Queue::default();
         queue.push_between(named(&[1, 2]));
         queue.push_run_among(run(7, 4), named(&[4, 6, 9]));
@@ -306,6 +333,24 @@ mod tests {
         assert_eq!(numbers(&queue)[..10], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
         assert!(queue.replace_run(8, named(&[15])));
         assert_eq!((numbers(&queue).last(), queue.len()), (Some(&20), 12));
+    }
+
+    #[test]
+    fn a_run_that_is_moved_stays_in_its_place_and_one_that_is_removed_holds_nothing_up() {
+        let run = |origin, messages| RunRecord { origin, address: origin, messages, ..RunRecord::default() };
+        let mut queue = Queue::default();
+        queue.push_run(Run { record: run(1, 4), done: Some([9].into()) });
+        queue.push_between([kept(5)].into());
+        queue.push_run(Run { record: run(2, 6), done: None });
+        queue.push(kept(8));
+        queue.move_run(RunRecord { address: 20, messages: 5, ..run(2, 0) });
+        let at: Vec<u64> = queue.runs().map(|run| run.record.address).collect();
+        assert_eq!((at, queue.len(), queue.on_disk()), (vec![1, 20], 11, 9));
+        queue.remove_run(1);
+        assert_eq!(queue.pop().map(|kept| kept.message.payload()[0]), Some(5));
+        queue.remove_run(2);
+        assert_eq!(queue.pop().map(|kept| kept.message.payload()[0]), Some(8));
+        assert!(queue.is_empty() && queue.on_disk() == 0);
     }
 
     #[test]

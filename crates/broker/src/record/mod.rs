@@ -195,10 +195,13 @@ pub enum Record<'a> {
     Exchange(SessionName, u16, Option<EntryRecord>),
     /// A share group holds a message.
     GroupHolds(GroupName, u64),
-    /// The newest messages of a Session's queue are in this batch from now on: how many, and their bytes.
-    Run(SessionName, u32, u64),
-    /// One of them. Without its content: it is that of the message itself, whose record begins a batch.
-    RunEntry(SessionName, EntryRecord, Option<MessageParts<'a>>),
+    /// The newest messages of a Session's queue are in this batch from now on; or those of an older run are, which it
+    /// replaces.
+    Run(SessionName, RunRecord),
+    /// One of them.
+    RunEntry(EntryRecord, Content<'a>),
+    /// A large message is written again, to be referred to.
+    Stored(u64, MessageParts<'a>),
     /// Snapshot: a run of a Session's queue.
     RunHeld(SessionName, RunRecord),
     /// Snapshot: a message in the run of the last `RunHeld` that is done with.
@@ -233,9 +236,20 @@ pub struct EntryRecord {
     pub dup: bool,
 }
 
+/// What a message consists of.
+#[derive(Clone, Copy, Debug)]
+pub enum Content<'a> {
+    /// It follows.
+    Here(MessageParts<'a>),
+    /// The batch at this address begins with the message.
+    At(u64),
+}
+
 /// A run of a queue that is on disk.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct RunRecord {
+    /// Its name, and its place among the runs of the queue: where its first batch stood.
+    pub origin: u64,
     /// Where its batch stands.
     pub address: u64,
     /// The first position in the log that it needs.
@@ -246,8 +260,10 @@ pub struct RunRecord {
     pub last: u64,
     /// How many messages it has.
     pub messages: u32,
-    /// Their bytes.
+    /// Their topics, properties and payloads.
     pub bytes: u64,
+    /// The bytes of its batch.
+    pub disk_bytes: u64,
 }
 
 /// A message with so large a payload is not written again into runs: they refer to its record, which therefore begins a
@@ -264,8 +280,8 @@ pub fn references(address: u64, content: &[u8]) -> Vec<u64> {
     let mut references = Vec::new();
     if let Ok(mut batch) = Batch::open(address, content) {
         while let Ok(Some(record)) = batch.next_record() {
-            if let Record::RunEntry(_, entry, None) = record {
-                references.push(batch_of_large(entry.message));
+            if let Record::RunEntry(_, Content::At(at)) = record {
+                references.push(at);
             }
         }
     }
@@ -300,6 +316,7 @@ mod kind {
     pub(super) const RUN_ENTRY: u8 = 24;
     pub(super) const RUN_HELD: u8 = 25;
     pub(super) const RUN_DONE: u8 = 26;
+    pub(super) const STORED: u8 = 27;
 }
 
 /// Bits of a PUBLISH record.
@@ -335,8 +352,8 @@ mod entry_flag {
     pub(super) const CONTENT: u8 = 1 << 5;
 }
 
-/// The identity of a message whose record stands in the same batch is told as the distance from the batch's beginning:
-/// where the batch will stand is not known yet.
+/// What stands in the same batch, a message or a run, is told as the distance from the batch's beginning: where the batch will
+/// stand is not known yet.
 pub(crate) const IN_THIS_BATCH: u64 = 1 << 63;
 
 #[cfg(test)]

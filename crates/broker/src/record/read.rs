@@ -1,8 +1,9 @@
 //! Records as they are read back.
 
 use super::{
-    AwayRecord, EntryRecord, GroupName, IN_THIS_BATCH, PublishRecord, Receivers, Record, RunRecord, SessionName,
-    SessionRecord, Stamp, SubscriptionRecord, WillRecord, entry_flag, kind, message_flag, publish_flag, session_flag,
+    AwayRecord, Content, EntryRecord, GroupName, IN_THIS_BATCH, PublishRecord, Receivers, Record, RunRecord,
+    SessionName, SessionRecord, Stamp, SubscriptionRecord, WillRecord, entry_flag, kind, message_flag, publish_flag,
+    session_flag,
 };
 use crate::ids::{ReceiverOptions, ShardId};
 use crate::log_queue::BATCH_HEADER_BYTES;
@@ -86,21 +87,15 @@ impl<'a> Batch<'a> {
             kind::EXCHANGE => Record::Exchange(self.session()?, self.u16()?, self.entry()?),
             kind::GROUP_HOLDS => Record::GroupHolds(self.group()?, self.identity()?),
             kind::RETAINED => Record::Retained(self.u64()?, self.identity()?, self.message()?),
-            kind::RUN => Record::Run(self.session()?, self.u32()?, self.u64()?),
+            kind::RUN => Record::Run(self.session()?, self.run()?),
             kind::RUN_ENTRY => {
-                let session = self.session()?;
                 let entry = self.entry()?.ok_or_else(|| self.fail("entry without a message"))?;
                 let has_content = self.u8()? & entry_flag::CONTENT != 0;
-                let content = if has_content { Some(self.message()?) } else { None };
-                Record::RunEntry(session, entry, content)
+                let content = if has_content { Content::Here(self.message()?) } else { Content::At(self.u64()?) };
+                Record::RunEntry(entry, content)
             }
-            kind::RUN_HELD => {
-                let session = self.session()?;
-                let (address, floor) = (self.u64()?, self.u64()?);
-                let (first, last) = (self.u64()?, self.u64()?);
-                let (messages, bytes) = (self.u32()?, self.u64()?);
-                Record::RunHeld(session, RunRecord { address, floor, first, last, messages, bytes })
-            }
+            kind::STORED => Record::Stored(self.identity()?, self.message()?),
+            kind::RUN_HELD => Record::RunHeld(self.session()?, self.run()?),
             kind::RUN_DONE => Record::RunDone(self.u64()?),
             _ => return Err(self.fail("record of an unknown kind")),
         };
@@ -160,6 +155,19 @@ impl<'a> Batch<'a> {
         let message = self.identity()?;
         let (retain, dup) = (flags & entry_flag::RETAIN != 0, flags & entry_flag::DUP != 0);
         Ok(Some(EntryRecord { message, qos: flags & entry_flag::QOS, retain, dup }))
+    }
+
+    fn run(&mut self) -> Result<RunRecord, RecordError> {
+        Ok(RunRecord {
+            origin: self.identity()?,
+            address: self.identity()?,
+            floor: self.identity()?,
+            first: self.u64()?,
+            last: self.u64()?,
+            messages: self.u32()?,
+            bytes: self.u64()?,
+            disk_bytes: self.u64()?,
+        })
     }
 
     fn message(&mut self) -> Result<MessageParts<'a>, RecordError> {

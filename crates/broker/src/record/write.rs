@@ -1,8 +1,8 @@
 //! Records as they are written: into one buffer for each turn.
 
 use super::{
-    AwayRecord, EntryRecord, GroupName, IN_THIS_BATCH, SessionName, SessionRecord, SubscriptionRecord, WillRecord,
-    entry_flag, kind, message_flag, publish_flag, session_flag,
+    AwayRecord, Content, EntryRecord, GroupName, IN_THIS_BATCH, RunRecord, SessionName, SessionRecord,
+    SubscriptionRecord, WillRecord, entry_flag, kind, message_flag, publish_flag, session_flag,
 };
 use crate::ids::{Receiver, ShardId};
 use crate::log_queue::{Appended, BATCH_HEADER_BYTES, LogQueue};
@@ -278,40 +278,46 @@ impl Records {
         self.u64(message);
     }
 
-    /// `Run`
-    pub(crate) fn run(&mut self, session: SessionName, messages: u32, bytes: u64) {
+    /// `Run`. Returns where its state stands, which is only known when the entries are written.
+    pub(crate) fn run(&mut self, session: SessionName) -> usize {
         self.kind(kind::RUN);
         self.session(session);
-        self.u32(messages);
-        self.u64(bytes);
+        let at = self.bytes.len();
+        self.run_record(&RunRecord::default());
+        at
+    }
+
+    /// What `Run` says.
+    pub(crate) fn set_run(&mut self, at: usize, run: &RunRecord) {
+        let end = self.bytes.len();
+        self.run_record(run);
+        self.bytes.copy_within(end.., at);
+        self.bytes.truncate(end);
     }
 
     /// `RunEntry`
-    pub(crate) fn run_entry(
-        &mut self,
-        session: SessionName,
-        entry: &EntryRecord,
-        identifiers: &[u32],
-        content: Option<MessageParts<'_>>,
-    ) {
+    pub(crate) fn run_entry(&mut self, entry: &EntryRecord, content: &Content<'_>) {
         self.kind(kind::RUN_ENTRY);
-        self.session(session);
         self.held(Some(entry));
-        self.bytes.push(flag(entry_flag::CONTENT, content.is_some()));
-        content.iter().for_each(|parts| self.message(parts));
-        self.identifiers(identifiers);
+        self.bytes.push(flag(entry_flag::CONTENT, matches!(content, Content::Here(_))));
+        match content {
+            Content::Here(parts) => self.message(parts),
+            Content::At(address) => self.u64(*address),
+        }
+    }
+
+    /// `Stored`
+    pub(crate) fn stored(&mut self, identity: u64, parts: &MessageParts<'_>) {
+        self.kind(kind::STORED);
+        self.u64(identity);
+        self.message(parts);
     }
 
     /// `RunHeld`, with its `RunDone`
     pub(crate) fn run_held(&mut self, session: SessionName, run: &Run) {
         self.kind(kind::RUN_HELD);
         self.session(session);
-        self.u64(run.address);
-        self.u64(run.floor);
-        self.u64(run.first);
-        self.u64(run.last);
-        self.u32(run.messages);
-        self.u64(run.bytes);
+        self.run_record(&run.record);
         for &message in run.done.iter().flat_map(|done| done.iter()) {
             self.kind(kind::RUN_DONE);
             self.u64(message);
@@ -324,6 +330,14 @@ impl Records {
         self.u64(sequence);
         self.u64(identity);
         self.message(&message.parts());
+    }
+
+    fn run_record(&mut self, run: &RunRecord) {
+        let RunRecord { origin, address, floor, first, last, messages, bytes, disk_bytes } = *run;
+        [origin, address, floor, first, last].into_iter().for_each(|position| self.u64(position));
+        self.u32(messages);
+        self.u64(bytes);
+        self.u64(disk_bytes);
     }
 
     fn begin(&mut self) {
@@ -378,7 +392,8 @@ impl Records {
         self.u64(entry.message);
     }
 
-    fn identifiers(&mut self, identifiers: &[u32]) {
+    /// `Identifier`, of the entry that was written last
+    pub(crate) fn identifiers(&mut self, identifiers: &[u32]) {
         for &identifier in identifiers {
             self.kind(kind::IDENTIFIER);
             self.u32(identifier);

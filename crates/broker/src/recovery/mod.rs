@@ -23,9 +23,7 @@ use crate::limits;
 use crate::log_queue::{LogQueue, SnapshotDone};
 use crate::message::{Message, MessageParts};
 use crate::options::Options;
-use crate::record::{
-    Batch, EntryRecord, GroupName, PublishRecord, Record, RecordError, RunRecord, SessionName, Stamp, batch_of_large,
-};
+use crate::record::{Batch, EntryRecord, GroupName, PublishRecord, Record, RecordError, RunRecord, SessionName, Stamp};
 use crate::shard::Shard;
 use crate::shared::Shared;
 use crate::turn::{Now, Turn};
@@ -42,8 +40,8 @@ pub struct Recovery {
     bodies: BTreeMap<u64, Message>,
     /// What the last `Identifier` belongs to.
     last_held: Option<(SessionName, Where)>,
-    /// And the last `RunDone`.
-    last_run: Option<SessionName>,
+    /// And the last `RunEntry` or `RunDone`.
+    last_run: Option<(SessionName, RunRecord)>,
     clock: LogClock,
 }
 
@@ -137,12 +135,12 @@ impl Recovery {
             return Ok(());
         }
         while let Some(record) = batch.next_record()? {
-            self.apply(&record, &stamp, address);
+            self.apply(&record, &stamp);
         }
         Ok(())
     }
 
-    fn apply(&mut self, record: &Record<'_>, stamp: &Stamp, address: u64) {
+    fn apply(&mut self, record: &Record<'_>, stamp: &Stamp) {
         match *record {
             Record::Publish(ref publish) => self.publish(publish, stamp),
             Record::Accepted(name, packet_id) => self.with(name, |draft| draft.accept(packet_id)),
@@ -182,24 +180,23 @@ impl Recovery {
                     self.group(name).hold(message, body);
                 }
             }
-            Record::Run(name, messages, bytes) => {
-                let run = RunRecord { address, floor: address, first: address, last: 0, messages, bytes };
-                self.with(name, |draft| draft.hold_run(&run));
-            }
-            Record::RunEntry(name, ref entry, ref content) => {
-                let floor = if content.is_some() { address } else { batch_of_large(entry.message) };
-                self.with(name, |draft| draft.move_into_run(address, entry.message, floor));
+            Record::Run(name, ref run) | Record::RunHeld(name, ref run) => {
+                self.with(name, |draft| draft.hold_run(run));
+                self.last_run = Some((name, *run));
                 self.last_held = None;
             }
-            Record::RunHeld(name, ref run) => {
-                self.with(name, |draft| draft.hold_run(run));
-                self.last_run = Some(name);
-            }
-            Record::RunDone(message) => {
-                if let Some(name) = self.last_run {
-                    self.with(name, |draft| draft.run_done(message));
+            Record::RunEntry(ref entry, _) => {
+                if let Some((name, run)) = self.last_run {
+                    self.with(name, |draft| draft.move_into_run(&run, entry.message));
                 }
             }
+            Record::RunDone(message) => {
+                if let Some((name, run)) = self.last_run {
+                    self.with(name, |draft| draft.run_done(run.origin, message));
+                }
+            }
+            // Only to be referred to.
+            Record::Stored(..) => {}
             Record::Retained(sequence, identity, ref parts) => {
                 let message = if identity == 0 { Message::new(parts) } else { self.body(identity, parts) };
                 self.retained.restore(sequence, message);
@@ -356,7 +353,7 @@ pub fn write_snapshot<E>(
     now: impl Fn() -> Now,
     mut write: impl FnMut(&mut [u8]) -> Result<(), E>,
 ) -> Result<SnapshotDone, E> {
-    queue.begin_snapshot();
+    queue.begin_snapshot(0);
     let mut turns: Vec<Turn> = shards.iter().map(|_| Turn::new(shards.len() as u16)).collect();
     let mut batches = Vec::new();
     loop {

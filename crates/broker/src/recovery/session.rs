@@ -297,28 +297,28 @@ impl Draft {
         }
     }
 
-    /// A run from the snapshot, or of which the log tells next.
+    /// A run from the snapshot, or of which the log tells next. One that is known was written again.
     pub(super) fn hold_run(&mut self, run: &RunRecord) {
-        if self.runs.iter().all(|known| known.record.address != run.address) {
-            self.runs.push(DraftRun { record: *run, done: BTreeSet::new() });
+        match self.runs.iter_mut().find(|known| known.record.origin == run.origin) {
+            Some(known) if known.record.address < run.address => known.record = *run,
+            Some(_) => {}
+            None => self.runs.push(DraftRun { record: *run, done: BTreeSet::new() }),
         }
     }
 
-    /// A message that moves from the queue, perhaps from a run that was read before, into a run.
-    pub(super) fn move_into_run(&mut self, address: u64, message: u64, floor: u64) {
+    /// A message that moves from the queue, perhaps from a run that was read before, into a run. Where the run was moved, the
+    /// queue only has the message if the snapshot found it there later.
+    pub(super) fn move_into_run(&mut self, into: &RunRecord, message: u64) {
         self.held.take(message);
-        for run in self.runs.iter_mut().filter(|run| run.record.address < address && run.may_have(message)) {
-            run.done.insert(message);
-        }
-        if let Some(run) = self.runs.iter_mut().rev().find(|run| run.record.address == address) {
-            run.record.last = run.record.last.max(message);
-            run.record.floor = run.record.floor.min(floor);
-            run.record.first = run.record.first.min(message);
+        if into.origin == into.address {
+            for run in self.runs.iter_mut().filter(|run| run.record.origin < into.origin && run.may_have(message)) {
+                run.done.insert(message);
+            }
         }
     }
 
-    pub(super) fn run_done(&mut self, message: u64) {
-        if let Some(run) = self.runs.last_mut() {
+    pub(super) fn run_done(&mut self, origin: u64, message: u64) {
+        if let Some(run) = self.runs.iter_mut().find(|run| run.record.origin == origin) {
             run.done.insert(message);
         }
     }

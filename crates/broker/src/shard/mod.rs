@@ -4,6 +4,7 @@
 //! The way of a message: `publish` → router → `deliver` → outbox, or the mail to another shard.
 
 mod acknowledge;
+mod compaction;
 mod connect;
 mod deliver;
 mod end;

@@ -4,7 +4,6 @@ use super::Shard;
 use crate::groups::Member;
 use crate::ids::ReceiverOptions;
 use crate::queue::{Queue, Run};
-use crate::record::RunRecord;
 use crate::recovery::{Draft, DraftRun, DraftSubscription, Held, HeldQueue};
 use crate::replay::Replay;
 use crate::retained::Cursor;
@@ -49,7 +48,7 @@ impl Shard {
         if held.len() == 0 && runs.is_empty() {
             return;
         }
-        runs.sort_by_key(|run| run.record.address);
+        runs.sort_by_key(|run| run.record.origin);
         let mut held = held.into_entries().peekable();
         let mut queue = Queue::default();
         queue.sent_upto = sent_upto;
@@ -62,12 +61,10 @@ impl Shard {
             taken
         };
         for DraftRun { record, done } in runs {
-            let RunRecord { address, floor, first, last, messages, bytes } = record;
             let done = (!done.is_empty()).then(|| done.into_iter().collect());
-            queue.push_between(take(self, first));
-            self.messages_on_disk += u64::from(messages);
-            let run = Run { address, floor, first, last, messages, bytes, done };
-            queue.push_run_among(run, take(self, last));
+            queue.push_between(take(self, record.first));
+            self.messages_on_disk += u64::from(record.messages);
+            queue.push_run_among(Run { record, done }, take(self, record.last));
         }
         take(self, u64::MAX).into_iter().for_each(|kept| queue.push(kept));
         if let Some(session) = self.sessions.get_mut(slot) {

@@ -4,12 +4,15 @@
 //! them counts whether they are looked for in the queue or in the run.
 
 use super::Shard;
-use crate::log_queue::LogQueue;
-use crate::message::Message;
+use crate::ids::ShardId;
+use crate::log_queue::{Appended, LogQueue};
+use crate::message::{Message, MessageParts};
 use crate::queue::{MESSAGE_OVERHEAD_BYTES, Run};
-use crate::record::{Batch, EntryRecord, LARGE_MESSAGE_BYTES, Record, Records, batch_of_large};
+use crate::record::{
+    Batch, Content, EntryRecord, IN_THIS_BATCH, LARGE_MESSAGE_BYTES, Record, Records, RunRecord, SessionName,
+};
 use crate::session::{Kept, Port};
-use crate::turn::Turn;
+use crate::turn::{Now, Turn};
 use midge_codec::QoS;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,6 +26,8 @@ pub struct ReadRequest {
     pub generation: u32,
     /// Where the batch stands in the log.
     pub address: u64,
+    /// It is read to be written again, not to be sent.
+    pub is_for_move: bool,
 }
 
 /// A batch of the log as it was read.
@@ -80,7 +85,7 @@ impl Shard {
             runs.push(self.write_run(slot, &run, log, turn));
             run.into_iter().for_each(|kept| drop(self.release(kept)));
         }
-        self.messages_on_disk += runs.iter().map(|run| u64::from(run.messages)).sum::<u64>();
+        self.messages_on_disk += runs.iter().map(|run| u64::from(run.record.messages)).sum::<u64>();
         if let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) {
             runs.into_iter().for_each(|run| queue.push_run(run));
             queue.staying_cost = staying.iter().map(|kept| kept.message.bytes() as u64 + MESSAGE_OVERHEAD_BYTES).sum();
@@ -100,36 +105,45 @@ impl Shard {
     }
 
     fn write_run(&mut self, slot: u32, messages: &VecDeque<Kept>, log: &LogQueue, turn: &mut Turn) -> Run {
-        let name = self.session_name(slot);
-        let kept_from = log.kept_from();
-        let mut records = Records::default();
-        let bytes = messages.iter().map(|kept| kept.message.bytes() as u64).sum();
-        let mut run = Run {
-            address: 0,
-            floor: u64::MAX,
-            first: u64::MAX,
-            last: 0,
-            messages: messages.len() as u32,
-            bytes,
-            done: None,
-        };
-        records.run(name, run.messages, bytes);
+        let mut run = RunWriter::begin(self.session_name(slot), None);
         for kept in messages {
             let identity = kept.message.identity();
-            (run.first, run.last) = (run.first.min(identity), run.last.max(identity));
+            let parts = kept.message.parts();
+            let content = match parts.payload.len() >= LARGE_MESSAGE_BYTES {
+                true => Content::At(self.place_of_large(identity, &parts, log, turn)),
+                false => Content::Here(parts),
+            };
             let entry = EntryRecord { message: identity, qos: kept.qos as u8, retain: kept.retain, dup: kept.dup };
-            let identifiers = self.extras.get(kept.extra as usize).map_or(&[][..], |extra| &extra.identifiers);
-            let is_referred_to = kept.message.payload().len() >= LARGE_MESSAGE_BYTES && identity >= kept_from;
-            if is_referred_to {
-                run.floor = run.floor.min(batch_of_large(identity));
-            }
-            records.run_entry(name, &entry, identifiers, (!is_referred_to).then(|| kept.message.parts()));
+            run.push(&entry, content, kept.message.bytes());
+            self.extras.get(kept.extra as usize).iter().for_each(|extra| run.push_identifiers(&extra.identifiers));
         }
+        Run { record: self.hand_over_run(run, log, turn), done: None }
+    }
+
+    /// The batch that begins with this message, to be referred to: that of its record, or a later one.
+    pub(super) fn place_of_large(
+        &mut self,
+        identity: u64,
+        parts: &MessageParts<'_>,
+        log: &LogQueue,
+        turn: &mut Turn,
+    ) -> u64 {
+        if let Some(address) = log.place_of_large(identity) {
+            return address;
+        }
+        let mut records = Records::default();
+        records.stored(identity, parts);
         let appended = records.hand_over(log, self.id, false, turn.now);
         turn.wakes_writer |= appended.wakes_writer;
+        log.note_stored(identity, appended.address);
+        self.note_stored(parts);
+        appended.address
+    }
+
+    pub(super) fn hand_over_run(&mut self, run: RunWriter, log: &LogQueue, turn: &mut Turn) -> RunRecord {
+        let (run, appended) = run.hand_over(log, self.id, turn.now);
+        turn.wakes_writer |= appended.wakes_writer;
         self.progress.handed_over(appended.end);
-        run.address = appended.address;
-        run.floor = run.floor.min(appended.address);
         run
     }
 
@@ -137,29 +151,34 @@ impl Shard {
     pub(super) fn want_run(&mut self, slot: u32, turn: &mut Turn) {
         let generation = self.session_name(slot).generation;
         let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) else { return };
-        if let Some(address) = queue.wanted_run().map(|run| run.address) {
+        if let Some(address) = queue.wanted_run().map(|run| run.record.address) {
             queue.is_reading = true;
-            turn.reads.push(ReadRequest { slot, generation, address });
+            turn.reads.push(ReadRequest { slot, generation, address, is_for_move: false });
         }
     }
 
     /// A run was read; `referred` are the batches it refers to. What cannot be read is lost, and told as damage by whoever
     /// read it.
     pub fn handle_run(&mut self, request: &ReadRequest, run: &[u8], referred: &[ReadBatch], turn: &mut Turn) {
+        if request.is_for_move {
+            return self.handle_run_to_move(request, run, referred, turn);
+        }
         let slot = request.slot;
         if self.sessions.port(slot).is_none_or(|port| port.generation != request.generation) {
             return;
         }
         let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) else { return };
-        let Some(wanted) = queue.runs().next().filter(|wanted| wanted.address == request.address).cloned() else {
+        let Some(wanted) = queue.runs().next().filter(|wanted| wanted.record.address == request.address).cloned()
+        else {
             return;
         };
         let sent_upto = queue.sent_upto;
-        let mut messages = Vec::with_capacity(wanted.messages as usize);
-        let is_done = |identity: u64| wanted.done.as_ref().is_some_and(|done| done.binary_search(&identity).is_ok());
-        read_run(request.address, run, referred, |message, entry, identifiers| {
+        let mut messages = Vec::with_capacity(wanted.record.messages as usize);
+        read_run(request.address, run, referred, |entry, content, identifiers| {
             let qos = QoS::from_u8(entry.qos).unwrap_or(QoS::AtLeastOnce);
-            if !is_done(entry.message) {
+            if !wanted.is_done(entry.message) {
+                let message = Message::new(&content.parts);
+                message.set_identity(entry.message);
                 let kept = self.hold(message, qos, entry.retain, identifiers, None);
                 let dup = entry.dup || qos == QoS::AtLeastOnce && entry.message <= sent_upto;
                 messages.push(Kept { dup, is_from_run: true, ..kept });
@@ -167,7 +186,7 @@ impl Shard {
         });
         self.note_queue_changed(slot);
         if let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) {
-            self.messages_on_disk -= u64::from(wanted.messages);
+            self.messages_on_disk -= u64::from(wanted.record.messages);
             queue.replace_run(request.address, messages);
         }
         if self.sessions.port(slot).and_then(Port::connection).is_some() {
@@ -176,39 +195,102 @@ impl Shard {
     }
 }
 
-/// The messages of a run, in order.
-fn read_run(address: u64, run: &[u8], referred: &[ReadBatch], mut visit: impl FnMut(Message, &EntryRecord, &[u32])) {
-    let mut pending: Option<(Message, EntryRecord)> = None;
+/// A message of a run as it was read.
+pub(super) struct Found<'a> {
+    pub parts: MessageParts<'a>,
+    /// The batch that begins with it, if it is not in the run itself.
+    pub at: Option<u64>,
+}
+
+/// The messages of a run, in order, with their Subscription Identifiers.
+pub(super) fn read_run(
+    address: u64,
+    run: &[u8],
+    referred: &[ReadBatch],
+    mut visit: impl FnMut(&EntryRecord, &Found<'_>, &[u32]),
+) {
+    let mut pending: Option<(EntryRecord, Found<'_>)> = None;
     let mut identifiers = Vec::new();
     let Ok(mut batch) = Batch::open(address, run) else { return };
     while let Ok(Some(record)) = batch.next_record() {
         match record {
             Record::Identifier(identifier) => identifiers.push(identifier),
-            Record::RunEntry(_, entry, parts) => {
-                if let Some((message, entry)) = pending.take() {
-                    visit(message, &entry, &identifiers);
+            Record::RunEntry(entry, content) => {
+                if let Some((entry, found)) = pending.take() {
+                    visit(&entry, &found, &identifiers);
                 }
                 identifiers.clear();
-                let message = parts.map(|parts| Message::new(&parts)).or_else(|| refer(entry.message, referred));
-                pending = message.map(|message| {
-                    message.set_identity(entry.message);
-                    (message, entry)
-                });
+                pending = find(entry.message, content, referred).map(|found| (entry, found));
             }
             _ => {}
         }
     }
-    if let Some((message, entry)) = pending {
-        visit(message, &entry, &identifiers);
+    if let Some((entry, found)) = pending {
+        visit(&entry, &found, &identifiers);
     }
 }
 
-/// A large message in the batch that it begins.
-fn refer(identity: u64, referred: &[ReadBatch]) -> Option<Message> {
-    let address = batch_of_large(identity);
-    let batch = referred.iter().find(|batch| batch.address == address)?;
-    match Batch::open(address, &batch.content).ok()?.next_record().ok()?? {
-        Record::Publish(publish) if publish.identity == identity => Some(Message::new(&publish.parts)),
-        _ => None,
+fn find<'a>(identity: u64, content: Content<'a>, referred: &'a [ReadBatch]) -> Option<Found<'a>> {
+    let at = match content {
+        Content::Here(parts) => return Some(Found { parts, at: None }),
+        Content::At(at) => at,
+    };
+    let batch = referred.iter().find(|batch| batch.address == at)?;
+    let parts = match Batch::open(at, &batch.content).ok()?.next_record().ok()?? {
+        Record::Publish(publish) if publish.identity == identity => publish.parts,
+        Record::Stored(stored, parts) if stored == identity => parts,
+        _ => return None,
+    };
+    Some(Found { parts, at: Some(at) })
+}
+
+/// A run that is being written.
+pub(super) struct RunWriter {
+    records: Records,
+    /// Where its state stands in them.
+    at: usize,
+    state: RunRecord,
+}
+
+impl RunWriter {
+    /// A new one, or one that takes the place of another.
+    pub(super) fn begin(name: SessionName, replaced: Option<&RunRecord>) -> RunWriter {
+        let mut records = Records::default();
+        let at = records.run(name);
+        let origin = replaced.map_or(IN_THIS_BATCH, |replaced| replaced.origin);
+        let state =
+            RunRecord { origin, address: IN_THIS_BATCH, floor: IN_THIS_BATCH, first: u64::MAX, ..RunRecord::default() };
+        RunWriter { records, at, state }
+    }
+
+    /// The next message, which has so many bytes.
+    pub(super) fn push(&mut self, entry: &EntryRecord, content: Content<'_>, bytes: usize) {
+        let state = &mut self.state;
+        (state.first, state.last) = (state.first.min(entry.message), state.last.max(entry.message));
+        state.messages += 1;
+        state.bytes += bytes as u64;
+        if let Content::At(at) = content {
+            state.floor = state.floor.min(at);
+        }
+        self.records.run_entry(entry, &content);
+    }
+
+    /// Subscription Identifiers of the message that was pushed last.
+    pub(super) fn push_identifiers(&mut self, identifiers: &[u32]) {
+        self.records.identifiers(identifiers);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.state.messages == 0
+    }
+
+    fn hand_over(mut self, log: &LogQueue, shard: ShardId, now: Now) -> (RunRecord, Appended) {
+        self.state.disk_bytes = self.records.bytes() as u64;
+        self.records.set_run(self.at, &self.state);
+        let appended = self.records.hand_over(log, shard, false, now);
+        let placed = |position: u64| if position == IN_THIS_BATCH { appended.address } else { position };
+        let RunRecord { origin, address, floor, .. } = self.state;
+        let run = RunRecord { origin: placed(origin), address: placed(address), floor: placed(floor), ..self.state };
+        (run, appended)
     }
 }

@@ -1,8 +1,9 @@
 //! A shard's part in a snapshot: its Sessions as they are, written in portions while everything goes on.
 //!
 //! ```text
-//! Idle ──asked──▶ Arriving ──turn finished──▶ Waiting ──all shards have──▶ Sessions ──▶ Groups ──▶ Retained ──▶ Idle
-//!                                                                            shard 0 alone ─┴──────────┘
+//! Idle ──asked──▶ Arriving ──turn finished──▶ Waiting ──all shards have──▶ Runs ⇄ Reading
+//!                                                                          └─▶ Session ──▶ the next, or
+//!                                                   shard 0 alone: Groups ──▶ Retained ──▶ Finished ──▶ Idle
 //! ```
 //!
 //! What must hold:
@@ -17,7 +18,8 @@ use super::Shard;
 use crate::groups::{GroupId, WaitingInGroup};
 use crate::ids::ShardId;
 use crate::limits;
-use crate::message::Message;
+use crate::log_queue::SnapshotPart;
+use crate::message::{Message, MessageParts};
 use crate::record::{EntryRecord, Records, SessionName, SubscriptionRecord};
 use crate::session::{Kept, Port};
 use crate::turn::Turn;
@@ -33,8 +35,7 @@ pub(super) struct Walk {
     stage: Stage,
     /// Messages that stand in it already.
     written: BTreeSet<u64>,
-    /// The first position in the log that something refers to.
-    floor: u64,
+    part: SnapshotPart,
     /// Handed over with the end of the turn.
     records: Records,
     /// What this portion has written into runs.
@@ -47,8 +48,12 @@ enum Stage {
     Idle,
     Arriving,
     Waiting,
-    /// The Session in this slot comes next: from its beginning, or from this message of its queue.
-    Sessions(u32, Option<u64>),
+    /// The Session in this slot comes next: its runs behind the one of this name are moved, where that is due.
+    Runs(u32, u64),
+    /// One of them is being read.
+    Reading(u32, u64),
+    /// The state of this Session is written: from its beginning, or from this message of its queue.
+    Session(u32, Option<u64>),
     /// This stripe of the share groups comes next.
     Groups(u32),
     /// This place of the retained store comes next.
@@ -71,8 +76,8 @@ impl Shard {
                 self.walk.stage = Stage::Arriving;
             }
             Stage::Waiting if log.have_all_arrived() => {
-                self.walk.stage = Stage::Sessions(0, None);
-                self.walk.floor = u64::MAX;
+                self.walk.stage = Stage::Runs(0, 0);
+                self.walk.part = SnapshotPart::default();
             }
             _ => {}
         }
@@ -114,17 +119,18 @@ impl Shard {
 
     /// Writes a portion. `true`: there is more, come again without sleeping.
     pub(super) fn write_snapshot(&mut self, turn: &mut Turn) -> bool {
-        if matches!(self.walk.stage, Stage::Sessions(..) | Stage::Groups(_) | Stage::Retained(_)) {
+        if matches!(self.walk.stage, Stage::Runs(..) | Stage::Session(..) | Stage::Groups(_) | Stage::Retained(_)) {
             // The portion is a batch of its own: what it names must have its place in the log.
             self.hand_over_pending(turn);
         }
         self.walk.spilled_bytes = 0;
         while self.walk.records.bytes() + self.walk.spilled_bytes < limits::SNAPSHOT_PORTION_BYTES {
             self.walk.stage = match self.walk.stage {
-                Stage::Sessions(slot, from) => self.write_session(slot, from, turn),
+                Stage::Runs(slot, behind) => self.move_runs(slot, behind, turn),
+                Stage::Session(slot, from) => self.write_session(slot, from, turn),
                 Stage::Groups(stripe) => self.write_groups(stripe),
                 Stage::Retained(from) => self.write_retained(from),
-                Stage::Idle | Stage::Arriving | Stage::Waiting | Stage::Finished => return false,
+                Stage::Idle | Stage::Arriving | Stage::Waiting | Stage::Reading(..) | Stage::Finished => return false,
             };
         }
         true
@@ -143,25 +149,49 @@ impl Shard {
         if self.walk.stage == Stage::Finished {
             self.walk.stage = Stage::Idle;
             self.walk.written = BTreeSet::new();
-            turn.wakes_writer |= log.snapshot_finished(self.walk.floor);
+            turn.wakes_writer |= log.snapshot_finished(&self.walk.part);
         }
     }
 
     /// The queue of a Session lost messages from its middle: one that is being written begins anew.
     pub(super) fn note_queue_changed(&mut self, changed: u32) {
-        if let Stage::Sessions(slot, Some(_)) = self.walk.stage
+        if let Stage::Session(slot, Some(_)) = self.walk.stage
             && slot == changed
         {
-            self.walk.stage = Stage::Sessions(slot, None);
+            self.walk.stage = Stage::Session(slot, None);
+        }
+    }
+
+    /// The run that was to be moved has come, or will not.
+    pub(super) fn run_to_move_came(&mut self, slot: u32) {
+        if let Stage::Reading(reading, origin) = self.walk.stage
+            && reading == slot
+        {
+            self.walk.stage = Stage::Runs(slot, origin);
+        }
+    }
+
+    /// A large message was stored again.
+    pub(super) fn note_stored(&mut self, parts: &MessageParts<'_>) {
+        self.walk.part.stored_bytes += parts.payload.len() as u64;
+    }
+
+    fn move_runs(&mut self, slot: u32, behind: u64, turn: &mut Turn) -> Stage {
+        if slot >= self.sessions.end() {
+            return if self.id == COMMON { Stage::Groups(0) } else { Stage::Finished };
+        }
+        match self.next_run_to_move(slot, behind).map(|run| run.record) {
+            Some(run) => {
+                self.read_to_move(slot, run.address, turn);
+                Stage::Reading(slot, run.origin)
+            }
+            None => Stage::Session(slot, None),
         }
     }
 
     fn write_session(&mut self, slot: u32, from: Option<u64>, turn: &mut Turn) -> Stage {
-        if slot >= self.sessions.end() {
-            return if self.id == COMMON { Stage::Groups(0) } else { Stage::Finished };
-        }
         if !self.is_recorded(slot) {
-            return Stage::Sessions(slot + 1, None);
+            return Stage::Runs(slot + 1, 0);
         }
         let name = self.session_name(slot);
         if from.is_none() {
@@ -169,10 +199,10 @@ impl Shard {
             self.write_state(slot, name);
         }
         if let Some(next) = self.write_queue(slot, name, from.unwrap_or(0)) {
-            return Stage::Sessions(slot, Some(next));
+            return Stage::Session(slot, Some(next));
         }
         self.write_exchanges(slot, name);
-        Stage::Sessions(slot + 1, None)
+        Stage::Runs(slot + 1, 0)
     }
 
     fn write_state(&mut self, slot: u32, name: SessionName) {
@@ -221,7 +251,8 @@ impl Shard {
         }
         for run in queue.runs() {
             walk.records.run_held(name, run);
-            walk.floor = walk.floor.min(run.floor);
+            walk.part.floor = walk.part.floor.min(run.record.floor);
+            walk.part.run_bytes += run.record.disk_bytes;
         }
         None
     }

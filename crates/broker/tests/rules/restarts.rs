@@ -298,7 +298,15 @@ fn a_long_queue_is_on_disk_and_comes_in_order() {
         (from..to).map(line).collect::<String>()
     };
     let big = "x".repeat(10_000);
-    for interlude in ["", "server snapshots", "server restarts", "server snapshots\nserver restarts\nserver restarts"] {
+    let interludes = [
+        "",
+        "server snapshots",
+        "server sweeps",
+        "server restarts",
+        "server snapshots\nserver restarts\nserver restarts",
+        "server sweeps\nserver restarts\nserver sweeps",
+    ];
+    for interlude in interludes {
         let back = if interlude.contains("restarts") { "p connects v311 clean" } else { "" };
         let returns = "s connects v5 session-expiry-interval=1000 session-present\n";
         let script = [
@@ -313,6 +321,36 @@ fn a_long_queue_is_on_disk_and_comes_in_order() {
             &format!("s< nothing\ns closes\n{interlude}\n{back}\n{returns}s< nothing\n"),
         ];
         check_with(on_disk(), &script.concat());
+    }
+}
+
+#[test]
+fn a_client_that_never_comes_back_does_not_hold_the_log() {
+    let mut conversation = Conversation::new(World::new(on_disk(), 2, 0));
+    let big = "x".repeat(10_000);
+    let away = (0..5).map(|number| {
+        format!(
+            "s{number} connects v5 session-expiry-interval=1000\ns{number} subscribes t/+ qos=2\ns{number} closes\n"
+        )
+    });
+    let play = |conversation: &mut Conversation, script: &str| conversation.play(script).expect("as it says");
+    play(&mut conversation, &away.collect::<String>());
+    play(&mut conversation, "p connects v311 clean\n");
+    play(&mut conversation, &format!("p publishes t/1 qos=1 m=1\np publishes t/2 qos=2 m={big}\n"));
+    play(&mut conversation, &(2..10).map(|number| format!("p publishes t/1 qos=2 m={number}\n")).collect::<String>());
+    for _ in 0..3 {
+        play(&mut conversation, &"p publishes u/1 qos=1 retain m=of no interest\n".repeat(100));
+        play(&mut conversation, "server sweeps\n");
+    }
+    // Ten messages for each of five Sessions; the large one is there once.
+    let log_bytes = conversation.world.log_bytes();
+    assert!(log_bytes < 20_000, "the log has {log_bytes} bytes");
+    play(&mut conversation, "server restarts\n");
+    for number in 0..5 {
+        let come = format!("s{number} connects v5 session-expiry-interval=1000 session-present\n");
+        let first = format!("s{number} receives t/1 qos=1 m=1\ns{number} receives t/2 qos=2 m={big}\n");
+        let rest = (2..10).map(|message| format!("s{number} receives t/1 qos=2 m={message}\n"));
+        play(&mut conversation, &[come, first, rest.collect()].concat());
     }
 }
 

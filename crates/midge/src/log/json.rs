@@ -2,7 +2,8 @@
 
 use midge_broker::message::MessageParts;
 use midge_broker::record::{
-    EntryRecord, GroupName, PublishRecord, Record, SessionName, SessionRecord, Stamp, SubscriptionRecord, WillRecord,
+    Content, EntryRecord, GroupName, PublishRecord, Record, RunRecord, SessionName, SessionRecord, Stamp,
+    SubscriptionRecord, WillRecord,
 };
 use midge_store::InspectedBatch;
 
@@ -75,25 +76,24 @@ pub(super) fn record(position: u64, stamp: &Stamp, record: &Record<'_>) -> Strin
             exchange(to, *name, *id);
             held.iter().for_each(|held| entry(to, held));
         }
-        Record::Run(name, messages, bytes) => {
+        Record::Run(name, held) | Record::RunHeld(name, held) => {
             session(to, *name);
-            to.number("messages", *messages).number("bytes", *bytes);
+            run(to, held);
         }
-        Record::RunEntry(name, held, parts) => {
-            session(to, *name);
+        Record::RunEntry(held, content) => {
             entry(to, held);
-            to.flag("is_reference", parts.is_none());
-            if let Some(parts) = parts {
-                let mut content = Object::new();
-                message(&mut content, parts);
-                to.object("content", content);
+            match content {
+                Content::At(at) => drop(to.number("content_at", *at)),
+                Content::Here(parts) => {
+                    let mut content = Object::new();
+                    message(&mut content, parts);
+                    to.object("content", content);
+                }
             }
         }
-        Record::RunHeld(name, run) => {
-            session(to, *name);
-            to.number("address", run.address).number("floor", run.floor).number("first", run.first);
-            to.number("last", run.last);
-            to.number("messages", run.messages).number("bytes", run.bytes);
+        Record::Stored(identity, parts) => {
+            to.number("message", *identity);
+            message(to, parts);
         }
         Record::RunDone(message) => drop(to.number("message", *message)),
         Record::Retained(sequence, identity, parts) => {
@@ -102,6 +102,12 @@ pub(super) fn record(position: u64, stamp: &Stamp, record: &Record<'_>) -> Strin
         }
     }
     object.finish()
+}
+
+fn run(to: &mut Object, run: &RunRecord) {
+    to.number("origin", run.origin).number("address", run.address).number("floor", run.floor);
+    to.number("first", run.first).number("last", run.last).number("messages", run.messages);
+    to.number("bytes", run.bytes).number("disk_bytes", run.disk_bytes);
 }
 
 /// What every object begins with.
@@ -139,6 +145,7 @@ fn kind(record: &Record<'_>) -> &'static str {
         Record::RunEntry(..) => "run_entry",
         Record::RunHeld(..) => "run_held",
         Record::RunDone(..) => "run_done",
+        Record::Stored(..) => "stored",
         Record::Retained(..) => "retained",
     }
 }

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use midge_broker::ids::ReceiverOptions;
 use midge_broker::message::MessageParts;
 use midge_broker::record::{
-    EntryRecord, GroupName, PublishRecord, Record, SessionName, SessionRecord, Stamp, SubscriptionRecord, WillRecord,
+    Content, EntryRecord, GroupName, PublishRecord, Record, RunRecord, SessionName, SessionRecord, Stamp,
+    SubscriptionRecord, WillRecord,
 };
 use midge_store::InspectedBatch;
 
@@ -59,25 +60,24 @@ pub(super) fn record(record: &Record<'_>) -> String {
         Record::Exchange(name, id, None) => format!("EXCHANGE {} id {id} waits for PUBCOMP", session(*name)),
         Record::Exchange(name, id, Some(held)) => format!("EXCHANGE {} id {id} {}", session(*name), entry(held)),
         Record::GroupHolds(name, message) => format!("GROUP HOLDS {} #{message}", group(*name)),
-        Record::Run(name, messages, bytes) => {
-            format!("RUN {} of {messages} messages, {bytes} bytes", session(*name))
-        }
-        Record::RunEntry(name, held, None) => {
-            format!("RUN ENTRY {} {} by reference", session(*name), entry(held))
-        }
-        Record::RunEntry(name, held, Some(parts)) => {
-            format!("RUN ENTRY {} {} {}", session(*name), entry(held), message(parts))
-        }
-        Record::RunHeld(name, run) => {
-            let (address, floor, first, last) = (run.address, run.floor, run.first, run.last);
-            let (messages, bytes) = (run.messages, run.bytes);
-            let what = format!("run at {address} of {messages} messages, {bytes} bytes, #{first} to #{last}");
-            format!("RUN HELD {} {what}, needs the log from {floor}", session(*name))
-        }
+        Record::Run(name, held) => format!("RUN {} {}", session(*name), run(held)),
+        Record::RunEntry(held, Content::At(at)) => format!("RUN ENTRY {} whose content is at {at}", entry(held)),
+        Record::RunEntry(held, Content::Here(parts)) => format!("RUN ENTRY {} {}", entry(held), message(parts)),
+        Record::Stored(identity, parts) => format!("STORED #{identity} {}", message(parts)),
+        Record::RunHeld(name, held) => format!("RUN HELD {} {}", session(*name), run(held)),
         Record::RunDone(message) => format!("RUN DONE #{message}"),
         Record::Retained(sequence, 0, parts) => format!("RETAINED v{sequence} {}", message(parts)),
         Record::Retained(sequence, identity, parts) => format!("RETAINED v{sequence} #{identity} {}", message(parts)),
     }
+}
+
+fn run(run: &RunRecord) -> String {
+    let RunRecord { origin, address, floor, first, last, messages, bytes, disk_bytes } = run;
+    let place = if origin == address { format!("at {address}") } else { format!("at {address}, first at {origin},") };
+    format!(
+        "run {place} of {messages} messages, {bytes} bytes ({disk_bytes} on disk), #{first} to #{last}, needs the log from \
+         {floor}"
+    )
 }
 
 fn publish(publish: &PublishRecord<'_>) -> String {

@@ -145,8 +145,17 @@ impl LogWriter {
                 Err(error) => self.fail(&error),
             }
         }
-        if self.snapshot.is_none() && self.desk.orders_snapshot.take() && queue.begin_snapshot() {
-            self.ground.say(NAME, || "begins a snapshot".to_owned());
+        if self.snapshot.is_none() && self.desk.orders_snapshot.take() {
+            self.begin_snapshot(queue);
+        }
+    }
+
+    fn begin_snapshot(&self, queue: &LogQueue) {
+        let (start, end) = (self.log.start().0, self.log.end().0);
+        let move_before =
+            if self.ground.one_in(2) { start + self.ground.below((end - start) as usize + 1) as u64 } else { 0 };
+        if queue.begin_snapshot(move_before) {
+            self.ground.say(NAME, || format!("begins a snapshot, and moves what stands before {move_before}"));
             self.shards().for_each(|shard| self.wake(shard));
         }
     }

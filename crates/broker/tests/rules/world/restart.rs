@@ -44,6 +44,10 @@ impl Log {
         self.batches.last().map_or(BEGINNING, |last| last.0 + (BATCH_HEADER_BYTES + last.1.len()) as u64)
     }
 
+    fn start(&self) -> u64 {
+        self.batches.first().map_or(BEGINNING, |first| first.0)
+    }
+
     fn recover(&self, options: Arc<Options>) -> Recovery {
         let mut recovery = Recovery::new(options, self.snapshot.map_or(0, |snapshot| snapshot.retained_sequence));
         let from = self.snapshot.map_or(0, |snapshot| snapshot.from);
@@ -127,11 +131,32 @@ impl World {
         self.note_closes(at);
     }
 
-    /// A snapshot is taken while the shards do what they do.
+    /// A snapshot is taken, and as much of the log swept as chance has it.
     pub(crate) fn snapshot(&mut self) {
+        let (start, end) = (self.log.start(), self.log.next());
+        let any = start + self.random.below((end - start) as usize + 1) as u64;
+        let move_before = *self.random.pick(&[0, any, end]);
+        self.snapshot_moving(move_before);
+    }
+
+    /// A snapshot is taken, and the whole log swept.
+    pub(crate) fn sweep(&mut self) {
+        let before = self.log.next();
+        self.snapshot_moving(before);
+        let start = self.log.start();
+        assert!(start >= before, "the log begins at {start}, and not at {before} or later");
+    }
+
+    /// Bytes of the log.
+    pub(crate) fn log_bytes(&self) -> u64 {
+        self.log.next() - self.log.start()
+    }
+
+    /// A snapshot is taken while the shards do what they do.
+    fn snapshot_moving(&mut self, move_before: u64) {
         let shared = self.shared.clone();
         let log = shared.log().expect("a log");
-        assert!(log.begin_snapshot());
+        assert!(log.begin_snapshot(move_before));
         for _ in 0..super::STEPS_MAX {
             for number in 0..self.lanes.len() {
                 self.begin(number).shard.look_at_snapshot();

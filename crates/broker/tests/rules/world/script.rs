@@ -205,6 +205,10 @@ impl Conversation {
                 self.clients.remove(name);
                 Ok(())
             }
+            "sweeps" if name == "server" => {
+                self.world.sweep();
+                Ok(())
+            }
             "snapshots" if name == "server" => {
                 self.world.snapshot();
                 Ok(())
