@@ -25,6 +25,11 @@ pub struct Sweep {
 const SLACK_BYTES: u64 = 64 << 20;
 
 impl Sweep {
+    /// Of a log that was opened, in which so much is alive.
+    pub fn new(known_bytes: u64) -> Sweep {
+        Sweep { known_bytes, ..Sweep::default() }
+    }
+
     /// A snapshot is to be taken of a log that goes from `start` to `end`: what stands before this position is to be moved.
     pub fn move_before(&mut self, start: u64, end: u64) -> u64 {
         let log_bytes = end - start;

@@ -72,6 +72,8 @@ pub struct Recovered {
     pub messages: u64,
     /// Retained Messages.
     pub retained: u64,
+    /// Bytes of the runs of long queues, which stay in the log.
+    pub run_bytes: u64,
     /// Sessions have new names: a snapshot must be taken before anything else happens.
     pub is_renamed: bool,
 }
@@ -332,6 +334,7 @@ impl Recovery {
             recovered.sessions += u64::from(draft.is_durable);
             recovered.subscriptions += draft.subscriptions.len() as u64;
             recovered.messages += draft.messages();
+            recovered.run_bytes += draft.runs.iter().map(|run| run.record.disk_bytes).sum::<u64>();
             draft.was_connected = draft.away.is_none();
             draft.close(crash_ms);
             shards[usize::from(home)].restore_session(draft, place);

@@ -9,7 +9,7 @@
 //! identities, less those that are done with. A large message is moved once, however many runs refer to it.
 
 use super::Shard;
-use super::run::{Found, ReadBatch, ReadRequest, RunWriter, read_run};
+use super::run::{Found, Purpose, ReadBatch, ReadRequest, RunWriter, read_run};
 use crate::log_queue::LogQueue;
 use crate::message::MessageParts;
 use crate::queue::Run;
@@ -30,7 +30,7 @@ impl Shard {
     /// Asks for a run, to write it again.
     pub(super) fn read_to_move(&self, slot: u32, address: u64, turn: &mut Turn) {
         let generation = self.session_name(slot).generation;
-        turn.reads.push(ReadRequest { slot, generation, address, is_for_move: true });
+        turn.reads.push(ReadRequest { slot, generation, address, purpose: Purpose::Move });
     }
 
     /// A run was read that is to be moved. Meanwhile it may have been wanted by the client, or not at all any more.

@@ -22,7 +22,7 @@ mod timeouts;
 pub use connect::{Arrival, FirstBytes};
 pub use end::ConnectionEnd;
 pub use packets::{Consumed, Next};
-pub use run::{ReadBatch, ReadRequest};
+pub use run::{Purpose, ReadBatch, ReadRequest};
 
 use crate::connection::Connection;
 use crate::counters::{Counters, Gauges};

@@ -26,8 +26,17 @@ pub struct ReadRequest {
     pub generation: u32,
     /// Where the batch stands in the log.
     pub address: u64,
-    /// It is read to be written again, not to be sent.
-    pub is_for_move: bool,
+    /// What becomes of it.
+    pub purpose: Purpose,
+}
+
+/// What something is read for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Purpose {
+    /// The next messages of a Session's queue.
+    Queue,
+    /// To be written again at the end of the log.
+    Move,
 }
 
 /// A batch of the log as it was read.
@@ -153,16 +162,20 @@ impl Shard {
         let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) else { return };
         if let Some(address) = queue.wanted_run().map(|run| run.record.address) {
             queue.is_reading = true;
-            turn.reads.push(ReadRequest { slot, generation, address, is_for_move: false });
+            turn.reads.push(ReadRequest { slot, generation, address, purpose: Purpose::Queue });
         }
     }
 
-    /// A run was read; `referred` are the batches it refers to. What cannot be read is lost, and told as damage by whoever
-    /// read it.
-    pub fn handle_run(&mut self, request: &ReadRequest, run: &[u8], referred: &[ReadBatch], turn: &mut Turn) {
-        if request.is_for_move {
-            return self.handle_run_to_move(request, run, referred, turn);
+    /// What was asked for was read; `referred` are the batches it refers to. What cannot be read is lost, and told as damage
+    /// by whoever read it.
+    pub fn handle_read(&mut self, request: &ReadRequest, read: &[u8], referred: &[ReadBatch], turn: &mut Turn) {
+        match request.purpose {
+            Purpose::Queue => self.handle_run(request, read, referred, turn),
+            Purpose::Move => self.handle_run_to_move(request, read, referred, turn),
         }
+    }
+
+    fn handle_run(&mut self, request: &ReadRequest, run: &[u8], referred: &[ReadBatch], turn: &mut Turn) {
         let slot = request.slot;
         if self.sessions.port(slot).is_none_or(|port| port.generation != request.generation) {
             return;

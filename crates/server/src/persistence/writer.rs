@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use midge_broker::ids::ShardId;
-use midge_broker::{LogQueue, LogState, Shared, SnapshotDone, Sweep, record};
+use midge_broker::{LogQueue, LogState, Shared, SnapshotDone, record};
 use midge_store::WriteError;
 
 use super::{Persistence, PersistenceOptions, SyncPolicy};
@@ -57,7 +57,6 @@ struct State {
     snapshot_bytes: u64,
     /// Finished, and not in force yet.
     snapshot: Option<SnapshotDone>,
-    sweep: Sweep,
 }
 
 impl Writer {
@@ -77,7 +76,6 @@ impl Writer {
             snapshot_end: snapshot.map_or(parts.persistence.log.start().0, |snapshot| snapshot.end.0),
             snapshot_bytes: snapshot.map_or(0, |snapshot| snapshot.end.0 - snapshot.from.0),
             snapshot: None,
-            sweep: Sweep::default(),
             parts,
         };
         let thread = thread::Builder::new().name("log".to_owned()).stack_size(STACK_BYTES);
@@ -257,7 +255,7 @@ impl State {
             Err(error) => self.fail(&error),
         }
         (self.snapshot_end, self.snapshot_bytes) = (done.end, done.end - done.from);
-        self.sweep.note(&done);
+        self.parts.persistence.sweep.note(&done);
         self.last_snapshot = Instant::now();
         let bytes = self.parts.persistence.log.bytes();
         let snapshot_bytes = self.snapshot_bytes;
@@ -282,8 +280,8 @@ impl State {
     }
 
     fn begin_snapshot(&mut self, queue: &LogQueue) {
-        let log = &self.parts.persistence.log;
-        let move_before = self.sweep.move_before(log.start().0, log.end().0);
+        let Persistence { log, sweep, .. } = &mut self.parts.persistence;
+        let move_before = sweep.move_before(log.start().0, log.end().0);
         if queue.begin_snapshot(move_before) {
             // Counted from here as well: one that is never finished is not asked for again and again.
             self.last_snapshot = Instant::now();

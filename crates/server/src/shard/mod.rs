@@ -252,7 +252,7 @@ impl Shard {
             return;
         }
         for read in self.peers.take_read(self.id) {
-            self.broker.handle_run(&read.request, &read.run, &read.referred, &mut self.turn);
+            self.broker.handle_read(&read.request, &read.run, &read.referred, &mut self.turn);
             if self.turn.is_full() {
                 self.finish_turn();
             }

@@ -157,7 +157,7 @@ impl Lane {
         let reads = self.gates[usize::from(self.id.0)].reads.take();
         for read in reads {
             self.say(|| format!("takes a run that was read: {:?}", read.request));
-            self.broker.handle_run(&read.request, &read.run, &read.referred, &mut self.turn);
+            self.broker.handle_read(&read.request, &read.run, &read.referred, &mut self.turn);
             if self.turn.is_full() {
                 self.finish_turn();
             }

@@ -127,7 +127,7 @@ impl World {
         let referred = references(run.address, &run.content).into_iter().map(|address| self.log.read(address));
         let referred: Vec<ReadBatch> = referred.collect();
         let lane = self.begin(at);
-        lane.shard.handle_run(&request, &run.content, &referred, &mut lane.turn);
+        lane.shard.handle_read(&request, &run.content, &referred, &mut lane.turn);
         self.note_closes(at);
     }
 
