@@ -48,17 +48,29 @@ pub(crate) const SCRATCH_BYTES_KEPT: usize = 64 << 10;
 
 const RETAIN: u8 = 1 << 2;
 const EXPIRES: u8 = 1 << 3;
+const FROM_RUN: u8 = 1 << 4;
 
 impl Message {
     /// Copies the parts into one allocation.
     pub fn new(parts: &MessageParts<'_>) -> Message {
         let length = parts.topic.len() + parts.properties.len() + parts.payload.len();
-        let mut bytes = Vec::with_capacity(EXPIRY_BYTES + length);
-        Message::with_scratch(parts, &mut bytes)
+        Message::with_flags(parts, 0, &mut Vec::with_capacity(EXPIRY_BYTES + length))
+    }
+
+    /// One that was read back from a run of a queue.
+    pub(crate) fn from_run(parts: &MessageParts<'_>, identity: u64) -> Message {
+        let length = parts.topic.len() + parts.properties.len() + parts.payload.len();
+        let message = Message::with_flags(parts, FROM_RUN, &mut Vec::with_capacity(EXPIRY_BYTES + length));
+        message.set_identity(identity);
+        message
     }
 
     /// The same, gathering the parts in `scratch`, whose content is lost: no allocation but the message's own.
     pub fn with_scratch(parts: &MessageParts<'_>, scratch: &mut Vec<u8>) -> Message {
+        Message::with_flags(parts, 0, scratch)
+    }
+
+    fn with_flags(parts: &MessageParts<'_>, flags: u8, scratch: &mut Vec<u8>) -> Message {
         scratch.clear();
         if let Some(interval) = parts.expiry_interval_s {
             scratch.extend_from_slice(&parts.received_s.to_le_bytes());
@@ -69,7 +81,8 @@ impl Message {
         scratch.extend_from_slice(parts.payload);
         let header = Header {
             topic_len: parts.topic.len() as u16,
-            flags: parts.qos as u8
+            flags: flags
+                | parts.qos as u8
                 | if parts.retain { RETAIN } else { 0 }
                 | if parts.expiry_interval_s.is_some() { EXPIRES } else { 0 },
             properties_len: parts.properties.len() as u32,
@@ -150,6 +163,11 @@ impl Message {
     /// RETAIN it was published with.
     pub fn retain(&self) -> bool {
         self.header().flags & RETAIN != 0
+    }
+
+    /// Whether it was read back from a run: its record may be older than the log that is replayed.
+    pub(crate) fn is_from_run(&self) -> bool {
+        self.header().flags & FROM_RUN != 0
     }
 
     /// Message Expiry Interval it was published with.

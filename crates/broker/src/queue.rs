@@ -279,7 +279,7 @@ mod tests {
             expiry_interval_s: None,
         };
         let message = Message::new(&parts);
-        Kept { message, extra: NO_EXTRA, qos: QoS::AtLeastOnce, retain: false, dup: false, is_from_run: false }
+        Kept { message, extra: NO_EXTRA, qos: QoS::AtLeastOnce, retain: false, dup: false }
     }
 
     fn numbers(queue: &Queue) -> Vec<u8> {

@@ -67,8 +67,6 @@ pub(crate) struct Kept {
     pub retain: bool,
     /// It may have been sent before the server was started.
     pub dup: bool,
-    /// It was read back from disk: its record may be older than the log that is replayed.
-    pub is_from_run: bool,
 }
 
 /// What few deliveries have: Subscription Identifiers, or a share group that is to hear of their end.

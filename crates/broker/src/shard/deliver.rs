@@ -221,7 +221,7 @@ impl Shard {
         } else {
             self.extras.insert(Extra { identifiers: identifiers.into(), group }) as u32
         };
-        Kept { message, extra, qos, retain, dup: false, is_from_run: false }
+        Kept { message, extra, qos, retain, dup: false }
     }
 
     /// Sends a QoS 1 or 2 message at once where that is possible and nothing older waits; else it is queued.

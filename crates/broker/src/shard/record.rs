@@ -107,7 +107,7 @@ impl Shard {
         }
     }
 
-    fn hand_over_to(&mut self, log: &LogQueue, turn: &mut Turn) {
+    pub(super) fn hand_over_to(&mut self, log: &LogQueue, turn: &mut Turn) {
         let appended = turn.records.hand_over(log, self.id, false, turn.now);
         turn.wakes_writer |= appended.wakes_writer;
         self.progress.handed_over(appended.end);
@@ -208,7 +208,7 @@ impl Shard {
     pub(super) fn record_sent(&mut self, slot: u32, kept: &Kept, packet_id: u16, turn: &mut Turn) {
         let group = self.extras.get(kept.extra as usize).and_then(|extra| extra.group);
         if let Some(name) = self.durable_name(slot) {
-            if kept.is_from_run {
+            if kept.message.is_from_run() {
                 turn.records.body(&kept.message);
             }
             turn.records.sent(name, kept.message.identity(), packet_id, group.map(GroupId::name));

@@ -149,7 +149,11 @@ impl Shard {
         appended.address
     }
 
+    /// Behind what the turn has recorded so far, so that who waits for that does not take the run's batch for it.
     pub(super) fn hand_over_run(&mut self, run: RunWriter, log: &LogQueue, turn: &mut Turn) -> RunRecord {
+        if !turn.records.is_empty() {
+            self.hand_over_to(log, turn);
+        }
         let (run, appended) = run.hand_over(log, self.id, turn.now);
         turn.wakes_writer |= appended.wakes_writer;
         self.progress.handed_over(appended.end);
@@ -190,11 +194,10 @@ impl Shard {
         read_run(request.address, run, referred, |entry, content, identifiers| {
             let qos = QoS::from_u8(entry.qos).unwrap_or(QoS::AtLeastOnce);
             if !wanted.is_done(entry.message) {
-                let message = Message::new(&content.parts);
-                message.set_identity(entry.message);
+                let message = Message::from_run(&content.parts, entry.message);
                 let kept = self.hold(message, qos, entry.retain, identifiers, None);
                 let dup = entry.dup || qos == QoS::AtLeastOnce && entry.message <= sent_upto;
-                messages.push(Kept { dup, is_from_run: true, ..kept });
+                messages.push(Kept { dup, ..kept });
             }
         });
         self.note_queue_changed(slot);

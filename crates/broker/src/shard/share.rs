@@ -100,10 +100,9 @@ impl Shard {
     pub(super) fn pass_on(&mut self, leaving: Leaving, turn: &mut Turn) {
         let upgrade = self.options.upgrade_outgoing_qos;
         for (group, messages) in leaving {
-            for message in &messages {
-                self.record_move(group, message, turn);
-                self.hand_over_message(message, turn);
-            }
+            messages.iter().for_each(|message| self.record_move(group, message, turn));
+            // Whoever pulls them records what becomes of them, and that comes after.
+            self.hand_over_pending(turn);
             let lost = messages.first().map(|first| (messages.len(), first.clone()));
             match (self.shared.groups().give_back(group, messages, upgrade), lost) {
                 (Some(given), _) => {

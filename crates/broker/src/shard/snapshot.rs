@@ -40,6 +40,8 @@ pub(super) struct Walk {
     records: Records,
     /// What this portion has written into runs.
     spilled_bytes: usize,
+    /// A snapshot was under way when the turn began. One that begins later waits for the end of the turn.
+    is_under_way: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -70,6 +72,7 @@ impl Shard {
     /// taken.
     pub fn look_at_snapshot(&mut self) {
         let Some(log) = self.shared.log() else { return };
+        self.walk.is_under_way = log.is_snapshot_under_way();
         match self.walk.stage {
             Stage::Idle if log.snapshot_number() % 2 == 1 && log.snapshot_number() != self.walk.number => {
                 self.walk.number = log.snapshot_number();
@@ -104,14 +107,10 @@ impl Shard {
         self.walk.stage == Stage::Waiting
     }
 
-    /// Whether moves between share groups and members must be recorded.
-    fn is_snapshot_under_way(&self) -> bool {
-        self.shared.log().is_some_and(|log| log.is_snapshot_under_way())
-    }
-
-    /// A message moves between a share group and one of its members.
+    /// A message moves between a share group and one of its members. Recorded while a snapshot is under way, which may have
+    /// passed the one and not yet come to the other.
     pub(super) fn record_move(&mut self, group: GroupId, message: &Message, turn: &mut Turn) {
-        if message.identity() != 0 && self.is_logging() && self.is_snapshot_under_way() {
+        if message.identity() != 0 && self.walk.is_under_way {
             turn.records.body(message);
             turn.records.group_holds(group.name(), message.identity());
         }
