@@ -110,7 +110,7 @@ pub enum EventKind {
     /// So many messages for a client were discarded since it came or went.
     DiscardedInAll(u32),
     /// Messages for a share group were discarded: how many, and the topic of one of them or the group's name.
-    DiscardedShared(usize, Box<str>),
+    DiscardedShared(u64, Box<str>),
     /// A Session ended because its Session Expiry Interval had passed.
     SessionExpired,
     /// The Will Message of a client is published.

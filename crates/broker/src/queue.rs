@@ -1,4 +1,4 @@
-//! Messages that wait in a Session, oldest first.
+//! Messages that wait in a Session or in a share group, oldest first.
 //!
 //! ```text
 //!   front: in memory, next to be sent  →  runs: on disk only  →  back: in memory, newest
@@ -19,20 +19,27 @@ pub(crate) struct Queue {
     front: VecDeque<Kept>,
     runs: VecDeque<Stretch>,
     back: VecDeque<Kept>,
-    /// Of all messages, wherever they are.
-    bytes: u64,
-    /// Of those at the back.
+    /// All messages, wherever they are.
+    total: Load,
+    /// Those in runs.
+    on_disk: Load,
+    /// Bytes of those at the back.
     back_bytes: u64,
     /// What those cost that cannot become part of a run, when that was last tried.
-    pub staying_cost: u64,
-    /// Messages in runs.
-    on_disk: u64,
+    staying_cost: u64,
     /// How many have been taken from the front, for those who go through the front in portions.
     taken: u64,
     /// The first run is being read.
     pub is_reading: bool,
     /// Messages up to this identity may have been sent before the server was started.
     pub sent_upto: u64,
+}
+
+/// Messages, and their topics, properties and payloads.
+#[derive(Clone, Copy, Default)]
+struct Load {
+    messages: u64,
+    bytes: u64,
 }
 
 /// What comes between front and back. Messages in memory stand there only after a start, when the log did not tell where among
@@ -60,35 +67,44 @@ impl Run {
 
 impl Queue {
     pub(crate) fn is_empty(&self) -> bool {
-        self.front.is_empty() && self.runs.is_empty() && self.back.is_empty()
+        self.total.messages == 0 && self.runs.is_empty()
     }
 
     /// Messages, wherever they are.
     pub(crate) fn len(&self) -> u64 {
-        let between: usize = self.runs.iter().map(|stretch| stretch.messages.len()).sum();
-        (self.front.len() + between + self.back.len()) as u64 + self.on_disk
+        self.total.messages
     }
 
     /// Topics, properties and payloads of all messages.
     pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
+        self.total.bytes
     }
 
     /// Messages that are on disk only.
     pub(crate) fn on_disk(&self) -> u64 {
-        self.on_disk
+        self.on_disk.messages
+    }
+
+    /// What those in memory cost there.
+    pub(crate) fn memory_cost(&self) -> u64 {
+        self.total.without(self.on_disk).cost()
     }
 
     /// Adds the newest message.
     pub(crate) fn push(&mut self, kept: Kept) {
-        let bytes = kept.message.bytes() as u64;
-        self.bytes += bytes;
+        self.total.add(Load::of(&kept));
         if self.runs.is_empty() && self.back.is_empty() {
             self.front.push_back(kept);
         } else {
-            self.back_bytes += bytes;
+            self.back_bytes += kept.message.bytes() as u64;
             self.back.push_back(kept);
         }
+    }
+
+    /// Adds one that comes before all others. Not for those who go through the front in portions.
+    pub(crate) fn push_front(&mut self, kept: Kept) {
+        self.total.add(Load::of(&kept));
+        self.front.push_front(kept);
     }
 
     /// The oldest message, if it is in memory.
@@ -100,7 +116,7 @@ impl Queue {
     pub(crate) fn pop(&mut self) -> Option<Kept> {
         let kept = self.front.pop_front()?;
         self.taken += 1;
-        self.bytes -= kept.message.bytes() as u64;
+        self.total.remove(Load::of(&kept));
         self.advance();
         Some(kept)
     }
@@ -120,27 +136,56 @@ impl Queue {
         self.runs.iter().filter_map(|stretch| stretch.run.as_ref())
     }
 
+    /// The runs that may be written again elsewhere: not the one that is on its way into memory.
+    pub(crate) fn movable_runs(&self) -> impl Iterator<Item = &Run> {
+        self.runs().skip(usize::from(self.is_reading))
+    }
+
     /// The run that is to be read next, if memory holds little of what comes before it.
     pub(crate) fn wanted_run(&self) -> Option<&Run> {
         let first = self.runs.front().and_then(|stretch| stretch.run.as_ref());
         first.filter(|_| !self.is_reading && self.front.len() < READ_AHEAD_MESSAGES)
     }
 
-    /// Takes the newest messages, which are to become a run: all in memory behind the runs there are, or all but about
-    /// `keep_bytes` at the very front. The caller puts back what cannot be part of one.
-    pub(crate) fn take_newest(&mut self, keep_bytes: u64) -> VecDeque<Kept> {
+    /// Takes messages that are to become the next run, of about `run_bytes`: the oldest in memory behind the runs there are, or
+    /// behind about `keep_bytes` at the very front. Those that cannot leave stay, behind it. None: there are none that can.
+    pub(crate) fn take_run(
+        &mut self,
+        keep_bytes: u64,
+        run_bytes: u64,
+        can_leave: impl Fn(&Kept) -> bool,
+    ) -> VecDeque<Kept> {
         if self.runs.is_empty() && self.back.is_empty() {
-            let mut kept_bytes = 0;
-            let split = self.front.iter().position(|kept| {
-                kept_bytes += kept.message.bytes() as u64 + MESSAGE_OVERHEAD_BYTES;
-                kept_bytes > keep_bytes
-            });
-            self.back = self.front.split_off(split.unwrap_or(self.front.len()));
+            self.split_front(keep_bytes);
         }
-        let back = std::mem::take(&mut self.back);
-        self.back_bytes = 0;
-        self.bytes -= back.iter().map(|kept| kept.message.bytes() as u64).sum::<u64>();
-        back
+        let (mut run, mut load) = (VecDeque::new(), Load::default());
+        let (mut staying, mut staying_load) = (Vec::new(), Load::default());
+        while load.cost() <= run_bytes
+            && let Some(kept) = self.back.pop_front()
+        {
+            let leaves = can_leave(&kept);
+            if leaves { &mut load } else { &mut staying_load }.add(Load::of(&kept));
+            if leaves { run.push_back(kept) } else { staying.push(kept) }
+        }
+        staying.into_iter().rev().for_each(|kept| self.back.push_front(kept));
+        self.staying_cost = staying_load.cost();
+        self.back_bytes -= load.bytes;
+        self.total.remove(load);
+        if run.is_empty() && self.runs.is_empty() {
+            self.front.append(&mut self.back);
+            self.back_bytes = 0;
+        }
+        run
+    }
+
+    fn split_front(&mut self, keep_bytes: u64) {
+        let mut kept = Load::default();
+        let split = self.front.iter().position(|next| {
+            kept.add(Load::of(next));
+            kept.cost() > keep_bytes
+        });
+        self.back = self.front.split_off(split.unwrap_or(self.front.len()));
+        self.back_bytes = Load::sum(&self.back).bytes;
     }
 
     /// A run behind all others.
@@ -150,14 +195,15 @@ impl Queue {
 
     /// A run behind all others, and messages that stand somewhere among its own.
     pub(crate) fn push_run_among(&mut self, run: Run, messages: VecDeque<Kept>) {
-        self.on_disk += u64::from(run.record.messages);
-        self.bytes += run.record.bytes + messages.iter().map(|kept| kept.message.bytes() as u64).sum::<u64>();
+        self.on_disk.add(Load::of_run(&run.record));
+        self.total.add(Load::of_run(&run.record));
+        self.total.add(Load::sum(&messages));
         self.runs.push_back(Stretch { run: Some(run), messages });
     }
 
     /// Messages behind all runs there are, before any further ones.
     pub(crate) fn push_between(&mut self, messages: VecDeque<Kept>) {
-        self.bytes += messages.iter().map(|kept| kept.message.bytes() as u64).sum::<u64>();
+        self.total.add(Load::sum(&messages));
         if self.runs.is_empty() {
             self.front.extend(messages);
         } else if !messages.is_empty() {
@@ -170,11 +216,11 @@ impl Queue {
         let is_it = |stretch: &mut Stretch| stretch.run.as_ref().is_some_and(|run| run.record.address == address);
         let Some(Stretch { run: Some(run), messages: among }) = self.runs.pop_front_if(is_it) else { return false };
         self.is_reading = false;
-        self.on_disk -= u64::from(run.record.messages);
-        self.bytes -= run.record.bytes;
+        self.on_disk.remove(Load::of_run(&run.record));
+        self.total.remove(Load::of_run(&run.record));
         let from = self.front.len();
         for kept in messages {
-            self.bytes += kept.message.bytes() as u64;
+            self.total.add(Load::of(&kept));
             self.front.push_back(kept);
         }
         if !among.is_empty() {
@@ -190,8 +236,10 @@ impl Queue {
     pub(crate) fn move_run(&mut self, to: RunRecord) {
         let moved = self.runs.iter_mut().filter_map(|stretch| stretch.run.as_mut());
         for run in moved.filter(|run| run.record.origin == to.origin) {
-            self.on_disk = self.on_disk - u64::from(run.record.messages) + u64::from(to.messages);
-            self.bytes = self.bytes - run.record.bytes + to.bytes;
+            for load in [&mut self.on_disk, &mut self.total] {
+                load.remove(Load::of_run(&run.record));
+                load.add(Load::of_run(&to));
+            }
             *run = Run { record: to, done: None };
         }
     }
@@ -200,8 +248,8 @@ impl Queue {
     pub(crate) fn remove_run(&mut self, origin: u64) {
         let is_it = |run: &mut Run| run.record.origin == origin;
         for run in self.runs.iter_mut().filter_map(|stretch| stretch.run.take_if(is_it)) {
-            self.on_disk -= u64::from(run.record.messages);
-            self.bytes -= run.record.bytes;
+            self.on_disk.remove(Load::of_run(&run.record));
+            self.total.remove(Load::of_run(&run.record));
         }
         self.join_front();
     }
@@ -216,11 +264,11 @@ impl Queue {
 
     /// What its newest messages cost in memory: those that would become the next run.
     pub(crate) fn newest_cost(&self) -> u64 {
-        let (newest, bytes) = match self.runs.is_empty() && self.back.is_empty() {
-            true => (self.front.len(), self.bytes),
-            false => (self.back.len(), self.back_bytes),
+        let newest = match self.runs.is_empty() && self.back.is_empty() {
+            true => self.total,
+            false => Load { messages: self.back.len() as u64, bytes: self.back_bytes },
         };
-        (bytes + newest as u64 * MESSAGE_OVERHEAD_BYTES).saturating_sub(self.staying_cost)
+        newest.cost().saturating_sub(self.staying_cost)
     }
 
     /// Takes the messages in memory for which `is_wanted`, from wherever they are.
@@ -235,8 +283,8 @@ impl Queue {
             *part = rest;
             extracted.extend(wanted);
         }
-        self.back_bytes = self.back.iter().map(|kept| kept.message.bytes() as u64).sum();
-        self.bytes -= extracted.iter().map(|kept| kept.message.bytes() as u64).sum::<u64>();
+        self.back_bytes = Load::sum(&self.back).bytes;
+        self.total.remove(Load::sum(&extracted));
         self.advance();
         extracted
     }
@@ -252,6 +300,42 @@ impl Queue {
             self.front = std::mem::take(&mut self.back);
             (self.back_bytes, self.staying_cost) = (0, 0);
         }
+    }
+}
+
+impl Load {
+    fn of(kept: &Kept) -> Load {
+        Load { messages: 1, bytes: kept.message.bytes() as u64 }
+    }
+
+    fn of_run(run: &RunRecord) -> Load {
+        Load { messages: u64::from(run.messages), bytes: run.bytes }
+    }
+
+    fn sum<'k>(messages: impl IntoIterator<Item = &'k Kept>) -> Load {
+        messages.into_iter().fold(Load::default(), |sum, kept| {
+            let Load { messages, bytes } = Load::of(kept);
+            Load { messages: sum.messages + messages, bytes: sum.bytes + bytes }
+        })
+    }
+
+    fn add(&mut self, more: Load) {
+        self.messages += more.messages;
+        self.bytes += more.bytes;
+    }
+
+    fn remove(&mut self, less: Load) {
+        self.messages -= less.messages;
+        self.bytes -= less.bytes;
+    }
+
+    fn without(self, less: Load) -> Load {
+        Load { messages: self.messages - less.messages, bytes: self.bytes - less.bytes }
+    }
+
+    /// In memory.
+    fn cost(self) -> u64 {
+        self.bytes + self.messages * MESSAGE_OVERHEAD_BYTES
     }
 }
 
@@ -290,7 +374,7 @@ mod tests {
     fn what_was_on_disk_comes_between_what_is_older_and_what_is_newer() {
         let mut queue = Queue::default();
         (0..6).for_each(|number| queue.push(kept(number)));
-        let back = queue.take_newest(2 * (10 + MESSAGE_OVERHEAD_BYTES));
+        let back = queue.take_run(2 * (10 + MESSAGE_OVERHEAD_BYTES), 1000, |_| true);
         assert_eq!((numbers(&queue), back.len(), queue.bytes()), (vec![0, 1], 4, 20));
         let run = RunRecord { address: 7, first: 3, last: 6, messages: 4, bytes: 40, ..RunRecord::default() };
         queue.push_run(Run { record: run, done: None });
@@ -308,6 +392,23 @@ mod tests {
             [2, 3, 4, 5, 6]
         );
         assert_eq!((queue.len(), queue.bytes(), queue.is_empty()), (0, 0, true));
+    }
+
+    #[test]
+    fn a_run_has_so_many_of_the_oldest_and_what_cannot_leave_stays_behind_it() {
+        let cost = 10 + MESSAGE_OVERHEAD_BYTES;
+        let is_even = |kept: &Kept| kept.message.payload()[0].is_multiple_of(2);
+        let payloads = |run: &VecDeque<Kept>| run.iter().map(|kept| kept.message.payload()[0]).collect::<Vec<_>>();
+        let mut queue = Queue::default();
+        (0..8).for_each(|number| queue.push(kept(number)));
+        assert_eq!((queue.newest_cost(), queue.memory_cost()), (8 * cost, 8 * cost));
+        let first = queue.take_run(cost, cost, is_even);
+        assert_eq!((payloads(&first), numbers(&queue)), (vec![2, 4], vec![0, 1, 3, 5, 6, 7]));
+        queue.push_run(Run { record: RunRecord { messages: 2, bytes: 20, ..RunRecord::default() }, done: None });
+        assert_eq!((queue.newest_cost(), queue.memory_cost(), queue.len()), (3 * cost, 6 * cost, 8));
+        let second = queue.take_run(cost, cost, is_even);
+        assert_eq!((payloads(&second), numbers(&queue)), (vec![6], vec![0, 1, 3, 5, 7]));
+        assert!(queue.take_run(cost, cost, is_even).is_empty() && queue.newest_cost() == 0);
     }
 
     #[test]
@@ -364,6 +465,16 @@ mod tests {
         queue.pop();
         let rest: Vec<_> = queue.numbered(2).map(|(number, kept)| (number, kept.message.payload()[0])).collect();
         assert_eq!(rest, [(3, 3)]);
+    }
+
+    #[test]
+    fn where_nothing_can_leave_nothing_changes() {
+        let mut queue = Queue::default();
+        (0..3).for_each(|number| queue.push(kept(number)));
+        assert!(queue.take_run(0, 1000, |_| false).is_empty());
+        assert_eq!((queue.newest_cost(), queue.pop().map(|kept| kept.message.payload()[0])), (0, Some(0)));
+        queue.push_front(kept(9));
+        assert_eq!((numbers(&queue), queue.len(), queue.bytes()), (vec![9, 1, 2], 3, 30));
     }
 
     #[test]

@@ -69,6 +69,14 @@ pub(crate) struct Kept {
     pub dup: bool,
 }
 
+impl Kept {
+    /// One that waits in a share group, for whoever will be its receiver.
+    pub(crate) fn in_group(message: Message) -> Kept {
+        let (qos, retain) = (message.qos(), message.retain());
+        Kept { message, extra: NO_EXTRA, qos, retain, dup: false }
+    }
+}
+
 /// What few deliveries have: Subscription Identifiers, or a share group that is to hear of their end.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Extra {

@@ -49,6 +49,15 @@ pub struct GroupName {
     pub generation: u32,
 }
 
+/// Whose queue a run is a stretch of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Holder {
+    /// A Session's.
+    Session(SessionName),
+    /// A share group's.
+    Group(GroupName),
+}
+
 /// Who did it and when.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stamp {
@@ -195,15 +204,14 @@ pub enum Record<'a> {
     Exchange(SessionName, u16, Option<EntryRecord>),
     /// A share group holds a message.
     GroupHolds(GroupName, u64),
-    /// The newest messages of a Session's queue are in this batch from now on; or those of an older run are, which it
-    /// replaces.
-    Run(SessionName, RunRecord),
+    /// The newest messages of a queue are in this batch from now on; or those of an older run are, which it replaces.
+    Run(Holder, RunRecord),
     /// One of them.
     RunEntry(EntryRecord, Content<'a>),
     /// A large message is written again, to be referred to.
     Stored(u64, MessageParts<'a>),
-    /// Snapshot: a run of a Session's queue.
-    RunHeld(SessionName, RunRecord),
+    /// Snapshot: a run of a queue.
+    RunHeld(Holder, RunRecord),
     /// Snapshot: a message in the run of the last `RunHeld` that is done with.
     RunDone(u64),
     /// Snapshot: a Retained Message, the number of its write and its identity (0: it has none).
@@ -341,6 +349,12 @@ mod session_flag {
     pub(super) const WILL_SET: u8 = 1 << 3;
     pub(super) const ENDS: u8 = 1 << 4;
     pub(super) const WILL_WAITS: u8 = 1 << 5;
+}
+
+/// Kinds of holder.
+mod holder_kind {
+    pub(super) const SESSION: u8 = 0;
+    pub(super) const GROUP: u8 = 1;
 }
 
 /// Bits of a message in the hands of a Session.

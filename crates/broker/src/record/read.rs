@@ -1,9 +1,9 @@
 //! Records as they are read back.
 
 use super::{
-    AwayRecord, Content, EntryRecord, GroupName, IN_THIS_BATCH, PublishRecord, Receivers, Record, RunRecord,
-    SessionName, SessionRecord, Stamp, SubscriptionRecord, WillRecord, entry_flag, kind, message_flag, publish_flag,
-    session_flag,
+    AwayRecord, Content, EntryRecord, GroupName, Holder, IN_THIS_BATCH, PublishRecord, Receivers, Record, RunRecord,
+    SessionName, SessionRecord, Stamp, SubscriptionRecord, WillRecord, entry_flag, holder_kind, kind, message_flag,
+    publish_flag, session_flag,
 };
 use crate::ids::{ReceiverOptions, ShardId};
 use crate::log_queue::BATCH_HEADER_BYTES;
@@ -87,7 +87,7 @@ impl<'a> Batch<'a> {
             kind::EXCHANGE => Record::Exchange(self.session()?, self.u16()?, self.entry()?),
             kind::GROUP_HOLDS => Record::GroupHolds(self.group()?, self.identity()?),
             kind::RETAINED => Record::Retained(self.u64()?, self.identity()?, self.message()?),
-            kind::RUN => Record::Run(self.session()?, self.run()?),
+            kind::RUN => Record::Run(self.holder()?, self.run()?),
             kind::RUN_ENTRY => {
                 let entry = self.entry()?.ok_or_else(|| self.fail("entry without a message"))?;
                 let has_content = self.u8()? & entry_flag::CONTENT != 0;
@@ -95,7 +95,7 @@ impl<'a> Batch<'a> {
                 Record::RunEntry(entry, content)
             }
             kind::STORED => Record::Stored(self.identity()?, self.message()?),
-            kind::RUN_HELD => Record::RunHeld(self.session()?, self.run()?),
+            kind::RUN_HELD => Record::RunHeld(self.holder()?, self.run()?),
             kind::RUN_DONE => Record::RunDone(self.u64()?),
             _ => return Err(self.fail("record of an unknown kind")),
         };
@@ -189,6 +189,14 @@ impl<'a> Batch<'a> {
 
     fn group(&mut self) -> Result<GroupName, RecordError> {
         Ok(GroupName { slot: self.u32()?, generation: self.u32()? })
+    }
+
+    fn holder(&mut self) -> Result<Holder, RecordError> {
+        match self.u8()? {
+            holder_kind::SESSION => Ok(Holder::Session(self.session()?)),
+            holder_kind::GROUP => Ok(Holder::Group(self.group()?)),
+            _ => Err(self.fail("run of nobody that is known")),
+        }
     }
 
     fn maybe_group(&mut self) -> Result<Option<GroupName>, RecordError> {

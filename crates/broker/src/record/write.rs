@@ -1,8 +1,8 @@
 //! Records as they are written: into one buffer for each turn.
 
 use super::{
-    AwayRecord, Content, EntryRecord, GroupName, IN_THIS_BATCH, RunRecord, SessionName, SessionRecord,
-    SubscriptionRecord, WillRecord, entry_flag, kind, message_flag, publish_flag, session_flag,
+    AwayRecord, Content, EntryRecord, GroupName, Holder, IN_THIS_BATCH, RunRecord, SessionName, SessionRecord,
+    SubscriptionRecord, WillRecord, entry_flag, holder_kind, kind, message_flag, publish_flag, session_flag,
 };
 use crate::ids::{Receiver, ShardId};
 use crate::log_queue::{Appended, BATCH_HEADER_BYTES, LogQueue};
@@ -279,9 +279,9 @@ impl Records {
     }
 
     /// `Run`. Returns where its state stands, which is only known when the entries are written.
-    pub(crate) fn run(&mut self, session: SessionName) -> usize {
+    pub(crate) fn run(&mut self, holder: Holder) -> usize {
         self.kind(kind::RUN);
-        self.session(session);
+        self.holder(holder);
         let at = self.bytes.len();
         self.run_record(&RunRecord::default());
         at
@@ -314,9 +314,9 @@ impl Records {
     }
 
     /// `RunHeld`, with its `RunDone`
-    pub(crate) fn run_held(&mut self, session: SessionName, run: &Run) {
+    pub(crate) fn run_held(&mut self, holder: Holder, run: &Run) {
         self.kind(kind::RUN_HELD);
-        self.session(session);
+        self.holder(holder);
         self.run_record(&run.record);
         for &message in run.done.iter().flat_map(|done| done.iter()) {
             self.kind(kind::RUN_DONE);
@@ -426,6 +426,19 @@ impl Records {
     fn session(&mut self, session: SessionName) {
         self.u32(session.slot);
         self.u32(session.generation);
+    }
+
+    fn holder(&mut self, holder: Holder) {
+        match holder {
+            Holder::Session(session) => {
+                self.bytes.push(holder_kind::SESSION);
+                self.session(session);
+            }
+            Holder::Group(group) => {
+                self.bytes.push(holder_kind::GROUP);
+                self.group(group);
+            }
+        }
     }
 
     fn group(&mut self, group: GroupName) {

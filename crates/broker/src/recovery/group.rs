@@ -1,31 +1,22 @@
 //! A share group that is being put together.
 
-use super::session::{Held, HeldQueue};
+use super::queue::{DraftQueue, Held};
 use crate::message::Message;
 
 /// See the module.
 pub(super) struct DraftGroup {
     pub share: Box<str>,
-    pub held: HeldQueue,
+    pub queue: DraftQueue,
 }
 
 impl DraftGroup {
     pub(super) fn new(share: &str) -> DraftGroup {
-        DraftGroup { share: share.into(), held: HeldQueue::default() }
+        DraftGroup { share: share.into(), queue: DraftQueue::default() }
     }
 
-    /// It may hold the message already; there is no second one.
-    pub(super) fn hold(&mut self, identity: u64, message: Message) {
-        if !self.held.contains(identity) {
-            self.held.insert(Held::of(message));
-        }
-    }
-
-    pub(super) fn done(&mut self, identity: u64) {
-        self.held.take(identity);
-    }
-
-    pub(super) fn take(&mut self, identity: u64) -> Option<Message> {
-        self.held.take(identity).map(|held| held.message)
+    /// It has the message, in memory or in the hands of a member, wherever it was before.
+    pub(super) fn hold(&mut self, message: Message) {
+        self.queue.done_in_run(message.identity());
+        self.queue.insert(Held::of(message));
     }
 }

@@ -10,10 +10,12 @@
 //! snapshot before anybody is let in.
 
 mod group;
+mod queue;
 mod retained;
 mod session;
 
-pub(crate) use session::{Draft, DraftRun, DraftSubscription, Held, HeldQueue};
+pub(crate) use queue::{DraftQueue, Held};
+pub(crate) use session::{Draft, DraftSubscription};
 
 use self::group::DraftGroup;
 use self::retained::DraftRetained;
@@ -23,7 +25,10 @@ use crate::limits;
 use crate::log_queue::{LogQueue, SnapshotDone};
 use crate::message::{Message, MessageParts};
 use crate::options::Options;
-use crate::record::{Batch, EntryRecord, GroupName, PublishRecord, Record, RecordError, RunRecord, SessionName, Stamp};
+use crate::record::{
+    Batch, EntryRecord, GroupName, Holder, PublishRecord, Record, RecordError, RunRecord, SessionName, Stamp,
+};
+use crate::session::Kept;
 use crate::shard::Shard;
 use crate::shared::Shared;
 use crate::turn::{Now, Turn};
@@ -41,7 +46,7 @@ pub struct Recovery {
     /// What the last `Identifier` belongs to.
     last_held: Option<(SessionName, Where)>,
     /// And the last `RunEntry` or `RunDone`.
-    last_run: Option<(SessionName, RunRecord)>,
+    last_run: Option<(Holder, RunRecord)>,
     clock: LogClock,
 }
 
@@ -153,7 +158,7 @@ impl Recovery {
             Record::Complete(name, packet_id) => self.with(name, |draft| draft.end_exchange(packet_id)),
             Record::GroupDone(name, message) => {
                 if let Some(group) = self.groups.get_mut(&name) {
-                    group.done(message);
+                    group.queue.take(message);
                 }
             }
             Record::Began(name, client_id, ref state) => {
@@ -179,24 +184,17 @@ impl Recovery {
             Record::GroupHolds(name, message) => {
                 let body = self.bodies.get(&message).cloned();
                 if let Some(body) = body.filter(|_| stamp.is_snapshot || self.groups.contains_key(&name)) {
-                    self.group(name).hold(message, body);
+                    self.group(name).hold(body);
                 }
             }
-            Record::Run(name, ref run) | Record::RunHeld(name, ref run) => {
-                self.with(name, |draft| draft.hold_run(run));
-                self.last_run = Some((name, *run));
+            Record::Run(holder, ref run) | Record::RunHeld(holder, ref run) => {
+                let queue = self.queue_of(holder);
+                let is_known = queue.is_some_and(|queue| queue.hold_run(run, stamp.is_snapshot));
+                self.last_run = is_known.then_some((holder, *run));
                 self.last_held = None;
             }
-            Record::RunEntry(ref entry, _) => {
-                if let Some((name, run)) = self.last_run {
-                    self.with(name, |draft| draft.move_into_run(&run, entry.message));
-                }
-            }
-            Record::RunDone(message) => {
-                if let Some((name, run)) = self.last_run {
-                    self.with(name, |draft| draft.run_done(run.origin, message));
-                }
-            }
+            Record::RunEntry(ref entry, _) => self.with_last_run(|queue, run| queue.move_into_run(run, entry.message)),
+            Record::RunDone(message) => self.with_last_run(|queue, run| queue.run_done(run.origin, message)),
             // Only to be referred to.
             Record::Stored(..) => {}
             Record::Retained(sequence, identity, ref parts) => {
@@ -229,7 +227,7 @@ impl Recovery {
         if shard == GROUPS {
             let name = GroupName { slot: receiver.slot, generation: receiver.generation() };
             if let Some(group) = self.groups.get_mut(&name) {
-                group.hold(publish.identity, message.clone());
+                group.queue.insert(Held::of(message.clone()));
             }
             return;
         }
@@ -239,14 +237,15 @@ impl Recovery {
     }
 
     fn sent(&mut self, name: SessionName, message: u64, packet_id: u16, group: Option<GroupName>) {
-        let given = group.and_then(|group| self.groups.get_mut(&group)).and_then(|group| {
-            let message = group.take(message)?;
-            Some((group.share.clone(), message))
-        });
+        let group = group.and_then(|group| self.groups.get_mut(&group));
+        let given = group.map(|group| (group.share.clone(), group.queue.take(message)));
         let known = self.bodies.get(&message).cloned();
         self.with(name, |draft| {
             let held = match given {
-                Some((share, body)) => Some(draft.hold_from_group(&share, body)),
+                Some((share, Some(held))) => Some(draft.hold_from_group(&share, held.message)),
+                Some((share, None)) => {
+                    draft.take(message).or_else(|| known.map(|body| draft.hold_from_group(&share, body)))
+                }
                 None => draft.take(message).or_else(|| known.map(Held::of)),
             };
             match held {
@@ -269,7 +268,7 @@ impl Recovery {
     fn entry(&mut self, name: SessionName, entry: &EntryRecord) {
         self.last_held = None;
         let Some(body) = self.bodies.get(&entry.message).cloned() else { return };
-        self.with(name, |draft| draft.hold(Held::with(body, entry)));
+        self.with(name, |draft| draft.queue.insert(Held::with(body, entry)));
         self.last_held = Some((name, Where::Queue(entry.message)));
     }
 
@@ -288,7 +287,7 @@ impl Recovery {
         let Some((name, place)) = self.last_held else { return };
         self.with(name, |draft| {
             let held = match place {
-                Where::Queue(message) => draft.held_mut(message),
+                Where::Queue(message) => draft.queue.get_mut(message),
                 Where::Exchange(packet_id) => draft.exchange_mut(packet_id),
             };
             if let Some(held) = held {
@@ -299,6 +298,21 @@ impl Recovery {
 
     fn group(&mut self, name: GroupName) -> &mut DraftGroup {
         self.groups.entry(name).or_insert_with(|| DraftGroup::new(""))
+    }
+
+    fn queue_of(&mut self, holder: Holder) -> Option<&mut DraftQueue> {
+        match holder {
+            Holder::Session(name) => self.find(name).map(|draft| &mut draft.queue),
+            Holder::Group(name) => self.groups.get_mut(&name).map(|group| &mut group.queue),
+        }
+    }
+
+    fn with_last_run(&mut self, change: impl FnOnce(&mut DraftQueue, &RunRecord)) {
+        if let Some((holder, run)) = self.last_run
+            && let Some(queue) = self.queue_of(holder)
+        {
+            change(queue, &run);
+        }
     }
 
     fn find(&mut self, name: SessionName) -> Option<&mut Draft> {
@@ -320,11 +334,9 @@ impl Recovery {
         let crash_ms = self.clock.monotonic_ms;
         // One that nobody has named has ended: a message of it was still on its way.
         self.groups.retain(|_, group| !group.share.is_empty());
-        let groups = std::mem::take(&mut self.groups).into_iter();
         // Their names depend on how this process hashes: they get new ones.
-        recovered.is_renamed |= groups.len() > 0;
-        let groups = groups.map(|(_, group)| (group.share, group.held.into_messages()));
-        recovered.messages += shared.groups().restore(shared.router(), groups);
+        recovered.is_renamed |= !self.groups.is_empty();
+        self.restore_groups(shared, &mut recovered);
         let count = shards.len() as u16;
         shards.iter_mut().for_each(|shard| shard.begin_at(now));
         for ((shard, slot), mut draft) in self.sessions {
@@ -334,13 +346,25 @@ impl Recovery {
             recovered.sessions += u64::from(draft.is_durable);
             recovered.subscriptions += draft.subscriptions.len() as u64;
             recovered.messages += draft.messages();
-            recovered.run_bytes += draft.runs.iter().map(|run| run.record.disk_bytes).sum::<u64>();
+            recovered.run_bytes += draft.queue.run_bytes();
             draft.was_connected = draft.away.is_none();
             draft.close(crash_ms);
             shards[usize::from(home)].restore_session(draft, place);
         }
         shared.groups().forget_empty(shared.router());
         recovered
+    }
+
+    /// Under names that the log does not know: if this start is broken off, the next one reads of both.
+    fn restore_groups(&mut self, shared: &Shared, recovered: &mut Recovered) {
+        let latest = self.groups.keys().map(|name| name.generation).max().unwrap_or(0);
+        shared.groups().begin_behind(latest);
+        for (_, group) in std::mem::take(&mut self.groups) {
+            recovered.messages += group.queue.messages();
+            recovered.run_bytes += group.queue.run_bytes();
+            let queue = group.queue.into_queue(|held| Kept::in_group(held.message));
+            shared.groups().restore(shared.router(), &group.share, queue);
+        }
     }
 }
 

@@ -1,13 +1,14 @@
 //! A Session that is being put together.
 
+use super::queue::{DraftQueue, Held};
 use crate::ids::ReceiverOptions;
 use crate::message::Message;
-use crate::record::{AwayRecord, EntryRecord, PublishRecord, RunRecord, SessionRecord, SubscriptionRecord, WillRecord};
+use crate::record::{AwayRecord, PublishRecord, SessionRecord, SubscriptionRecord, WillRecord};
 use crate::router::matching;
 use crate::session::Will;
 use midge_codec::QoS;
 use smallvec::SmallVec;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// See the module.
 pub(crate) struct Draft {
@@ -21,9 +22,7 @@ pub(crate) struct Draft {
     /// It had a connection when the server ended.
     pub was_connected: bool,
     pub subscriptions: BTreeMap<Box<str>, DraftSubscription>,
-    pub held: HeldQueue,
-    /// Stretches of the queue that are on disk, behind none of which anything older is held.
-    pub runs: Vec<DraftRun>,
+    pub queue: DraftQueue,
     /// QoS 2 exchanges that have begun, in that order; without a message they wait for PUBCOMP.
     pub exchanges: Vec<(u16, Option<Held>)>,
     /// Packet Identifiers of QoS 2 messages that came and are not released.
@@ -44,105 +43,6 @@ pub(crate) struct DraftSubscription {
     pub replays: bool,
 }
 
-/// A stretch of the queue that is on disk.
-#[derive(Debug)]
-pub(crate) struct DraftRun {
-    pub record: RunRecord,
-    /// What is done with. There may be some of other runs among them, which does no harm.
-    pub done: BTreeSet<u64>,
-}
-
-impl DraftRun {
-    fn may_have(&self, message: u64) -> bool {
-        (self.record.first..=self.record.last).contains(&message)
-    }
-}
-
-/// A message in the hands of a Session.
-#[derive(Clone, Debug)]
-pub(crate) struct Held {
-    pub message: Message,
-    pub qos: QoS,
-    pub retain: bool,
-    pub dup: bool,
-    pub identifiers: SmallVec<[u32; 2]>,
-}
-
-impl Held {
-    /// A message about which no more is known.
-    pub(super) fn of(message: Message) -> Held {
-        let (qos, retain) = (message.qos(), false);
-        Held { message, qos, retain, dup: false, identifiers: SmallVec::new() }
-    }
-
-    pub(super) fn with(message: Message, entry: &EntryRecord) -> Held {
-        let qos = QoS::from_u8(entry.qos).unwrap_or(QoS::AtLeastOnce);
-        Held { message, qos, retain: entry.retain, dup: entry.dup, identifiers: SmallVec::new() }
-    }
-
-    pub(super) fn identity(&self) -> u64 {
-        self.message.identity()
-    }
-}
-
-/// Messages in the order of their identities. Most come at the back and go at the front.
-#[derive(Default)]
-pub(crate) struct HeldQueue {
-    entries: VecDeque<(u64, Option<Held>)>,
-    len: usize,
-}
-
-impl HeldQueue {
-    pub(super) fn contains(&self, identity: u64) -> bool {
-        self.position(identity).is_ok_and(|at| self.entries[at].1.is_some())
-    }
-
-    pub(super) fn insert(&mut self, held: Held) {
-        let identity = held.identity();
-        match self.position(identity) {
-            Ok(at) if self.entries[at].1.is_some() => return,
-            Ok(at) => self.entries[at].1 = Some(held),
-            Err(at) if at == self.entries.len() => self.entries.push_back((identity, Some(held))),
-            Err(at) => self.entries.insert(at, (identity, Some(held))),
-        }
-        self.len += 1;
-    }
-
-    pub(super) fn take(&mut self, identity: u64) -> Option<Held> {
-        let at = self.position(identity).ok()?;
-        let held = self.entries[at].1.take()?;
-        self.len -= 1;
-        while self.entries.front().is_some_and(|entry| entry.1.is_none()) {
-            self.entries.pop_front();
-        }
-        Some(held)
-    }
-
-    pub(super) fn get_mut(&mut self, identity: u64) -> Option<&mut Held> {
-        let at = self.position(identity).ok()?;
-        self.entries[at].1.as_mut()
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
-    pub(crate) fn into_entries(self) -> impl Iterator<Item = Held> {
-        self.entries.into_iter().filter_map(|entry| entry.1)
-    }
-
-    pub(super) fn into_messages(self) -> Vec<Message> {
-        self.into_entries().map(|held| held.message).collect()
-    }
-
-    fn position(&self, identity: u64) -> Result<usize, usize> {
-        match self.entries.back() {
-            Some(last) if last.0 < identity => Err(self.entries.len()),
-            _ => self.entries.binary_search_by_key(&identity, |entry| entry.0),
-        }
-    }
-}
-
 impl Draft {
     pub(super) fn new(generation: u32, client_id: &str, state: &SessionRecord<'_>) -> Draft {
         let mut draft = Draft {
@@ -155,8 +55,7 @@ impl Draft {
             away: None,
             was_connected: false,
             subscriptions: BTreeMap::new(),
-            held: HeldQueue::default(),
-            runs: Vec::new(),
+            queue: DraftQueue::default(),
             exchanges: Vec::new(),
             inbound: BTreeSet::new(),
             latest: (0, false),
@@ -222,14 +121,14 @@ impl Draft {
         let qos = if upgrade { granted } else { granted.min(publish.parts.qos) };
         let retain = publish.parts.retain && options.is_retain_as_published();
         if self.latest.0 != publish.identity {
-            let is_known = self.held.contains(publish.identity) || self.is_covered_by_replay(publish);
+            let is_known = self.queue.contains(publish.identity) || self.is_covered_by_replay(publish);
             self.latest = (publish.identity, !is_known);
             if !is_known {
                 let identifiers = self.identifiers(publish.parts.topic);
-                self.held.insert(Held { message: message.clone(), qos, retain, dup: false, identifiers });
+                self.queue.insert(Held { message: message.clone(), qos, retain, dup: false, identifiers });
             }
         } else if self.latest.1
-            && let Some(held) = self.held.get_mut(publish.identity)
+            && let Some(held) = self.queue.get_mut(publish.identity)
         {
             held.qos = held.qos.max(qos);
             held.retain |= retain;
@@ -267,66 +166,24 @@ impl Draft {
         Held { message, qos: QoS::ExactlyOnce, retain, dup: false, identifiers: identifiers.into_iter().collect() }
     }
 
-    pub(super) fn hold(&mut self, held: Held) {
-        self.held.insert(held);
-    }
-
-    pub(super) fn held_mut(&mut self, message: u64) -> Option<&mut Held> {
-        self.held.get_mut(message)
-    }
-
     pub(super) fn exchange_mut(&mut self, packet_id: u16) -> Option<&mut Held> {
         self.exchanges.iter_mut().find(|exchange| exchange.0 == packet_id)?.1.as_mut()
     }
 
     pub(super) fn done(&mut self, message: u64) {
-        if self.held.take(message).is_some() {
+        if self.queue.take_held(message).is_some() {
             return;
         }
         let known = self.exchanges.len();
         self.exchanges.retain(|(_, held)| held.as_ref().is_none_or(|held| held.identity() != message));
         if self.exchanges.len() == known {
-            self.done_in_run(message);
-        }
-    }
-
-    /// A message that is in some run is not wanted from there any more.
-    fn done_in_run(&mut self, message: u64) {
-        for run in self.runs.iter_mut().filter(|run| run.may_have(message)) {
-            run.done.insert(message);
-        }
-    }
-
-    /// A run from the snapshot, or of which the log tells next. One that is known was written again.
-    pub(super) fn hold_run(&mut self, run: &RunRecord) {
-        match self.runs.iter_mut().find(|known| known.record.origin == run.origin) {
-            Some(known) if known.record.address < run.address => known.record = *run,
-            Some(_) => {}
-            None => self.runs.push(DraftRun { record: *run, done: BTreeSet::new() }),
-        }
-    }
-
-    /// A message that moves from the queue, perhaps from a run that was read before, into a run. Where the run was moved, the
-    /// queue only has the message if the snapshot found it there later.
-    pub(super) fn move_into_run(&mut self, into: &RunRecord, message: u64) {
-        self.held.take(message);
-        if into.origin == into.address {
-            for run in self.runs.iter_mut().filter(|run| run.record.origin < into.origin && run.may_have(message)) {
-                run.done.insert(message);
-            }
-        }
-    }
-
-    pub(super) fn run_done(&mut self, origin: u64, message: u64) {
-        if let Some(run) = self.runs.iter_mut().find(|run| run.record.origin == origin) {
-            run.done.insert(message);
+            self.queue.done_in_run(message);
         }
     }
 
     /// Takes a message out of the queue or of an exchange.
     pub(super) fn take(&mut self, message: u64) -> Option<Held> {
-        self.done_in_run(message);
-        self.held.take(message).or_else(|| {
+        self.queue.take(message).or_else(|| {
             let is_it = |held: &Held| held.identity() == message;
             let at = self.exchanges.iter().position(|(_, held)| held.as_ref().is_some_and(is_it))?;
             self.exchanges.remove(at).1
@@ -349,8 +206,7 @@ impl Draft {
 
     pub(super) fn messages(&self) -> u64 {
         let exchanges = self.exchanges.iter().filter(|exchange| exchange.1.is_some()).count();
-        let on_disk: usize = self.runs.iter().map(|run| run.record.messages as usize).sum();
-        (self.held.len() + exchanges + on_disk) as u64
+        self.queue.messages() + exchanges as u64
     }
 
     /// A Session that was connected when the server ended has lost its connection then; anything may have been sent to it.

@@ -2,38 +2,50 @@
 //! oldest part can go.
 //!
 //! A Session that never comes back would hold on to everything behind its oldest run otherwise. Which part is to go, the
-//! log's thread says when it asks for a snapshot; each shard moves the runs of a Session right before it writes the
-//! Session's part.
+//! log's thread says when it asks for a snapshot; each shard moves the runs of a Session or share group right before it
+//! writes what else there is of that.
 //!
 //! What must hold: a moved run keeps its name and its place among the others, and has the same messages under the same
 //! identities, less those that are done with. A large message is moved once, however many runs refer to it.
 
 use super::Shard;
 use super::run::{Found, Purpose, ReadBatch, ReadRequest, RunWriter, read_run};
+use crate::groups::GroupId;
 use crate::log_queue::LogQueue;
 use crate::message::MessageParts;
 use crate::queue::Run;
-use crate::record::Content;
+use crate::record::{Content, GroupName, Holder, RunRecord, SessionName};
 use crate::turn::Turn;
 use std::sync::Arc;
 
 impl Shard {
-    /// The next run of this Session, behind the one of that name, that stands where the log is to end. `None`: there is
-    /// none, or it is on its way to the client.
-    pub(super) fn next_run_to_move(&self, slot: u32, behind: u64) -> Option<&Run> {
+    /// The next run of this queue, behind the one of that name, that stands where the log is to end. `None`: there is none, or
+    /// it is on its way into memory.
+    pub(super) fn next_run_to_move(&self, holder: Holder, behind: u64) -> Option<RunRecord> {
         let before = self.shared.log()?.move_before();
-        let queue = self.sessions.get(slot)?.queue.as_deref()?;
-        let mut runs = queue.runs().skip(usize::from(queue.is_reading));
-        runs.find(|run| run.record.origin > behind && run.record.floor < before)
+        match holder {
+            Holder::Session(name) => {
+                let queue = self.sessions.get(name.slot)?.queue.as_deref()?;
+                let is_it = |run: &&Run| run.record.origin > behind && run.record.floor < before;
+                queue.movable_runs().find(is_it).map(|run| run.record)
+            }
+            Holder::Group(name) => self.shared.groups().run_to_move(GroupId::named(name), behind, before),
+        }
     }
 
     /// Asks for a run, to write it again.
-    pub(super) fn read_to_move(&self, slot: u32, address: u64, turn: &mut Turn) {
-        let generation = self.session_name(slot).generation;
-        turn.reads.push(ReadRequest { slot, generation, address, purpose: Purpose::Move });
+    pub(super) fn read_to_move(holder: Holder, address: u64, turn: &mut Turn) {
+        turn.reads.push(match holder {
+            Holder::Session(SessionName { slot, generation, .. }) => {
+                ReadRequest { slot, generation, address, purpose: Purpose::Move }
+            }
+            Holder::Group(GroupName { slot, generation }) => {
+                ReadRequest { slot, generation, address, purpose: Purpose::GroupMove }
+            }
+        });
     }
 
-    /// A run was read that is to be moved. Meanwhile it may have been wanted by the client, or not at all any more.
+    /// A run was read that is to be moved. Meanwhile it may have been wanted by somebody, or not at all any more.
     pub(super) fn handle_run_to_move(
         &mut self,
         request: &ReadRequest,
@@ -41,19 +53,16 @@ impl Shard {
         referred: &[ReadBatch],
         turn: &mut Turn,
     ) {
-        self.run_to_move_came(request.slot);
-        let ReadRequest { slot, generation, address, .. } = *request;
-        let is_same = self.sessions.port(slot).is_some_and(|port| port.generation == generation);
-        let queue = self.sessions.get(slot).filter(|_| is_same).and_then(|session| session.queue.as_deref());
-        let Some(old) = queue.and_then(|queue| {
-            let mut movable = queue.runs().skip(usize::from(queue.is_reading));
-            movable.find(|run| run.record.address == address).cloned()
-        }) else {
-            return;
+        let ReadRequest { slot, generation, address, purpose } = *request;
+        let holder = match purpose {
+            Purpose::GroupMove => Holder::Group(GroupName { slot, generation }),
+            _ => Holder::Session(SessionName { shard: self.id.0, slot, generation }),
         };
+        self.run_to_move_came(holder);
+        let Some(old) = self.movable_run(holder, address) else { return };
         let shared = Arc::clone(&self.shared);
         let Some(log) = shared.log() else { return };
-        let mut moved = RunWriter::begin(self.session_name(slot), Some(&old.record));
+        let mut moved = RunWriter::begin(holder, Some(&old.record));
         let mut is_readable = false;
         read_run(address, run, referred, |entry, found, identifiers| {
             is_readable = true;
@@ -64,16 +73,38 @@ impl Shard {
             }
         });
         // What could not be read stays where it is: it may be repaired.
-        if !is_readable {
-            return;
+        if is_readable {
+            self.put_moved(holder, &old.record, moved, log, turn);
         }
-        let record = (!moved.is_empty()).then(|| self.hand_over_run(moved, log, turn));
-        let messages = record.map_or(0, |record| record.messages);
-        self.messages_on_disk -= u64::from(old.record.messages - messages);
+    }
+
+    fn movable_run(&self, holder: Holder, address: u64) -> Option<Run> {
+        match holder {
+            Holder::Session(SessionName { slot, generation, .. }) => {
+                self.sessions.port(slot).filter(|port| port.generation == generation)?;
+                let queue = self.sessions.get(slot)?.queue.as_deref()?;
+                queue.movable_runs().find(|run| run.record.address == address).cloned()
+            }
+            Holder::Group(name) => self.shared.groups().movable_run(GroupId::named(name), address),
+        }
+    }
+
+    /// The moved run takes the place of the old one. Of a group that may be on its way into memory by now, and then stays.
+    fn put_moved(&mut self, holder: Holder, old: &RunRecord, moved: RunWriter, log: &LogQueue, turn: &mut Turn) {
+        let shared = Arc::clone(&self.shared);
+        let hand_over = |shard: &mut Shard| (!moved.is_empty()).then(|| shard.hand_over_run(moved, log, turn));
+        let slot = match holder {
+            Holder::Session(name) => name.slot,
+            Holder::Group(name) => {
+                return shared.groups().move_run(GroupId::named(name), old.address, || hand_over(self));
+            }
+        };
+        let record = hand_over(self);
+        self.messages_on_disk -= u64::from(old.messages - record.map_or(0, |record| record.messages));
         let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) else { return };
         match record {
             Some(record) => queue.move_run(record),
-            None => queue.remove_run(old.record.origin),
+            None => queue.remove_run(old.origin),
         }
     }
 

@@ -8,6 +8,7 @@ mod compaction;
 mod connect;
 mod deliver;
 mod end;
+mod group_queue;
 mod packets;
 mod publish;
 mod pump;

@@ -3,8 +3,7 @@
 use super::Shard;
 use crate::groups::Member;
 use crate::ids::ReceiverOptions;
-use crate::queue::{Queue, Run};
-use crate::recovery::{Draft, DraftRun, DraftSubscription, Held, HeldQueue};
+use crate::recovery::{Draft, DraftQueue, DraftSubscription, Held};
 use crate::replay::Replay;
 use crate::retained::Cursor;
 use crate::session::{Kept, Membership, Port, Session, Subscription};
@@ -40,33 +39,19 @@ impl Shard {
         }
         self.restore_inbound(slot, draft.inbound);
         self.restore_exchanges(slot, draft.exchanges);
-        self.restore_queue(slot, draft.held, draft.runs, away.sent_upto);
+        self.restore_queue(slot, draft.queue, away.sent_upto);
     }
 
-    /// Messages and runs in the order of their identities.
-    fn restore_queue(&mut self, slot: u32, held: HeldQueue, mut runs: Vec<DraftRun>, sent_upto: u64) {
-        if held.len() == 0 && runs.is_empty() {
+    fn restore_queue(&mut self, slot: u32, draft: DraftQueue, sent_upto: u64) {
+        if draft.is_empty() {
             return;
         }
-        runs.sort_by_key(|run| run.record.origin);
-        let mut held = held.into_entries().peekable();
-        let mut queue = Queue::default();
+        let mut queue = draft.into_queue(|held| {
+            let dup = held.dup || held.qos == QoS::AtLeastOnce && held.message.identity() <= sent_upto;
+            self.restore_held(Held { dup, ..held })
+        });
         queue.sent_upto = sent_upto;
-        let mut take = |shard: &mut Shard, upto: u64| -> VecDeque<Kept> {
-            let mut taken = VecDeque::new();
-            while let Some(held) = held.next_if(|held| held.message.identity() < upto) {
-                let dup = held.dup || held.qos == QoS::AtLeastOnce && held.message.identity() <= sent_upto;
-                taken.push_back(shard.restore_held(Held { dup, ..held }));
-            }
-            taken
-        };
-        for DraftRun { record, done } in runs {
-            let done = (!done.is_empty()).then(|| done.into_iter().collect());
-            queue.push_between(take(self, record.first));
-            self.messages_on_disk += u64::from(record.messages);
-            queue.push_run_among(Run { record, done }, take(self, record.last));
-        }
-        take(self, u64::MAX).into_iter().for_each(|kept| queue.push(kept));
+        self.messages_on_disk += queue.on_disk();
         if let Some(session) = self.sessions.get_mut(slot) {
             session.queue = Some(Box::new(queue));
         }

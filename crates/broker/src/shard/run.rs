@@ -9,7 +9,7 @@ use crate::log_queue::{Appended, LogQueue};
 use crate::message::{Message, MessageParts};
 use crate::queue::{MESSAGE_OVERHEAD_BYTES, Run};
 use crate::record::{
-    Batch, Content, EntryRecord, IN_THIS_BATCH, LARGE_MESSAGE_BYTES, Record, Records, RunRecord, SessionName,
+    Batch, Content, EntryRecord, Holder, IN_THIS_BATCH, LARGE_MESSAGE_BYTES, Record, Records, RunRecord,
 };
 use crate::session::{Kept, Port};
 use crate::turn::{Now, Turn};
@@ -20,9 +20,9 @@ use std::sync::Arc;
 /// A run that is to be read: the batch at `address`, and those it refers to ([`crate::record::references`]).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ReadRequest {
-    /// Slot of the Session that wants it.
+    /// Slot of the Session that wants it, or number of the share group.
     pub slot: u32,
-    /// And which of the Sessions in that slot.
+    /// And which of those that have had it.
     pub generation: u32,
     /// Where the batch stands in the log.
     pub address: u64,
@@ -35,8 +35,12 @@ pub struct ReadRequest {
 pub enum Purpose {
     /// The next messages of a Session's queue.
     Queue,
+    /// The next messages of a share group's queue.
+    GroupQueue,
     /// To be written again at the end of the log.
     Move,
+    /// The same of a share group's queue.
+    GroupMove,
 }
 
 /// A batch of the log as it was read.
@@ -73,48 +77,40 @@ impl Shard {
         cost as usize
     }
 
-    /// All but `front_bytes` of the newest messages becomes a run.
+    /// All but `front_bytes` of the newest messages becomes runs.
     fn spill(&mut self, slot: u32, front_bytes: u64, turn: &mut Turn) {
         // The messages have their identities then, and their records stand before the run.
         self.hand_over_pending(turn);
         let shared = Arc::clone(&self.shared);
         let Some(log) = shared.log() else { return };
-        let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) else { return };
-        let newest = queue.take_newest(front_bytes);
-        // Of QoS 0 none is on disk, so that they keep their order among themselves.
-        let can_leave = |kept: &Kept| {
-            let has_group = self.extras.get(kept.extra as usize).is_some_and(|extra| extra.group.is_some());
-            kept.qos > QoS::AtMostOnce && kept.message.identity() != 0 && !has_group
-        };
-        let (newest, staying): (VecDeque<Kept>, VecDeque<Kept>) = newest.into_iter().partition(can_leave);
-        let mut runs = Vec::new();
-        let mut rest = newest;
-        while !rest.is_empty() {
-            let run = self.first_run_of(&mut rest);
-            runs.push(self.write_run(slot, &run, log, turn));
-            run.into_iter().for_each(|kept| drop(self.release(kept)));
-        }
-        self.messages_on_disk += runs.iter().map(|run| u64::from(run.record.messages)).sum::<u64>();
-        if let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) {
-            runs.into_iter().for_each(|run| queue.push_run(run));
-            queue.staying_cost = staying.iter().map(|kept| kept.message.bytes() as u64 + MESSAGE_OVERHEAD_BYTES).sum();
-            staying.into_iter().for_each(|kept| queue.push(kept));
+        let holder = Holder::Session(self.session_name(slot));
+        while let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) {
+            // Of QoS 0 none is on disk, so that they keep their order among themselves.
+            let messages = queue.take_run(front_bytes, self.options.queue_run_bytes, |kept| {
+                let has_group = self.extras.get(kept.extra as usize).is_some_and(|extra| extra.group.is_some());
+                kept.qos > QoS::AtMostOnce && kept.message.identity() != 0 && !has_group
+            });
+            if messages.is_empty() {
+                return;
+            }
+            let run = self.write_run(holder, &messages, log, turn);
+            messages.into_iter().for_each(|kept| drop(self.release(kept)));
+            self.messages_on_disk += u64::from(run.record.messages);
+            if let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) {
+                queue.push_run(run);
+            }
         }
     }
 
-    /// As many of the oldest messages as make a run.
-    fn first_run_of(&self, messages: &mut VecDeque<Kept>) -> VecDeque<Kept> {
-        let mut bytes = 0;
-        let end = messages.iter().position(|kept| {
-            bytes += kept.message.bytes() as u64 + MESSAGE_OVERHEAD_BYTES;
-            bytes > self.options.queue_run_bytes
-        });
-        let rest = messages.split_off(end.map_or(messages.len(), |end| end + 1));
-        std::mem::replace(messages, rest)
-    }
-
-    fn write_run(&mut self, slot: u32, messages: &VecDeque<Kept>, log: &LogQueue, turn: &mut Turn) -> Run {
-        let mut run = RunWriter::begin(self.session_name(slot), None);
+    /// Messages that are in the log become a run of this queue.
+    pub(super) fn write_run(
+        &mut self,
+        holder: Holder,
+        messages: &VecDeque<Kept>,
+        log: &LogQueue,
+        turn: &mut Turn,
+    ) -> Run {
+        let mut run = RunWriter::begin(holder, None);
         for kept in messages {
             let identity = kept.message.identity();
             let parts = kept.message.parts();
@@ -175,7 +171,8 @@ impl Shard {
     pub fn handle_read(&mut self, request: &ReadRequest, read: &[u8], referred: &[ReadBatch], turn: &mut Turn) {
         match request.purpose {
             Purpose::Queue => self.handle_run(request, read, referred, turn),
-            Purpose::Move => self.handle_run_to_move(request, read, referred, turn),
+            Purpose::GroupQueue => self.handle_group_run(request, read, referred, turn),
+            Purpose::Move | Purpose::GroupMove => self.handle_run_to_move(request, read, referred, turn),
         }
     }
 
@@ -270,9 +267,9 @@ pub(super) struct RunWriter {
 
 impl RunWriter {
     /// A new one, or one that takes the place of another.
-    pub(super) fn begin(name: SessionName, replaced: Option<&RunRecord>) -> RunWriter {
+    pub(super) fn begin(holder: Holder, replaced: Option<&RunRecord>) -> RunWriter {
         let mut records = Records::default();
-        let at = records.run(name);
+        let at = records.run(holder);
         let origin = replaced.map_or(IN_THIS_BATCH, |replaced| replaced.origin);
         let state =
             RunRecord { origin, address: IN_THIS_BATCH, floor: IN_THIS_BATCH, first: u64::MAX, ..RunRecord::default() };

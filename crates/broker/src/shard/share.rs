@@ -3,7 +3,7 @@
 use super::Shard;
 use super::deliver::{Layouts, Outgoing, Publication};
 use crate::event::{DiscardReason, Event, EventKind, EventMask};
-use crate::groups::{GroupId, Member, Offer, QueueBounds};
+use crate::groups::{Given, GroupId, HandedOut, Member, Offer, QueueBounds, Terms};
 use crate::ids::Receiver;
 use crate::message::Message;
 use crate::session::{Kept, NO_EXTRA, Port};
@@ -31,7 +31,8 @@ impl Shard {
         });
         match offer {
             Offer::To(member, qos) => self.assign(group, member, qos, message, turn),
-            Offer::Queued | Offer::Gone => {}
+            Offer::Queued { newest_cost } => self.spill_group_if_long(group, newest_cost, turn),
+            Offer::Gone => {}
             Offer::Discarded => {
                 self.discard_shared(1, publication.parts.topic, turn);
                 let message = publication.message(&mut self.scratch.message).clone();
@@ -86,8 +87,8 @@ impl Shard {
     }
 
     /// Messages for a share group that nobody can have: counted and told.
-    fn discard_shared(&mut self, count: usize, name: &str, turn: &mut Turn) {
-        self.counters.discarded[DiscardReason::ShareGroupFull as usize] += count as u64;
+    fn discard_shared(&mut self, count: u64, name: &str, turn: &mut Turn) {
+        self.counters.discarded[DiscardReason::ShareGroupFull as usize] += count;
         turn.tell(EventMask::NOTICE, || Event {
             connection: None,
             client_id: None,
@@ -98,22 +99,44 @@ impl Shard {
     /// Gives messages back to their groups and sends them to whoever may have them now. A group that has ended has no use
     /// for them.
     pub(super) fn pass_on(&mut self, leaving: Leaving, turn: &mut Turn) {
-        let upgrade = self.options.upgrade_outgoing_qos;
         for (group, messages) in leaving {
             messages.iter().for_each(|message| self.record_move(group, message, turn));
             // Whoever pulls them records what becomes of them, and that comes after.
             self.hand_over_pending(turn);
-            let lost = messages.first().map(|first| (messages.len(), first.clone()));
-            match (self.shared.groups().give_back(group, messages, upgrade), lost) {
-                (Some(given), _) => {
-                    for (message, member, qos) in given {
-                        self.assign(group, member, qos, message, turn);
-                    }
-                }
+            let lost = messages.first().map(|first| (messages.len() as u64, first.clone()));
+            let terms = self.terms(turn);
+            match (self.shared.groups().give_back(group, messages, terms), lost) {
+                (Some(out), _) => self.hand_on(group, out, turn),
                 (None, Some((count, first))) => self.discard_shared(count, first.topic(), turn),
                 (None, None) => {}
             }
         }
+    }
+
+    /// Sends what a group hands out to those who get it.
+    pub(super) fn hand_on(&mut self, group: GroupId, out: HandedOut, turn: &mut Turn) {
+        self.note_handed_out(group, &out, turn);
+        let was_pulling = std::mem::replace(&mut self.is_pulling, true);
+        let mut here: Vec<u32> = Vec::new();
+        for Given { message, member, qos } in out.given {
+            if member.shard == self.id {
+                here.push(member.receiver.slot);
+            } else {
+                // A snapshot that was under way could be finished before the mail is opened.
+                self.record_move(group, &message, turn);
+            }
+            self.assign(group, member, qos, message, turn);
+        }
+        self.is_pulling = was_pulling;
+        // What was too large for one of them makes room for another.
+        here.sort_unstable();
+        here.dedup();
+        here.into_iter().for_each(|slot| self.pull(slot, group, turn));
+    }
+
+    /// On what terms groups hand out messages now.
+    pub(super) fn terms(&self, turn: &Turn) -> Terms {
+        Terms { upgrade: self.options.upgrade_outgoing_qos, now_s: turn.now.seconds() }
     }
 
     /// Takes a Session out of a group. What waited in one that ends with it is discarded.
@@ -135,13 +158,11 @@ impl Shard {
             return;
         }
         let name = self.name(slot);
-        let upgrade = self.options.upgrade_outgoing_qos;
-        let now_s = turn.now.seconds();
+        let terms = self.terms(turn);
         loop {
-            let mut expired = 0;
-            let pulled = self.shared.groups().pull(group, self.id, name, upgrade, now_s, &mut expired);
-            self.counters.discarded[DiscardReason::Expired as usize] += expired;
-            let Some((message, member, qos)) = pulled else { break };
+            let mut out = self.shared.groups().pull(group, self.id, name, terms);
+            self.note_handed_out(group, &out, turn);
+            let Some(Given { message, member, qos }) = out.given.pop() else { break };
             self.deliver_assigned(group, member.receiver, member.identifier, qos, message, turn);
         }
         self.is_pulling = false;

@@ -3,7 +3,8 @@
 //! ```text
 //! Idle ──asked──▶ Arriving ──turn finished──▶ Waiting ──all shards have──▶ Runs ⇄ Reading
 //!                                                                          └─▶ Session ──▶ the next, or
-//!                                                   shard 0 alone: Groups ──▶ Retained ──▶ Finished ──▶ Idle
+//!                   shard 0 alone: Groups ──▶ Runs ⇄ Reading
+//!                                             └─▶ Group ──▶ the next, or Retained ──▶ Finished ──▶ Idle
 //! ```
 //!
 //! What must hold:
@@ -15,12 +16,13 @@
 //!   recorded, with the message.
 
 use super::Shard;
-use crate::groups::{GroupId, WaitingInGroup};
+use crate::groups::{GroupId, Groups, WaitingInGroup};
 use crate::ids::ShardId;
 use crate::limits;
 use crate::log_queue::SnapshotPart;
 use crate::message::{Message, MessageParts};
-use crate::record::{EntryRecord, Records, SessionName, SubscriptionRecord};
+use crate::queue::Run;
+use crate::record::{EntryRecord, Holder, Records, SessionName, SubscriptionRecord};
 use crate::session::{Kept, Port};
 use crate::turn::Turn;
 use midge_codec::QoS;
@@ -50,14 +52,16 @@ enum Stage {
     Idle,
     Arriving,
     Waiting,
-    /// The Session in this slot comes next: its runs behind the one of this name are moved, where that is due.
-    Runs(u32, u64),
+    /// This Session or share group comes next: its runs behind the one of this name are moved, where that is due.
+    Runs(Holder, u64),
     /// One of them is being read.
-    Reading(u32, u64),
+    Reading(Holder, u64),
     /// The state of this Session is written: from its beginning, or from this message of its queue.
     Session(u32, Option<u64>),
-    /// This stripe of the share groups comes next.
+    /// The share group in this slot comes next, or one behind it.
     Groups(u32),
+    /// The state of this one is written.
+    Group(GroupId),
     /// This place of the retained store comes next.
     Retained(u32),
     /// The last portion is handed over with the end of the turn.
@@ -79,8 +83,8 @@ impl Shard {
                 self.walk.stage = Stage::Arriving;
             }
             Stage::Waiting if log.have_all_arrived() => {
-                self.walk.stage = Stage::Runs(0, 0);
                 self.walk.part = SnapshotPart::default();
+                self.walk.stage = self.next_session(0);
             }
             _ => {}
         }
@@ -118,16 +122,18 @@ impl Shard {
 
     /// Writes a portion. `true`: there is more, come again without sleeping.
     pub(super) fn write_snapshot(&mut self, turn: &mut Turn) -> bool {
-        if matches!(self.walk.stage, Stage::Runs(..) | Stage::Session(..) | Stage::Groups(_) | Stage::Retained(_)) {
+        let is_idle = matches!(self.walk.stage, Stage::Idle | Stage::Arriving | Stage::Waiting | Stage::Finished);
+        if !is_idle {
             // The portion is a batch of its own: what it names must have its place in the log.
             self.hand_over_pending(turn);
         }
         self.walk.spilled_bytes = 0;
         while self.walk.records.bytes() + self.walk.spilled_bytes < limits::SNAPSHOT_PORTION_BYTES {
             self.walk.stage = match self.walk.stage {
-                Stage::Runs(slot, behind) => self.move_runs(slot, behind, turn),
+                Stage::Runs(holder, behind) => self.move_runs(holder, behind, turn),
                 Stage::Session(slot, from) => self.write_session(slot, from, turn),
-                Stage::Groups(stripe) => self.write_groups(stripe),
+                Stage::Groups(from) => self.next_group(from),
+                Stage::Group(group) => self.write_group(group, turn),
                 Stage::Retained(from) => self.write_retained(from),
                 Stage::Idle | Stage::Arriving | Stage::Waiting | Stage::Reading(..) | Stage::Finished => return false,
             };
@@ -162,11 +168,11 @@ impl Shard {
     }
 
     /// The run that was to be moved has come, or will not.
-    pub(super) fn run_to_move_came(&mut self, slot: u32) {
+    pub(super) fn run_to_move_came(&mut self, holder: Holder) {
         if let Stage::Reading(reading, origin) = self.walk.stage
-            && reading == slot
+            && reading == holder
         {
-            self.walk.stage = Stage::Runs(slot, origin);
+            self.walk.stage = Stage::Runs(holder, origin);
         }
     }
 
@@ -175,22 +181,28 @@ impl Shard {
         self.walk.part.stored_bytes += parts.payload.len() as u64;
     }
 
-    fn move_runs(&mut self, slot: u32, behind: u64, turn: &mut Turn) -> Stage {
-        if slot >= self.sessions.end() {
-            return if self.id == COMMON { Stage::Groups(0) } else { Stage::Finished };
+    fn next_session(&self, slot: u32) -> Stage {
+        match slot < self.sessions.end() {
+            true => Stage::Runs(Holder::Session(self.session_name(slot)), 0),
+            false if self.id == COMMON => Stage::Groups(0),
+            false => Stage::Finished,
         }
-        match self.next_run_to_move(slot, behind).map(|run| run.record) {
-            Some(run) => {
-                self.read_to_move(slot, run.address, turn);
-                Stage::Reading(slot, run.origin)
+    }
+
+    fn move_runs(&self, holder: Holder, behind: u64, turn: &mut Turn) -> Stage {
+        match (self.next_run_to_move(holder, behind), holder) {
+            (Some(run), _) => {
+                Shard::read_to_move(holder, run.address, turn);
+                Stage::Reading(holder, run.origin)
             }
-            None => Stage::Session(slot, None),
+            (None, Holder::Session(name)) => Stage::Session(name.slot, None),
+            (None, Holder::Group(name)) => Stage::Group(GroupId::named(name)),
         }
     }
 
     fn write_session(&mut self, slot: u32, from: Option<u64>, turn: &mut Turn) -> Stage {
         if !self.is_recorded(slot) {
-            return Stage::Runs(slot + 1, 0);
+            return self.next_session(slot + 1);
         }
         let name = self.session_name(slot);
         if from.is_none() {
@@ -201,7 +213,7 @@ impl Shard {
             return Stage::Session(slot, Some(next));
         }
         self.write_exchanges(slot, name);
-        Stage::Runs(slot + 1, 0)
+        self.next_session(slot + 1)
     }
 
     fn write_state(&mut self, slot: u32, name: SessionName) {
@@ -248,11 +260,7 @@ impl Shard {
             }
             write_kept(walk, &self.extras, name, kept, kept.dup);
         }
-        for run in queue.runs() {
-            walk.records.run_held(name, run);
-            walk.part.floor = walk.part.floor.min(run.record.floor);
-            walk.part.run_bytes += run.record.disk_bytes;
-        }
+        queue.runs().for_each(|run| walk.write_run(Holder::Session(name), run));
         None
     }
 
@@ -275,22 +283,32 @@ impl Shard {
         }
     }
 
-    fn write_groups(&mut self, stripe: u32) -> Stage {
-        let Some(groups) = self.shared.groups().portion(stripe) else { return Stage::Retained(0) };
-        if stripe == 0 {
+    fn next_group(&mut self, from: u32) -> Stage {
+        if from == 0 {
             let sequence = self.shared.retained().sequence();
             if let Some(log) = self.shared.log() {
                 log.set_retained_sequence(sequence);
             }
         }
-        for WaitingInGroup { name, share, messages } in groups {
-            self.walk.records.group_began(name, &share);
+        let group = self.shared.groups().durable_from(from);
+        group.map_or(Stage::Retained(0), |group| Stage::Runs(Holder::Group(group.name()), 0))
+    }
+
+    fn write_group(&mut self, group: GroupId, turn: &mut Turn) -> Stage {
+        let spilled_bytes = self.spill_group_for_snapshot(group, turn);
+        if spilled_bytes > 0 {
+            self.walk.spilled_bytes += spilled_bytes as usize;
+            return Stage::Group(group);
+        }
+        if let Some(WaitingInGroup { share, messages, runs }) = self.shared.groups().waiting(group) {
+            self.walk.records.group_began(group.name(), &share);
             for message in messages.iter().filter(|message| message.identity() != 0) {
                 write_body(&mut self.walk, message);
-                self.walk.records.group_holds(name, message.identity());
+                self.walk.records.group_holds(group.name(), message.identity());
             }
+            runs.iter().for_each(|run| self.walk.write_run(Holder::Group(group.name()), run));
         }
-        Stage::Groups(stripe + 1)
+        Stage::Groups(Groups::slot_behind(group))
     }
 
     fn write_retained(&mut self, from: u32) -> Stage {
@@ -300,6 +318,14 @@ impl Shard {
             self.walk.records.retained(*sequence, message, message.place().unwrap_or(0));
         }
         next.map_or(Stage::Finished, Stage::Retained)
+    }
+}
+
+impl Walk {
+    fn write_run(&mut self, holder: Holder, run: &Run) {
+        self.records.run_held(holder, run);
+        self.part.floor = self.part.floor.min(run.record.floor);
+        self.part.run_bytes += run.record.disk_bytes;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use midge_broker::message::MessageParts;
 use midge_broker::record::{
-    Content, EntryRecord, GroupName, PublishRecord, Record, RunRecord, SessionName, SessionRecord, Stamp,
+    Content, EntryRecord, GroupName, Holder, PublishRecord, Record, RunRecord, SessionName, SessionRecord, Stamp,
     SubscriptionRecord, WillRecord,
 };
 use midge_store::InspectedBatch;
@@ -76,8 +76,11 @@ pub(super) fn record(position: u64, stamp: &Stamp, record: &Record<'_>) -> Strin
             exchange(to, *name, *id);
             held.iter().for_each(|held| entry(to, held));
         }
-        Record::Run(name, held) | Record::RunHeld(name, held) => {
-            session(to, *name);
+        Record::Run(holder, held) | Record::RunHeld(holder, held) => {
+            match holder {
+                Holder::Session(name) => session(to, *name),
+                Holder::Group(name) => group(to, *name),
+            }
             run(to, held);
         }
         Record::RunEntry(held, content) => {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use midge_broker::ids::ReceiverOptions;
 use midge_broker::message::MessageParts;
 use midge_broker::record::{
-    Content, EntryRecord, GroupName, PublishRecord, Record, RunRecord, SessionName, SessionRecord, Stamp,
+    Content, EntryRecord, GroupName, Holder, PublishRecord, Record, RunRecord, SessionName, SessionRecord, Stamp,
     SubscriptionRecord, WillRecord,
 };
 use midge_store::InspectedBatch;
@@ -60,14 +60,21 @@ pub(super) fn record(record: &Record<'_>) -> String {
         Record::Exchange(name, id, None) => format!("EXCHANGE {} id {id} waits for PUBCOMP", session(*name)),
         Record::Exchange(name, id, Some(held)) => format!("EXCHANGE {} id {id} {}", session(*name), entry(held)),
         Record::GroupHolds(name, message) => format!("GROUP HOLDS {} #{message}", group(*name)),
-        Record::Run(name, held) => format!("RUN {} {}", session(*name), run(held)),
+        Record::Run(holder, held) => format!("RUN {} {}", self::holder(*holder), run(held)),
         Record::RunEntry(held, Content::At(at)) => format!("RUN ENTRY {} whose content is at {at}", entry(held)),
         Record::RunEntry(held, Content::Here(parts)) => format!("RUN ENTRY {} {}", entry(held), message(parts)),
         Record::Stored(identity, parts) => format!("STORED #{identity} {}", message(parts)),
-        Record::RunHeld(name, held) => format!("RUN HELD {} {}", session(*name), run(held)),
+        Record::RunHeld(holder, held) => format!("RUN HELD {} {}", self::holder(*holder), run(held)),
         Record::RunDone(message) => format!("RUN DONE #{message}"),
         Record::Retained(sequence, 0, parts) => format!("RETAINED v{sequence} {}", message(parts)),
         Record::Retained(sequence, identity, parts) => format!("RETAINED v{sequence} #{identity} {}", message(parts)),
+    }
+}
+
+fn holder(holder: Holder) -> String {
+    match holder {
+        Holder::Session(name) => session(name),
+        Holder::Group(name) => group(name),
     }
 }
 

@@ -1,0 +1,214 @@
+//! The queue of a Session or of a share group that is being put together.
+
+use crate::message::Message;
+use crate::queue::{Queue, Run};
+use crate::record::{EntryRecord, RunRecord};
+use crate::session::Kept;
+use midge_codec::QoS;
+use smallvec::SmallVec;
+use std::collections::{BTreeSet, VecDeque};
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct DraftQueue {
+    held: HeldQueue,
+    /// Stretches of the queue that are on disk, behind none of which anything older is held.
+    runs: Vec<DraftRun>,
+}
+
+/// A stretch of the queue that is on disk.
+#[derive(Debug)]
+struct DraftRun {
+    record: RunRecord,
+    /// What is done with. There may be some of other runs among them, which does no harm.
+    done: BTreeSet<u64>,
+}
+
+impl DraftRun {
+    fn may_have(&self, message: u64) -> bool {
+        (self.record.first..=self.record.last).contains(&message)
+    }
+}
+
+/// A message in the hands of a Session, or of a share group.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub message: Message,
+    pub qos: QoS,
+    pub retain: bool,
+    pub dup: bool,
+    pub identifiers: SmallVec<[u32; 2]>,
+}
+
+impl Held {
+    /// A message about which no more is known.
+    pub(super) fn of(message: Message) -> Held {
+        let (qos, retain) = (message.qos(), false);
+        Held { message, qos, retain, dup: false, identifiers: SmallVec::new() }
+    }
+
+    pub(super) fn with(message: Message, entry: &EntryRecord) -> Held {
+        let qos = QoS::from_u8(entry.qos).unwrap_or(QoS::AtLeastOnce);
+        Held { message, qos, retain: entry.retain, dup: entry.dup, identifiers: SmallVec::new() }
+    }
+
+    pub(super) fn identity(&self) -> u64 {
+        self.message.identity()
+    }
+}
+
+/// Messages in the order of their identities. Most come at the back and go at the front.
+#[derive(Default)]
+struct HeldQueue {
+    entries: VecDeque<(u64, Option<Held>)>,
+    len: usize,
+}
+
+impl HeldQueue {
+    fn contains(&self, identity: u64) -> bool {
+        self.position(identity).is_ok_and(|at| self.entries[at].1.is_some())
+    }
+
+    fn insert(&mut self, held: Held) {
+        let identity = held.identity();
+        match self.position(identity) {
+            Ok(at) if self.entries[at].1.is_some() => return,
+            Ok(at) => self.entries[at].1 = Some(held),
+            Err(at) if at == self.entries.len() => self.entries.push_back((identity, Some(held))),
+            Err(at) => self.entries.insert(at, (identity, Some(held))),
+        }
+        self.len += 1;
+    }
+
+    fn take(&mut self, identity: u64) -> Option<Held> {
+        let at = self.position(identity).ok()?;
+        let held = self.entries[at].1.take()?;
+        self.len -= 1;
+        while self.entries.front().is_some_and(|entry| entry.1.is_none()) {
+            self.entries.pop_front();
+        }
+        Some(held)
+    }
+
+    fn get_mut(&mut self, identity: u64) -> Option<&mut Held> {
+        let at = self.position(identity).ok()?;
+        self.entries[at].1.as_mut()
+    }
+
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn into_entries(self) -> impl Iterator<Item = Held> {
+        self.entries.into_iter().filter_map(|entry| entry.1)
+    }
+
+    fn position(&self, identity: u64) -> Result<usize, usize> {
+        match self.entries.back() {
+            Some(last) if last.0 < identity => Err(self.entries.len()),
+            _ => self.entries.binary_search_by_key(&identity, |entry| entry.0),
+        }
+    }
+}
+
+impl DraftQueue {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.held.len() == 0 && self.runs.is_empty()
+    }
+
+    /// Messages, wherever they are.
+    pub(super) fn messages(&self) -> u64 {
+        let on_disk: usize = self.runs.iter().map(|run| run.record.messages as usize).sum();
+        (self.held.len() + on_disk) as u64
+    }
+
+    /// What the runs have on disk.
+    pub(super) fn run_bytes(&self) -> u64 {
+        self.runs.iter().map(|run| run.record.disk_bytes).sum()
+    }
+
+    /// Whether it has the message, and not in a run.
+    pub(super) fn contains(&self, message: u64) -> bool {
+        self.held.contains(message)
+    }
+
+    pub(super) fn get_mut(&mut self, message: u64) -> Option<&mut Held> {
+        self.held.get_mut(message)
+    }
+
+    /// There is no second one of a message that it has.
+    pub(super) fn insert(&mut self, held: Held) {
+        self.held.insert(held);
+    }
+
+    pub(super) fn take_held(&mut self, message: u64) -> Option<Held> {
+        self.held.take(message)
+    }
+
+    /// Takes a message out. One that stands in a run is done with there, and `None`.
+    pub(super) fn take(&mut self, message: u64) -> Option<Held> {
+        let held = self.held.take(message);
+        if held.is_none() {
+            self.done_in_run(message);
+        }
+        held
+    }
+
+    /// A message that is in some run is not wanted from there any more.
+    pub(super) fn done_in_run(&mut self, message: u64) {
+        for run in self.runs.iter_mut().filter(|run| run.may_have(message)) {
+            run.done.insert(message);
+        }
+    }
+
+    /// A run from the snapshot, or of which the log tells next. One that is known was written again. `false`: it was written
+    /// again and is not known, because the snapshot came later and found its messages in memory.
+    pub(super) fn hold_run(&mut self, run: &RunRecord, is_of_snapshot: bool) -> bool {
+        match self.runs.iter_mut().find(|known| known.record.origin == run.origin) {
+            Some(known) if known.record.address < run.address => known.record = *run,
+            Some(_) => {}
+            None if run.origin == run.address || is_of_snapshot => {
+                self.runs.push(DraftRun { record: *run, done: BTreeSet::new() });
+            }
+            None => return false,
+        }
+        true
+    }
+
+    /// A message that moves from the queue, perhaps from a run that was read before, into a run. Where the run was moved, the
+    /// queue only has the message if the snapshot found it there later.
+    pub(super) fn move_into_run(&mut self, into: &RunRecord, message: u64) {
+        self.held.take(message);
+        for run in self.runs.iter_mut().filter(|run| run.may_have(message)) {
+            if run.record.origin == into.origin {
+                // What the log told before of the message was before it came here.
+                run.done.remove(&message);
+            } else if run.record.origin < into.origin && into.origin == into.address {
+                run.done.insert(message);
+            }
+        }
+    }
+
+    pub(super) fn run_done(&mut self, origin: u64, message: u64) {
+        if let Some(run) = self.runs.iter_mut().find(|run| run.record.origin == origin) {
+            run.done.insert(message);
+        }
+    }
+
+    /// Messages and runs in the order of their identities.
+    pub(crate) fn into_queue(mut self, mut keep: impl FnMut(Held) -> Kept) -> Queue {
+        self.runs.sort_by_key(|run| run.record.origin);
+        let mut held = self.held.into_entries().peekable();
+        let mut take = |upto: u64| -> VecDeque<Kept> {
+            std::iter::from_fn(|| held.next_if(|held| held.identity() < upto).map(&mut keep)).collect()
+        };
+        let mut queue = Queue::default();
+        for DraftRun { record, done } in self.runs {
+            let done = (!done.is_empty()).then(|| done.into_iter().collect());
+            queue.push_between(take(record.first));
+            queue.push_run_among(Run { record, done }, take(record.last));
+        }
+        take(u64::MAX).into_iter().for_each(|kept| queue.push(kept));
+        queue
+    }
+}

@@ -1,0 +1,63 @@
+//! The queues of share groups on disk: any shard writes the back of one as a run, and has it read back for whoever is ready.
+
+use super::Shard;
+use super::run::{Purpose, ReadBatch, ReadRequest, read_run};
+use crate::groups::{GroupId, HandedOut, SpillRule};
+use crate::message::Message;
+use crate::record::{GroupName, Holder};
+use crate::turn::Turn;
+use std::sync::Arc;
+
+impl Shard {
+    /// A message was put into a group's queue, whose newest messages cost so much: where memory is wanted, they become a run.
+    pub(super) fn spill_group_if_long(&mut self, group: GroupId, newest_cost: u64, turn: &mut Turn) {
+        let run_bytes = self.options.queue_run_bytes;
+        let is_long = self.is_logging() && newest_cost > run_bytes;
+        if is_long && self.shared.groups().memory_bytes() >= self.options.queue_memory_bytes {
+            let rule = SpillRule { least_cost: run_bytes, front_bytes: run_bytes / 4, unless_ready: false };
+            self.spill_group(group, rule, turn);
+        }
+    }
+
+    /// A snapshot comes to this group: what waits while nobody is ready becomes a run, one with each call. Returns about how
+    /// much that is.
+    pub(super) fn spill_group_for_snapshot(&mut self, group: GroupId, turn: &mut Turn) -> u64 {
+        let least_cost = self.options.queue_run_bytes / 16;
+        self.spill_group(group, SpillRule { least_cost, front_bytes: 0, unless_ready: true }, turn)
+    }
+
+    /// The messages have their places in the log: they had to before others could see them.
+    fn spill_group(&mut self, group: GroupId, rule: SpillRule, turn: &mut Turn) -> u64 {
+        let shared = Arc::clone(&self.shared);
+        let Some(log) = shared.log_within_lock() else { return 0 };
+        let run_bytes = self.options.queue_run_bytes;
+        let holder = Holder::Group(group.name());
+        shared.groups().spill(group, rule, run_bytes, |messages| self.write_run(holder, messages, log, turn))
+    }
+
+    /// The next run of a group was read: its messages go to those who are ready.
+    pub(super) fn handle_group_run(
+        &mut self,
+        request: &ReadRequest,
+        run: &[u8],
+        referred: &[ReadBatch],
+        turn: &mut Turn,
+    ) {
+        let group = GroupId::named(GroupName { slot: request.slot, generation: request.generation });
+        let mut messages = Vec::new();
+        read_run(request.address, run, referred, |entry, found, _| {
+            messages.push(Message::from_run(&found.parts, entry.message));
+        });
+        let terms = self.terms(turn);
+        let out = self.shared.groups().take_run(group, request.address, messages, terms);
+        self.hand_on(group, out, turn);
+    }
+
+    /// What a group says beside what it gives: the next run is to be read, messages have expired.
+    pub(super) fn note_handed_out(&mut self, group: GroupId, out: &HandedOut, turn: &mut Turn) {
+        self.counters.discarded[crate::event::DiscardReason::Expired as usize] += out.expired;
+        let GroupName { slot, generation } = group.name();
+        let purpose = Purpose::GroupQueue;
+        turn.reads.extend(out.wanted_run.map(|address| ReadRequest { slot, generation, address, purpose }));
+    }
+}
