@@ -35,7 +35,8 @@ pub struct Options {
     pub topic_levels_max: usize,
     /// Key of the hashes and of assigned Client Identifiers: unpredictable in a server, fixed in a test.
     pub seed: u64,
-    /// Bytes of memory that the waiting messages of one shard may take before long queues of durable Sessions go on on disk.
+    /// Bytes of memory that the waiting messages of one shard, or of all share groups, may take before long queues of durable
+    /// Sessions and groups go on on disk.
     pub queue_memory_bytes: u64,
     /// What is written of a queue at a time: large enough to be read back with few seeks, small enough for memory. A quarter of
     /// it stays in memory at the front, so that a client that comes back need not wait.

@@ -3,6 +3,7 @@
 use super::*;
 use crate::log_queue::{BATCH_HEADER_BYTES, LogQueue};
 use crate::message::Message;
+use crate::queue::Run;
 use crate::turn::Now;
 use midge_codec::QoS;
 
@@ -138,6 +139,30 @@ fn a_snapshot_names_messages_by_their_first_place() {
         Record::Retained(9, 4711, parts("t", Some(5))),
     ];
     assert_eq!(told, expected.map(|record| format!("{record:?}")));
+}
+
+#[test]
+fn runs_of_sessions_and_of_share_groups() {
+    let record =
+        RunRecord { origin: 5, address: 50, floor: 4, first: 1, last: 9, messages: 2, bytes: 30, disk_bytes: 90 };
+    let entry = EntryRecord { message: 9, qos: 2, retain: true, dup: false };
+    for holder in [Holder::Session(S), Holder::Group(G)] {
+        let run = Run { record, done: Some([3, 7].into()) };
+        let told = told(|records| {
+            let at = records.run(holder);
+            records.run_entry(&entry, &Content::At(4));
+            records.set_run(at, &record);
+            records.run_held(holder, &run);
+        });
+        let expected = [
+            Record::Run(holder, record),
+            Record::RunEntry(entry, Content::At(4)),
+            Record::RunHeld(holder, record),
+            Record::RunDone(3),
+            Record::RunDone(7),
+        ];
+        assert_eq!(told, expected.map(|record| format!("{record:?}")));
+    }
 }
 
 #[test]

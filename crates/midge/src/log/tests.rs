@@ -52,6 +52,28 @@ fn a_publish_is_one_object_for_programs() {
     assert!(heartbeat.contains(r#""record":"heartbeat""#), "{heartbeat}");
 }
 
+/// RUN of two messages of share group 5/6, written again at 3000.
+fn run_of_a_group() -> Vec<u8> {
+    let mut bytes = vec![23, 1, 5, 0, 0, 0, 6, 0, 0, 0];
+    bytes.extend([2000_u64, 3000, 1900, 1500, 1600].map(u64::to_le_bytes).concat());
+    bytes.extend(2_u32.to_le_bytes());
+    bytes.extend([30_u64, 90].map(u64::to_le_bytes).concat());
+    bytes
+}
+
+#[test]
+fn a_run_says_whose_queue_it_belongs_to() {
+    let payload = [stamp(), run_of_a_group()].concat();
+    let (text, _) = shown(Form::Text, &payload);
+    let expected = "RUN group 5.6 run at 3000, first at 2000, of 2 messages, 30 bytes (90 on disk), #1500 to #1600";
+    assert!(text.contains(expected), "{text}");
+    let (json, _) = shown(Form::Json, &payload);
+    assert!(
+        json.contains(r#""record":"run","group":{"slot":5,"generation":6},"origin":2000,"address":3000"#),
+        "{json}"
+    );
+}
+
 #[test]
 fn what_cannot_be_understood_is_a_fault_and_what_is_before_it_is_shown() {
     let payload = [stamp(), publish(), vec![200]].concat();

@@ -56,8 +56,9 @@ impl Shard {
         let mut totals = self.peers.totals();
         totals.uptime_s = now.monotonic_ms.saturating_sub(topics.started_ms) / 1000;
         totals.retained = self.shared.retained().len() as u64;
-        totals.messages_stored += totals.retained;
-        totals.messages_stored_bytes += self.shared.retained().bytes() as u64;
+        let (shared_messages, shared_bytes) = self.shared.groups().queued();
+        totals.messages_stored += totals.retained + shared_messages;
+        totals.messages_stored_bytes += self.shared.retained().bytes() as u64 + shared_bytes;
         totals.heap_current_bytes = heap::used_bytes();
         topics.heap_maximum_bytes = topics.heap_maximum_bytes.max(totals.heap_current_bytes);
         totals.heap_maximum_bytes = topics.heap_maximum_bytes;
