@@ -67,6 +67,8 @@ struct SnapshotStage {
     move_before: AtomicU64,
     /// Shards whose mail of batches before `from` is posted.
     arrived: AtomicUsize,
+    /// What belongs to no shard has been handed over.
+    is_common_finished: AtomicBool,
     /// Shards that have handed over their part.
     finished: AtomicUsize,
     /// The first position to which what was written refers.
@@ -252,6 +254,7 @@ impl LogQueue {
         stage.from.store(self.next(), Ordering::SeqCst);
         stage.move_before.store(move_before, Ordering::SeqCst);
         stage.arrived.store(0, Ordering::SeqCst);
+        stage.is_common_finished.store(false, Ordering::SeqCst);
         stage.finished.store(0, Ordering::SeqCst);
         stage.floor.store(u64::MAX, Ordering::SeqCst);
         stage.run_bytes.store(0, Ordering::SeqCst);
@@ -302,6 +305,16 @@ impl LogQueue {
     /// Retained writes up to this number are covered by what is written now.
     pub(crate) fn set_retained_sequence(&self, sequence: u64) {
         self.snapshot.retained_sequence.store(sequence, Ordering::SeqCst);
+    }
+
+    /// What belongs to no shard has been handed over.
+    pub(crate) fn snapshot_common_finished(&self) {
+        self.snapshot.is_common_finished.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it has.
+    pub(crate) fn is_snapshot_common_finished(&self) -> bool {
+        self.snapshot.is_common_finished.load(Ordering::SeqCst)
     }
 
     /// One more shard has handed over its part. The last one must wake the writer, who may sleep.

@@ -13,7 +13,8 @@
 //!   all have arrived and it has drained its inbox once more.
 //! - A Session's queue is written before its exchanges: a message only moves from the one to the other.
 //! - A message that moves between a share group and a member meanwhile could be missed by both parts: the move is
-//!   recorded, with the message.
+//!   recorded, with the message. A shard finishes with a turn that ends after the groups were written, so that all moves
+//!   which these did not see any more are in the log before the snapshot is.
 
 use super::Shard;
 use crate::groups::{GroupId, Groups, WaitingInGroup};
@@ -64,7 +65,7 @@ enum Stage {
     Group(GroupId),
     /// This place of the retained store comes next.
     Retained(u32),
-    /// The last portion is handed over with the end of the turn.
+    /// The last portion is handed over with the end of the turn. Then what belongs to no shard is waited for.
     Finished,
 }
 
@@ -106,9 +107,9 @@ impl Shard {
         }
     }
 
-    /// Whether this shard waits for others to arrive. Nobody wakes it then: it is to look again soon.
+    /// Whether this shard waits for others. Nobody wakes it then: it is to look again soon.
     pub fn awaits_snapshot(&self) -> bool {
-        self.walk.stage == Stage::Waiting
+        matches!(self.walk.stage, Stage::Waiting | Stage::Finished)
     }
 
     /// A message moves between a share group and one of its members. Recorded while a snapshot is under way, which may have
@@ -151,7 +152,10 @@ impl Shard {
             let appended = self.walk.records.hand_over(log, self.id, true, turn.now);
             turn.wakes_writer |= appended.wakes_writer;
         }
-        if self.walk.stage == Stage::Finished {
+        if self.walk.stage == Stage::Finished && self.id == COMMON {
+            log.snapshot_common_finished();
+        }
+        if self.walk.stage == Stage::Finished && log.is_snapshot_common_finished() {
             self.walk.stage = Stage::Idle;
             self.walk.written = BTreeSet::new();
             turn.wakes_writer |= log.snapshot_finished(&self.walk.part);

@@ -169,7 +169,7 @@ fn memory_holds_only_the_ends_of_a_groups_long_queue() {
 #[test]
 fn nothing_of_a_long_queue_is_lost_or_doubled() {
     let most_on_disk = Cell::new(0);
-    for_each_seed(100, |shards, seed, mut random| {
+    for_each_seed(300, |shards, seed, mut random| {
         let options = Options {
             max_queued_messages: 0,
             max_inflight_messages: *random.pick(&[1, 3, 20]),
@@ -189,16 +189,18 @@ fn nothing_of_a_long_queue_is_lost_or_doubled() {
         let mut published = [0; 3];
         let is_killed = random.one_in(2);
         for _ in 0..300 {
+            if random.one_in(20) {
+                world.snapshot();
+                if is_killed && random.one_in(2) {
+                    world.restart_with_any_shards(0);
+                    devices.iter_mut().for_each(|device| device.cut(&mut world));
+                }
+            }
             let at = random.below(devices.len());
             let device = &mut devices[at];
             device.receive(&mut world);
             match (at, random.below(12)) {
                 (0, 0) => device.cut(&mut world),
-                (0, 1) if random.one_in(3) => world.snapshot(),
-                (0, 1) if is_killed => {
-                    world.restart_with_any_shards(0);
-                    devices.iter_mut().for_each(|device| device.cut(&mut world));
-                }
                 (0, _) if device.can_publish() => {
                     for _ in 0..=random.below(8) {
                         let qos = 1 + random.below(2);
