@@ -212,3 +212,61 @@ impl DraftQueue {
         queue
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::MessageParts;
+
+    fn held(identity: u64) -> Held {
+        let (properties, qos) = (&[][..], QoS::AtLeastOnce);
+        let parts = MessageParts {
+            topic: "t",
+            properties,
+            payload: b"m",
+            qos,
+            retain: false,
+            received_s: 0,
+            expiry_interval_s: None,
+        };
+        let message = Message::new(&parts);
+        message.set_identity(identity);
+        Held::of(message)
+    }
+
+    fn run(origin: u64, address: u64) -> RunRecord {
+        RunRecord { origin, address, first: 1, last: 9, messages: 2, ..RunRecord::default() }
+    }
+
+    /// What is left: messages in memory, and by run what is done with there.
+    fn left(queue: DraftQueue) -> (Vec<u64>, Vec<(u64, Vec<u64>)>) {
+        let runs = queue.runs.iter().map(|run| (run.record.address, run.done.iter().copied().collect())).collect();
+        (queue.held.into_entries().map(|held| held.identity()).collect(), runs)
+    }
+
+    #[test]
+    fn a_run_that_was_moved_and_then_read_before_the_snapshot_came_is_not_there() {
+        let mut queue = DraftQueue::default();
+        queue.insert(held(3));
+        assert!(!queue.hold_run(&run(20, 50), false), "its entries are not to be looked at");
+        assert_eq!(left(queue), (vec![3], vec![]));
+        let mut queue = DraftQueue::default();
+        assert!(queue.hold_run(&run(20, 50), true), "of a snapshot it counts");
+        assert!(queue.hold_run(&run(20, 60), false) && queue.hold_run(&run(20, 40), false));
+        assert_eq!(left(queue), (vec![], vec![(60, vec![])]));
+    }
+
+    #[test]
+    fn a_message_is_wanted_from_the_run_into_which_it_came_last() {
+        let mut queue = DraftQueue::default();
+        queue.insert(held(3));
+        // The snapshot knows the second run, and the log tells how it came to that.
+        assert!(queue.hold_run(&run(30, 30), true));
+        assert!(queue.hold_run(&run(20, 20), false));
+        queue.move_into_run(&run(20, 20), 3);
+        queue.done_in_run(3);
+        queue.insert(held(3));
+        queue.move_into_run(&run(30, 30), 3);
+        assert_eq!(left(queue), (vec![], vec![(30, vec![]), (20, vec![3])]));
+    }
+}

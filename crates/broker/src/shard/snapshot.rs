@@ -20,7 +20,7 @@ use super::Shard;
 use crate::groups::{GroupId, Groups, WaitingInGroup};
 use crate::ids::ShardId;
 use crate::limits;
-use crate::log_queue::SnapshotPart;
+use crate::log_queue::{LogQueue, SnapshotPart};
 use crate::message::{Message, MessageParts};
 use crate::queue::Run;
 use crate::record::{EntryRecord, Holder, Records, SessionName, SubscriptionRecord};
@@ -43,8 +43,6 @@ pub(super) struct Walk {
     records: Records,
     /// What this portion has written into runs.
     spilled_bytes: usize,
-    /// A snapshot was under way when the turn began. One that begins later waits for the end of the turn.
-    is_under_way: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -77,7 +75,6 @@ impl Shard {
     /// taken.
     pub fn look_at_snapshot(&mut self) {
         let Some(log) = self.shared.log() else { return };
-        self.walk.is_under_way = log.is_snapshot_under_way();
         match self.walk.stage {
             Stage::Idle if log.snapshot_number() % 2 == 1 && log.snapshot_number() != self.walk.number => {
                 self.walk.number = log.snapshot_number();
@@ -113,9 +110,9 @@ impl Shard {
     }
 
     /// A message moves between a share group and one of its members. Recorded while a snapshot is under way, which may have
-    /// passed the one and not yet come to the other.
+    /// passed the one and not yet come to the other; it neither begins for this shard nor ends before the turn does.
     pub(super) fn record_move(&mut self, group: GroupId, message: &Message, turn: &mut Turn) {
-        if message.identity() != 0 && self.walk.is_under_way {
+        if message.identity() != 0 && self.shared.log().is_some_and(LogQueue::is_snapshot_under_way) {
             turn.records.body(message);
             turn.records.group_holds(group.name(), message.identity());
         }

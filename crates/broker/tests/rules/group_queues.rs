@@ -164,6 +164,25 @@ fn memory_holds_only_the_ends_of_a_groups_long_queue() {
     assert_eq!(groups(&conversation), ((0, 0), 0));
 }
 
+/// Groups get new names at each start. Those of one that was broken off are not taken for others.
+#[test]
+fn groups_are_told_apart_after_a_start_that_was_broken_off() {
+    let each = |line: &dyn Fn(usize) -> String| (0..12).map(line).collect::<String>();
+    let come = |present: &str| each(&|number| format!("s{number} connects v311{present}\n"));
+    let publish = |what: &str| each(&|number| format!("p publishes t/{number} qos=1 m={what}{number}\n").repeat(3));
+    let receive =
+        |what: &str| each(&|number| format!("s{number} receives t/{number} qos=1 m={what}{number}\n").repeat(3));
+    let script = [
+        come(""),
+        each(&|number| format!("s{number} subscribes $share/g/t/{number} qos=1\ns{number} closes\n")),
+        format!("p connects v311 clean\n{}server restarts in vain first\n", publish("a")),
+        format!("p connects v311 clean\n{}server restarts in vain first\n", publish("b")),
+        format!("{}{}{}", come(" session-present"), receive("a"), receive("b")),
+        each(&|number| format!("s{number}< nothing\n")),
+    ];
+    check_with(Options { queue_run_bytes: 1000, ..on_disk() }, &script.concat());
+}
+
 /// Members on all shards come, go and are cut; the server is killed, takes snapshots and sweeps the log. Each message
 /// arrives, at QoS 2 once.
 #[test]

@@ -337,9 +337,6 @@ impl World {
         let now = self.now();
         let lane = &mut self.lanes[number];
         lane.turn.now = now;
-        if !lane.is_dirty {
-            lane.shard.look_at_snapshot();
-        }
         lane.is_dirty = true;
         lane.has_work = true;
         lane

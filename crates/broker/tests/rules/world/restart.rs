@@ -90,6 +90,30 @@ pub(super) fn lane(shard: Shard, shards: u16) -> Lane {
 impl World {
     /// The server is killed as it stands, and started with so many shards after a time off.
     pub(crate) fn restart(&mut self, shards: u16, off_ms: u64) {
+        if self.begin_again(shards, off_ms) {
+            self.snapshot();
+        }
+        for number in 0..self.lanes.len() {
+            let lane = self.begin(number);
+            lane.shard.handle_restored(&mut lane.turn);
+        }
+        self.settle();
+    }
+
+    /// The server is killed as it stands, started, and killed again before all state that it has to write anew is in force.
+    pub(crate) fn restart_in_vain(&mut self) {
+        if self.begin_again(self.lanes.len() as u16, 0) {
+            let (batches, known) = (self.log.batches.clone(), self.log.snapshot);
+            self.snapshot_moving(0);
+            let written = self.log.batches.iter().filter(|batch| batches.iter().all(|old| old.0 != batch.0));
+            self.log.batches = batches.iter().chain(written).cloned().collect();
+            self.log.snapshot = known;
+        }
+        self.restart(self.lanes.len() as u16, 0);
+    }
+
+    /// Shards with what the log tells. Whether they have to write all state anew.
+    fn begin_again(&mut self, shards: u16, off_ms: u64) -> bool {
         self.links.iter_mut().for_each(|link| link.phase = Phase::Closed);
         let options = Arc::new(Options { seed: self.options.seed.wrapping_add(1), ..(*self.options).clone() });
         self.options = options;
@@ -103,14 +127,7 @@ impl World {
         self.shared.log().expect("a log").set_kept_from(kept_from);
         let recovered = recovery.restore(&mut empty, &self.shared, self.now());
         self.lanes = empty.into_iter().map(|shard| lane(shard, shards)).collect();
-        if recovered.is_renamed {
-            self.snapshot();
-        }
-        for number in 0..self.lanes.len() {
-            let lane = self.begin(number);
-            lane.shard.handle_restored(&mut lane.turn);
-        }
-        self.settle();
+        recovered.is_renamed
     }
 
     /// The same with as many shards as chance has it.

@@ -27,6 +27,7 @@
 //! | `server shuts down` | the orderly end |
 //! | `server snapshots` | the log is written anew while the shards go on |
 //! | `server restarts`, `server restarts after 30s` | it is killed as it stands and started again, with another number of shards |
+//! | `server restarts in vain first` | and is killed once more before it lets anybody in |
 //! | `wait 1500ms`, `wait 30s` | time passes, at once |
 //!
 //! Every script is played with 1, 2 and 5 shards and, for each, with several orders of what shards do. In the end all clients
@@ -211,6 +212,12 @@ impl Conversation {
             }
             "snapshots" if name == "server" => {
                 self.world.snapshot();
+                Ok(())
+            }
+            "restarts" if name == "server" && rest == "in vain first" => {
+                self.world.settle();
+                self.world.restart_in_vain();
+                self.clients.clear();
                 Ok(())
             }
             "restarts" if name == "server" => {
