@@ -42,7 +42,7 @@ pub use log_queue::{Appended, BATCH_HEADER_BYTES, LogQueue, LogState, SnapshotDo
 pub use mail::{Mail, Parcel};
 pub use mesh::Mesh;
 pub use options::{ListenerOptions, Options};
-pub use shard::{Arrival, ConnectionEnd, Consumed, FirstBytes, Next, ReadBatch, ReadRequest, Shard};
+pub use shard::{Arrival, ConnectionEnd, Consumed, FirstBytes, Next, Purpose, ReadBatch, ReadRequest, Shard};
 #[cfg(feature = "simulation")]
 pub use shared::Interlude;
 pub use shared::Shared;

@@ -72,7 +72,7 @@ struct SnapshotStage {
     /// The first position to which what was written refers.
     floor: AtomicU64,
     /// What it refers to, and did not write.
-    run_bytes: AtomicU64,
+    kept_bytes: AtomicU64,
     /// Large messages that were stored again for it.
     stored_bytes: AtomicU64,
     /// The number of the latest retained write when the Retained Messages began to be written.
@@ -88,8 +88,9 @@ pub struct SnapshotDone {
     pub end: u64,
     /// The log is needed from here on: what stands before is referred to by nothing.
     pub floor: u64,
-    /// Of what stands before `from`, or was moved behind it, so much is needed for long queues; large messages not counted.
-    pub run_bytes: u64,
+    /// So much of the log it refers to and does not write: runs of long queues, and payloads of Retained Messages. Large
+    /// messages to which runs refer are not counted.
+    pub kept_bytes: u64,
     /// So much of large messages was moved.
     pub stored_bytes: u64,
     /// Retained writes up to this number are covered by it.
@@ -102,14 +103,14 @@ pub(crate) struct SnapshotPart {
     /// The first position in the log to which it refers.
     pub floor: u64,
     /// See [`SnapshotDone`].
-    pub run_bytes: u64,
+    pub kept_bytes: u64,
     /// See [`SnapshotDone`].
     pub stored_bytes: u64,
 }
 
 impl Default for SnapshotPart {
     fn default() -> Self {
-        SnapshotPart { floor: u64::MAX, run_bytes: 0, stored_bytes: 0 }
+        SnapshotPart { floor: u64::MAX, kept_bytes: 0, stored_bytes: 0 }
     }
 }
 
@@ -254,7 +255,7 @@ impl LogQueue {
         stage.arrived.store(0, Ordering::SeqCst);
         stage.finished.store(0, Ordering::SeqCst);
         stage.floor.store(u64::MAX, Ordering::SeqCst);
-        stage.run_bytes.store(0, Ordering::SeqCst);
+        stage.kept_bytes.store(0, Ordering::SeqCst);
         stage.stored_bytes.store(0, Ordering::SeqCst);
         stage.number.fetch_add(1, Ordering::SeqCst);
         true
@@ -275,7 +276,7 @@ impl LogQueue {
         let done = SnapshotDone {
             from,
             floor: stage.floor.load(Ordering::SeqCst).min(from),
-            run_bytes: stage.run_bytes.load(Ordering::SeqCst),
+            kept_bytes: stage.kept_bytes.load(Ordering::SeqCst),
             stored_bytes: stage.stored_bytes.load(Ordering::SeqCst),
             end: self.next(),
             retained_sequence: stage.retained_sequence.load(Ordering::SeqCst),
@@ -307,7 +308,7 @@ impl LogQueue {
     /// One more shard has handed over its part. The last one must wake the writer, who may sleep.
     pub(crate) fn snapshot_finished(&self, part: &SnapshotPart) -> bool {
         self.snapshot.floor.fetch_min(part.floor, Ordering::SeqCst);
-        self.snapshot.run_bytes.fetch_add(part.run_bytes, Ordering::SeqCst);
+        self.snapshot.kept_bytes.fetch_add(part.kept_bytes, Ordering::SeqCst);
         self.snapshot.stored_bytes.fetch_add(part.stored_bytes, Ordering::SeqCst);
         self.snapshot.finished.fetch_add(1, Ordering::SeqCst) + 1 == self.waits.len() && self.is_writer_to_be_woken()
     }
@@ -376,11 +377,12 @@ mod tests {
         queue.snapshot_arrived();
         assert!(queue.have_all_arrived());
         queue.set_retained_sequence(7);
-        queue.snapshot_finished(&SnapshotPart { floor: 5, run_bytes: 100, stored_bytes: 10 });
+        queue.snapshot_finished(&SnapshotPart { floor: 5, kept_bytes: 100, stored_bytes: 10 });
         assert_eq!(queue.take_snapshot(), None);
         queue.append(&mut batch(b"state"));
-        queue.snapshot_finished(&SnapshotPart { run_bytes: 20, ..SnapshotPart::default() });
-        let done = SnapshotDone { from: 10, end: 39, floor: 5, run_bytes: 120, stored_bytes: 10, retained_sequence: 7 };
+        queue.snapshot_finished(&SnapshotPart { kept_bytes: 20, ..SnapshotPart::default() });
+        let done =
+            SnapshotDone { from: 10, end: 39, floor: 5, kept_bytes: 120, stored_bytes: 10, retained_sequence: 7 };
         assert_eq!(queue.take_snapshot(), Some(done));
         assert_eq!(queue.take_snapshot(), None);
         assert!(queue.begin_snapshot(0));

@@ -6,6 +6,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::record::IN_THIS_BATCH;
+use crate::retained::StoredPayload;
 use midge_codec::QoS;
 use triomphe::ThinArc;
 
@@ -48,6 +49,10 @@ pub(crate) const SCRATCH_BYTES_KEPT: usize = 64 << 10;
 
 const RETAIN: u8 = 1 << 2;
 const EXPIRES: u8 = 1 << 3;
+const WITHOUT_PAYLOAD: u8 = 1 << 4;
+
+/// What stands in the place of a payload that is left out: where it is, and its length.
+const STORED_PAYLOAD_BYTES: usize = 12;
 
 impl Message {
     /// Copies the parts into one allocation.
@@ -59,6 +64,10 @@ impl Message {
 
     /// The same, gathering the parts in `scratch`, whose content is lost: no allocation but the message's own.
     pub fn with_scratch(parts: &MessageParts<'_>, scratch: &mut Vec<u8>) -> Message {
+        Message::make(parts, 0, scratch)
+    }
+
+    fn make(parts: &MessageParts<'_>, flags: u8, scratch: &mut Vec<u8>) -> Message {
         scratch.clear();
         if let Some(interval) = parts.expiry_interval_s {
             scratch.extend_from_slice(&parts.received_s.to_le_bytes());
@@ -69,7 +78,8 @@ impl Message {
         scratch.extend_from_slice(parts.payload);
         let header = Header {
             topic_len: parts.topic.len() as u16,
-            flags: parts.qos as u8
+            flags: flags
+                | parts.qos as u8
                 | if parts.retain { RETAIN } else { 0 }
                 | if parts.expiry_interval_s.is_some() { EXPIRES } else { 0 },
             properties_len: parts.properties.len() as u32,
@@ -81,6 +91,28 @@ impl Message {
             scratch.shrink_to(SCRATCH_BYTES_KEPT);
         }
         message
+    }
+
+    /// The same without its payload, which stands in the log. For the retained store alone: nobody else looks for it there.
+    pub(crate) fn without_payload(parts: &MessageParts<'_>, stored: StoredPayload) -> Message {
+        let mut place = [0; STORED_PAYLOAD_BYTES];
+        place[..8].copy_from_slice(&stored.at.to_le_bytes());
+        place[8..].copy_from_slice(&stored.bytes.to_le_bytes());
+        let mut scratch = Vec::new();
+        let message = Message::make(&MessageParts { payload: &place, ..*parts }, WITHOUT_PAYLOAD, &mut scratch);
+        message.set_identity(stored.identity);
+        message
+    }
+
+    /// Where its payload is, if it was left out.
+    pub(crate) fn stored_payload(&self) -> Option<StoredPayload> {
+        if self.header().flags & WITHOUT_PAYLOAD == 0 {
+            return None;
+        }
+        let (_, place) = self.0.slice.split_last_chunk::<STORED_PAYLOAD_BYTES>()?;
+        let [a, b, c, d, e, f, g, h, bytes @ ..] = *place;
+        let at = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        Some(StoredPayload { identity: self.identity(), at, bytes: u32::from_le_bytes(bytes) })
     }
 
     /// Its parts, to be published or copied again.
@@ -184,7 +216,9 @@ impl Message {
 
     /// Topic, properties and payload.
     fn content(&self) -> &[u8] {
-        &self.0.slice[if self.header().flags & EXPIRES == 0 { 0 } else { EXPIRY_BYTES }..]
+        let flags = self.header().flags;
+        let left_out = if flags & WITHOUT_PAYLOAD == 0 { 0 } else { STORED_PAYLOAD_BYTES };
+        &self.0.slice[if flags & EXPIRES == 0 { 0 } else { EXPIRY_BYTES }..self.0.slice.len() - left_out]
     }
 
     fn header(&self) -> &Header {

@@ -44,7 +44,7 @@ impl Sweep {
 
     /// The snapshot is in force.
     pub fn note(&mut self, done: &SnapshotDone) {
-        self.known_bytes = done.end - done.from + done.run_bytes;
+        self.known_bytes = done.end - done.from + done.kept_bytes;
         self.moved_bytes += done.stored_bytes;
         if self.upto.is_some_and(|upto| done.floor >= upto) {
             self.upto = None;
@@ -57,8 +57,8 @@ impl Sweep {
 mod tests {
     use super::*;
 
-    fn done(from: u64, end: u64, floor: u64, run_bytes: u64, stored_bytes: u64) -> SnapshotDone {
-        SnapshotDone { from, end, floor, run_bytes, stored_bytes, retained_sequence: 0 }
+    fn done(from: u64, end: u64, floor: u64, kept_bytes: u64, stored_bytes: u64) -> SnapshotDone {
+        SnapshotDone { from, end, floor, kept_bytes, stored_bytes, retained_sequence: 0 }
     }
 
     const MB: u64 = 1 << 20;

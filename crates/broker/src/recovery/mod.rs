@@ -24,6 +24,7 @@ use crate::log_queue::{LogQueue, SnapshotDone};
 use crate::message::{Message, MessageParts};
 use crate::options::Options;
 use crate::record::{Batch, EntryRecord, GroupName, PublishRecord, Record, RecordError, RunRecord, SessionName, Stamp};
+use crate::retained::RetainedMessage;
 use crate::shard::Shard;
 use crate::shared::Shared;
 use crate::turn::{Now, Turn};
@@ -201,7 +202,10 @@ impl Recovery {
             Record::Stored(..) => {}
             Record::Retained(sequence, identity, ref parts) => {
                 let message = if identity == 0 { Message::new(parts) } else { self.body(identity, parts) };
-                self.retained.restore(sequence, message);
+                self.retained.restore(sequence, message.into());
+            }
+            Record::RetainedAt(sequence, ref parts, stored) => {
+                self.retained.restore(sequence, RetainedMessage::without_payload(parts, stored));
             }
         }
     }

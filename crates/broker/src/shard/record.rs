@@ -61,6 +61,7 @@ impl Shard {
     /// everything is durable. To be called before the mail is posted.
     pub fn hand_over(&mut self, turn: &mut Turn) -> Option<u64> {
         self.hand_over_pending(turn);
+        self.put_retained_on_disk();
         self.hand_over_snapshot(turn);
         let log = self.shared.log()?;
         self.progress.advance(log.durable());
@@ -162,6 +163,9 @@ impl Shard {
             let sequence = publication.retained_sequence;
             let receivers = |run: MatchRun| (run.shard, if is_kept { matches.of(run) } else { &[] });
             turn.records.publish(&message, &parts, sequence, origin, matches.runs.iter().copied().map(receivers));
+            if is_retained && parts.payload.len() >= LARGE_MESSAGE_BYTES {
+                self.large_retained.push((message, sequence));
+            }
         } else if let (Some(from), Some(packet_id)) = (origin.from, origin.packet_id) {
             turn.records.accepted(from, packet_id);
         } else {

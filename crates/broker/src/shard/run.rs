@@ -37,6 +37,10 @@ pub enum Purpose {
     Queue,
     /// To be written again at the end of the log.
     Move,
+    /// The Retained Message that a replay sends next. That it is not there any more is no damage.
+    Retained,
+    /// A Retained Message that is to be written again. The slot is its place in the store.
+    MoveRetained,
 }
 
 /// A batch of the log as it was read.
@@ -140,12 +144,24 @@ impl Shard {
         if let Some(address) = log.place_of_large(identity) {
             return address;
         }
+        self.note_stored(parts);
+        self.store_again(identity, parts, log, turn)
+    }
+
+    /// Writes a large message again, to be referred to.
+    pub(super) fn store_again(
+        &mut self,
+        identity: u64,
+        parts: &MessageParts<'_>,
+        log: &LogQueue,
+        turn: &mut Turn,
+    ) -> u64 {
         let mut records = Records::default();
         records.stored(identity, parts);
         let appended = records.hand_over(log, self.id, false, turn.now);
         turn.wakes_writer |= appended.wakes_writer;
+        self.progress.handed_over(appended.end);
         log.note_stored(identity, appended.address);
-        self.note_stored(parts);
         appended.address
     }
 
@@ -172,6 +188,8 @@ impl Shard {
         match request.purpose {
             Purpose::Queue => self.handle_run(request, read, referred, turn),
             Purpose::Move => self.handle_run_to_move(request, read, referred, turn),
+            Purpose::Retained => self.handle_retained(request, read, turn),
+            Purpose::MoveRetained => self.handle_retained_to_move(request, read, turn),
         }
     }
 
@@ -249,12 +267,16 @@ fn find<'a>(identity: u64, content: Content<'a>, referred: &'a [ReadBatch]) -> O
         Content::At(at) => at,
     };
     let batch = referred.iter().find(|batch| batch.address == at)?;
-    let parts = match Batch::open(at, &batch.content).ok()?.next_record().ok()?? {
-        Record::Publish(publish) if publish.identity == identity => publish.parts,
-        Record::Stored(stored, parts) if stored == identity => parts,
-        _ => return None,
-    };
-    Some(Found { parts, at: Some(at) })
+    Some(Found { parts: message_at(identity, at, &batch.content)?, at: Some(at) })
+}
+
+/// The large message with which a batch begins.
+pub(super) fn message_at(identity: u64, address: u64, content: &[u8]) -> Option<MessageParts<'_>> {
+    match Batch::open(address, content).ok()?.next_record().ok()?? {
+        Record::Publish(publish) if publish.identity == identity => Some(publish.parts),
+        Record::Stored(stored, parts) if stored == identity => Some(parts),
+        _ => None,
+    }
 }
 
 /// A run that is being written.

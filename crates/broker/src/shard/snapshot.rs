@@ -15,17 +15,20 @@
 //!   recorded, with the message.
 
 use super::Shard;
+use super::retained::Moving;
 use crate::groups::{GroupId, WaitingInGroup};
 use crate::ids::ShardId;
 use crate::limits;
 use crate::log_queue::SnapshotPart;
 use crate::message::{Message, MessageParts};
 use crate::record::{EntryRecord, Records, SessionName, SubscriptionRecord};
+use crate::retained::RetainedMessage;
 use crate::session::{Kept, Port};
 use crate::turn::Turn;
 use midge_codec::QoS;
 use midge_protocol::Exchange;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// How far this shard's part has come.
 #[derive(Default)]
@@ -36,6 +39,9 @@ pub(super) struct Walk {
     /// Messages that stand in it already.
     written: BTreeSet<u64>,
     part: SnapshotPart,
+    /// The Retained Message that is being moved, and the place of one that was read for that.
+    moving: Option<Moving>,
+    unmovable: Option<u32>,
     /// Handed over with the end of the turn.
     records: Records,
     /// What this portion has written into runs.
@@ -58,6 +64,8 @@ enum Stage {
     Groups(u32),
     /// This place of the retained store comes next.
     Retained(u32),
+    /// The message there is being read, to be moved.
+    ReadingRetained,
     /// The last portion is handed over with the end of the turn.
     Finished,
 }
@@ -78,6 +86,7 @@ impl Shard {
             Stage::Waiting if log.have_all_arrived() => {
                 self.walk.stage = Stage::Runs(0, 0);
                 self.walk.part = SnapshotPart::default();
+                self.walk.unmovable = None;
             }
             _ => {}
         }
@@ -129,8 +138,13 @@ impl Shard {
                 Stage::Runs(slot, behind) => self.move_runs(slot, behind, turn),
                 Stage::Session(slot, from) => self.write_session(slot, from, turn),
                 Stage::Groups(stripe) => self.write_groups(stripe),
-                Stage::Retained(from) => self.write_retained(from),
-                Stage::Idle | Stage::Arriving | Stage::Waiting | Stage::Reading(..) | Stage::Finished => return false,
+                Stage::Retained(from) => self.write_retained(from, turn),
+                Stage::Idle
+                | Stage::Arriving
+                | Stage::Waiting
+                | Stage::Reading(..)
+                | Stage::ReadingRetained
+                | Stage::Finished => return false,
             };
         }
         true
@@ -252,7 +266,7 @@ impl Shard {
         for run in queue.runs() {
             walk.records.run_held(name, run);
             walk.part.floor = walk.part.floor.min(run.record.floor);
-            walk.part.run_bytes += run.record.disk_bytes;
+            walk.part.kept_bytes += run.record.disk_bytes;
         }
         None
     }
@@ -294,13 +308,44 @@ impl Shard {
         Stage::Groups(stripe + 1)
     }
 
-    fn write_retained(&mut self, from: u32) -> Stage {
+    fn write_retained(&mut self, from: u32, turn: &mut Turn) -> Stage {
+        let shared = Arc::clone(&self.shared);
+        let Some(log) = shared.log() else { return Stage::Finished };
         let mut portion = Vec::new();
-        let next = self.shared.retained().portion(from, limits::SNAPSHOT_RETAINED_NODES, &mut portion);
-        for (message, sequence) in portion.iter().filter(|(message, _)| !message.topic_bytes().starts_with(b"$SYS/")) {
-            self.walk.records.retained(*sequence, message, message.place().unwrap_or(0));
+        let next = shared.retained().portion(from, limits::SNAPSHOT_RETAINED_NODES, &mut portion);
+        for (index, mut message, sequence) in portion {
+            if message.topic_bytes().starts_with(b"$SYS/") {
+                continue;
+            }
+            if self.walk.unmovable != Some(index)
+                && let Some(moving) = self.move_retained(index, &mut message, sequence, log, turn)
+            {
+                self.walk.moving = Some(moving);
+                return Stage::ReadingRetained;
+            }
+            write_retained_message(&mut self.walk, &message, sequence);
         }
         next.map_or(Stage::Finished, Stage::Retained)
+    }
+
+    /// The Retained Message that was to be moved has come, or will not: then it stays.
+    pub(super) fn retained_to_move_came(&mut self, index: u32) -> Option<Moving> {
+        let moving = self.walk.moving.take_if(|moving| moving.index == index)?;
+        self.walk.unmovable = Some(index);
+        self.walk.stage = Stage::Retained(index);
+        Some(moving)
+    }
+}
+
+fn write_retained_message(walk: &mut Walk, message: &RetainedMessage, sequence: u64) {
+    match (message.whole(), message.stored()) {
+        (Some(message), _) => walk.records.retained(sequence, message, message.place().unwrap_or(0)),
+        (None, Some(stored)) => {
+            walk.records.retained_at(sequence, &message.parts(), stored);
+            walk.part.floor = walk.part.floor.min(stored.at);
+            walk.part.kept_bytes += u64::from(stored.bytes);
+        }
+        (None, None) => {}
     }
 }
 

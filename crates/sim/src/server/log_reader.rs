@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use midge_broker::{ReadBatch, ReadRequest, ShardId, Shared, record};
+use midge_broker::{Purpose, ReadBatch, ReadRequest, ShardId, Shared, record};
 use midge_store::{Position, ReadError, Reader};
 
 use super::Gate;
@@ -61,6 +61,11 @@ impl LogReader {
             }
             let mut read = self.read(request);
             while let Err(error) = &read {
+                if request.purpose == Purpose::Retained && matches!(error, ReadError::NotHeld(_)) {
+                    // It was replaced or moved meanwhile.
+                    read = Ok(RunRead { request, run: Vec::new(), referred: Vec::new() });
+                    break;
+                }
                 // Only a disk that fails for the moment: what it holds is whole in every world.
                 self.ground.say(NAME, || format!("cannot read {request:?}: {error}"));
                 coroutine::pause(Pause::Switch);

@@ -3,7 +3,9 @@
 use super::{Lane, Phase, World};
 use midge_broker::record::references;
 use midge_broker::recovery::Recovery;
-use midge_broker::{BATCH_HEADER_BYTES, LogQueue, Options, ReadBatch, Shard, ShardId, Shared, SnapshotDone, Turn};
+use midge_broker::{
+    BATCH_HEADER_BYTES, LogQueue, Options, Purpose, ReadBatch, Shard, ShardId, Shared, SnapshotDone, Turn,
+};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -35,9 +37,9 @@ impl Log {
     }
 
     /// The batch at an address.
-    fn read(&self, address: u64) -> ReadBatch {
-        let at = self.batches.binary_search_by_key(&address, |batch| batch.0).expect("a batch stands there");
-        ReadBatch { address, content: self.batches[at].1.clone() }
+    fn read(&self, address: u64) -> Option<ReadBatch> {
+        let at = self.batches.binary_search_by_key(&address, |batch| batch.0).ok()?;
+        Some(ReadBatch { address, content: self.batches[at].1.clone() })
     }
 
     fn next(&self) -> u64 {
@@ -123,8 +125,14 @@ impl World {
     /// What a shard wanted from the log comes.
     pub(super) fn read_log(&mut self, read: usize) {
         let (at, request) = self.reads.remove(read);
-        let run = self.log.read(request.address);
-        let referred = references(run.address, &run.content).into_iter().map(|address| self.log.read(address));
+        let Some(run) = self.log.read(request.address) else {
+            assert_eq!(request.purpose, Purpose::Retained, "what is needed is kept");
+            let lane = self.begin(at);
+            lane.shard.handle_read(&request, &[], &[], &mut lane.turn);
+            return self.note_closes(at);
+        };
+        let referred = references(run.address, &run.content).into_iter();
+        let referred = referred.map(|address| self.log.read(address).expect("what is referred to is kept"));
         let referred: Vec<ReadBatch> = referred.collect();
         let lane = self.begin(at);
         lane.shard.handle_read(&request, &run.content, &referred, &mut lane.turn);
@@ -145,6 +153,12 @@ impl World {
         self.snapshot_moving(before);
         let start = self.log.start();
         assert!(start >= before, "the log begins at {start}, and not at {before} or later");
+    }
+
+    /// Whether the payload of a Retained Message is in the log only.
+    pub(crate) fn is_retained_on_disk(&self, topic: &str) -> bool {
+        let found = self.shared.retained().get(topic.as_bytes());
+        found.expect("a Retained Message").0.stored().is_some()
     }
 
     /// Bytes of the log.
