@@ -30,7 +30,6 @@ pub mod router;
 mod session;
 pub mod shard;
 mod shared;
-mod sweep;
 pub mod sys;
 mod timers;
 mod turn;
@@ -38,7 +37,7 @@ mod turn;
 pub use counters::{Counters, Gauges};
 pub use directory::{Claim, Directory};
 pub use ids::{ConnectionId, ListenerId, ShardId};
-pub use log_queue::{Appended, BATCH_HEADER_BYTES, LogQueue, LogState, SnapshotDone};
+pub use log_queue::{Appended, BATCH_HEADER_BYTES, LogQueue, LogState, SnapshotDone, SnapshotOrder};
 pub use mail::{Mail, Parcel};
 pub use mesh::Mesh;
 pub use options::{ListenerOptions, Options};
@@ -46,5 +45,4 @@ pub use shard::{Arrival, ConnectionEnd, Consumed, FirstBytes, Next, Purpose, Rea
 #[cfg(feature = "simulation")]
 pub use shared::Interlude;
 pub use shared::Shared;
-pub use sweep::Sweep;
 pub use turn::{Now, Turn};

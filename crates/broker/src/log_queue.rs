@@ -38,6 +38,8 @@ pub struct LogQueue {
     snapshot: SnapshotStage,
     /// Large messages that were stored again since the last snapshot began: identity, and the address of the batch.
     stored: Mutex<BTreeMap<u64, u64>>,
+    /// Bytes of large messages that were ever put into queues.
+    large_bytes: AtomicU64,
 }
 
 struct Pending {
@@ -63,8 +65,10 @@ struct SnapshotStage {
     number: AtomicU64,
     /// Where the log stood when it was asked for.
     from: AtomicU64,
-    /// What long queues have on disk before this position is written again.
     move_before: AtomicU64,
+    may_spill: AtomicBool,
+    /// Bytes that shards have handed over for its sake.
+    written: AtomicU64,
     /// Shards whose mail of batches before `from` is posted.
     arrived: AtomicUsize,
     /// Shards that have handed over their part.
@@ -77,6 +81,15 @@ struct SnapshotStage {
     stored_bytes: AtomicU64,
     /// The number of the latest retained write when the Retained Messages began to be written.
     retained_sequence: AtomicU64,
+}
+
+/// How a snapshot is to be taken.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct SnapshotOrder {
+    /// What stands before this position and is needed is written again, so that the log can begin there.
+    pub move_before: u64,
+    /// What waits for clients that are away is written as runs, which the snapshots after this one need not write again.
+    pub may_spill: bool,
 }
 
 /// What a finished snapshot covers.
@@ -132,6 +145,7 @@ impl LogQueue {
             state: AtomicU8::new(LogState::Ready as u8),
             snapshot: SnapshotStage::default(),
             stored: Mutex::new(BTreeMap::new()),
+            large_bytes: AtomicU64::new(0),
         }
     }
 
@@ -221,6 +235,16 @@ impl LogQueue {
         lock(&self.stored).insert(identity, address);
     }
 
+    /// A large message is put into queues.
+    pub(crate) fn note_large(&self, bytes: u64) {
+        self.large_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// The bytes of all large messages that were put into queues since the start.
+    pub fn large_bytes(&self) -> u64 {
+        self.large_bytes.load(Ordering::Relaxed)
+    }
+
     /// The snapshot under way is to leave nothing in use before this position.
     pub(crate) fn move_before(&self) -> u64 {
         self.snapshot.move_before.load(Ordering::SeqCst)
@@ -241,9 +265,23 @@ impl LogQueue {
         self.state.store(state as u8, Ordering::Relaxed);
     }
 
-    /// Asks the shards for a snapshot. What long queues have on disk before `move_before` is written again. `false`: one is
-    /// under way.
-    pub fn begin_snapshot(&self, move_before: u64) -> bool {
+    /// Whether the snapshot under way is to make runs of what waits for clients that are away.
+    pub(crate) fn may_spill(&self) -> bool {
+        self.snapshot.may_spill.load(Ordering::SeqCst)
+    }
+
+    /// So many bytes were handed over for the snapshot's sake.
+    pub(crate) fn note_snapshot_bytes(&self, bytes: u64) {
+        self.snapshot.written.fetch_add(bytes, Ordering::SeqCst);
+    }
+
+    /// How many bytes were handed over for the sake of the latest snapshot.
+    pub fn snapshot_bytes(&self) -> u64 {
+        self.snapshot.written.load(Ordering::SeqCst)
+    }
+
+    /// Asks the shards for a snapshot. `false`: one is under way.
+    pub fn begin_snapshot(&self, order: SnapshotOrder) -> bool {
         if self.is_snapshot_under_way() {
             return false;
         }
@@ -251,7 +289,9 @@ impl LogQueue {
         // From now on, what was stored again before is not referred to any more.
         lock(&self.stored).clear();
         stage.from.store(self.next(), Ordering::SeqCst);
-        stage.move_before.store(move_before, Ordering::SeqCst);
+        stage.move_before.store(order.move_before, Ordering::SeqCst);
+        stage.may_spill.store(order.may_spill, Ordering::SeqCst);
+        stage.written.store(0, Ordering::SeqCst);
         stage.arrived.store(0, Ordering::SeqCst);
         stage.finished.store(0, Ordering::SeqCst);
         stage.floor.store(u64::MAX, Ordering::SeqCst);
@@ -371,7 +411,7 @@ mod tests {
     #[test]
     fn a_snapshot_is_finished_when_every_shard_is() {
         let queue = LogQueue::new(2, 10);
-        assert!(queue.begin_snapshot(0) && !queue.begin_snapshot(0));
+        assert!(queue.begin_snapshot(SnapshotOrder::default()) && !queue.begin_snapshot(SnapshotOrder::default()));
         queue.snapshot_arrived();
         assert!(!queue.have_all_arrived());
         queue.snapshot_arrived();
@@ -385,6 +425,6 @@ mod tests {
             SnapshotDone { from: 10, end: 39, floor: 5, kept_bytes: 120, stored_bytes: 10, retained_sequence: 7 };
         assert_eq!(queue.take_snapshot(), Some(done));
         assert_eq!(queue.take_snapshot(), None);
-        assert!(queue.begin_snapshot(0));
+        assert!(queue.begin_snapshot(SnapshotOrder::default()));
     }
 }

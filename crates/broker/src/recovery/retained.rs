@@ -70,12 +70,17 @@ impl DraftRetained {
         }
     }
 
-    /// Puts what is there into the store; how many there are.
-    pub(super) fn restore_into(&mut self, retained: &Retained) -> u64 {
+    /// Puts what is there into the store; how many there are, and the bytes of payloads that stay in the log.
+    pub(super) fn restore_into(&mut self, retained: &Retained) -> (u64, u64) {
         let topics = std::mem::take(&mut self.topics).into_iter().filter(|topic| !topic.message.is_clear());
-        let count = topics.map(|topic| retained.restore(topic.message, topic.sequence)).count();
+        let (mut count, mut kept_bytes) = (0, 0);
+        for Topic { message, sequence } in topics {
+            count += 1;
+            kept_bytes += message.stored().map_or(0, |stored| u64::from(stored.bytes));
+            retained.restore(message, sequence);
+        }
         retained.resume(self.sequence);
-        count as u64
+        (count, kept_bytes)
     }
 }
 

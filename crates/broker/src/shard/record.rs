@@ -163,8 +163,8 @@ impl Shard {
             let sequence = publication.retained_sequence;
             let receivers = |run: MatchRun| (run.shard, if is_kept { matches.of(run) } else { &[] });
             turn.records.publish(&message, &parts, sequence, origin, matches.runs.iter().copied().map(receivers));
-            if is_retained && parts.payload.len() >= LARGE_MESSAGE_BYTES {
-                self.large_retained.push((message, sequence));
+            if parts.payload.len() >= LARGE_MESSAGE_BYTES {
+                self.note_large(message, sequence, is_kept);
             }
         } else if let (Some(from), Some(packet_id)) = (origin.from, origin.packet_id) {
             turn.records.accepted(from, packet_id);
@@ -173,6 +173,16 @@ impl Shard {
         }
         if let Some(from) = origin.from {
             self.note_record(from.slot);
+        }
+    }
+
+    /// A large message was recorded: a Retained one leaves memory with the end of the turn.
+    fn note_large(&mut self, message: Message, retained_sequence: u64, is_kept: bool) {
+        if let Some(log) = self.shared.log().filter(|_| is_kept) {
+            log.note_large(message.bytes() as u64);
+        }
+        if retained_sequence != 0 {
+            self.large_retained.push((message, retained_sequence));
         }
     }
 

@@ -5,7 +5,7 @@
 
 use super::Shard;
 use crate::ids::ShardId;
-use crate::log_queue::{Appended, LogQueue};
+use crate::log_queue::{Appended, LogQueue, LogState};
 use crate::message::{Message, MessageParts};
 use crate::queue::{MESSAGE_OVERHEAD_BYTES, Run};
 use crate::record::{
@@ -70,19 +70,21 @@ impl Shard {
         let is_away = self.sessions.port(slot).is_some_and(|port| port.connection().is_none());
         let queue = self.sessions.get(slot).and_then(|session| session.queue.as_deref());
         let cost = queue.map_or(0, crate::queue::Queue::newest_cost);
-        if !is_away || cost <= self.options.queue_run_bytes / 16 || !self.is_durable(slot) {
+        let may_spill = self.shared.log().is_some_and(|log| log.may_spill());
+        if !may_spill || !is_away || cost <= self.options.queue_run_bytes / 16 || !self.is_durable(slot) {
             return 0;
         }
         self.spill(slot, 0, turn);
         cost as usize
     }
 
-    /// All but `front_bytes` of the newest messages becomes a run.
+    /// All but `front_bytes` of the newest messages becomes a run. Not while the disk is full: what is in memory is on disk
+    /// already, and little is added.
     fn spill(&mut self, slot: u32, front_bytes: u64, turn: &mut Turn) {
         // The messages have their identities then, and their records stand before the run.
         self.hand_over_pending(turn);
         let shared = Arc::clone(&self.shared);
-        let Some(log) = shared.log() else { return };
+        let Some(log) = shared.log().filter(|log| log.state() == LogState::Ready) else { return };
         let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) else { return };
         let newest = queue.take_newest(front_bytes);
         // Of QoS 0 none is on disk, so that they keep their order among themselves.
@@ -161,6 +163,7 @@ impl Shard {
         let appended = records.hand_over(log, self.id, false, turn.now);
         turn.wakes_writer |= appended.wakes_writer;
         self.progress.handed_over(appended.end);
+        log.note_snapshot_bytes(appended.end - appended.address);
         log.note_stored(identity, appended.address);
         appended.address
     }
@@ -168,6 +171,7 @@ impl Shard {
     pub(super) fn hand_over_run(&mut self, run: RunWriter, log: &LogQueue, turn: &mut Turn) -> RunRecord {
         let (run, appended) = run.hand_over(log, self.id, turn.now);
         turn.wakes_writer |= appended.wakes_writer;
+        log.note_snapshot_bytes(run.disk_bytes);
         self.progress.handed_over(appended.end);
         run
     }

@@ -159,6 +159,7 @@ impl Shard {
         if !self.walk.records.is_empty() {
             let appended = self.walk.records.hand_over(log, self.id, true, turn.now);
             turn.wakes_writer |= appended.wakes_writer;
+            log.note_snapshot_bytes(appended.end - appended.address);
         }
         if self.walk.stage == Stage::Finished {
             self.walk.stage = Stage::Idle;

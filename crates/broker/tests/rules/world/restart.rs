@@ -4,7 +4,8 @@ use super::{Lane, Phase, World};
 use midge_broker::record::references;
 use midge_broker::recovery::Recovery;
 use midge_broker::{
-    BATCH_HEADER_BYTES, LogQueue, Options, Purpose, ReadBatch, Shard, ShardId, Shared, SnapshotDone, Turn,
+    BATCH_HEADER_BYTES, LogQueue, Options, Purpose, ReadBatch, Shard, ShardId, Shared, SnapshotDone, SnapshotOrder,
+    Turn,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -170,7 +171,8 @@ impl World {
     fn snapshot_moving(&mut self, move_before: u64) {
         let shared = self.shared.clone();
         let log = shared.log().expect("a log");
-        assert!(log.begin_snapshot(move_before));
+        let may_spill = self.random.one_in(2);
+        assert!(log.begin_snapshot(SnapshotOrder { move_before, may_spill }));
         for _ in 0..super::STEPS_MAX {
             for number in 0..self.lanes.len() {
                 self.begin(number).shard.look_at_snapshot();
