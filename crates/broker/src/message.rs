@@ -117,14 +117,17 @@ impl Message {
 
     /// Its parts, to be published or copied again.
     pub fn parts(&self) -> MessageParts<'_> {
+        let (header, expiry) = (self.header(), self.expiry());
+        let (topic, rest) = self.content().split_at(usize::from(header.topic_len));
+        let (properties, payload) = rest.split_at(header.properties_len as usize);
         MessageParts {
-            topic: self.topic(),
-            properties: self.properties(),
-            payload: self.payload(),
+            topic: text(topic),
+            properties,
+            payload,
             qos: self.qos(),
             retain: self.retain(),
-            received_s: self.expiry().map_or(0, |expiry| expiry.0),
-            expiry_interval_s: self.expiry_interval_s(),
+            received_s: expiry.map_or(0, |expiry| expiry.0),
+            expiry_interval_s: expiry.map(|expiry| expiry.1),
         }
     }
 
@@ -145,8 +148,7 @@ impl Message {
 
     /// Topic Name.
     pub fn topic(&self) -> &str {
-        // It came in as `&str`; checking it again costs less than the unsafe word that would avoid it.
-        std::str::from_utf8(self.topic_bytes()).unwrap_or_default()
+        text(self.topic_bytes())
     }
 
     /// Topic Name as bytes, unchecked and therefore cheap.
@@ -224,6 +226,11 @@ impl Message {
     fn header(&self) -> &Header {
         &self.0.header.header
     }
+}
+
+/// It came in as `&str`; checking it again costs less than the unsafe word that would avoid it.
+fn text(topic: &[u8]) -> &str {
+    std::str::from_utf8(topic).unwrap_or_default()
 }
 
 impl std::fmt::Debug for Message {

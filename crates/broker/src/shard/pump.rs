@@ -148,7 +148,7 @@ impl Shard {
             Again::Publish { packet_id, qos, retain, extra, message } => {
                 let identifiers =
                     self.extras.get(extra as usize).map_or_else(Default::default, |extra| extra.identifiers.clone());
-                if needs_measuring(port, &message.parts()) && !self.fits(id, &message.parts(), qos, &identifiers) {
+                if needs_measuring(port, message.payload()) && !self.fits(id, &message.parts(), qos, &identifiers) {
                     self.give_up(slot, packet_id, qos, turn);
                     return Step::Done;
                 }
