@@ -35,6 +35,8 @@ pub struct LogQueue {
     /// By shard: whether it holds packets back until more is durable.
     waits: Box<[AtomicBool]>,
     state: AtomicU8,
+    /// What is recorded beyond this fills the log: positions, without what was written for the sake of snapshots.
+    full_at: AtomicU64,
     snapshot: SnapshotStage,
     /// Large messages that were stored again since the last snapshot began: identity, and the address of the batch.
     stored: Mutex<BTreeMap<u64, u64>>,
@@ -67,7 +69,7 @@ struct SnapshotStage {
     from: AtomicU64,
     move_before: AtomicU64,
     may_spill: AtomicBool,
-    /// Bytes that shards have handed over for its sake.
+    /// Bytes that shards have ever handed over for the sake of snapshots.
     written: AtomicU64,
     /// Shards whose mail of batches before `from` is posted.
     arrived: AtomicUsize,
@@ -143,6 +145,7 @@ impl LogQueue {
             is_writer_asleep: AtomicBool::new(false),
             waits: (0..shards).map(|_| AtomicBool::new(false)).collect(),
             state: AtomicU8::new(LogState::Ready as u8),
+            full_at: AtomicU64::new(u64::MAX),
             snapshot: SnapshotStage::default(),
             stored: Mutex::new(BTreeMap::new()),
             large_bytes: AtomicU64::new(0),
@@ -160,6 +163,10 @@ impl LogQueue {
         pending.batches.extend_from_slice(content);
         self.pending_bytes.store(pending.batches.len(), Ordering::Relaxed);
         let end = pending.next;
+        if end - self.snapshot.written.load(Ordering::SeqCst) > self.full_at.load(Ordering::Relaxed) {
+            // Whoever writes may be busy: it would be told too late.
+            self.set_state(LogState::Full);
+        }
         drop(pending);
         Appended { address, end, wakes_writer: self.is_writer_to_be_woken() }
     }
@@ -270,12 +277,18 @@ impl LogQueue {
         self.snapshot.may_spill.load(Ordering::SeqCst)
     }
 
-    /// So many bytes were handed over for the snapshot's sake.
+    /// The log is full when so much more was recorded, what is written for the sake of snapshots not counted.
+    pub fn fill_after(&self, bytes: u64) {
+        let recorded = self.next() - self.snapshot_bytes();
+        self.full_at.store(recorded.saturating_add(bytes), Ordering::Relaxed);
+    }
+
+    /// So many bytes are about to be handed over for the sake of a snapshot.
     pub(crate) fn note_snapshot_bytes(&self, bytes: u64) {
         self.snapshot.written.fetch_add(bytes, Ordering::SeqCst);
     }
 
-    /// How many bytes were handed over for the sake of the latest snapshot.
+    /// How many bytes were handed over for the sake of snapshots since the start.
     pub fn snapshot_bytes(&self) -> u64 {
         self.snapshot.written.load(Ordering::SeqCst)
     }
@@ -291,7 +304,6 @@ impl LogQueue {
         stage.from.store(self.next(), Ordering::SeqCst);
         stage.move_before.store(order.move_before, Ordering::SeqCst);
         stage.may_spill.store(order.may_spill, Ordering::SeqCst);
-        stage.written.store(0, Ordering::SeqCst);
         stage.arrived.store(0, Ordering::SeqCst);
         stage.finished.store(0, Ordering::SeqCst);
         stage.floor.store(u64::MAX, Ordering::SeqCst);
@@ -397,6 +409,19 @@ mod tests {
         assert_eq!((taken[0], &taken[24..27], taken[27], &taken[51..]), (3, &b"one"[..], 5, &b"three"[..]));
         queue.take(&mut Vec::new());
         assert_eq!(queue.next(), 1056);
+    }
+
+    #[test]
+    fn it_is_full_when_enough_was_recorded_beside_a_snapshot() {
+        let queue = LogQueue::new(1, 1000);
+        queue.fill_after(60);
+        queue.append(&mut batch(b"one"));
+        queue.note_snapshot_bytes(100);
+        queue.append(&mut batch(&[0; 76]));
+        queue.append(&mut batch(b"two"));
+        assert_eq!(queue.state(), LogState::Ready);
+        queue.append(&mut batch(b"three"));
+        assert_eq!(queue.state(), LogState::Full);
     }
 
     #[test]

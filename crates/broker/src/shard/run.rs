@@ -160,18 +160,18 @@ impl Shard {
     ) -> u64 {
         let mut records = Records::default();
         records.stored(identity, parts);
+        self.note_snapshot_bytes(records.bytes());
         let appended = records.hand_over(log, self.id, false, turn.now);
         turn.wakes_writer |= appended.wakes_writer;
         self.progress.handed_over(appended.end);
-        log.note_snapshot_bytes(appended.end - appended.address);
         log.note_stored(identity, appended.address);
         appended.address
     }
 
     pub(super) fn hand_over_run(&mut self, run: RunWriter, log: &LogQueue, turn: &mut Turn) -> RunRecord {
+        self.note_snapshot_bytes(run.records.bytes());
         let (run, appended) = run.hand_over(log, self.id, turn.now);
         turn.wakes_writer |= appended.wakes_writer;
-        log.note_snapshot_bytes(run.disk_bytes);
         self.progress.handed_over(appended.end);
         run
     }
@@ -191,9 +191,13 @@ impl Shard {
     pub fn handle_read(&mut self, request: &ReadRequest, read: &[u8], referred: &[ReadBatch], turn: &mut Turn) {
         match request.purpose {
             Purpose::Queue => self.handle_run(request, read, referred, turn),
-            Purpose::Move => self.handle_run_to_move(request, read, referred, turn),
+            Purpose::Move => {
+                self.write_for_snapshot(|shard| shard.handle_run_to_move(request, read, referred, turn));
+            }
             Purpose::Retained => self.handle_retained(request, read, turn),
-            Purpose::MoveRetained => self.handle_retained_to_move(request, read, turn),
+            Purpose::MoveRetained => {
+                self.write_for_snapshot(|shard| shard.handle_retained_to_move(request, read, turn));
+            }
         }
     }
 

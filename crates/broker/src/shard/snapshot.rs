@@ -46,6 +46,8 @@ pub(super) struct Walk {
     records: Records,
     /// What this portion has written into runs.
     spilled_bytes: usize,
+    /// What is written now is written for its sake.
+    is_writing: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -132,6 +134,25 @@ impl Shard {
             // The portion is a batch of its own: what it names must have its place in the log.
             self.hand_over_pending(turn);
         }
+        self.write_for_snapshot(|shard| shard.write_portion(turn))
+    }
+
+    /// What is written meanwhile is written for the sake of the snapshot.
+    pub(super) fn write_for_snapshot<T>(&mut self, write: impl FnOnce(&mut Shard) -> T) -> T {
+        self.walk.is_writing = true;
+        let written = write(self);
+        self.walk.is_writing = false;
+        written
+    }
+
+    /// So many bytes are about to be handed over, perhaps for the sake of the snapshot.
+    pub(super) fn note_snapshot_bytes(&self, bytes: usize) {
+        if let Some(log) = self.shared.log().filter(|_| self.walk.is_writing) {
+            log.note_snapshot_bytes(bytes as u64);
+        }
+    }
+
+    fn write_portion(&mut self, turn: &mut Turn) -> bool {
         self.walk.spilled_bytes = 0;
         while self.walk.records.bytes() + self.walk.spilled_bytes < limits::SNAPSHOT_PORTION_BYTES {
             self.walk.stage = match self.walk.stage {
@@ -157,9 +178,9 @@ impl Shard {
         }
         let Some(log) = self.shared.log() else { return };
         if !self.walk.records.is_empty() {
+            log.note_snapshot_bytes(self.walk.records.bytes() as u64);
             let appended = self.walk.records.hand_over(log, self.id, true, turn.now);
             turn.wakes_writer |= appended.wakes_writer;
-            log.note_snapshot_bytes(appended.end - appended.address);
         }
         if self.walk.stage == Stage::Finished {
             self.walk.stage = Stage::Idle;

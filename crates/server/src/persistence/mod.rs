@@ -54,6 +54,8 @@ pub enum SyncPolicy {
 pub(crate) struct Persistence {
     pub(crate) options: PersistenceOptions,
     pub(crate) log: Log<SystemDisk>,
+    /// The size of its files.
+    pub(crate) segment_bytes: u64,
     /// What of it is alive beside the last snapshot.
     pub(crate) kept_bytes: u64,
 }

@@ -25,8 +25,9 @@ pub(super) struct Snapshots {
     /// reckoned from this count.
     large: u64,
     large_since: u64,
-    /// What the one under way may write; 0 without one.
+    /// What the one under way may write; 0 without one. And what had been written for all snapshots when it began.
     under_way: u64,
+    written: u64,
     sweep: Option<Sweep>,
 }
 
@@ -57,9 +58,9 @@ pub(super) struct Bounds {
 pub(super) struct Extent {
     pub(super) start: u64,
     pub(super) end: u64,
-    /// What can still be written without the reserve.
+    /// What can still be recorded without the reserve.
     pub(super) room: u64,
-    /// What was written for the sake of the latest snapshot.
+    /// What was ever written for the sake of snapshots.
     pub(super) written: u64,
     /// Large messages that were ever put into queues.
     pub(super) large: u64,
@@ -82,7 +83,7 @@ const SPILL_MAX_OF_SHARD: u64 = 128 << 20;
 impl Snapshots {
     /// Of a log that was opened. The last snapshot wrote `state`, and ended at `end`; beside that `kept` is alive.
     pub(super) fn new(bounds: Bounds, end: u64, state: u64, kept: u64) -> Snapshots {
-        Snapshots { bounds, end, state, kept, large: 0, large_since: 0, under_way: 0, sweep: None }
+        Snapshots { bounds, end, state, kept, large: 0, large_since: 0, under_way: 0, written: 0, sweep: None }
     }
 
     /// Whether so much was written since the last one that one saves space.
@@ -94,15 +95,25 @@ impl Snapshots {
 
     /// What was written since the last snapshot ended; since the one under way began, beside what that wrote.
     pub(super) fn grown(&self, log: &Extent) -> u64 {
-        let own = if self.under_way > 0 { log.written } else { 0 };
+        let own = if self.under_way > 0 { self.own(log) } else { 0 };
         log.end.saturating_sub(self.end + own)
     }
 
     /// The room there is beside that for a snapshot that moves everything, or for the rest of the one under way.
     pub(super) fn spare(&self, log: &Extent) -> u64 {
-        let next = if self.under_way > 0 { self.under_way.saturating_sub(log.written) } else { self.alive(log) };
+        let next = if self.under_way > 0 { self.under_way.saturating_sub(self.own(log)) } else { self.alive(log) };
         // Each receiver of a message may have a record of its own in the next snapshot.
         log.room.saturating_sub(next + 2 * self.grown(log))
+    }
+
+    /// How much may be recorded until there is no spare room: each byte takes its own, and that for the next snapshot.
+    pub(super) fn recordable(&self, log: &Extent) -> u64 {
+        self.spare(log) / 3
+    }
+
+    /// What the snapshot under way has written.
+    fn own(&self, log: &Extent) -> u64 {
+        log.written - self.written
     }
 
     /// Whether a log that was full has so much room again that it is not full the next moment.
@@ -126,7 +137,7 @@ impl Snapshots {
         };
         let spill = if may_spill { self.bounds.spill_max } else { 0 };
         self.under_way = (state + step + spill).max(alive + 2 * grown).max(1);
-        self.end = log.end;
+        (self.end, self.written) = (log.end, log.written);
         order
     }
 
@@ -141,6 +152,11 @@ impl Snapshots {
                 self.sweep = None;
             }
         }
+    }
+
+    /// It could not be put in force: the one before stays.
+    pub(super) fn give_up(&mut self) {
+        self.under_way = 0;
     }
 
     /// How much of the log's beginning the next snapshot moves. A sweep begins when that is worth it.
@@ -174,6 +190,7 @@ mod tests {
         start: u64,
         end: u64,
         large: u64,
+        written: u64,
         /// Runs: where each stands, and its size.
         runs: std::collections::VecDeque<(u64, u64)>,
         state: u64,
@@ -184,12 +201,12 @@ mod tests {
         fn new(size: u64) -> World {
             let snapshots = Snapshots::new(Bounds::new(2, Some(size)), 0, 0, 0);
             let runs = std::collections::VecDeque::new();
-            World { snapshots, size, start: 0, end: 0, large: 0, runs, state: 0, refused: false }
+            World { snapshots, size, start: 0, end: 0, large: 0, written: 0, runs, state: 0, refused: false }
         }
 
-        fn log(&self, written: u64) -> Extent {
+        fn log(&self) -> Extent {
             let room = self.size.checked_sub(self.end - self.start).expect("the log is within its bounds");
-            Extent { start: self.start, end: self.end, room, written, large: self.large }
+            Extent { start: self.start, end: self.end, room, written: self.written, large: self.large }
         }
 
         fn write(&mut self, bytes: u64) -> u64 {
@@ -199,21 +216,21 @@ mod tests {
 
         /// A snapshot, if one is due. Meanwhile others write `meanwhile` bytes, if they may.
         fn care(&mut self, meanwhile: u64) {
-            if self.snapshots.is_due(&self.log(0)) || self.refused {
+            if self.snapshots.is_due(&self.log()) || self.refused {
                 let from = self.end;
-                let order = self.snapshots.begin(&self.log(0));
-                let mut written = 0;
+                let order = self.snapshots.begin(&self.log());
                 for at in 0..self.runs.len() {
                     let (address, bytes) = self.runs[at];
                     if address < order.move_before {
                         self.runs[at].0 = self.write(bytes);
-                        written += bytes;
+                        self.written += bytes;
                     }
-                    if self.snapshots.spare(&self.log(written)) > meanwhile / 8 + MB {
+                    if self.snapshots.recordable(&self.log()) > meanwhile / 8 {
                         self.write(meanwhile / 8);
                     }
                 }
                 self.write(self.state);
+                self.written += self.state;
                 let floor = self.runs.iter().map(|run| run.0).min().unwrap_or(from).min(from);
                 let kept_bytes = self.runs.iter().map(|run| run.1).sum();
                 let end = self.end;
@@ -221,7 +238,7 @@ mod tests {
                 self.snapshots.finish(&done);
                 self.start = floor;
             }
-            let log = self.log(0);
+            let log = self.log();
             self.refused = if self.refused { !self.snapshots.is_ample(&log) } else { self.snapshots.spare(&log) == 0 };
         }
     }

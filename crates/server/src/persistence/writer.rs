@@ -57,13 +57,15 @@ struct State {
     snapshot_took: Duration,
     /// Finished, and not in force yet.
     snapshot: Option<SnapshotDone>,
-    /// Where the log ended when it was last asked for its room.
-    room_seen_at: u64,
+    /// It was told that the log is full, and not that there is room again.
+    is_told_full: bool,
+    /// When it was last looked whether there is room and a snapshot is due, and where the log ended then.
+    looked: (Instant, u64),
 }
 
 impl WriterParts {
     fn snapshots(&self) -> Snapshots {
-        let Persistence { options, log, kept_bytes } = &self.persistence;
+        let Persistence { options, log, kept_bytes, .. } = &self.persistence;
         let bounds = Bounds::new(self.shared.mesh().shards(), options.max_bytes);
         let (end, state) = log.snapshot().map_or((log.start().0, 0), |last| (last.end.0, last.end.0 - last.from.0));
         Snapshots::new(bounds, end, state, *kept_bytes)
@@ -87,7 +89,8 @@ impl Writer {
             snapshots,
             snapshot_took: Duration::ZERO,
             snapshot: None,
-            room_seen_at: parts.persistence.log.end().0,
+            is_told_full: false,
+            looked: (now, parts.persistence.log.end().0),
             parts,
         };
         let thread = thread::Builder::new().name("log".to_owned()).stack_size(STACK_BYTES);
@@ -156,43 +159,51 @@ impl State {
         self.batches.shrink_to(BUFFER_BYTES_KEPT);
         self.last_batch = Instant::now();
         self.is_unsynced = true;
-        if queue.state() == LogState::Full
-            || self.parts.persistence.log.end().0 - self.room_seen_at > ROOM_SEEN_EVERY_BYTES
-        {
-            self.look_for_room(queue);
-        }
     }
 
+    /// Nothing more is taken that would have to be kept. What is not needed any more makes room.
     fn tell_full(&mut self, queue: &LogQueue) {
+        self.is_told_full = true;
         queue.set_state(LogState::Full);
         let folder = self.parts.persistence.options.folder.display().to_string();
         let text = "messages that would have to be kept are refused (0x97) until there is room again";
         self.tell(LogType::Error, format_args!("Error: no room for the log in {folder}: {text}."));
-        // What is not needed any more makes room.
         self.begin_snapshot(queue);
     }
 
     /// Looks whether the log is full: it is when there is only room for a snapshot.
     fn look_for_room(&mut self, queue: &LogQueue) {
         let extent = self.extent(queue);
-        match queue.state() {
-            LogState::Ready if self.snapshots.spare(&extent) == 0 => self.tell_full(queue),
-            LogState::Full if self.snapshots.is_ample(&extent) => {
+        queue.fill_after(self.snapshots.recordable(&extent));
+        let is_full = queue.state() == LogState::Full || self.snapshots.spare(&extent) == 0;
+        match self.is_told_full {
+            false if is_full => self.tell_full(queue),
+            true if self.snapshots.is_ample(&extent) => {
+                self.is_told_full = false;
                 queue.set_state(LogState::Ready);
                 let text = format_args!("There is room for the log again: messages are taken as before.");
                 self.tell(LogType::Notice, text);
             }
-            LogState::Ready | LogState::Full => {}
+            _ => {}
         }
-        self.room_seen_at = self.parts.persistence.log.end().0;
+        self.looked = (Instant::now(), self.parts.persistence.log.end().0);
+    }
+
+    /// Whether it is time to look around: often enough, and not with each batch.
+    fn is_to_look_around(&self, queue: &LogQueue) -> bool {
+        let pause = if queue.state() == LogState::Full { FULL_PAUSE } else { LOOK_AGAIN };
+        self.parts.persistence.log.end().0 - self.looked.1 > LOOK_EVERY_BYTES || self.looked.0.elapsed() >= pause
     }
 
     fn extent(&self, queue: &LogQueue) -> Extent {
         let log = &self.parts.persistence.log;
+        let end = queue.next();
+        // Beside what is on its way to the log: the part of a segment that is left when a snapshot begins the next.
+        let not_free = end - log.end().0 + 2 * self.parts.persistence.segment_bytes;
         Extent {
             start: log.start().0,
-            end: log.end().0,
-            room: log.room_bytes(),
+            end,
+            room: log.room_bytes().saturating_sub(not_free),
             written: queue.snapshot_bytes(),
             large: queue.large_bytes(),
         }
@@ -263,7 +274,6 @@ impl State {
             thread::park_timeout(nap);
         }
         queue.writer_awake();
-        self.look_for_room(queue);
     }
 
     /// Begins a snapshot when one is due or ordered, and puts a finished one in force.
@@ -276,8 +286,14 @@ impl State {
             self.put_in_force(done);
             self.sync_if_due(queue, false);
         }
+        let is_ordered = self.orders.snapshot.load(Ordering::Acquire);
+        if !is_ordered && !self.is_to_look_around(queue) {
+            return;
+        }
+        self.look_for_room(queue);
         let is_idle = self.snapshot.is_none() && !queue.is_snapshot_under_way();
-        if is_idle && (self.orders.snapshot.swap(false, Ordering::AcqRel) || self.is_snapshot_due(queue)) {
+        if is_idle && (is_ordered || self.is_snapshot_due(queue)) {
+            self.orders.snapshot.store(false, Ordering::Release);
             self.begin_snapshot(queue);
         }
     }
@@ -286,7 +302,7 @@ impl State {
         match self.parts.persistence.log.retire(super::snapshot(done)) {
             Ok(()) => {}
             // Then the old one stays, and the log grows until there is room for a segment.
-            Err(WriteError::Full { .. }) => return,
+            Err(WriteError::Full { .. }) => return self.snapshots.give_up(),
             Err(error) => self.fail(&error),
         }
         self.snapshots.finish(&done);
@@ -329,6 +345,7 @@ impl State {
         }
         let order = self.snapshots.begin(&self.extent(queue));
         queue.begin_snapshot(order);
+        self.look_for_room(queue);
         // Counted from here as well: one that is never finished is not asked for again and again.
         self.last_snapshot = Instant::now();
         self.shards().for_each(|shard| self.parts.peers.wake(shard));
@@ -357,8 +374,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How often a full disk is looked at again.
 const FULL_PAUSE: Duration = Duration::from_millis(100);
 
-/// The log is asked for its room when it has grown by so much.
-const ROOM_SEEN_EVERY_BYTES: u64 = 1 << 20;
+/// When the log has grown by so much, it is looked whether there is room and a snapshot is due.
+const LOOK_EVERY_BYTES: u64 = 1 << 20;
 
 /// While the disk is full, snapshots that may make room are at least so far apart.
 const SNAPSHOT_PAUSE: Duration = Duration::from_secs(1);

@@ -48,8 +48,9 @@ fn answer(client: &mut Client, kind: Kind) -> Packet {
 }
 
 fn bytes_of(folder: &Path) -> u64 {
-    let files = std::fs::read_dir(folder).expect("the folder of the log");
-    files.map(|file| file.and_then(|file| file.metadata()).map_or(0, |file| file.len())).sum()
+    let files = std::fs::read_dir(folder).expect("the folder of the log").map_while(Result::ok);
+    let segments = files.filter(|file| file.path().extension().is_some_and(|extension| extension == "segment"));
+    segments.map(|file| file.metadata().map_or(0, |file| file.len())).sum()
 }
 
 /// Fills a small disk with what waits for one who is away, who then comes for it.
@@ -102,7 +103,7 @@ fn retained_messages_that_have_no_room_are_refused_until_others_are_cleared() {
     client.send("CONNECT v5 id=p");
     answer(&mut client, Kind::Connack);
     let kept = publish(&mut client, |number| format!("r/{number}"), " retain", |_, refused| refused >= 4 * WINDOW);
-    assert!(kept * PAYLOAD_BYTES > 40 << 20, "only {kept} were taken");
+    assert!(kept * PAYLOAD_BYTES > 30 << 20, "only {kept} were taken");
     assert!(bytes_of(&folder.log()) <= 128 << 20);
     for number in 0..kept {
         client.send(&format!("PUBLISH r/{number} qos=1 id=1 retain"));
