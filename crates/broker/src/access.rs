@@ -41,7 +41,7 @@ pub(crate) fn publish(options: &Options, shared: &Shared, message: &MessageParts
         let closes = message.qos > QoS::AtMostOnce;
         return Err(Denied { code: ReasonCode::QUOTA_EXCEEDED, cause: "memory_limit reached", closes });
     }
-    if shared.is_log_full() && may_be_kept(options, message) {
+    if shared.is_log_full() && may_be_kept(options, message) && !makes_room(shared, message) {
         let closes = message.qos > QoS::AtMostOnce;
         return Err(Denied { code: ReasonCode::QUOTA_EXCEEDED, cause: "no room for the log", closes });
     }
@@ -52,6 +52,11 @@ pub(crate) fn publish(options: &Options, shared: &Shared, message: &MessageParts
 fn may_be_kept(options: &Options, message: &MessageParts<'_>) -> bool {
     let is_retained = message.retain && !message.payload.is_empty();
     is_retained || message.qos > QoS::AtMostOnce || options.queue_qos0_messages
+}
+
+/// Whether the message clears one that is there. With QoS 1 or 2 too: else nobody could make room who waits for answers.
+fn makes_room(shared: &Shared, message: &MessageParts<'_>) -> bool {
+    message.retain && message.payload.is_empty() && shared.retained().holds(message.topic.as_bytes(), u64::MAX)
 }
 
 /// Topics that only the server publishes to, but for the state that a bridge tells of itself.
@@ -88,6 +93,25 @@ mod tests {
         assert_eq!(denied(QoS::AtLeastOnce, false), Some("no room for the log"));
         assert_eq!(denied(QoS::AtMostOnce, true), Some("no room for the log"));
         assert_eq!(denied(QoS::AtMostOnce, false), None);
+    }
+
+    #[test]
+    fn a_full_disk_lets_retained_messages_be_cleared() {
+        let shared = Shared::new(1, 0).with_log(LogQueue::new(1, 0));
+        shared.log().expect("a log").set_state(LogState::Full);
+        let clears = || denied(&shared, "t", "", QoS::AtLeastOnce, true).is_none();
+        assert!(!clears(), "there is nothing");
+        let parts = MessageParts {
+            topic: "t",
+            properties: &[],
+            payload: b"x",
+            qos: QoS::AtMostOnce,
+            retain: true,
+            received_s: 0,
+            expiry_interval_s: None,
+        };
+        shared.retained().keep(crate::message::Message::new(&parts));
+        assert!(clears());
     }
 
     #[track_caller]

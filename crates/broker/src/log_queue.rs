@@ -35,9 +35,13 @@ pub struct LogQueue {
     /// By shard: whether it holds packets back until more is durable.
     waits: Box<[AtomicBool]>,
     state: AtomicU8,
+    /// What is recorded beyond this fills the log: positions, without what was written for the sake of snapshots.
+    full_at: AtomicU64,
     snapshot: SnapshotStage,
     /// Large messages that were stored again since the last snapshot began: identity, and the address of the batch.
     stored: Mutex<BTreeMap<u64, u64>>,
+    /// Bytes of large messages that were ever put into queues.
+    large_bytes: AtomicU64,
 }
 
 struct Pending {
@@ -63,8 +67,10 @@ struct SnapshotStage {
     number: AtomicU64,
     /// Where the log stood when it was asked for.
     from: AtomicU64,
-    /// What long queues have on disk before this position is written again.
     move_before: AtomicU64,
+    may_spill: AtomicBool,
+    /// Bytes that shards have ever handed over for the sake of snapshots.
+    written: AtomicU64,
     /// Shards whose mail of batches before `from` is posted.
     arrived: AtomicUsize,
     /// What belongs to no shard has been handed over.
@@ -74,11 +80,20 @@ struct SnapshotStage {
     /// The first position to which what was written refers.
     floor: AtomicU64,
     /// What it refers to, and did not write.
-    run_bytes: AtomicU64,
+    kept_bytes: AtomicU64,
     /// Large messages that were stored again for it.
     stored_bytes: AtomicU64,
     /// The number of the latest retained write when the Retained Messages began to be written.
     retained_sequence: AtomicU64,
+}
+
+/// How a snapshot is to be taken.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct SnapshotOrder {
+    /// What stands before this position and is needed is written again, so that the log can begin there.
+    pub move_before: u64,
+    /// What waits for clients that are away is written as runs, which the snapshots after this one need not write again.
+    pub may_spill: bool,
 }
 
 /// What a finished snapshot covers.
@@ -90,8 +105,9 @@ pub struct SnapshotDone {
     pub end: u64,
     /// The log is needed from here on: what stands before is referred to by nothing.
     pub floor: u64,
-    /// Of what stands before `from`, or was moved behind it, so much is needed for long queues; large messages not counted.
-    pub run_bytes: u64,
+    /// So much of the log it refers to and does not write: runs of long queues, and payloads of Retained Messages. Large
+    /// messages to which runs refer are not counted.
+    pub kept_bytes: u64,
     /// So much of large messages was moved.
     pub stored_bytes: u64,
     /// Retained writes up to this number are covered by it.
@@ -104,14 +120,14 @@ pub(crate) struct SnapshotPart {
     /// The first position in the log to which it refers.
     pub floor: u64,
     /// See [`SnapshotDone`].
-    pub run_bytes: u64,
+    pub kept_bytes: u64,
     /// See [`SnapshotDone`].
     pub stored_bytes: u64,
 }
 
 impl Default for SnapshotPart {
     fn default() -> Self {
-        SnapshotPart { floor: u64::MAX, run_bytes: 0, stored_bytes: 0 }
+        SnapshotPart { floor: u64::MAX, kept_bytes: 0, stored_bytes: 0 }
     }
 }
 
@@ -131,8 +147,10 @@ impl LogQueue {
             is_writer_asleep: AtomicBool::new(false),
             waits: (0..shards).map(|_| AtomicBool::new(false)).collect(),
             state: AtomicU8::new(LogState::Ready as u8),
+            full_at: AtomicU64::new(u64::MAX),
             snapshot: SnapshotStage::default(),
             stored: Mutex::new(BTreeMap::new()),
+            large_bytes: AtomicU64::new(0),
         }
     }
 
@@ -147,6 +165,10 @@ impl LogQueue {
         pending.batches.extend_from_slice(content);
         self.pending_bytes.store(pending.batches.len(), Ordering::Relaxed);
         let end = pending.next;
+        if end - self.snapshot.written.load(Ordering::SeqCst) > self.full_at.load(Ordering::Relaxed) {
+            // Whoever writes may be busy: it would be told too late.
+            self.set_state(LogState::Full);
+        }
         drop(pending);
         Appended { address, end, wakes_writer: self.is_writer_to_be_woken() }
     }
@@ -222,6 +244,16 @@ impl LogQueue {
         lock(&self.stored).insert(identity, address);
     }
 
+    /// A large message is put into queues.
+    pub(crate) fn note_large(&self, bytes: u64) {
+        self.large_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// The bytes of all large messages that were put into queues since the start.
+    pub fn large_bytes(&self) -> u64 {
+        self.large_bytes.load(Ordering::Relaxed)
+    }
+
     /// The snapshot under way is to leave nothing in use before this position.
     pub(crate) fn move_before(&self) -> u64 {
         self.snapshot.move_before.load(Ordering::SeqCst)
@@ -242,9 +274,29 @@ impl LogQueue {
         self.state.store(state as u8, Ordering::Relaxed);
     }
 
-    /// Asks the shards for a snapshot. What long queues have on disk before `move_before` is written again. `false`: one is
-    /// under way.
-    pub fn begin_snapshot(&self, move_before: u64) -> bool {
+    /// Whether the snapshot under way is to make runs of what waits for clients that are away.
+    pub(crate) fn may_spill(&self) -> bool {
+        self.snapshot.may_spill.load(Ordering::SeqCst)
+    }
+
+    /// The log is full when so much more was recorded, what is written for the sake of snapshots not counted.
+    pub fn fill_after(&self, bytes: u64) {
+        let recorded = self.next() - self.snapshot_bytes();
+        self.full_at.store(recorded.saturating_add(bytes), Ordering::Relaxed);
+    }
+
+    /// So many bytes are about to be handed over for the sake of a snapshot.
+    pub(crate) fn note_snapshot_bytes(&self, bytes: u64) {
+        self.snapshot.written.fetch_add(bytes, Ordering::SeqCst);
+    }
+
+    /// How many bytes were handed over for the sake of snapshots since the start.
+    pub fn snapshot_bytes(&self) -> u64 {
+        self.snapshot.written.load(Ordering::SeqCst)
+    }
+
+    /// Asks the shards for a snapshot. `false`: one is under way.
+    pub fn begin_snapshot(&self, order: SnapshotOrder) -> bool {
         if self.is_snapshot_under_way() {
             return false;
         }
@@ -252,12 +304,13 @@ impl LogQueue {
         // From now on, what was stored again before is not referred to any more.
         lock(&self.stored).clear();
         stage.from.store(self.next(), Ordering::SeqCst);
-        stage.move_before.store(move_before, Ordering::SeqCst);
+        stage.move_before.store(order.move_before, Ordering::SeqCst);
+        stage.may_spill.store(order.may_spill, Ordering::SeqCst);
         stage.arrived.store(0, Ordering::SeqCst);
         stage.is_common_finished.store(false, Ordering::SeqCst);
         stage.finished.store(0, Ordering::SeqCst);
         stage.floor.store(u64::MAX, Ordering::SeqCst);
-        stage.run_bytes.store(0, Ordering::SeqCst);
+        stage.kept_bytes.store(0, Ordering::SeqCst);
         stage.stored_bytes.store(0, Ordering::SeqCst);
         stage.number.fetch_add(1, Ordering::SeqCst);
         true
@@ -278,7 +331,7 @@ impl LogQueue {
         let done = SnapshotDone {
             from,
             floor: stage.floor.load(Ordering::SeqCst).min(from),
-            run_bytes: stage.run_bytes.load(Ordering::SeqCst),
+            kept_bytes: stage.kept_bytes.load(Ordering::SeqCst),
             stored_bytes: stage.stored_bytes.load(Ordering::SeqCst),
             end: self.next(),
             retained_sequence: stage.retained_sequence.load(Ordering::SeqCst),
@@ -320,7 +373,7 @@ impl LogQueue {
     /// One more shard has handed over its part. The last one must wake the writer, who may sleep.
     pub(crate) fn snapshot_finished(&self, part: &SnapshotPart) -> bool {
         self.snapshot.floor.fetch_min(part.floor, Ordering::SeqCst);
-        self.snapshot.run_bytes.fetch_add(part.run_bytes, Ordering::SeqCst);
+        self.snapshot.kept_bytes.fetch_add(part.kept_bytes, Ordering::SeqCst);
         self.snapshot.stored_bytes.fetch_add(part.stored_bytes, Ordering::SeqCst);
         self.snapshot.finished.fetch_add(1, Ordering::SeqCst) + 1 == self.waits.len() && self.is_writer_to_be_woken()
     }
@@ -372,6 +425,19 @@ mod tests {
     }
 
     #[test]
+    fn it_is_full_when_enough_was_recorded_beside_a_snapshot() {
+        let queue = LogQueue::new(1, 1000);
+        queue.fill_after(60);
+        queue.append(&mut batch(b"one"));
+        queue.note_snapshot_bytes(100);
+        queue.append(&mut batch(&[0; 76]));
+        queue.append(&mut batch(b"two"));
+        assert_eq!(queue.state(), LogState::Ready);
+        queue.append(&mut batch(b"three"));
+        assert_eq!(queue.state(), LogState::Full);
+    }
+
+    #[test]
     fn a_sleeping_writer_is_woken_once() {
         let queue = LogQueue::new(1, 0);
         assert!(queue.writer_about_to_sleep());
@@ -383,19 +449,20 @@ mod tests {
     #[test]
     fn a_snapshot_is_finished_when_every_shard_is() {
         let queue = LogQueue::new(2, 10);
-        assert!(queue.begin_snapshot(0) && !queue.begin_snapshot(0));
+        assert!(queue.begin_snapshot(SnapshotOrder::default()) && !queue.begin_snapshot(SnapshotOrder::default()));
         queue.snapshot_arrived();
         assert!(!queue.have_all_arrived());
         queue.snapshot_arrived();
         assert!(queue.have_all_arrived());
         queue.set_retained_sequence(7);
-        queue.snapshot_finished(&SnapshotPart { floor: 5, run_bytes: 100, stored_bytes: 10 });
+        queue.snapshot_finished(&SnapshotPart { floor: 5, kept_bytes: 100, stored_bytes: 10 });
         assert_eq!(queue.take_snapshot(), None);
         queue.append(&mut batch(b"state"));
-        queue.snapshot_finished(&SnapshotPart { run_bytes: 20, ..SnapshotPart::default() });
-        let done = SnapshotDone { from: 10, end: 39, floor: 5, run_bytes: 120, stored_bytes: 10, retained_sequence: 7 };
+        queue.snapshot_finished(&SnapshotPart { kept_bytes: 20, ..SnapshotPart::default() });
+        let done =
+            SnapshotDone { from: 10, end: 39, floor: 5, kept_bytes: 120, stored_bytes: 10, retained_sequence: 7 };
         assert_eq!(queue.take_snapshot(), Some(done));
         assert_eq!(queue.take_snapshot(), None);
-        assert!(queue.begin_snapshot(0));
+        assert!(queue.begin_snapshot(SnapshotOrder::default()));
     }
 }

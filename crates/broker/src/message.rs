@@ -6,6 +6,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::record::IN_THIS_BATCH;
+use crate::retained::StoredPayload;
 use midge_codec::QoS;
 use triomphe::ThinArc;
 
@@ -48,29 +49,33 @@ pub(crate) const SCRATCH_BYTES_KEPT: usize = 64 << 10;
 
 const RETAIN: u8 = 1 << 2;
 const EXPIRES: u8 = 1 << 3;
-const FROM_RUN: u8 = 1 << 4;
+const WITHOUT_PAYLOAD: u8 = 1 << 4;
+const FROM_RUN: u8 = 1 << 5;
+
+/// What stands in the place of a payload that is left out: where it is, and its length.
+const STORED_PAYLOAD_BYTES: usize = 12;
 
 impl Message {
     /// Copies the parts into one allocation.
     pub fn new(parts: &MessageParts<'_>) -> Message {
         let length = parts.topic.len() + parts.properties.len() + parts.payload.len();
-        Message::with_flags(parts, 0, &mut Vec::with_capacity(EXPIRY_BYTES + length))
+        Message::make(parts, 0, &mut Vec::with_capacity(EXPIRY_BYTES + length))
     }
 
     /// One that was read back from a run of a queue.
     pub(crate) fn from_run(parts: &MessageParts<'_>, identity: u64) -> Message {
         let length = parts.topic.len() + parts.properties.len() + parts.payload.len();
-        let message = Message::with_flags(parts, FROM_RUN, &mut Vec::with_capacity(EXPIRY_BYTES + length));
+        let message = Message::make(parts, FROM_RUN, &mut Vec::with_capacity(EXPIRY_BYTES + length));
         message.set_identity(identity);
         message
     }
 
     /// The same, gathering the parts in `scratch`, whose content is lost: no allocation but the message's own.
     pub fn with_scratch(parts: &MessageParts<'_>, scratch: &mut Vec<u8>) -> Message {
-        Message::with_flags(parts, 0, scratch)
+        Message::make(parts, 0, scratch)
     }
 
-    fn with_flags(parts: &MessageParts<'_>, flags: u8, scratch: &mut Vec<u8>) -> Message {
+    fn make(parts: &MessageParts<'_>, flags: u8, scratch: &mut Vec<u8>) -> Message {
         scratch.clear();
         if let Some(interval) = parts.expiry_interval_s {
             scratch.extend_from_slice(&parts.received_s.to_le_bytes());
@@ -96,16 +101,41 @@ impl Message {
         message
     }
 
+    /// The same without its payload, which stands in the log. For the retained store alone: nobody else looks for it there.
+    pub(crate) fn without_payload(parts: &MessageParts<'_>, stored: StoredPayload) -> Message {
+        let mut place = [0; STORED_PAYLOAD_BYTES];
+        place[..8].copy_from_slice(&stored.at.to_le_bytes());
+        place[8..].copy_from_slice(&stored.bytes.to_le_bytes());
+        let mut scratch = Vec::new();
+        let message = Message::make(&MessageParts { payload: &place, ..*parts }, WITHOUT_PAYLOAD, &mut scratch);
+        message.set_identity(stored.identity);
+        message
+    }
+
+    /// Where its payload is, if it was left out.
+    pub(crate) fn stored_payload(&self) -> Option<StoredPayload> {
+        if self.header().flags & WITHOUT_PAYLOAD == 0 {
+            return None;
+        }
+        let (_, place) = self.0.slice.split_last_chunk::<STORED_PAYLOAD_BYTES>()?;
+        let [a, b, c, d, e, f, g, h, bytes @ ..] = *place;
+        let at = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        Some(StoredPayload { identity: self.identity(), at, bytes: u32::from_le_bytes(bytes) })
+    }
+
     /// Its parts, to be published or copied again.
     pub fn parts(&self) -> MessageParts<'_> {
+        let (header, expiry) = (self.header(), self.expiry());
+        let (topic, rest) = self.content().split_at(usize::from(header.topic_len));
+        let (properties, payload) = rest.split_at(header.properties_len as usize);
         MessageParts {
-            topic: self.topic(),
-            properties: self.properties(),
-            payload: self.payload(),
+            topic: text(topic),
+            properties,
+            payload,
             qos: self.qos(),
             retain: self.retain(),
-            received_s: self.expiry().map_or(0, |expiry| expiry.0),
-            expiry_interval_s: self.expiry_interval_s(),
+            received_s: expiry.map_or(0, |expiry| expiry.0),
+            expiry_interval_s: expiry.map(|expiry| expiry.1),
         }
     }
 
@@ -126,8 +156,7 @@ impl Message {
 
     /// Topic Name.
     pub fn topic(&self) -> &str {
-        // It came in as `&str`; checking it again costs less than the unsafe word that would avoid it.
-        std::str::from_utf8(self.topic_bytes()).unwrap_or_default()
+        text(self.topic_bytes())
     }
 
     /// Topic Name as bytes, unchecked and therefore cheap.
@@ -202,12 +231,19 @@ impl Message {
 
     /// Topic, properties and payload.
     fn content(&self) -> &[u8] {
-        &self.0.slice[if self.header().flags & EXPIRES == 0 { 0 } else { EXPIRY_BYTES }..]
+        let flags = self.header().flags;
+        let left_out = if flags & WITHOUT_PAYLOAD == 0 { 0 } else { STORED_PAYLOAD_BYTES };
+        &self.0.slice[if flags & EXPIRES == 0 { 0 } else { EXPIRY_BYTES }..self.0.slice.len() - left_out]
     }
 
     fn header(&self) -> &Header {
         &self.0.header.header
     }
+}
+
+/// It came in as `&str`; checking it again costs less than the unsafe word that would avoid it.
+fn text(topic: &[u8]) -> &str {
+    std::str::from_utf8(topic).unwrap_or_default()
 }
 
 impl std::fmt::Debug for Message {

@@ -6,8 +6,7 @@
 //! value comes twice, none is missing, and no older value follows a newer one.
 
 use crate::ids::ReceiverOptions;
-use crate::message::Message;
-use crate::retained::Cursor;
+use crate::retained::{Cursor, RetainedMessage};
 use crate::router::FilterId;
 use hashbrown::HashTable;
 use std::collections::VecDeque;
@@ -19,7 +18,9 @@ pub(crate) struct Replay {
     pub filter: FilterId,
     pub cursor: Cursor,
     /// Messages taken from the store and not sent yet.
-    pub fetched: VecDeque<Message>,
+    pub fetched: VecDeque<RetainedMessage>,
+    /// The payload of the first is being read from this place in the log.
+    pub reading: Option<u64>,
     /// The number of the latest retained write when they were taken. After a later one each is looked up again before it
     /// is sent: its successor has gone out live already.
     pub fetched_at: u64,

@@ -22,6 +22,10 @@ pub fn decode(bytes: &[u8]) -> Result<Option<(u32, usize)>, DecodeError> {
 /// Appends `value` in its shortest form. `value` is at most [`MAX`]; bits above it are lost.
 #[inline]
 pub fn encode(value: u32, out: &mut Vec<u8>) {
+    // Nearly all are short.
+    if value < 0x80 {
+        return out.push(value as u8);
+    }
     let (bytes, len) = to_bytes(value);
     out.extend_from_slice(&bytes[..len]);
 }

@@ -141,7 +141,7 @@ impl Settings {
             clean_per_mille: *random.pick(&[0, 0, 100, 500]),
             silent_per_mille: *random.pick(&[0, 300]),
             packet_ids: *random.pick(&[4, 4, 30, u16::MAX]),
-            large_per_mille: *random.pick(&[0, 0, 0, 50]),
+            large_per_mille: *random.pick(&[0, 0, 20, 150]),
             expiry_per_mille: *random.pick(&[0, 0, 100]),
             has_witness: !random.one_in(3),
             has_wills: random.one_in(2),

@@ -179,9 +179,16 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            println!("The server's last lines:\n{}", log[log.len().saturating_sub(LINES_SHOWN)..].join("\n"));
+        }
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
+
+/// Of the log of a server whose test failed.
+const LINES_SHOWN: usize = 30;
 
 fn with_listener(port: u16, configuration: &str) -> String {
     format!("listener {port} 127.0.0.1\nallow_anonymous true\n{configuration}\n")

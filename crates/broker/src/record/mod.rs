@@ -22,6 +22,7 @@ pub use write::{RECORD_VERSION, STAMP_BYTES};
 use crate::ids::{Receiver, ReceiverOptions, ShardId};
 use crate::log_queue::{BATCH_HEADER_BYTES, LogQueue};
 use crate::message::MessageParts;
+use crate::retained::StoredPayload;
 use crate::turn::Now;
 
 /// A batch that says nothing but the time: it dates the end of a server that nobody used.
@@ -216,6 +217,8 @@ pub enum Record<'a> {
     RunDone(u64),
     /// Snapshot: a Retained Message, the number of its write and its identity (0: it has none).
     Retained(u64, u64, MessageParts<'a>),
+    /// Snapshot: a Retained Message, the number of its write, and where its payload is.
+    RetainedAt(u64, MessageParts<'a>, StoredPayload),
 }
 
 /// A Subscription.
@@ -325,6 +328,7 @@ mod kind {
     pub(super) const RUN_HELD: u8 = 25;
     pub(super) const RUN_DONE: u8 = 26;
     pub(super) const STORED: u8 = 27;
+    pub(super) const RETAINED_AT: u8 = 28;
 }
 
 /// Bits of a PUBLISH record.

@@ -9,6 +9,7 @@ use crate::ids::{ReceiverOptions, ShardId};
 use crate::log_queue::BATCH_HEADER_BYTES;
 use crate::message::MessageParts;
 use crate::record::write::{RECORD_VERSION, STAMP_BYTES};
+use crate::retained::StoredPayload;
 use midge_codec::QoS;
 
 /// A batch whose records cannot be read. Its checksum was right, so it was written by something else than this version.
@@ -87,6 +88,11 @@ impl<'a> Batch<'a> {
             kind::EXCHANGE => Record::Exchange(self.session()?, self.u16()?, self.entry()?),
             kind::GROUP_HOLDS => Record::GroupHolds(self.group()?, self.identity()?),
             kind::RETAINED => Record::Retained(self.u64()?, self.identity()?, self.message()?),
+            kind::RETAINED_AT => {
+                let sequence = self.u64()?;
+                let stored = StoredPayload { identity: self.identity()?, at: self.u64()?, bytes: self.u32()? };
+                Record::RetainedAt(sequence, self.message()?, stored)
+            }
             kind::RUN => Record::Run(self.holder()?, self.run()?),
             kind::RUN_ENTRY => {
                 let entry = self.entry()?.ok_or_else(|| self.fail("entry without a message"))?;

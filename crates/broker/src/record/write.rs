@@ -8,6 +8,7 @@ use crate::ids::{Receiver, ShardId};
 use crate::log_queue::{Appended, BATCH_HEADER_BYTES, LogQueue};
 use crate::message::{Message, MessageParts};
 use crate::queue::Run;
+use crate::retained::StoredPayload;
 use crate::turn::Now;
 
 /// Version of the records in a batch. A server reads its own and all older ones.
@@ -330,6 +331,16 @@ impl Records {
         self.u64(sequence);
         self.u64(identity);
         self.message(&message.parts());
+    }
+
+    /// `RetainedAt`: `parts` are without a payload.
+    pub(crate) fn retained_at(&mut self, sequence: u64, parts: &MessageParts<'_>, stored: StoredPayload) {
+        self.kind(kind::RETAINED_AT);
+        self.u64(sequence);
+        self.u64(stored.identity);
+        self.u64(stored.at);
+        self.u32(stored.bytes);
+        self.message(parts);
     }
 
     fn run_record(&mut self, run: &RunRecord) {

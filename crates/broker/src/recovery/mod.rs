@@ -22,12 +22,13 @@ use self::retained::DraftRetained;
 use crate::groups::GROUPS;
 use crate::ids::{Receiver, ShardId};
 use crate::limits;
-use crate::log_queue::{LogQueue, SnapshotDone};
+use crate::log_queue::{LogQueue, SnapshotDone, SnapshotOrder};
 use crate::message::{Message, MessageParts};
 use crate::options::Options;
 use crate::record::{
     Batch, EntryRecord, GroupName, Holder, PublishRecord, Record, RecordError, RunRecord, SessionName, Stamp,
 };
+use crate::retained::RetainedMessage;
 use crate::session::Kept;
 use crate::shard::Shard;
 use crate::shared::Shared;
@@ -77,8 +78,8 @@ pub struct Recovered {
     pub messages: u64,
     /// Retained Messages.
     pub retained: u64,
-    /// Bytes of the runs of long queues, which stay in the log.
-    pub run_bytes: u64,
+    /// Bytes of the log that are referred to: runs of long queues, and payloads of Retained Messages.
+    pub kept_bytes: u64,
     /// Sessions have new names: a snapshot must be taken before anything else happens.
     pub is_renamed: bool,
 }
@@ -199,7 +200,10 @@ impl Recovery {
             Record::Stored(..) => {}
             Record::Retained(sequence, identity, ref parts) => {
                 let message = if identity == 0 { Message::new(parts) } else { self.body(identity, parts) };
-                self.retained.restore(sequence, message);
+                self.retained.restore(sequence, message.into());
+            }
+            Record::RetainedAt(sequence, ref parts, stored) => {
+                self.retained.restore(sequence, RetainedMessage::without_payload(parts, stored));
             }
         }
     }
@@ -328,8 +332,8 @@ impl Recovery {
     /// Puts everything into `shards`, which are empty and share `shared`. `now` goes on from [`Recovery::clock`]. What became
     /// due meanwhile happens with [`Shard::handle_restored`].
     pub fn restore(mut self, shards: &mut [Shard], shared: &Shared, now: Now) -> Recovered {
-        let mut recovered =
-            Recovered { retained: self.retained.restore_into(shared.retained()), ..Recovered::default() };
+        let (retained, kept_bytes) = self.retained.restore_into(shared.retained());
+        let mut recovered = Recovered { retained, kept_bytes, ..Recovered::default() };
         self.bodies.clear();
         let crash_ms = self.clock.monotonic_ms;
         // One that nobody has named has ended: a message of it was still on its way.
@@ -346,7 +350,7 @@ impl Recovery {
             recovered.sessions += u64::from(draft.is_durable);
             recovered.subscriptions += draft.subscriptions.len() as u64;
             recovered.messages += draft.messages();
-            recovered.run_bytes += draft.queue.run_bytes();
+            recovered.kept_bytes += draft.queue.run_bytes();
             draft.was_connected = draft.away.is_none();
             draft.close(crash_ms);
             shards[usize::from(home)].restore_session(draft, place);
@@ -361,7 +365,7 @@ impl Recovery {
         shared.groups().begin_behind(latest);
         for (_, group) in std::mem::take(&mut self.groups) {
             recovered.messages += group.queue.messages();
-            recovered.run_bytes += group.queue.run_bytes();
+            recovered.kept_bytes += group.queue.run_bytes();
             let queue = group.queue.into_queue(|held| Kept::in_group(held.message));
             shared.groups().restore(shared.router(), &group.share, queue);
         }
@@ -380,7 +384,7 @@ pub fn write_snapshot<E>(
     now: impl Fn() -> Now,
     mut write: impl FnMut(&mut [u8]) -> Result<(), E>,
 ) -> Result<SnapshotDone, E> {
-    queue.begin_snapshot(0);
+    queue.begin_snapshot(SnapshotOrder::default());
     let mut turns: Vec<Turn> = shards.iter().map(|_| Turn::new(shards.len() as u16)).collect();
     let mut batches = Vec::new();
     loop {

@@ -3,7 +3,8 @@
 
 use crate::message::Message;
 use crate::options::Options;
-use crate::retained::{Retained, limited};
+use crate::record::{LARGE_MESSAGE_BYTES, batch_of_large};
+use crate::retained::{Retained, RetainedMessage, StoredPayload, limited};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
@@ -21,7 +22,7 @@ pub(super) struct DraftRetained {
 
 struct Topic {
     /// The write that counts: its message names the topic, and an empty payload clears it.
-    message: Message,
+    message: RetainedMessage,
     sequence: u64,
 }
 
@@ -37,7 +38,7 @@ impl DraftRetained {
     }
 
     /// A Retained Message of the snapshot.
-    pub(super) fn restore(&mut self, sequence: u64, message: Message) {
+    pub(super) fn restore(&mut self, sequence: u64, message: RetainedMessage) {
         self.sequence = self.sequence.max(sequence);
         let hash = self.hasher.hash_one(message.topic_bytes());
         let topics = &self.topics;
@@ -63,16 +64,32 @@ impl DraftRetained {
     pub(super) fn publish(&mut self, sequence: u64, message: &Message, options: &Options, received_s: u32) {
         self.sequence = self.sequence.max(sequence);
         if sequence > self.covered {
+            let identity = message.identity();
             let message = limited(&message.parts(), options, received_s).unwrap_or_else(|| message.clone());
-            self.restore(sequence, message);
+            self.restore(sequence, on_disk_if_large(message, identity));
         }
     }
 
-    /// Puts what is there into the store; how many there are.
-    pub(super) fn restore_into(&mut self, retained: &Retained) -> u64 {
-        let topics = std::mem::take(&mut self.topics).into_iter().filter(|topic| !topic.message.payload().is_empty());
-        let count = topics.map(|topic| retained.restore(topic.message, topic.sequence)).count();
+    /// Puts what is there into the store; how many there are, and the bytes of payloads that stay in the log.
+    pub(super) fn restore_into(&mut self, retained: &Retained) -> (u64, u64) {
+        let topics = std::mem::take(&mut self.topics).into_iter().filter(|topic| !topic.message.is_clear());
+        let (mut count, mut kept_bytes) = (0, 0);
+        for Topic { message, sequence } in topics {
+            count += 1;
+            kept_bytes += message.stored().map_or(0, |stored| u64::from(stored.bytes));
+            retained.restore(message, sequence);
+        }
         retained.resume(self.sequence);
-        count as u64
+        (count, kept_bytes)
     }
+}
+
+/// A large payload stands in the batch of the message and need not be in memory.
+fn on_disk_if_large(message: Message, identity: u64) -> RetainedMessage {
+    let bytes = message.payload().len();
+    if bytes < LARGE_MESSAGE_BYTES {
+        return message.into();
+    }
+    let stored = StoredPayload { identity, at: batch_of_large(identity), bytes: bytes as u32 };
+    RetainedMessage::without_payload(&message.parts(), stored)
 }

@@ -6,8 +6,8 @@
 
 use smallvec::SmallVec;
 
+use super::RetainedMessage;
 use super::tree::{ROOT, Tree, is_separator};
-use crate::message::Message;
 use crate::router::levels::LevelId;
 use crate::router::slots::NONE;
 
@@ -61,7 +61,7 @@ impl Cursor {
     }
 
     /// Visits at most `budget` nodes and appends the messages there that are wanted.
-    pub(super) fn advance(&mut self, tree: &Tree, now_s: u64, budget: usize, out: &mut Vec<Message>) {
+    pub(super) fn advance(&mut self, tree: &Tree, now_s: u64, budget: usize, out: &mut Vec<RetainedMessage>) {
         let pattern = Pattern::new(&self.filter, tree);
         for _ in 0..budget {
             self.step(tree, &pattern);

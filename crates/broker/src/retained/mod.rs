@@ -10,15 +10,17 @@
 //! - No recursion: the depth of a topic is the client's choice.
 //!
 //! What a message costs beside its payload and topic: the header of its one allocation, a node of 40 bytes and a place in
-//! a table of `u32`; the text of a level is held once.
+//! a table of `u32`; the text of a level is held once. Where there is a log, a large payload stands there and not in memory.
 
 mod cursor;
+mod message;
 mod tree;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 pub use self::cursor::Cursor;
+pub use self::message::{RetainedMessage, StoredPayload};
 use self::tree::Tree;
 use crate::message::{Message, MessageParts};
 use crate::options::Options;
@@ -60,14 +62,14 @@ impl Retained {
         let (v, old) = {
             let mut tree = self.write();
             let v = self.next_number();
-            (v, tree.put(message, v))
+            (v, tree.put(message.into(), v))
         };
         // The old message is dropped here, where nobody waits for the lock.
         Kept { v, replaced: old.is_some() }
     }
 
     /// Puts back a message that had this number before the server was started.
-    pub(crate) fn restore(&self, message: Message, v: u64) {
+    pub(crate) fn restore(&self, message: RetainedMessage, v: u64) {
         self.write().put(message, v);
     }
 
@@ -76,14 +78,27 @@ impl Retained {
         self.sequence.fetch_max(sequence, Ordering::SeqCst);
     }
 
-    /// The messages in a portion of the store, each with its number: `budget` places from `from` on. Returns where to go
-    /// on; `None` at the end. What is written meanwhile may be among them or not.
-    pub(crate) fn portion(&self, from: u32, budget: u32, out: &mut Vec<(Message, u64)>) -> Option<u32> {
+    /// The payload of the message that this write brought stands in the log, and leaves memory. Nothing happens where a later
+    /// write has replaced it.
+    pub(crate) fn put_on_disk(&self, topic: &[u8], v: u64, stored: StoredPayload) {
+        let old = {
+            let mut tree = self.write();
+            let found = tree.find(topic).and_then(|index| tree.message_at(index)).filter(|(_, of)| *of == v);
+            let Some((message, _)) = found else { return };
+            let message = RetainedMessage::without_payload(&message.parts(), stored);
+            tree.put(message, v)
+        };
+        drop(old);
+    }
+
+    /// The messages in a portion of the store, each with its place and number: `budget` places from `from` on. Returns where
+    /// to go on; `None` at the end. What is written meanwhile may be among them or not.
+    pub(crate) fn portion(&self, from: u32, budget: u32, out: &mut Vec<(u32, RetainedMessage, u64)>) -> Option<u32> {
         let tree = self.read();
         let end = tree.end().min(from.saturating_add(budget));
         for index in from..end {
             if let Some((message, v)) = tree.message_at(index) {
-                out.push((message.clone(), v));
+                out.push((index, message.clone(), v));
             }
         }
         (end < tree.end()).then_some(end)
@@ -105,9 +120,9 @@ impl Retained {
     }
 
     /// The topic's message and the number of its write.
-    pub fn get(&self, topic: &str) -> Option<(Message, u64)> {
+    pub fn get(&self, topic: &[u8]) -> Option<(RetainedMessage, u64)> {
         let tree = self.read();
-        let node = tree.node(tree.find(topic.as_bytes())?);
+        let node = tree.node(tree.find(topic)?);
         node.message.as_ref().map(|message| (message.clone(), node.v))
     }
 
@@ -140,7 +155,7 @@ impl Retained {
     /// Goes on with a replay: visits at most `budget` nodes, appends the messages that match, were there when the replay
     /// began and have not expired at `now_s`. True when it is finished. Writes may happen in between: what existed before
     /// the first portion and still exists is given once.
-    pub fn replay(&self, cursor: &mut Cursor, now_s: u64, budget: usize, out: &mut Vec<Message>) -> bool {
+    pub fn replay(&self, cursor: &mut Cursor, now_s: u64, budget: usize, out: &mut Vec<RetainedMessage>) -> bool {
         if cursor.is_finished() {
             return true;
         }

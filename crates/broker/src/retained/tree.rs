@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use foldhash::fast::FixedState;
 
-use crate::message::Message;
+use super::RetainedMessage;
 use crate::router::index::Index;
 use crate::router::levels::{LevelId, Levels, hash_edge};
 use crate::router::slots::{NONE, Slots};
@@ -29,7 +29,7 @@ pub(super) struct Tree {
 
 /// A topic, or the beginning of some. It is there while it has a message, children, or a cursor standing on it.
 pub(super) struct Node {
-    pub(super) message: Option<Message>,
+    pub(super) message: Option<RetainedMessage>,
     /// The number of the write that brought `message`.
     pub(super) v: u64,
     pub(super) parent: u32,
@@ -76,7 +76,7 @@ impl Tree {
     }
 
     /// Puts a message in the place of its topic and gives back the one before.
-    pub(super) fn put(&mut self, message: Message, v: u64) -> Option<Message> {
+    pub(super) fn put(&mut self, message: RetainedMessage, v: u64) -> Option<RetainedMessage> {
         let mut index = ROOT;
         for level in message.topic_bytes().split(is_separator) {
             index = self.make_child(index, level);
@@ -92,7 +92,7 @@ impl Tree {
     }
 
     /// Takes the message of a topic away, and the nodes that nothing else needs.
-    pub(super) fn take(&mut self, topic: &[u8]) -> Option<Message> {
+    pub(super) fn take(&mut self, topic: &[u8]) -> Option<RetainedMessage> {
         let index = self.find(topic)?;
         self.take_at(index)
     }
@@ -108,7 +108,7 @@ impl Tree {
     }
 
     /// The message at a place, and its number.
-    pub(super) fn message_at(&self, index: u32) -> Option<(&Message, u64)> {
+    pub(super) fn message_at(&self, index: u32) -> Option<(&RetainedMessage, u64)> {
         let node = self.nodes.get(index)?;
         node.message.as_ref().map(|message| (message, node.v))
     }
@@ -226,7 +226,7 @@ impl Tree {
         child
     }
 
-    fn take_at(&mut self, index: u32) -> Option<Message> {
+    fn take_at(&mut self, index: u32) -> Option<RetainedMessage> {
         let message = self.nodes[index].message.take()?;
         self.discount(&message);
         self.prune(index);
@@ -249,16 +249,16 @@ impl Tree {
         self.children.remove(hash_edge(keys, parent, level), index, hash_of);
     }
 
-    fn count(&mut self, message: &Message) {
+    fn count(&mut self, message: &RetainedMessage) {
         self.messages += 1;
-        self.bytes += bytes_of(message);
-        self.expiring += usize::from(message.expires_at_s().is_some());
+        self.bytes += message.bytes();
+        self.expiring += usize::from(message.expires());
     }
 
-    fn discount(&mut self, message: &Message) {
+    fn discount(&mut self, message: &RetainedMessage) {
         self.messages -= 1;
-        self.bytes -= bytes_of(message);
-        self.expiring -= usize::from(message.expires_at_s().is_some());
+        self.bytes -= message.bytes();
+        self.expiring -= usize::from(message.expires());
     }
 }
 
@@ -270,10 +270,6 @@ impl Node {
     fn is_unused(&self) -> bool {
         self.message.is_none() && self.first_child == NONE && self.pins.load(Ordering::Relaxed) == 0
     }
-}
-
-fn bytes_of(message: &Message) -> usize {
-    message.topic_bytes().len() + message.payload().len()
 }
 
 /// What stands between levels.

@@ -102,13 +102,14 @@ impl Shard {
         let qos = kept.qos;
         let (message, extra) = self.release(kept);
         let group = extra.and_then(|extra| extra.group);
-        if qos > QoS::AtMostOnce {
+        if qos > QoS::AtMostOnce && self.is_logging() {
             self.record_done(slot, &message, group, turn);
         }
         self.give_credit(slot, group, turn);
     }
 
     /// A Session is done with an exchange. At QoS 2 it was the Session's own, whoever gave it the message.
+    #[inline]
     pub(super) fn finish_exchange(&mut self, slot: u32, kept: Kept, turn: &mut Turn) {
         if kept.qos != QoS::ExactlyOnce || !self.is_durable(slot) {
             return self.finish(slot, kept, turn);

@@ -250,7 +250,8 @@ impl Shard {
         turn: &mut Turn,
     ) {
         let identifiers = self.identifiers(&kept);
-        if needs_measuring(port, &kept.message.parts()) && !self.fits(id, &kept.message.parts(), kept.qos, &identifiers)
+        if needs_measuring(port, kept.message.payload())
+            && !self.fits(id, &kept.message.parts(), kept.qos, &identifiers)
         {
             if let Some(session) = self.sessions.get_mut(slot) {
                 session.outbound.get_or_insert_default().skip();
@@ -368,7 +369,7 @@ impl Shard {
         turn: &mut Turn,
     ) {
         let mut aliased = Aliased::No;
-        if needs_measuring(port, parts) {
+        if needs_measuring(port, parts.payload) {
             match self.particular(id, parts, outgoing) {
                 Some(found) => aliased = found,
                 None => {
@@ -417,8 +418,8 @@ fn qos_2_needs_record(port: Port, kept: &Kept) -> bool {
 
 /// Whether a packet might be too large: for this client, or for any, since what we add may lengthen it beyond what a
 /// Remaining Length can say.
-pub(super) fn needs_measuring(port: Port, parts: &MessageParts<'_>) -> bool {
-    port.is(Port::PARTICULAR) || parts.payload.len() >= SHARED_PAYLOAD_BYTES_MIN
+pub(super) fn needs_measuring(port: Port, payload: &[u8]) -> bool {
+    port.is(Port::PARTICULAR) || payload.len() >= SHARED_PAYLOAD_BYTES_MIN
 }
 
 impl Layouts {

@@ -3,6 +3,7 @@
 use super::Shard;
 use super::run::{Purpose, ReadBatch, ReadRequest, read_run};
 use crate::groups::{GroupId, HandedOut, SpillRule};
+use crate::log_queue::{LogQueue, LogState};
 use crate::message::Message;
 use crate::record::{GroupName, Holder};
 use crate::turn::Turn;
@@ -22,14 +23,18 @@ impl Shard {
     /// A snapshot comes to this group: what waits while nobody is ready becomes a run, one with each call. Returns about how
     /// much that is.
     pub(super) fn spill_group_for_snapshot(&mut self, group: GroupId, turn: &mut Turn) -> u64 {
+        if !self.shared.log().is_some_and(LogQueue::may_spill) {
+            return 0;
+        }
         let least_cost = self.options.queue_run_bytes / 16;
         self.spill_group(group, SpillRule { least_cost, front_bytes: 0, unless_ready: true }, turn)
     }
 
-    /// The messages have their places in the log: they had to before others could see them.
+    /// The messages have their places in the log: they had to before others could see them. Not while the disk is full, as with
+    /// a Session's queue.
     fn spill_group(&mut self, group: GroupId, rule: SpillRule, turn: &mut Turn) -> u64 {
         let shared = Arc::clone(&self.shared);
-        let Some(log) = shared.log_within_lock() else { return 0 };
+        let Some(log) = shared.log_within_lock().filter(|log| log.state() == LogState::Ready) else { return 0 };
         let run_bytes = self.options.queue_run_bytes;
         let holder = Holder::Group(group.name());
         shared.groups().spill(group, rule, run_bytes, |messages| self.write_run(holder, messages, log, turn))

@@ -14,6 +14,7 @@ mod publish;
 mod pump;
 mod record;
 mod restore;
+mod retained;
 mod run;
 mod share;
 mod snapshot;
@@ -29,6 +30,7 @@ use crate::connection::Connection;
 use crate::counters::{Counters, Gauges};
 use crate::ids::{ConnectionId, ShardId};
 use crate::limits;
+use crate::message::Message;
 use crate::options::Options;
 use crate::replay::Replayed;
 use crate::router::{Matches, RouteCache};
@@ -77,6 +79,8 @@ pub struct Shard {
     disconnected: Vec<u32>,
     /// Client Identifiers (their hashes) whose Sessions have ended in this turn.
     released: Vec<u64>,
+    /// Retained Messages with large payloads that leave memory when they have their place in the log; with their numbers.
+    large_retained: Vec<(Message, u64)>,
     scratch: Scratch,
 }
 
@@ -124,6 +128,7 @@ impl Shard {
             walk: Walk::default(),
             disconnected: Vec::new(),
             released: Vec::new(),
+            large_retained: Vec::new(),
             scratch: Scratch::default(),
         }
     }

@@ -148,7 +148,7 @@ impl Shard {
             Again::Publish { packet_id, qos, retain, extra, message } => {
                 let identifiers =
                     self.extras.get(extra as usize).map_or_else(Default::default, |extra| extra.identifiers.clone());
-                if needs_measuring(port, &message.parts()) && !self.fits(id, &message.parts(), qos, &identifiers) {
+                if needs_measuring(port, message.payload()) && !self.fits(id, &message.parts(), qos, &identifiers) {
                     self.give_up(slot, packet_id, qos, turn);
                     return Step::Done;
                 }
@@ -232,6 +232,9 @@ impl Shard {
             }
             return Step::Done;
         }
+        if replay.reading.is_some() {
+            return Step::Blocked;
+        }
         let Some(message) = replay.fetched.front() else {
             if !replay.is_fetched {
                 let nodes = limits::REPLAY_NODES_MAX;
@@ -246,19 +249,24 @@ impl Shard {
             return Step::Done;
         };
         let granted = QoS::from_u8(replay.options.qos()).unwrap_or(QoS::AtMostOnce);
-        let qos = if self.options.upgrade_outgoing_qos { granted } else { granted.min(message.qos()) };
+        let qos = if self.options.upgrade_outgoing_qos { granted } else { granted.min(message.parts().qos) };
         if qos > QoS::AtMostOnce && !session.outbound.get_or_insert_default().can_begin(receive_maximum) {
             return Step::Blocked;
         }
         let one = [replay.identifier];
         let identifiers: &[u32] = if replay.identifier == 0 { &[] } else { &one };
-        let Some(message) = replay.fetched.pop_front() else { return Step::Done };
         let retained = self.shared.retained();
         let is_replaced =
             || retained.sequence() != replay.fetched_at && !retained.holds(message.topic_bytes(), replay.cursor.upto());
         if message.is_expired(now_s) || is_replaced() {
+            replay.fetched.pop_front();
             return Step::Done;
         }
+        let Some(message) = message.whole().cloned() else {
+            self.read_retained(slot, turn);
+            return Step::Done;
+        };
+        replay.fetched.pop_front();
         let layouts = &mut Layouts::default();
         if qos > QoS::AtMostOnce {
             let message = if self.is_durable(slot) {

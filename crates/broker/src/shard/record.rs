@@ -61,6 +61,7 @@ impl Shard {
     /// everything is durable. To be called before the mail is posted.
     pub fn hand_over(&mut self, turn: &mut Turn) -> Option<u64> {
         self.hand_over_pending(turn);
+        self.put_retained_on_disk();
         self.hand_over_snapshot(turn);
         let log = self.shared.log()?;
         self.progress.advance(log.durable());
@@ -107,7 +108,14 @@ impl Shard {
         }
     }
 
-    pub(super) fn hand_over_to(&mut self, log: &LogQueue, turn: &mut Turn) {
+    /// The same as [`Shard::hand_over_pending`] for who holds a lock, or `log`.
+    pub(super) fn hand_over_pending_to(&mut self, log: &LogQueue, turn: &mut Turn) {
+        if !turn.records.is_empty() {
+            self.hand_over_to(log, turn);
+        }
+    }
+
+    fn hand_over_to(&mut self, log: &LogQueue, turn: &mut Turn) {
         let appended = turn.records.hand_over(log, self.id, false, turn.now);
         turn.wakes_writer |= appended.wakes_writer;
         self.progress.handed_over(appended.end);
@@ -162,6 +170,9 @@ impl Shard {
             let sequence = publication.retained_sequence;
             let receivers = |run: MatchRun| (run.shard, if is_kept { matches.of(run) } else { &[] });
             turn.records.publish(&message, &parts, sequence, origin, matches.runs.iter().copied().map(receivers));
+            if parts.payload.len() >= LARGE_MESSAGE_BYTES {
+                self.note_large(message, sequence, is_kept);
+            }
         } else if let (Some(from), Some(packet_id)) = (origin.from, origin.packet_id) {
             turn.records.accepted(from, packet_id);
         } else {
@@ -169,6 +180,16 @@ impl Shard {
         }
         if let Some(from) = origin.from {
             self.note_record(from.slot);
+        }
+    }
+
+    /// A large message was recorded: a Retained one leaves memory with the end of the turn.
+    fn note_large(&mut self, message: Message, retained_sequence: u64, is_kept: bool) {
+        if let Some(log) = self.shared.log().filter(|_| is_kept) {
+            log.note_large(message.bytes() as u64);
+        }
+        if retained_sequence != 0 {
+            self.large_retained.push((message, retained_sequence));
         }
     }
 

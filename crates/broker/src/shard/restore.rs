@@ -72,7 +72,9 @@ impl Shard {
             let cursor = Cursor::new(filter, replay_upto);
             let (filter, fetched) = (place.filter, VecDeque::new());
             let fetched_at = replay_upto;
-            let replay = Replay { number, filter, cursor, fetched, fetched_at, is_fetched: false, options, identifier };
+            let is_fetched = false;
+            let replay =
+                Replay { number, filter, cursor, fetched, reading: None, fetched_at, is_fetched, options, identifier };
             session.replays.get_or_insert_default().push_back(replay);
         }
     }

@@ -5,7 +5,7 @@
 
 use super::Shard;
 use crate::ids::ShardId;
-use crate::log_queue::{Appended, LogQueue};
+use crate::log_queue::{Appended, LogQueue, LogState};
 use crate::message::{Message, MessageParts};
 use crate::queue::{MESSAGE_OVERHEAD_BYTES, Run};
 use crate::record::{
@@ -41,6 +41,10 @@ pub enum Purpose {
     Move,
     /// The same of a share group's queue.
     GroupMove,
+    /// The Retained Message that a replay sends next. That it is not there any more is no damage.
+    Retained,
+    /// A Retained Message that is to be written again. The slot is its place in the store.
+    MoveRetained,
 }
 
 /// A batch of the log as it was read.
@@ -70,19 +74,21 @@ impl Shard {
         let is_away = self.sessions.port(slot).is_some_and(|port| port.connection().is_none());
         let queue = self.sessions.get(slot).and_then(|session| session.queue.as_deref());
         let cost = queue.map_or(0, crate::queue::Queue::newest_cost);
-        if !is_away || cost <= self.options.queue_run_bytes / 16 || !self.is_durable(slot) {
+        let may_spill = self.shared.log().is_some_and(|log| log.may_spill());
+        if !may_spill || !is_away || cost <= self.options.queue_run_bytes / 16 || !self.is_durable(slot) {
             return 0;
         }
         self.spill(slot, 0, turn);
         cost as usize
     }
 
-    /// All but `front_bytes` of the newest messages becomes runs.
+    /// All but `front_bytes` of the newest messages becomes runs. Not while the disk is full: what is in memory is on disk
+    /// already, and little is added.
     fn spill(&mut self, slot: u32, front_bytes: u64, turn: &mut Turn) {
         // The messages have their identities then, and their records stand before the run.
         self.hand_over_pending(turn);
         let shared = Arc::clone(&self.shared);
-        let Some(log) = shared.log() else { return };
+        let Some(log) = shared.log().filter(|log| log.state() == LogState::Ready) else { return };
         let holder = Holder::Session(self.session_name(slot));
         while let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) {
             // Of QoS 0 none is on disk, so that they keep their order among themselves.
@@ -136,20 +142,34 @@ impl Shard {
         if let Some(address) = log.place_of_large(identity) {
             return address;
         }
+        self.note_stored(parts);
+        self.store_again(identity, parts, log, turn)
+    }
+
+    /// Writes a large message again, to be referred to. Behind what the turn has recorded so far, so that who waits for that
+    /// does not take this batch for it.
+    pub(super) fn store_again(
+        &mut self,
+        identity: u64,
+        parts: &MessageParts<'_>,
+        log: &LogQueue,
+        turn: &mut Turn,
+    ) -> u64 {
+        self.hand_over_pending_to(log, turn);
         let mut records = Records::default();
         records.stored(identity, parts);
+        self.note_snapshot_bytes(records.bytes());
         let appended = records.hand_over(log, self.id, false, turn.now);
         turn.wakes_writer |= appended.wakes_writer;
+        self.progress.handed_over(appended.end);
         log.note_stored(identity, appended.address);
-        self.note_stored(parts);
         appended.address
     }
 
-    /// Behind what the turn has recorded so far, so that who waits for that does not take the run's batch for it.
+    /// Behind what the turn has recorded so far, as in [`Shard::store_again`].
     pub(super) fn hand_over_run(&mut self, run: RunWriter, log: &LogQueue, turn: &mut Turn) -> RunRecord {
-        if !turn.records.is_empty() {
-            self.hand_over_to(log, turn);
-        }
+        self.hand_over_pending_to(log, turn);
+        self.note_snapshot_bytes(run.records.bytes());
         let (run, appended) = run.hand_over(log, self.id, turn.now);
         turn.wakes_writer |= appended.wakes_writer;
         self.progress.handed_over(appended.end);
@@ -172,7 +192,13 @@ impl Shard {
         match request.purpose {
             Purpose::Queue => self.handle_run(request, read, referred, turn),
             Purpose::GroupQueue => self.handle_group_run(request, read, referred, turn),
-            Purpose::Move | Purpose::GroupMove => self.handle_run_to_move(request, read, referred, turn),
+            Purpose::Move | Purpose::GroupMove => {
+                self.write_for_snapshot(|shard| shard.handle_run_to_move(request, read, referred, turn));
+            }
+            Purpose::Retained => self.handle_retained(request, read, turn),
+            Purpose::MoveRetained => {
+                self.write_for_snapshot(|shard| shard.handle_retained_to_move(request, read, turn));
+            }
         }
     }
 
@@ -249,12 +275,16 @@ fn find<'a>(identity: u64, content: Content<'a>, referred: &'a [ReadBatch]) -> O
         Content::At(at) => at,
     };
     let batch = referred.iter().find(|batch| batch.address == at)?;
-    let parts = match Batch::open(at, &batch.content).ok()?.next_record().ok()?? {
-        Record::Publish(publish) if publish.identity == identity => publish.parts,
-        Record::Stored(stored, parts) if stored == identity => parts,
-        _ => return None,
-    };
-    Some(Found { parts, at: Some(at) })
+    Some(Found { parts: message_at(identity, at, &batch.content)?, at: Some(at) })
+}
+
+/// The large message with which a batch begins.
+pub(super) fn message_at(identity: u64, address: u64, content: &[u8]) -> Option<MessageParts<'_>> {
+    match Batch::open(address, content).ok()?.next_record().ok()?? {
+        Record::Publish(publish) if publish.identity == identity => Some(publish.parts),
+        Record::Stored(stored, parts) if stored == identity => Some(parts),
+        _ => None,
+    }
 }
 
 /// A run that is being written.

@@ -17,6 +17,7 @@
 //!   which these did not see any more are in the log before the snapshot is.
 
 use super::Shard;
+use super::retained::Moving;
 use crate::groups::{GroupId, Groups, WaitingInGroup};
 use crate::ids::ShardId;
 use crate::limits;
@@ -24,11 +25,13 @@ use crate::log_queue::{LogQueue, SnapshotPart};
 use crate::message::{Message, MessageParts};
 use crate::queue::Run;
 use crate::record::{EntryRecord, Holder, Records, SessionName, SubscriptionRecord};
+use crate::retained::RetainedMessage;
 use crate::session::{Kept, Port};
 use crate::turn::Turn;
 use midge_codec::QoS;
 use midge_protocol::Exchange;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// How far this shard's part has come.
 #[derive(Default)]
@@ -39,10 +42,15 @@ pub(super) struct Walk {
     /// Messages that stand in it already.
     written: BTreeSet<u64>,
     part: SnapshotPart,
+    /// The Retained Message that is being moved, and the place of one that was read for that.
+    moving: Option<Moving>,
+    unmovable: Option<u32>,
     /// Handed over with the end of the turn.
     records: Records,
     /// What this portion has written into runs.
     spilled_bytes: usize,
+    /// What is written now is written for its sake.
+    is_writing: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -63,6 +71,8 @@ enum Stage {
     Group(GroupId),
     /// This place of the retained store comes next.
     Retained(u32),
+    /// The message there is being read, to be moved.
+    ReadingRetained,
     /// The last portion is handed over with the end of the turn. Then what belongs to no shard is waited for.
     Finished,
 }
@@ -82,6 +92,7 @@ impl Shard {
             }
             Stage::Waiting if log.have_all_arrived() => {
                 self.walk.part = SnapshotPart::default();
+                self.walk.unmovable = None;
                 self.walk.stage = self.next_session(0);
             }
             _ => {}
@@ -125,6 +136,26 @@ impl Shard {
             // The portion is a batch of its own: what it names must have its place in the log.
             self.hand_over_pending(turn);
         }
+        self.write_for_snapshot(|shard| shard.write_portion(turn))
+    }
+
+    /// What is written meanwhile is written for the sake of the snapshot.
+    pub(super) fn write_for_snapshot<T>(&mut self, write: impl FnOnce(&mut Shard) -> T) -> T {
+        self.walk.is_writing = true;
+        let written = write(self);
+        self.walk.is_writing = false;
+        written
+    }
+
+    /// So many bytes are about to be handed over, perhaps for the sake of the snapshot.
+    pub(super) fn note_snapshot_bytes(&self, bytes: usize) {
+        // Perhaps with a share group locked.
+        if let Some(log) = self.shared.log_within_lock().filter(|_| self.walk.is_writing) {
+            log.note_snapshot_bytes(bytes as u64);
+        }
+    }
+
+    fn write_portion(&mut self, turn: &mut Turn) -> bool {
         self.walk.spilled_bytes = 0;
         while self.walk.records.bytes() + self.walk.spilled_bytes < limits::SNAPSHOT_PORTION_BYTES {
             self.walk.stage = match self.walk.stage {
@@ -132,8 +163,13 @@ impl Shard {
                 Stage::Session(slot, from) => self.write_session(slot, from, turn),
                 Stage::Groups(from) => self.next_group(from),
                 Stage::Group(group) => self.write_group(group, turn),
-                Stage::Retained(from) => self.write_retained(from),
-                Stage::Idle | Stage::Arriving | Stage::Waiting | Stage::Reading(..) | Stage::Finished => return false,
+                Stage::Retained(from) => self.write_retained(from, turn),
+                Stage::Idle
+                | Stage::Arriving
+                | Stage::Waiting
+                | Stage::Reading(..)
+                | Stage::ReadingRetained
+                | Stage::Finished => return false,
             };
         }
         true
@@ -146,6 +182,7 @@ impl Shard {
         }
         let Some(log) = self.shared.log() else { return };
         if !self.walk.records.is_empty() {
+            log.note_snapshot_bytes(self.walk.records.bytes() as u64);
             let appended = self.walk.records.hand_over(log, self.id, true, turn.now);
             turn.wakes_writer |= appended.wakes_writer;
         }
@@ -312,13 +349,44 @@ impl Shard {
         Stage::Groups(Groups::slot_behind(group))
     }
 
-    fn write_retained(&mut self, from: u32) -> Stage {
+    fn write_retained(&mut self, from: u32, turn: &mut Turn) -> Stage {
+        let shared = Arc::clone(&self.shared);
+        let Some(log) = shared.log() else { return Stage::Finished };
         let mut portion = Vec::new();
-        let next = self.shared.retained().portion(from, limits::SNAPSHOT_RETAINED_NODES, &mut portion);
-        for (message, sequence) in portion.iter().filter(|(message, _)| !message.topic_bytes().starts_with(b"$SYS/")) {
-            self.walk.records.retained(*sequence, message, message.place().unwrap_or(0));
+        let next = shared.retained().portion(from, limits::SNAPSHOT_RETAINED_NODES, &mut portion);
+        for (index, mut message, sequence) in portion {
+            if message.topic_bytes().starts_with(b"$SYS/") {
+                continue;
+            }
+            if self.walk.unmovable != Some(index)
+                && let Some(moving) = self.move_retained(index, &mut message, sequence, log, turn)
+            {
+                self.walk.moving = Some(moving);
+                return Stage::ReadingRetained;
+            }
+            write_retained_message(&mut self.walk, &message, sequence);
         }
         next.map_or(Stage::Finished, Stage::Retained)
+    }
+
+    /// The Retained Message that was to be moved has come, or will not: then it stays.
+    pub(super) fn retained_to_move_came(&mut self, index: u32) -> Option<Moving> {
+        let moving = self.walk.moving.take_if(|moving| moving.index == index)?;
+        self.walk.unmovable = Some(index);
+        self.walk.stage = Stage::Retained(index);
+        Some(moving)
+    }
+}
+
+fn write_retained_message(walk: &mut Walk, message: &RetainedMessage, sequence: u64) {
+    match (message.whole(), message.stored()) {
+        (Some(message), _) => walk.records.retained(sequence, message, message.place().unwrap_or(0)),
+        (None, Some(stored)) => {
+            walk.records.retained_at(sequence, &message.parts(), stored);
+            walk.part.floor = walk.part.floor.min(stored.at);
+            walk.part.kept_bytes += u64::from(stored.bytes);
+        }
+        (None, None) => {}
     }
 }
 
@@ -326,7 +394,7 @@ impl Walk {
     fn write_run(&mut self, holder: Holder, run: &Run) {
         self.records.run_held(holder, run);
         self.part.floor = self.part.floor.min(run.record.floor);
-        self.part.run_bytes += run.record.disk_bytes;
+        self.part.kept_bytes += run.record.disk_bytes;
     }
 }
 

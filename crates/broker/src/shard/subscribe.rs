@@ -191,8 +191,17 @@ impl Shard {
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let cursor = Cursor::new(text, upto);
         let fetched = VecDeque::new();
-        let replay =
-            Replay { number, filter, cursor, fetched, fetched_at: upto, is_fetched: false, options, identifier };
+        let replay = Replay {
+            number,
+            filter,
+            cursor,
+            fetched,
+            reading: None,
+            fetched_at: upto,
+            is_fetched: false,
+            options,
+            identifier,
+        };
         let replays = session.replays.get_or_insert_default();
         replays.push_back(replay);
         if replays.len() > 2 * session.subscriptions.len() + UNWANTED_REPLAYS_MAX {

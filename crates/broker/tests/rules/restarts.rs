@@ -439,6 +439,68 @@ fn a_queue_that_was_full_is_full_again() {
 }
 
 #[test]
+fn large_retained_messages_are_on_disk() {
+    let [one, two, three] = ["a", "b", "c"].map(|letter| letter.repeat(10_000));
+    for interlude in ["", "server snapshots", "server sweeps", "server restarts", "server sweeps\nserver restarts"] {
+        let back = if interlude.contains("restarts") { "p connects v5" } else { "" };
+        let script = format!(
+            r"
+            p connects v5
+            p publishes r/1 qos=1 m={one} retain
+            p publishes r/2 qos=2 m={two} retain message-expiry-interval=100
+            p publishes r/3 m=small retain
+            {interlude}
+            {back}
+            s connects v5
+            s> SUBSCRIBE id=1 r/1 qos=1
+            s< SUBACK id=1 0x01
+            s receives r/1 qos=1 m={one} retain
+            s> SUBSCRIBE id=2 r/2 qos=2
+            s< SUBACK id=2 0x02
+            s receives r/2 qos=2 m={two} retain message-expiry-interval=100
+            p publishes r/1 qos=1 m={three} retain
+            s receives r/1 qos=1 m={three}
+            {interlude}
+            {back}
+            t connects v311
+            t> SUBSCRIBE id=1 r/1 qos=0
+            t< SUBACK id=1 0x00
+            t< PUBLISH r/1 m={three} retain
+            p publishes r/1 retain
+            p publishes r/2 retain
+            {interlude}
+            u connects v311
+            u> SUBSCRIBE id=1 # qos=0
+            u< SUBACK id=1 0x00
+            u< PUBLISH r/3 m=small retain
+            u< nothing
+            {back}
+            p publishes r/3 retain
+            "
+        );
+        check(&script);
+    }
+}
+
+#[test]
+fn only_large_retained_messages_are_on_disk() {
+    let mut conversation = Conversation::new(World::new(Options::default(), 2, 0));
+    let large = "x".repeat(10_000);
+    let play = |conversation: &mut Conversation, script: &str| conversation.play(script).expect("as it says");
+    play(
+        &mut conversation,
+        &format!("p connects v311\np publishes r/1 m={large} retain\np publishes r/2 m=2 retain\n"),
+    );
+    for script in ["server snapshots\n", "server sweeps\n", "server restarts\n"] {
+        let is_on_disk = ["r/1", "r/2"].map(|topic| conversation.world.is_retained_on_disk(topic));
+        assert_eq!(is_on_disk, [true, false], "before {script}");
+        play(&mut conversation, script);
+    }
+    let is_on_disk = ["r/1", "r/2"].map(|topic| conversation.world.is_retained_on_disk(topic));
+    assert_eq!(is_on_disk, [true, false]);
+}
+
+#[test]
 fn retained_messages_that_were_on_their_way_come_again() {
     check_with(
         Options { max_inflight_messages: 1, ..Options::default() },

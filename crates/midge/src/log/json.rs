@@ -103,6 +103,11 @@ pub(super) fn record(position: u64, stamp: &Stamp, record: &Record<'_>) -> Strin
             to.number("retained_sequence", *sequence).number("message", *identity);
             message(to, parts);
         }
+        Record::RetainedAt(sequence, parts, stored) => {
+            to.number("retained_sequence", *sequence).number("message", stored.identity);
+            to.number("payload_at", stored.at).number("payload_bytes", stored.bytes);
+            message(to, parts);
+        }
     }
     object.finish()
 }
@@ -150,6 +155,7 @@ fn kind(record: &Record<'_>) -> &'static str {
         Record::RunDone(..) => "run_done",
         Record::Stored(..) => "stored",
         Record::Retained(..) => "retained",
+        Record::RetainedAt(..) => "retained_at",
     }
 }
 

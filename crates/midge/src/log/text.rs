@@ -8,6 +8,7 @@ use midge_broker::record::{
     Content, EntryRecord, GroupName, Holder, PublishRecord, Record, RunRecord, SessionName, SessionRecord, Stamp,
     SubscriptionRecord, WillRecord,
 };
+use midge_broker::retained::StoredPayload;
 use midge_store::InspectedBatch;
 
 /// What every line begins with: where, when, who.
@@ -68,6 +69,9 @@ pub(super) fn record(record: &Record<'_>) -> String {
         Record::RunDone(message) => format!("RUN DONE #{message}"),
         Record::Retained(sequence, 0, parts) => format!("RETAINED v{sequence} {}", message(parts)),
         Record::Retained(sequence, identity, parts) => format!("RETAINED v{sequence} #{identity} {}", message(parts)),
+        Record::RetainedAt(sequence, parts, StoredPayload { identity, at, bytes }) => {
+            format!("RETAINED v{sequence} #{identity} {} whose payload of {bytes} bytes is at {at}", message(parts))
+        }
     }
 }
 

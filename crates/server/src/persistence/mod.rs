@@ -7,11 +7,12 @@
 mod admin;
 mod reader;
 mod recover;
+mod snapshots;
 mod writer;
 
 use std::path::PathBuf;
 
-use midge_broker::{BATCH_HEADER_BYTES, LogQueue, SnapshotDone, Sweep};
+use midge_broker::{BATCH_HEADER_BYTES, LogQueue, SnapshotDone};
 use midge_store::{Log, OpenError, Position, Snapshot, SystemDisk};
 
 pub(crate) use self::admin::{Admin, AdminParts};
@@ -53,8 +54,10 @@ pub enum SyncPolicy {
 pub(crate) struct Persistence {
     pub(crate) options: PersistenceOptions,
     pub(crate) log: Log<SystemDisk>,
-    /// What of it is to be moved.
-    pub(crate) sweep: Sweep,
+    /// The size of its files.
+    pub(crate) segment_bytes: u64,
+    /// What of it is alive beside the last snapshot.
+    pub(crate) kept_bytes: u64,
 }
 
 /// What keeps the server from starting.

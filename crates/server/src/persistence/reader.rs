@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use midge_broker::ids::ShardId;
-use midge_broker::{ReadBatch, ReadRequest, Shared, record};
+use midge_broker::{Purpose, ReadBatch, ReadRequest, Shared, record};
 use midge_store::{Position, ReadError, Reader, SystemDisk};
 
 use crate::clock::Clock;
@@ -58,10 +58,13 @@ fn serve(mut parts: ReaderParts, asked: &Receiver<(ShardId, ReadRequest)>) {
     while let Ok((shard, request)) = asked.recv() {
         wait_until_written(&parts.shared, request.address);
         let read = read_again(&parts.reader, request).unwrap_or_else(|error| {
-            let wall_s = parts.clock.now().wall_s;
-            let text = format_args!("Error: queued messages cannot be read and are lost: {error}.");
-            parts.log.line(wall_s, LogType::Error, text);
-            parts.log.flush(wall_s);
+            // A Retained Message may have been replaced or moved meanwhile: the shard looks again.
+            if request.purpose != Purpose::Retained || !matches!(error, ReadError::NotHeld(_)) {
+                let wall_s = parts.clock.now().wall_s;
+                let text = format_args!("Error: messages that wait on disk cannot be read and are lost: {error}.");
+                parts.log.line(wall_s, LogType::Error, text);
+                parts.log.flush(wall_s);
+            }
             RunRead { request, run: Vec::new(), referred: Vec::new() }
         });
         parts.peers.send_read(shard, read);

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use midge_broker::record::RecordError;
 use midge_broker::recovery::{self, Recovery};
-use midge_broker::{Shard, Shared, Sweep};
+use midge_broker::{Shard, Shared};
 use midge_store::{Log, Opened, Options, Position, Repair, Report, SystemDisk};
 
 use super::{Failure, Persistence, PersistenceOptions};
@@ -41,7 +41,12 @@ pub(crate) fn recover(
     read(&log, from, log.end(), |address, content| recovery.replay(address, content))?;
     let read_bytes = log.end().0 - from.0;
     let clock = clock.set(recovery.clock().resume_ms(clock::wall_ms() / 1000).max(clock.monotonic_ms()));
-    let mut persistence = Persistence { options: options.clone(), log, sweep: Sweep::default() };
+    let mut persistence = Persistence {
+        options: options.clone(),
+        log,
+        segment_bytes: store_options(options).segment_bytes,
+        kept_bytes: 0,
+    };
     let shared = Shared::new(shards, broker.seed).with_log(persistence.queue(shards));
     if let (Some(queue), Some(snapshot)) = (shared.log(), snapshot) {
         queue.set_kept_from(snapshot.from.0);
@@ -52,8 +57,7 @@ pub(crate) fn recover(
     if recovered.is_renamed {
         take_snapshot(&mut persistence.log, &shared, &mut shards, clock)?;
     }
-    let state_bytes = persistence.log.snapshot().map_or(0, |snapshot| snapshot.end.0 - snapshot.from.0);
-    persistence.sweep = Sweep::new(state_bytes + recovered.run_bytes);
+    persistence.kept_bytes = recovered.kept_bytes;
     let took_ms = begun.elapsed().as_millis() as u64;
     let remarks = remarks(&options.folder, &report, &recovered, read_bytes, took_ms);
     Ok(Recovered { persistence, shared, shards, clock, remarks })
@@ -61,8 +65,11 @@ pub(crate) fn recover(
 
 fn open(options: &PersistenceOptions) -> Result<Opened<SystemDisk>, Failure> {
     let repair = if options.repair { Repair::Yes } else { Repair::No };
-    let store = Options { max_bytes: options.max_bytes, allow_symlinks: options.allow_symlinks, ..Options::default() };
-    Log::open(SystemDisk, &options.folder, store, repair).map_err(Failure::Open)
+    Log::open(SystemDisk, &options.folder, store_options(options), repair).map_err(Failure::Open)
+}
+
+fn store_options(options: &PersistenceOptions) -> Options {
+    Options { max_bytes: options.max_bytes, allow_symlinks: options.allow_symlinks, ..Options::default() }
 }
 
 fn read(

@@ -14,6 +14,7 @@ use midge_broker::ids::ShardId;
 use midge_broker::{LogQueue, LogState, Shared, SnapshotDone, record};
 use midge_store::WriteError;
 
+use super::snapshots::{Bounds, Extent, Snapshots};
 use super::{Persistence, PersistenceOptions, SyncPolicy};
 use crate::abort::AbortOnPanic;
 use crate::clock::Clock;
@@ -52,11 +53,23 @@ struct State {
     is_unsynced: bool,
     last_batch: Instant,
     last_snapshot: Instant,
-    /// Where the log ended after the last snapshot, and how long that was.
-    snapshot_end: u64,
-    snapshot_bytes: u64,
+    snapshots: Snapshots,
+    snapshot_took: Duration,
     /// Finished, and not in force yet.
     snapshot: Option<SnapshotDone>,
+    /// It was told that the log is full, and not that there is room again.
+    is_told_full: bool,
+    /// When it was last looked whether there is room and a snapshot is due, and where the log ended then.
+    looked: (Instant, u64),
+}
+
+impl WriterParts {
+    fn snapshots(&self) -> Snapshots {
+        let Persistence { options, log, kept_bytes, .. } = &self.persistence;
+        let bounds = Bounds::new(self.shared.mesh().shards(), options.max_bytes);
+        let (end, state) = log.snapshot().map_or((log.start().0, 0), |last| (last.end.0, last.end.0 - last.from.0));
+        Snapshots::new(bounds, end, state, *kept_bytes)
+    }
 }
 
 impl Writer {
@@ -64,7 +77,7 @@ impl Writer {
     pub(crate) fn start(parts: WriterParts) -> std::io::Result<Writer> {
         let orders = Arc::new(Orders::default());
         let peers = Arc::clone(&parts.peers);
-        let snapshot = parts.persistence.log.snapshot();
+        let snapshots = parts.snapshots();
         let now = Instant::now();
         let state = State {
             orders: Arc::clone(&orders),
@@ -73,9 +86,11 @@ impl Writer {
             is_unsynced: false,
             last_batch: now,
             last_snapshot: now,
-            snapshot_end: snapshot.map_or(parts.persistence.log.start().0, |snapshot| snapshot.end.0),
-            snapshot_bytes: snapshot.map_or(0, |snapshot| snapshot.end.0 - snapshot.from.0),
+            snapshots,
+            snapshot_took: Duration::ZERO,
             snapshot: None,
+            is_told_full: false,
+            looked: (now, parts.persistence.log.end().0),
             parts,
         };
         let thread = thread::Builder::new().name("log".to_owned()).stack_size(STACK_BYTES);
@@ -144,23 +159,53 @@ impl State {
         self.batches.shrink_to(BUFFER_BYTES_KEPT);
         self.last_batch = Instant::now();
         self.is_unsynced = true;
-        self.look_for_room(queue);
     }
 
+    /// Nothing more is taken that would have to be kept. What is not needed any more makes room.
     fn tell_full(&mut self, queue: &LogQueue) {
+        self.is_told_full = true;
         queue.set_state(LogState::Full);
         let folder = self.parts.persistence.options.folder.display().to_string();
         let text = "messages that would have to be kept are refused (0x97) until there is room again";
         self.tell(LogType::Error, format_args!("Error: no room for the log in {folder}: {text}."));
-        // What is not needed any more makes room.
         self.begin_snapshot(queue);
     }
 
-    /// A log that was full may have room again.
+    /// Looks whether the log is full: it is when there is only room for a snapshot.
     fn look_for_room(&mut self, queue: &LogQueue) {
-        if queue.state() == LogState::Full && self.parts.persistence.log.has_room(ROOM_BYTES) {
-            queue.set_state(LogState::Ready);
-            self.tell(LogType::Notice, format_args!("There is room for the log again: messages are taken as before."));
+        let extent = self.extent(queue);
+        queue.fill_after(self.snapshots.recordable(&extent));
+        let is_full = queue.state() == LogState::Full || self.snapshots.spare(&extent) == 0;
+        match self.is_told_full {
+            false if is_full => self.tell_full(queue),
+            true if self.snapshots.is_ample(&extent) => {
+                self.is_told_full = false;
+                queue.set_state(LogState::Ready);
+                let text = format_args!("There is room for the log again: messages are taken as before.");
+                self.tell(LogType::Notice, text);
+            }
+            _ => {}
+        }
+        self.looked = (Instant::now(), self.parts.persistence.log.end().0);
+    }
+
+    /// Whether it is time to look around: often enough, and not with each batch.
+    fn is_to_look_around(&self, queue: &LogQueue) -> bool {
+        let pause = if queue.state() == LogState::Full { FULL_PAUSE } else { LOOK_AGAIN };
+        self.parts.persistence.log.end().0 - self.looked.1 > LOOK_EVERY_BYTES || self.looked.0.elapsed() >= pause
+    }
+
+    fn extent(&self, queue: &LogQueue) -> Extent {
+        let log = &self.parts.persistence.log;
+        let end = queue.next();
+        // Beside what is on its way to the log: the part of a segment that is left when a snapshot begins the next.
+        let not_free = end - log.end().0 + 2 * self.parts.persistence.segment_bytes;
+        Extent {
+            start: log.start().0,
+            end,
+            room: log.room_bytes().saturating_sub(not_free),
+            written: queue.snapshot_bytes(),
+            large: queue.large_bytes(),
         }
     }
 
@@ -229,7 +274,6 @@ impl State {
             thread::park_timeout(nap);
         }
         queue.writer_awake();
-        self.look_for_room(queue);
     }
 
     /// Begins a snapshot when one is due or ordered, and puts a finished one in force.
@@ -242,7 +286,14 @@ impl State {
             self.put_in_force(done);
             self.sync_if_due(queue, false);
         }
-        if self.snapshot.is_none() && (self.orders.snapshot.swap(false, Ordering::AcqRel) || self.is_snapshot_due()) {
+        let is_ordered = self.orders.snapshot.load(Ordering::Acquire);
+        if !is_ordered && !self.is_to_look_around(queue) {
+            return;
+        }
+        self.look_for_room(queue);
+        let is_idle = self.snapshot.is_none() && !queue.is_snapshot_under_way();
+        if is_idle && (is_ordered || self.is_snapshot_due(queue)) {
+            self.orders.snapshot.store(false, Ordering::Release);
             self.begin_snapshot(queue);
         }
     }
@@ -251,26 +302,35 @@ impl State {
         match self.parts.persistence.log.retire(super::snapshot(done)) {
             Ok(()) => {}
             // Then the old one stays, and the log grows until there is room for a segment.
-            Err(WriteError::Full { .. }) => return,
+            Err(WriteError::Full { .. }) => return self.snapshots.give_up(),
             Err(error) => self.fail(&error),
         }
-        (self.snapshot_end, self.snapshot_bytes) = (done.end, done.end - done.from);
-        self.parts.persistence.sweep.note(&done);
+        self.snapshots.finish(&done);
+        self.snapshot_took = self.last_snapshot.elapsed();
         self.last_snapshot = Instant::now();
         let bytes = self.parts.persistence.log.bytes();
-        let snapshot_bytes = self.snapshot_bytes;
+        let snapshot_bytes = done.end - done.from;
         let text = format_args!("Saved a snapshot of {snapshot_bytes} bytes; the log has {bytes} bytes.");
         self.tell(LogType::Debug, text);
     }
 
-    /// Whether so much was written since the last snapshot that one saves space, or the operator wants one by now.
-    fn is_snapshot_due(&self) -> bool {
-        let grown_bytes = self.parts.persistence.log.end().0.saturating_sub(self.snapshot_end);
-        if grown_bytes > GROWTH_BYTES_MIN.max(self.snapshot_bytes) {
+    /// Whether a snapshot saves space, or the operator wants one by now.
+    fn is_snapshot_due(&self, queue: &LogQueue) -> bool {
+        let log = self.extent(queue);
+        let grown_bytes = self.snapshots.grown(&log);
+        if self.snapshots.is_due(&log) {
+            return true;
+        }
+        if grown_bytes <= GROWTH_BYTES_NONE {
+            return false;
+        }
+        if queue.state() == LogState::Full && self.last_snapshot.elapsed() > SNAPSHOT_PAUSE.max(10 * self.snapshot_took)
+        {
+            // What is done with by now makes room.
             return true;
         }
         let PersistenceOptions { autosave_interval, autosave_on_changes, .. } = self.parts.persistence.options;
-        let Some(interval) = autosave_interval.filter(|_| grown_bytes > GROWTH_BYTES_NONE) else { return false };
+        let Some(interval) = autosave_interval else { return false };
         if autosave_on_changes {
             // A change is a record; the smallest have a few bytes.
             grown_bytes / CHANGE_BYTES >= u64::from(interval)
@@ -280,13 +340,15 @@ impl State {
     }
 
     fn begin_snapshot(&mut self, queue: &LogQueue) {
-        let Persistence { log, sweep, .. } = &mut self.parts.persistence;
-        let move_before = sweep.move_before(log.start().0, log.end().0);
-        if queue.begin_snapshot(move_before) {
-            // Counted from here as well: one that is never finished is not asked for again and again.
-            self.last_snapshot = Instant::now();
-            self.shards().for_each(|shard| self.parts.peers.wake(shard));
+        if queue.is_snapshot_under_way() {
+            return;
         }
+        let order = self.snapshots.begin(&self.extent(queue));
+        queue.begin_snapshot(order);
+        self.look_for_room(queue);
+        // Counted from here as well: one that is never finished is not asked for again and again.
+        self.last_snapshot = Instant::now();
+        self.shards().for_each(|shard| self.parts.peers.wake(shard));
     }
 
     fn tell(&mut self, kind: LogType, text: std::fmt::Arguments<'_>) {
@@ -312,11 +374,11 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How often a full disk is looked at again.
 const FULL_PAUSE: Duration = Duration::from_millis(100);
 
-/// The log is not full any more when it has room for so much.
-const ROOM_BYTES: u64 = 1 << 20;
+/// When the log has grown by so much, it is looked whether there is room and a snapshot is due.
+const LOOK_EVERY_BYTES: u64 = 1 << 20;
 
-/// No snapshot to save space before the log has grown by this much: it is the fixed part of the disk that is used.
-const GROWTH_BYTES_MIN: u64 = 64 << 20;
+/// While the disk is full, snapshots that may make room are at least so far apart.
+const SNAPSHOT_PAUSE: Duration = Duration::from_secs(1);
 
 /// Heartbeats alone are no change.
 const GROWTH_BYTES_NONE: u64 = 4 << 10;

@@ -61,6 +61,11 @@ impl LogReader {
             }
             let mut read = self.read(request);
             while let Err(error) = &read {
+                if matches!(error, ReadError::NotHeld(_)) {
+                    // A Retained Message that was replaced or moved meanwhile, or a queue that has ended.
+                    read = Ok(RunRead { request, run: Vec::new(), referred: Vec::new() });
+                    break;
+                }
                 // Only a disk that fails for the moment: what it holds is whole in every world.
                 self.ground.say(NAME, || format!("cannot read {request:?}: {error}"));
                 coroutine::pause(Pause::Switch);

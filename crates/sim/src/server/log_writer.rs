@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use midge_broker::{LogQueue, ShardId, Shared, SnapshotDone, record};
+use midge_broker::{LogQueue, ShardId, Shared, SnapshotDone, SnapshotOrder, record};
 use midge_store::{Log, Position, Snapshot, WriteError};
 
 use super::Gate;
@@ -154,7 +154,7 @@ impl LogWriter {
         let (start, end) = (self.log.start().0, self.log.end().0);
         let move_before =
             if self.ground.one_in(2) { start + self.ground.below((end - start) as usize + 1) as u64 } else { 0 };
-        if queue.begin_snapshot(move_before) {
+        if queue.begin_snapshot(SnapshotOrder { move_before, may_spill: self.ground.one_in(2) }) {
             self.ground.say(NAME, || format!("begins a snapshot, and moves what stands before {move_before}"));
             self.shards().for_each(|shard| self.wake(shard));
         }

@@ -63,6 +63,11 @@ pub trait Disk: Send + Sync + 'static {
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
+    /// How much more the file system of a folder takes, as far as it says so.
+    fn free_bytes(&self, _folder: &Path) -> Option<u64> {
+        None
+    }
+
     /// Locks the file at a path, which is made where it is missing, for this process, and leaves the process's number in it.
     fn lock(&self, path: &Path) -> io::Result<Locked<Self::Lock>>;
 

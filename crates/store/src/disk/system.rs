@@ -91,6 +91,11 @@ impl Disk for SystemDisk {
         fs::remove_file(path)
     }
 
+    fn free_bytes(&self, folder: &Path) -> Option<u64> {
+        let file_system = rustix::fs::statvfs(folder).ok()?;
+        Some(file_system.f_bavail.saturating_mul(file_system.f_frsize))
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Locked<File>> {
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {

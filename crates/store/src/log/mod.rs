@@ -197,14 +197,15 @@ impl<D: Disk> Log<D> {
         self.pool.total_bytes()
     }
 
-    /// Whether that many bytes of batches can be written without the reserve, as far as the files that are ready and
-    /// [`Options::max_bytes`] go. What room the disk has, only the attempt tells.
-    pub fn has_room(&self, bytes: u64) -> bool {
+    /// How many bytes of batches can be written without the reserve: in the files that are ready, and those that
+    /// [`Options::max_bytes`] and the disk allow. Others may take the disk's room meanwhile: only the attempt tells.
+    pub fn room_bytes(&self) -> u64 {
         let room_bytes = self.pool.usual_room_bytes();
-        let ready = self.pool.ready_count() as u64;
-        let to_come = self.max_bytes.saturating_sub(self.bytes()) / (room_bytes + crate::SEGMENT_HEADER_BYTES);
-        let segments = (ready + to_come).saturating_sub(self.reserve_segments as u64);
-        bytes <= self.last.limit().since(self.end).saturating_add(segments.saturating_mul(room_bytes))
+        let free_bytes = self.shared.disk.free_bytes(&self.folder).unwrap_or(u64::MAX);
+        let may_grow_bytes = self.max_bytes.saturating_sub(self.bytes()).min(free_bytes);
+        let to_come = may_grow_bytes / (room_bytes + crate::SEGMENT_HEADER_BYTES);
+        let segments = (self.pool.ready_count() as u64 + to_come).saturating_sub(self.reserve_segments as u64);
+        self.last.limit().since(self.end).saturating_add(segments.saturating_mul(room_bytes))
     }
 
     /// Reads single places from other threads.

@@ -34,7 +34,7 @@ impl Churn {
     /// Each visitor is a new client with a topic of its own.
     fn greeting(&mut self, place: usize, clients: &Clients) -> Vec<u8> {
         let mut greeting = Vec::new();
-        packets::connect(&mut greeting, &format!("visitor-{}", self.begun), clients.version);
+        packets::connect(&mut greeting, &format!("visitor-{}", self.begun), clients.version, false);
         packets::subscribe(&mut greeting, 1, &[topic(self.begun)], 0, clients.version);
         self.visitors[place] = self.begun;
         self.begun += 1;

@@ -28,6 +28,10 @@ pub(crate) trait Handler {
 /// Connections to one server, numbered from 0 in the order in which they were opened.
 pub(crate) struct Clients {
     pub(crate) version: Version,
+    /// Sessions outlive their connections, and those that there are go on.
+    is_durable: bool,
+    /// The number in the name of client 0.
+    first_name: usize,
     address: SocketAddr,
     poll: Poll,
     events: Events,
@@ -52,6 +56,8 @@ impl Clients {
     pub(crate) fn new(address: SocketAddr, version: Version) -> Result<Clients, Fault> {
         Ok(Clients {
             version,
+            is_durable: false,
+            first_name: 0,
             address,
             poll: Poll::new().map_err(|error| format!("no event loop: {error}"))?,
             events: Events::with_capacity(4096),
@@ -59,6 +65,17 @@ impl Clients {
             buffer: vec![0; READ_BYTES],
             unwritten: Vec::new(),
         })
+    }
+
+    /// Those who come from now on have durable Sessions.
+    pub(crate) fn durable(mut self) -> Clients {
+        self.is_durable = true;
+        self
+    }
+
+    /// Leaves that many names to others.
+    pub(crate) fn skip_names(&mut self, count: usize) {
+        self.first_name = count;
     }
 
     /// How many were opened.
@@ -83,6 +100,28 @@ impl Clients {
             }
         }
         Ok(())
+    }
+
+    /// Has all clients say DISCONNECT, and waits until the server has closed every connection: then it has taken all that was sent.
+    pub(crate) fn leave(mut self) -> Result<(), Fault> {
+        let mut exit = Exit { gone: 0 };
+        (0..self.len()).for_each(|client| packets::disconnect(self.out(client)));
+        let start = Instant::now();
+        while exit.gone < self.len() {
+            self.turn(Duration::from_millis(10), &mut exit)?;
+            if start.elapsed() > ENTERING_PATIENCE {
+                return Err(format!("only {} of {} connections were closed", exit.gone, self.len()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The CONNECT of the client with that number.
+    pub(crate) fn greeting(&self, client: usize) -> Vec<u8> {
+        let mut greeting = Vec::new();
+        let name = format!("load-{}", self.first_name + client);
+        packets::connect(&mut greeting, &name, self.version, self.is_durable);
+        greeting
     }
 
     /// Opens a connection; it says `greeting` first.
@@ -233,8 +272,7 @@ impl Entrance<'_> {
             return Ok(());
         }
         let client = clients.len();
-        let mut greeting = Vec::new();
-        packets::connect(&mut greeting, &format!("load-{client}"), clients.version);
+        let mut greeting = clients.greeting(client);
         let filters = (self.filters)(client);
         if !filters.is_empty() {
             packets::subscribe(&mut greeting, 1, &filters, self.qos, clients.version);
@@ -257,7 +295,23 @@ impl Handler for Entrance<'_> {
     }
 }
 
+/// Counts those whose connection was closed.
+struct Exit {
+    gone: usize,
+}
+
+impl Handler for Exit {
+    fn packet(&mut self, _clients: &mut Clients, _client: usize, _packet: Packet<'_>) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn ended(&mut self, _clients: &mut Clients, _client: usize) -> Result<(), Fault> {
+        self.gone += 1;
+        Ok(())
+    }
+}
+
 const READ_BYTES: usize = 256 * 1024;
 /// Below the backlog that servers give to `listen`.
-const ENTERING_MAX: usize = 64;
+pub(crate) const ENTERING_MAX: usize = 64;
 const ENTERING_PATIENCE: Duration = Duration::from_secs(10);

@@ -20,6 +20,8 @@ pub(crate) struct Shape {
     /// Subscribers take all topics instead.
     pub(crate) takes_all: bool,
     pub(crate) qos: u8,
+    /// The Sessions outlive their connections.
+    pub(crate) is_durable: bool,
     /// Messages that a publisher is ahead.
     pub(crate) window: usize,
 }
@@ -34,6 +36,9 @@ pub(crate) fn run(target: &Target, settings: &Settings, shape: Shape) -> Result<
         ..shape
     };
     let mut clients = Clients::new(target.address, settings.version)?;
+    if shape.is_durable {
+        clients = clients.durable();
+    }
     clients.enter(shape.subscribers, &|subscriber| vec![shape.filter(subscriber)], shape.qos)?;
     clients.enter(shape.publishers, &|_| Vec::new(), 0)?;
     let mut flow = Flow::new(shape, settings.payload_bytes);

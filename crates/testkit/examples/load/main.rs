@@ -8,15 +8,18 @@
 //! Every delivery is checked (nothing lost, doubled or reordered); a run in which one is wrong gives no figures and fails.
 //!
 //! Reading order: this file (command line, rounds), `measure.rs` (what a measurement is), then the scenarios `flow.rs`,
-//! `scattered.rs`, `retained.rs`, `churn.rs`; below them `clients.rs` (sockets), `packets.rs` (bytes) and `target.rs` (the server);
-//! `report.rs` and `chart.rs` say what came out.
+//! `scattered.rs`, `retained.rs`, `churn.rs`, `absent.rs`, `recovery.rs`; below them `clients.rs` (sockets), `packets.rs` (bytes) and
+//! `target.rs` (the server); `bare.rs` is what the disk allows; `report.rs` and `chart.rs` say what came out.
 
+mod absent;
+mod bare;
 mod chart;
 mod churn;
 mod clients;
 mod flow;
 mod measure;
 mod packets;
+mod recovery;
 mod report;
 mod retained;
 mod scattered;
@@ -38,9 +41,19 @@ use crate::target::{Candidate, Pins, Target};
 struct Scenario {
     name: &'static str,
     summary: &'static str,
-    run: fn(&Target, &Settings) -> Result<Vec<Point>, Fault>,
+    run: fn(&mut Target, &Settings) -> Result<Vec<Point>, Fault>,
+    /// Whether what is to last is kept on disk.
+    keeps: Keeps,
     /// What to call the count of a point on a chart; without it there is no chart.
     chart: Option<&'static str>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keeps {
+    No,
+    Yes,
+    /// And the bare loop can do the same.
+    LikeBareLoop,
 }
 
 /// What one measurement gave.
@@ -85,65 +98,109 @@ const SCENARIOS: &[Scenario] = &[
         name: "pubsub",
         summary: "10 publishers, 10 subscribers, 10 topics, QoS 0",
         run: |target, settings| flow::run(target, settings, TEN_TO_TEN),
+        keeps: Keeps::No,
         chart: None,
     },
     Scenario {
         name: "pubsub-1",
         summary: "the same with QoS 1",
         run: |target, settings| flow::run(target, settings, Shape { qos: 1, ..TEN_TO_TEN }),
+        keeps: Keeps::No,
         chart: None,
     },
     Scenario {
         name: "pubsub-2",
         summary: "the same with QoS 2",
         run: |target, settings| flow::run(target, settings, Shape { qos: 2, ..TEN_TO_TEN }),
+        keeps: Keeps::No,
         chart: None,
     },
     Scenario {
         name: "fanout",
         summary: "1 publisher, 1000 subscribers of one topic",
         run: |target, settings| flow::run(target, settings, ONE_TO_MANY),
+        keeps: Keeps::No,
         chart: None,
     },
     Scenario {
         name: "fanin",
         summary: "1000 publishers with a topic each, 1 subscriber of all",
         run: |target, settings| flow::run(target, settings, MANY_TO_ONE),
+        keeps: Keeps::No,
         chart: None,
     },
     Scenario {
         name: "churn",
         summary: "clients come, subscribe, send themselves a message, and go",
-        run: churn::run,
+        run: |target, settings| churn::run(target, settings),
+        keeps: Keeps::No,
         chart: None,
     },
     Scenario {
         name: "retained",
         summary: "100,000 Retained Messages, and a new Subscription to all",
-        run: retained::run,
+        run: |target, settings| retained::run(target, settings),
+        keeps: Keeps::No,
         chart: None,
     },
     Scenario {
         name: "connections",
         summary: "10 to 10,000 clients: memory of an idle one; the same rate spread over all",
-        run: scattered::connections,
+        run: |target, settings| scattered::connections(target, settings),
+        keeps: Keeps::No,
         chart: Some("connected clients, each with one subscription"),
     },
     Scenario {
         name: "subscriptions",
         summary: "10 to 1,000,000 subscriptions: memory of one; messages to topics picked at random",
-        run: scattered::subscriptions,
+        run: |target, settings| scattered::subscriptions(target, settings),
+        keeps: Keeps::No,
         chart: Some("subscriptions; of ten, eight exact, one with + and one with #"),
+    },
+    Scenario {
+        name: "durable",
+        summary: "pubsub-1 with durable Sessions on both sides, kept on disk",
+        run: |target, settings| flow::run(target, settings, Shape { qos: 1, is_durable: true, ..TEN_TO_TEN }),
+        keeps: Keeps::Yes,
+        chart: None,
+    },
+    Scenario {
+        name: "absent",
+        summary: "100,000 messages for 100 durable Sessions that are away and then come back, kept on disk",
+        run: |target, settings| absent::run(target, settings),
+        keeps: Keeps::Yes,
+        chart: None,
+    },
+    Scenario {
+        name: "acknowledged",
+        summary: "1 publisher to an absent Session, 1 or 400 messages in flight, beside what the disk allows",
+        run: |target, settings| absent::acknowledged(target, settings),
+        keeps: Keeps::LikeBareLoop,
+        chart: None,
+    },
+    Scenario {
+        name: "recovery",
+        summary: "the start with 1,000,000 queued and 1,000,000 Retained Messages on disk",
+        run: recovery::run,
+        keeps: Keeps::Yes,
+        chart: None,
     },
 ];
 
-const TEN_TO_TEN: Shape = Shape { publishers: 10, subscribers: 10, topics: 10, takes_all: false, qos: 0, window: 100 };
-const ONE_TO_MANY: Shape = Shape { publishers: 1, subscribers: 1000, topics: 1, takes_all: false, qos: 0, window: 20 };
+const TEN_TO_TEN: Shape =
+    Shape { publishers: 10, subscribers: 10, topics: 10, takes_all: false, qos: 0, is_durable: false, window: 100 };
+const ONE_TO_MANY: Shape = Shape { publishers: 1, subscribers: 1000, topics: 1, window: 20, ..TEN_TO_TEN };
 const MANY_TO_ONE: Shape =
-    Shape { publishers: 1000, subscribers: 1, topics: 1000, takes_all: true, qos: 0, window: 10 };
+    Shape { publishers: 1000, subscribers: 1, topics: 1000, takes_all: true, window: 10, ..TEN_TO_TEN };
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
+    if let [bare::FLAG, port, folder] = words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        return match bare::serve(port, folder.as_ref()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error.to_string()),
+        };
+    }
     if words.iter().any(|word| word == "--help") {
         println!("{}", help());
         return ExitCode::SUCCESS;
@@ -151,11 +208,13 @@ fn main() -> ExitCode {
     match settings(&words).and_then(|settings| run(&settings)) {
         Ok(report) if report.faults().is_empty() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
-        Err(fault) => {
-            eprintln!("{fault}");
-            ExitCode::from(2)
-        }
+        Err(fault) => fail(&fault),
     }
+}
+
+fn fail(fault: &str) -> ExitCode {
+    eprintln!("{fault}");
+    ExitCode::from(2)
 }
 
 fn run(settings: &Settings) -> Result<Report, Fault> {
@@ -163,8 +222,12 @@ fn run(settings: &Settings) -> Result<Report, Fault> {
     for scenario in &settings.scenarios {
         for round in 1..=settings.rounds {
             for (server, candidate) in settings.candidates.iter().enumerate() {
-                let target = candidate.start(&settings.configuration, settings.pins.as_ref());
-                let points = target.and_then(|target| (scenario.run)(&target, settings));
+                if !candidate.is_broker && scenario.keeps != Keeps::LikeBareLoop {
+                    continue;
+                }
+                let keeps = scenario.keeps != Keeps::No;
+                let target = candidate.start(&settings.configuration, keeps, settings.pins.as_ref());
+                let points = target.and_then(|mut target| (scenario.run)(&mut target, settings));
                 let line = report.add(scenario, server, points);
                 eprintln!("{}, round {round}, {}: {line}", scenario.name, candidate.name);
             }
@@ -258,21 +321,31 @@ fn settings(words: &[String]) -> Result<Settings, Fault> {
     if settings.scenarios.is_empty() {
         settings.scenarios = SCENARIOS.iter().collect();
     }
+    let wants_bare_loop = settings.scenarios.iter().any(|scenario| scenario.keeps == Keeps::LikeBareLoop);
+    if wants_bare_loop && settings.version == Version::V3 {
+        settings.candidates.push(bare_loop()?);
+    }
     Ok(settings)
 }
 
 fn midge(program: &str) -> Candidate {
-    Candidate { name: "Midge".to_owned(), command: ["-c", "{config}"].iter().fold(vec![program.to_owned()], push) }
+    candidate("Midge", program, &["-c", "{config}"], true)
 }
 
-fn push(mut words: Vec<String>, word: &&str) -> Vec<String> {
-    words.push((*word).to_owned());
-    words
+fn bare_loop() -> Result<Candidate, Fault> {
+    let own = std::env::current_exe().map_err(|error| format!("where this program is: {error}"))?;
+    Ok(candidate("bare loop", &own.to_string_lossy(), &[bare::FLAG, "{port}", "{folder}"], false))
+}
+
+fn candidate(name: &str, program: &str, arguments: &[&str], is_broker: bool) -> Candidate {
+    let command = [program].iter().chain(arguments).map(|word| (*word).to_owned()).collect();
+    Candidate { name: name.to_owned(), command, is_broker }
 }
 
 fn peer(value: &str) -> Result<Candidate, Fault> {
     let (name, command) = value.split_once('=').ok_or("--peer: NAME=COMMAND is wanted")?;
-    Ok(Candidate { name: name.to_owned(), command: command.split_whitespace().map(str::to_owned).collect() })
+    let command = command.split_whitespace().map(str::to_owned).collect();
+    Ok(Candidate { name: name.to_owned(), command, is_broker: true })
 }
 
 fn version(value: &str) -> Result<Version, Fault> {
@@ -308,7 +381,7 @@ const OPTIONS: &str = "\
   --publishers N, --subscribers N, --topics N, --qos N, --window N
                          instead of the scenario's; --publishers also for the places of churn
   --payload BYTES        64
-  --count N,N,…          instead of the counts of connections, subscriptions, retained
+  --count N,N,…          instead of the counts of connections, subscriptions, retained, absent, recovery
   --rate N               20000; messages per second in connections
   --configuration LINES  more configuration for the servers
   --patience S           5; give up when nothing comes for so long

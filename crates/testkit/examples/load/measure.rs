@@ -57,6 +57,20 @@ pub(crate) fn measure(
     Ok(sample)
 }
 
+/// Lets the load run until `count` has come, which is all that it ever sends.
+pub(crate) fn complete(
+    clients: &mut Clients,
+    load: &mut impl Load,
+    count: u64,
+    settings: &Settings,
+) -> Result<(), Fault> {
+    let mut patience = Patience::new(settings);
+    while load.done() < count {
+        step(clients, load, settings, &mut patience)?;
+    }
+    drain(clients, load, settings)
+}
+
 /// Waits until all has come that is due.
 pub(crate) fn drain(clients: &mut Clients, load: &mut impl Load, settings: &Settings) -> Result<(), Fault> {
     let mut patience = Patience::new(settings);

@@ -3,13 +3,16 @@
 //! No more than the scenarios use, and not the wire of the conformance tests: that one checks everything and allocates.
 
 /// The kinds, as in the upper half of a packet's first byte.
+pub(crate) const CONNECT: u8 = 1;
 pub(crate) const CONNACK: u8 = 2;
 pub(crate) const PUBLISH: u8 = 3;
 pub(crate) const PUBACK: u8 = 4;
 pub(crate) const PUBREC: u8 = 5;
 pub(crate) const PUBREL: u8 = 6;
 pub(crate) const PUBCOMP: u8 = 7;
+pub(crate) const SUBSCRIBE: u8 = 8;
 pub(crate) const SUBACK: u8 = 9;
+pub(crate) const DISCONNECT: u8 = 14;
 
 /// The version that is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +80,7 @@ impl<'a> Packet<'a> {
         self.first >> 4
     }
 
-    /// The Packet Identifier of an acknowledgement.
+    /// The Packet Identifier of an acknowledgement or a SUBSCRIBE.
     pub(crate) fn id(self) -> u16 {
         number(self.body)
     }
@@ -91,16 +94,26 @@ impl<'a> Packet<'a> {
         }
     }
 
+    /// Whether a CONNACK says that the Session was there.
+    pub(crate) fn is_session_present(self) -> bool {
+        self.body.first().is_some_and(|flags| flags & 1 == 1)
+    }
+
     /// The Reason Codes of a SUBACK, one for each Topic Filter.
     pub(crate) fn codes(self) -> &'a [u8] {
         &self.body[self.behind_properties(2)..]
+    }
+
+    /// The Packet Identifier of a PUBLISH with QoS 1 or 2.
+    pub(crate) fn publish_id(self) -> u16 {
+        number(&self.body[2 + usize::from(number(self.body))..])
     }
 
     /// The message in a PUBLISH; nothing when it bears no stamp.
     pub(crate) fn received(self) -> Option<Received> {
         let qos = self.first >> 1 & 3;
         let mut at = 2 + usize::from(number(self.body));
-        let id = if qos > 0 { number(&self.body[at..]) } else { 0 };
+        let id = if qos > 0 { self.publish_id() } else { 0 };
         at += if qos > 0 { 2 } else { 0 };
         let (stream, rest) = self.body[self.behind_properties(at)..].split_first_chunk()?;
         let (sequence, _) = rest.split_first_chunk()?;
@@ -117,13 +130,14 @@ impl<'a> Packet<'a> {
     }
 }
 
-/// CONNECT with a new Session and no Keep Alive.
-pub(crate) fn connect(out: &mut Vec<u8>, client_id: &str, version: Version) {
+/// CONNECT without Keep Alive. The Session is new and ends with the connection, or goes on and outlives it.
+pub(crate) fn connect(out: &mut Vec<u8>, client_id: &str, version: Version, is_durable: bool) {
     let level = if version == Version::V5 { 5 } else { 4 };
-    let properties = no_properties(version);
+    let flags = if is_durable { 0 } else { CLEAN_START };
+    let properties = if is_durable && version == Version::V5 { NEVER_EXPIRES } else { no_properties(version) };
     out.push(0x10);
     put_length(out, 10 + properties.len() + 2 + client_id.len());
-    out.extend_from_slice(&[0, 4, b'M', b'Q', b'T', b'T', level, 2, 0, 0]);
+    out.extend_from_slice(&[0, 4, b'M', b'Q', b'T', b'T', level, flags, 0, 0]);
     out.extend_from_slice(properties);
     put_text(out, client_id);
 }
@@ -191,3 +205,9 @@ fn number(bytes: &[u8]) -> u16 {
 }
 
 pub(crate) const STAMP_BYTES: usize = 8;
+
+/// Of the flags of CONNECT; in 3.1.1 it is called Clean Session.
+const CLEAN_START: u8 = 2;
+
+/// The properties of a CONNECT with a Session Expiry Interval without end, behind their length.
+const NEVER_EXPIRES: &[u8] = &[5, 0x11, 0xff, 0xff, 0xff, 0xff];

@@ -1,7 +1,7 @@
 //! Retained Messages: what keeping one costs, and what sending one to a new Subscription costs.
 
 use crate::clients::{Clients, Fault, Handler};
-use crate::measure::{Load, drain};
+use crate::measure::{Load, complete, drain};
 use crate::packets::{self, PUBACK, PUBLISH, Packet, Publish, Stamp};
 use crate::target::Target;
 use crate::{Figure, Point, Settings};
@@ -11,21 +11,10 @@ pub(crate) fn run(target: &Target, settings: &Settings) -> Result<Vec<Point>, Fa
     let mut clients = Clients::new(target.address, settings.version)?;
     clients.enter(1, &|_| Vec::new(), 0)?;
     let (memory_bytes, cpu_us) = (target.memory_bytes(), target.cpu_us());
-    let mut storing = Storing { payload_bytes: settings.payload_bytes, sent: 0, done: 0 };
-    while storing.sent < count as u64 {
-        storing.send_up_to(&mut clients, (storing.done + WINDOW).min(count as u64));
-        clients.turn(std::time::Duration::from_millis(10), &mut storing)?;
-    }
-    drain(&mut clients, &mut storing, settings)?;
+    store(&mut clients, count, settings)?;
     let stored = (target.memory_bytes() - memory_bytes, target.cpu_us() - cpu_us);
-
-    let mut replay = Replay { has_come: vec![false; count], done: 0 };
     let cpu_us = target.cpu_us();
-    let mut greeting = Vec::new();
-    packets::connect(&mut greeting, "load-late", clients.version);
-    packets::subscribe(&mut greeting, 1, &["kept/#".to_owned()], 0, clients.version);
-    clients.open(greeting)?;
-    drain(&mut clients, &mut replay, settings)?;
+    replay(&mut clients, count, settings)?;
     let replayed_us = target.cpu_us() - cpu_us;
     let each = |what, value: f64| Figure { what, value: value / count as f64 };
     let figures = vec![
@@ -36,9 +25,26 @@ pub(crate) fn run(target: &Target, settings: &Settings) -> Result<Vec<Point>, Fa
     Ok(vec![Point { label: format!("{count} messages of {} B", settings.payload_bytes), count: Some(count), figures }])
 }
 
+/// Has the server keep that many messages, which client 0 publishes.
+pub(crate) fn store(clients: &mut Clients, count: usize, settings: &Settings) -> Result<(), Fault> {
+    let mut storing = Storing { payload_bytes: settings.payload_bytes, count: count as u64, sent: 0, done: 0 };
+    complete(clients, &mut storing, count as u64, settings)
+}
+
+/// A new client comes and gets them all.
+pub(crate) fn replay(clients: &mut Clients, count: usize, settings: &Settings) -> Result<(), Fault> {
+    let mut replay = Replay { has_come: vec![false; count], done: 0 };
+    let mut greeting = Vec::new();
+    packets::connect(&mut greeting, "load-late", clients.version, false);
+    packets::subscribe(&mut greeting, 1, &["kept/#".to_owned()], 0, clients.version);
+    clients.open(greeting)?;
+    drain(clients, &mut replay, settings)
+}
+
 /// Publishes with QoS 1, so that what is acknowledged is kept.
 struct Storing {
     payload_bytes: usize,
+    count: u64,
     sent: u64,
     done: u64,
 }
@@ -62,7 +68,8 @@ impl Storing {
 }
 
 impl Load for Storing {
-    fn send(&mut self, _clients: &mut Clients) -> Result<(), Fault> {
+    fn send(&mut self, clients: &mut Clients) -> Result<(), Fault> {
+        self.send_up_to(clients, (self.done + WINDOW).min(self.count));
         Ok(())
     }
 

@@ -2,28 +2,44 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use midge_testkit::Process;
 use midge_testkit::environment::scratch_folder;
+use rustix::process::Signal;
 
 use crate::clients::Fault;
 
 /// A server that can be started.
 pub(crate) struct Candidate {
     pub(crate) name: String,
-    /// Program and arguments, in which `{config}` and `{port}` stand for what they say. It must not go to the background, and be
-    /// one process.
+    /// Program and arguments, in which `{config}`, `{port}` and `{folder}` stand for what they say. It must not go to the
+    /// background, and be one process.
     pub(crate) command: Vec<String>,
+    /// It delivers what is published. The bare loop only acknowledges.
+    pub(crate) is_broker: bool,
 }
 
 /// A running server. Dropping it kills it.
 pub(crate) struct Target {
     pub(crate) address: SocketAddr,
+    pub(crate) is_broker: bool,
+    command: Vec<String>,
+    pins: Option<Pins>,
     process: Process,
+    /// Its own; what it keeps is here.
     folder: PathBuf,
+}
+
+/// How a start went.
+pub(crate) struct Start {
+    /// Until it listens.
+    pub(crate) seconds: f64,
+    pub(crate) cpu_us: f64,
+    /// What the server says that reading its log took.
+    pub(crate) own_ms: Option<f64>,
 }
 
 /// Who runs on which cores, so that they are not in each other's way.
@@ -34,25 +50,36 @@ pub(crate) struct Pins {
 }
 
 impl Candidate {
-    pub(crate) fn start(&self, configuration: &str, pins: Option<&Pins>) -> Result<Target, Fault> {
+    /// `keeps`: what is to last is kept on disk.
+    pub(crate) fn start(&self, configuration: &str, keeps: bool, pins: Option<&Pins>) -> Result<Target, Fault> {
         let port = free_port()?;
         let folder = scratch_folder(&format!("load-{}", std::process::id()));
         let file = folder.join("server.conf");
-        let lines = format!("listener {port} 127.0.0.1\n{CONFIGURATION}{configuration}\n");
+        let fill = |text: &str| {
+            let text = text.replace("{config}", &file.to_string_lossy()).replace("{port}", &port.to_string());
+            text.replace("{folder}", &folder.to_string_lossy())
+        };
+        let keeping = if keeps { fill(KEEPING) } else { String::new() };
+        let lines = format!("listener {port} 127.0.0.1\n{CONFIGURATION}{keeping}{configuration}\n");
         fs::write(&file, lines).map_err(|error| format!("{}: {error}", file.display()))?;
-        let fill =
-            |word: &String| word.replace("{config}", &file.to_string_lossy()).replace("{port}", &port.to_string());
-        let mut words = self.command.iter().map(fill);
-        let mut command = Command::new(words.next().ok_or("an empty command")?);
-        command.args(words).stdin(Stdio::null());
-        // A process inherits the cores of the one that starts it, and has them before it asks how many there are.
-        pin(pins.map(|pins| &pins.server));
-        let process = Process::start_reading_stderr(command);
-        pin(pins.map(|pins| &pins.generator));
-        let mut target = Target { address: (Ipv4Addr::LOCALHOST, port).into(), process, folder };
+        let command: Vec<String> = self.command.iter().map(|word| fill(word)).collect();
+        let process = spawn(&command, pins)?;
+        let (address, is_broker, pins) = ((Ipv4Addr::LOCALHOST, port).into(), self.is_broker, pins.cloned());
+        let mut target = Target { address, is_broker, command, pins, process, folder };
         target.wait_until_it_accepts()?;
         Ok(target)
     }
+}
+
+fn spawn(command: &[String], pins: Option<&Pins>) -> Result<Process, Fault> {
+    let (program, arguments) = command.split_first().ok_or("an empty command")?;
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null());
+    // A process inherits the cores of the one that starts it, and has them before it asks how many there are.
+    pin(pins.map(|pins| &pins.server));
+    let process = Process::start_reading_stderr(command);
+    pin(pins.map(|pins| &pins.generator));
+    Ok(process)
 }
 
 impl Target {
@@ -73,6 +100,22 @@ impl Target {
         let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
         let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
         kilobytes.map_or(f64::NAN, |kilobytes| kilobytes * 1024.0)
+    }
+
+    /// How much the files in its folder take.
+    pub(crate) fn disk_bytes(&self) -> f64 {
+        folder_bytes(&self.folder)
+    }
+
+    /// Ends it with that signal, and starts it again on what it has kept.
+    pub(crate) fn start_again(&mut self, signal: Signal) -> Result<Start, Fault> {
+        self.process.signal(signal);
+        self.process.wait_for_exit();
+        let start = Instant::now();
+        self.process = spawn(&self.command, self.pins.as_ref())?;
+        self.wait_until_it_accepts()?;
+        let (seconds, cpu_us) = (start.elapsed().as_secs_f64(), self.cpu_us());
+        Ok(Start { seconds, cpu_us, own_ms: self.process.lines().iter().find_map(|line| own_ms(line)) })
     }
 
     fn wait_until_it_accepts(&mut self) -> Result<(), Fault> {
@@ -99,6 +142,22 @@ impl Pins {
         let cores = own_cores();
         (cores.len() > 1).then(|| Pins { generator: vec![cores[0]], server: vec![cores[cores.len() - 1]] })
     }
+}
+
+/// `Restored from …: … (N bytes of log in N ms).`
+fn own_ms(line: &str) -> Option<f64> {
+    let (_, account) = line.split_once("Restored from ")?;
+    account.strip_suffix(" ms).")?.rsplit(' ').next()?.parse().ok()
+}
+
+fn folder_bytes(folder: &Path) -> f64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let bytes = entries.map(|entry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => folder_bytes(&entry.path()),
+        Ok(metadata) => metadata.len() as f64,
+        Err(_) => 0.0,
+    });
+    bytes.sum()
 }
 
 /// CPU time of this process so far, in microseconds.
@@ -158,4 +217,13 @@ connection_messages false
 sys_interval 0
 ";
 
-const START_PATIENCE: Duration = Duration::from_secs(10);
+/// Mosquitto stays root where it is started as root, so that it may write where we may; Midge always does.
+const KEEPING: &str = "\
+persistence true
+persistence_location {folder}/
+user root
+log_type information
+";
+
+/// Some servers read a long log slowly.
+const START_PATIENCE: Duration = Duration::from_secs(60);

@@ -1,7 +1,10 @@
 //! Folders of tests: temporary, and gone with them.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use midge_testkit::environment::Missing;
 
 /// A folder with nothing in it. Dropping it removes it with all there is by then.
 pub(crate) struct Folder(PathBuf);
@@ -33,6 +36,33 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A small file system in memory.
+pub(crate) struct Mount {
+    pub(crate) folder: Folder,
+}
+
+impl Mount {
+    pub(crate) fn new(options: &str) -> Result<Mount, Missing> {
+        let mount = Mount { folder: Folder::new() };
+        if mount.again_with(options) {
+            return Ok(mount);
+        }
+        Err(Missing::new("the right to mount a file system", "run it as root"))
+    }
+
+    pub(crate) fn again_with(&self, options: &str) -> bool {
+        let mut command = Command::new("mount");
+        command.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(self.folder.path());
+        command.output().is_ok_and(|output| output.status.success())
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.folder.path()).output();
     }
 }
 

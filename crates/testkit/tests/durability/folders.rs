@@ -11,7 +11,7 @@ use midge_testkit::environment::{Missing, midge_program, need};
 use midge_testkit::server::free_port;
 use midge_testkit::{Conversation, Launch, Server};
 
-use crate::folder::Folder;
+use crate::folder::{Folder, Mount};
 
 /// Starts a server that is to end with status 1 and one line of error that fits. The port is in use: had the server opened it,
 /// that would be what it complains about.
@@ -213,33 +213,6 @@ fn a_file_system_that_is_full() {
     // Less than the segments that a log begins with.
     let Some(mount) = need(Mount::new("size=1m")) else { return };
     refuses(&mount.folder, "*mosquitto.db.midge*the disk is full*free some space");
-}
-
-/// A small file system in memory.
-struct Mount {
-    folder: Folder,
-}
-
-impl Mount {
-    fn new(options: &str) -> Result<Mount, Missing> {
-        let mount = Mount { folder: Folder::new() };
-        if mount.again_with(options) {
-            return Ok(mount);
-        }
-        Err(Missing::new("the right to mount a file system", "run it as root"))
-    }
-
-    fn again_with(&self, options: &str) -> bool {
-        let mut command = Command::new("mount");
-        command.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(self.folder.path());
-        command.output().is_ok_and(|output| output.status.success())
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.folder.path()).output();
-    }
 }
 
 /// Of a segment: what its first checksum covers.

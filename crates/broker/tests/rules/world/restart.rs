@@ -3,7 +3,9 @@
 use super::{Lane, Phase, World};
 use midge_broker::record::references;
 use midge_broker::recovery::Recovery;
-use midge_broker::{BATCH_HEADER_BYTES, LogQueue, Options, ReadBatch, Shard, ShardId, Shared, SnapshotDone, Turn};
+use midge_broker::{
+    BATCH_HEADER_BYTES, LogQueue, Options, ReadBatch, Shard, ShardId, Shared, SnapshotDone, SnapshotOrder, Turn,
+};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -35,9 +37,9 @@ impl Log {
     }
 
     /// The batch at an address.
-    fn read(&self, address: u64) -> ReadBatch {
-        let at = self.batches.binary_search_by_key(&address, |batch| batch.0).expect("a batch stands there");
-        ReadBatch { address, content: self.batches[at].1.clone() }
+    fn read(&self, address: u64) -> Option<ReadBatch> {
+        let at = self.batches.binary_search_by_key(&address, |batch| batch.0).ok()?;
+        Some(ReadBatch { address, content: self.batches[at].1.clone() })
     }
 
     fn next(&self) -> u64 {
@@ -140,8 +142,14 @@ impl World {
     /// What a shard wanted from the log comes.
     pub(super) fn read_log(&mut self, read: usize) {
         let (at, request) = self.reads.remove(read);
-        let run = self.log.read(request.address);
-        let referred = references(run.address, &run.content).into_iter().map(|address| self.log.read(address));
+        let Some(run) = self.log.read(request.address) else {
+            // Nobody needs it any more: a Retained Message was replaced, a Session or share group has ended.
+            let lane = self.begin(at);
+            lane.shard.handle_read(&request, &[], &[], &mut lane.turn);
+            return self.note_closes(at);
+        };
+        let referred = references(run.address, &run.content).into_iter();
+        let referred = referred.map(|address| self.log.read(address).expect("what is referred to is kept"));
         let referred: Vec<ReadBatch> = referred.collect();
         let lane = self.begin(at);
         lane.shard.handle_read(&request, &run.content, &referred, &mut lane.turn);
@@ -164,6 +172,12 @@ impl World {
         assert!(start >= before, "the log begins at {start}, and not at {before} or later");
     }
 
+    /// Whether the payload of a Retained Message is in the log only.
+    pub(crate) fn is_retained_on_disk(&self, topic: &str) -> bool {
+        let found = self.shared.retained().get(topic.as_bytes());
+        found.expect("a Retained Message").0.stored().is_some()
+    }
+
     /// Bytes of the log.
     pub(crate) fn log_bytes(&self) -> u64 {
         self.log.next() - self.log.start()
@@ -173,7 +187,8 @@ impl World {
     fn snapshot_moving(&mut self, move_before: u64) {
         let shared = self.shared.clone();
         let log = shared.log().expect("a log");
-        assert!(log.begin_snapshot(move_before));
+        let may_spill = self.random.one_in(2);
+        assert!(log.begin_snapshot(SnapshotOrder { move_before, may_spill }));
         for _ in 0..super::STEPS_MAX {
             for number in 0..self.lanes.len() {
                 self.begin(number).shard.look_at_snapshot();

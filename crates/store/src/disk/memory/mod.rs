@@ -335,6 +335,11 @@ impl Disk for MemoryDisk {
         Ok(())
     }
 
+    fn free_bytes(&self, _folder: &Path) -> Option<u64> {
+        let state = self.state();
+        state.limit_bytes.map(|limit| limit.saturating_sub(state.used_bytes()))
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Locked<MemoryLock>> {
         let (mut state, fault) = self.operate();
         fault?;

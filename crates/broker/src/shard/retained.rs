@@ -1,0 +1,115 @@
+//! Retained Messages whose payload is in the log only: read for a new Subscription, and moved when the log is swept.
+//!
+//! A replay looks where the payload stands right before it is read, and again when it is not there any more: the log may have
+//! been swept meanwhile, or the message replaced, and then the new one has gone out live.
+
+use super::Shard;
+use super::run::{Purpose, ReadRequest, message_at};
+use crate::log_queue::LogQueue;
+use crate::message::MessageParts;
+use crate::record::batch_of_large;
+use crate::replay::Replay;
+use crate::retained::{RetainedMessage, StoredPayload};
+use crate::turn::Turn;
+use std::sync::Arc;
+
+/// A Retained Message that is being moved.
+pub(super) struct Moving {
+    /// Its place in the store.
+    pub index: u32,
+    sequence: u64,
+    message: RetainedMessage,
+}
+
+impl Shard {
+    /// Large Retained Messages of this turn have their place in the log, and leave memory.
+    pub(super) fn put_retained_on_disk(&mut self) {
+        for (message, sequence) in self.large_retained.drain(..) {
+            if let Some(identity) = message.place() {
+                let bytes = message.payload().len() as u32;
+                let stored = StoredPayload { identity, at: batch_of_large(identity), bytes };
+                self.shared.retained().put_on_disk(message.topic_bytes(), sequence, stored);
+            }
+        }
+    }
+
+    /// Has the payload read of the message that this Session's replay sends next.
+    pub(super) fn read_retained(&mut self, slot: u32, turn: &mut Turn) {
+        let generation = self.session_name(slot).generation;
+        let Some(replay) = self.replay_mut(slot) else { return };
+        let upto = replay.cursor.upto();
+        let Some(topic) = replay.fetched.front().map(|message| message.topic_bytes().to_vec()) else { return };
+        let found = self.shared.retained().get(&topic).filter(|(_, sequence)| *sequence <= upto);
+        let Some(replay) = self.replay_mut(slot) else { return };
+        let Some((message, _)) = found else {
+            replay.fetched.pop_front();
+            return;
+        };
+        let stored = message.stored();
+        replay.fetched[0] = message;
+        if let Some(StoredPayload { at, .. }) = stored {
+            replay.reading = Some(at);
+            turn.reads.push(ReadRequest { slot, generation, address: at, purpose: Purpose::Retained });
+        }
+    }
+
+    /// A payload was read for a replay. One that is not there is looked for again, and given up if it should be there.
+    pub(super) fn handle_retained(&mut self, request: &ReadRequest, read: &[u8], turn: &mut Turn) {
+        let ReadRequest { slot, generation, address, .. } = *request;
+        if self.sessions.port(slot).is_none_or(|port| port.generation != generation) {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        let Some(replay) = self.replay_mut(slot).filter(|replay| replay.reading == Some(address)) else { return };
+        replay.reading = None;
+        let Some(front) = replay.fetched.front() else { return };
+        let stored = front.stored().filter(|stored| stored.at == address);
+        match stored.and_then(|stored| message_at(stored.identity, address, read)) {
+            Some(found) => replay.fetched[0] = front.with_payload(found.payload).into(),
+            None => {
+                let now = shared.retained().get(front.topic_bytes()).and_then(|(message, _)| message.stored());
+                if now == stored {
+                    replay.fetched.pop_front();
+                }
+            }
+        }
+        self.pump(slot, turn);
+    }
+
+    fn replay_mut(&mut self, slot: u32) -> Option<&mut Replay> {
+        self.sessions.get_mut(slot)?.replays.as_mut()?.front_mut()
+    }
+
+    /// Begins to move a Retained Message whose payload stands where the log is to end. `None`: that needs no reading.
+    pub(super) fn move_retained(
+        &self,
+        index: u32,
+        message: &mut RetainedMessage,
+        sequence: u64,
+        log: &LogQueue,
+        turn: &mut Turn,
+    ) -> Option<Moving> {
+        let stored = message.stored().filter(|stored| stored.at < log.move_before())?;
+        if let Some(at) = log.place_of_large(stored.identity) {
+            let stored = StoredPayload { at, ..stored };
+            self.shared.retained().put_on_disk(message.topic_bytes(), sequence, stored);
+            *message = RetainedMessage::without_payload(&message.parts(), stored);
+            return None;
+        }
+        let (slot, generation, address) = (index, 0, stored.at);
+        turn.reads.push(ReadRequest { slot, generation, address, purpose: Purpose::MoveRetained });
+        Some(Moving { index, sequence, message: message.clone() })
+    }
+
+    /// The payload has come.
+    pub(super) fn handle_retained_to_move(&mut self, request: &ReadRequest, read: &[u8], turn: &mut Turn) {
+        let Some(Moving { sequence, message, .. }) = self.retained_to_move_came(request.slot) else { return };
+        let shared = Arc::clone(&self.shared);
+        let Some((log, stored)) = shared.log().zip(message.stored()) else { return };
+        if let Some(found) = message_at(stored.identity, request.address, read) {
+            let parts = MessageParts { payload: found.payload, ..message.parts() };
+            let at = self.store_again(stored.identity, &parts, log, turn);
+            shared.retained().put_on_disk(message.topic_bytes(), sequence, StoredPayload { at, ..stored });
+        }
+    }
+}

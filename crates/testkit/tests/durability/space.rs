@@ -1,0 +1,147 @@
+//! Room on the disk: what may not be kept is refused before it is acknowledged, what is not needed makes room, and the server
+//! goes on by itself.
+
+use std::path::Path;
+use std::time::Duration;
+
+use midge_testkit::environment::need;
+use midge_testkit::{Client, Kind, Packet, Server};
+
+use crate::folder::{Folder, Mount};
+
+/// How many messages are on their way at a time.
+const WINDOW: usize = 50;
+
+/// Short of what is read back from the place where it was published.
+const PAYLOAD_BYTES: usize = 7_000;
+
+/// Publishes with QoS 1 until `is_enough` of so many acknowledged and refused; how many were acknowledged.
+fn publish(
+    client: &mut Client,
+    topic: impl Fn(usize) -> String,
+    flags: &str,
+    is_enough: impl Fn(usize, usize) -> bool,
+) -> usize {
+    let payload = "x".repeat(PAYLOAD_BYTES);
+    let (mut acknowledged, mut refused, mut sent) = (0, 0, 0);
+    while !is_enough(acknowledged, refused) {
+        for _ in 0..WINDOW {
+            let id = sent % 60_000 + 1;
+            client.send(&format!("PUBLISH {} qos=1 id={id} m={sent}-{payload}{flags}", topic(sent)));
+            sent += 1;
+        }
+        for _ in 0..WINDOW {
+            match answer(client, Kind::Puback).codes()[..] {
+                [] | [0 | 0x10] => acknowledged += 1,
+                [0x97] => refused += 1,
+                ref codes => panic!("{codes:?}"),
+            }
+        }
+    }
+    acknowledged
+}
+
+fn answer(client: &mut Client, kind: Kind) -> Packet {
+    let packet = client.receive();
+    assert_eq!(packet.kind, kind, "{packet:?}");
+    packet
+}
+
+fn bytes_of(folder: &Path) -> u64 {
+    let files = std::fs::read_dir(folder).expect("the folder of the log").map_while(Result::ok);
+    let segments = files.filter(|file| file.path().extension().is_some_and(|extension| extension == "segment"));
+    segments.map(|file| file.metadata().map_or(0, |file| file.len())).sum()
+}
+
+/// Fills a small disk with what waits for one who is away, who then comes for it.
+#[track_caller]
+fn fills_up_and_goes_on(configuration: &str, folder: &Folder) {
+    let server = Server::start(&format!("max_queued_messages 0\n{}{configuration}", folder.configuration()));
+    let mut away = server.connect();
+    away.send("CONNECT v5 id=s session-expiry-interval=1000");
+    answer(&mut away, Kind::Connack);
+    away.send("SUBSCRIBE id=1 t qos=1");
+    away.expect("SUBACK id=1 0x01");
+    drop(away);
+    let mut publisher = server.connect();
+    publisher.send("CONNECT v5 id=p");
+    answer(&mut publisher, Kind::Connack);
+    let refused_is_enough = |_: usize, refused: usize| refused >= 4 * WINDOW;
+    let acknowledged = publish(&mut publisher, |_| "t".to_owned(), "", refused_is_enough);
+    server.expect_log("Error: no room for the log*refused (0x97) until there is room again");
+    assert!(acknowledged * PAYLOAD_BYTES > 20 << 20, "only {acknowledged} were taken");
+    let mut back = server.connect();
+    back.send("CONNECT v5 id=s session-expiry-interval=1000");
+    assert!(answer(&mut back, Kind::Connack).has("session-present"));
+    for _ in 0..acknowledged {
+        let message = answer(&mut back, Kind::Publish);
+        back.send(&format!("PUBACK id={}", message.number("id").expect("a Packet Identifier")));
+    }
+    assert!(back.receive_until_quiet(Duration::from_millis(100)).is_empty(), "what was refused does not come");
+    server.expect_log("There is room for the log again");
+    publish(&mut publisher, |_| "t".to_owned(), "", |acknowledged, _| acknowledged >= WINDOW);
+}
+
+#[test]
+fn a_log_that_may_not_grow_any_more_refuses_and_goes_on() {
+    let folder = Folder::new();
+    fills_up_and_goes_on("persistence_max_bytes 134217728\n", &folder);
+    assert!(bytes_of(&folder.log()) <= 128 << 20);
+}
+
+#[test]
+fn a_disk_that_is_full_refuses_and_goes_on() {
+    let Some(mount) = need(Mount::new("size=100m")) else { return };
+    fills_up_and_goes_on("", &mount.folder);
+}
+
+#[test]
+fn retained_messages_that_have_no_room_are_refused_until_others_are_cleared() {
+    let folder = Folder::new();
+    let server = Server::start(&format!("{}persistence_max_bytes 134217728\n", folder.configuration()));
+    let mut client = server.connect();
+    client.send("CONNECT v5 id=p");
+    answer(&mut client, Kind::Connack);
+    let kept = publish(&mut client, |number| format!("r/{number}"), " retain", |_, refused| refused >= 4 * WINDOW);
+    assert!(kept * PAYLOAD_BYTES > 30 << 20, "only {kept} were taken");
+    assert!(bytes_of(&folder.log()) <= 128 << 20);
+    for number in 0..kept {
+        client.send(&format!("PUBLISH r/{number} qos=1 id=1 retain"));
+        answer(&mut client, Kind::Puback);
+    }
+    server.expect_log("There is room for the log again");
+    publish(&mut client, |number| format!("r/{number}"), " retain", |acknowledged, _| acknowledged >= WINDOW);
+}
+
+#[test]
+fn one_who_stays_away_does_not_hold_what_was_written_since() {
+    let folder = Folder::new();
+    let server = Server::start(&format!("{}persistence_max_bytes 134217728\n", folder.configuration()));
+    let mut away = server.connect();
+    away.send("CONNECT v5 id=s session-expiry-interval=1000");
+    answer(&mut away, Kind::Connack);
+    away.send("SUBSCRIBE id=1 t qos=1");
+    away.expect("SUBACK id=1 0x01");
+    drop(away);
+    let mut client = server.connect();
+    client.send("CONNECT v5 id=p");
+    answer(&mut client, Kind::Connack);
+    publish(&mut client, |_| "t".to_owned(), "", |acknowledged, _| acknowledged >= WINDOW);
+    for _ in 0..8 {
+        let enough = |acknowledged: usize, refused: usize| {
+            assert_eq!(refused, 0, "there is room");
+            acknowledged * PAYLOAD_BYTES > 40 << 20
+        };
+        publish(&mut client, |number| format!("r/{}", number % 7), " retain", enough);
+        let bytes = bytes_of(&folder.log());
+        assert!(bytes <= 128 << 20, "{bytes} bytes");
+    }
+    let mut back = server.connect();
+    back.send("CONNECT v5 id=s session-expiry-interval=1000");
+    assert!(answer(&mut back, Kind::Connack).has("session-present"));
+    for number in 0..20 {
+        let message = back.receive();
+        let payload = message.text("m").expect("a payload");
+        assert!(payload.starts_with(&format!("{number}-x")), "{}", &payload[..10]);
+    }
+}
