@@ -36,7 +36,7 @@ use crate::timers::Timers;
 use deliver::Merge;
 use record::Progress;
 use snapshot::Walk;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// The state of one shard.
@@ -73,8 +73,9 @@ pub struct Shard {
     walk: Walk,
     /// Sessions that had a connection when the server ended.
     disconnected: Vec<u32>,
-    /// Client Identifiers (their hashes) whose Sessions have ended in this turn.
-    released: Vec<u64>,
+    /// Client Identifiers (their hashes) whose Sessions have ended, with the batch that must be durable before another shard
+    /// may have them.
+    ended: BTreeMap<u64, u64>,
     scratch: Scratch,
 }
 
@@ -121,7 +122,7 @@ impl Shard {
             progress: Progress::new(),
             walk: Walk::default(),
             disconnected: Vec::new(),
-            released: Vec::new(),
+            ended: BTreeMap::new(),
             scratch: Scratch::default(),
         }
     }

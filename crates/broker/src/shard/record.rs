@@ -285,8 +285,29 @@ impl Shard {
 
     pub(super) fn record_ended(&mut self, slot: u32, turn: &mut Turn) {
         if self.is_recorded(slot) {
+            self.note_record(slot);
             turn.records.ended(self.session_name(slot));
         }
+    }
+
+    /// Clients whose Sessions have ended may come back to any shard, once that is durable: what they do there comes after.
+    /// Until then they come back here, where it is known that their CONNACK must wait.
+    pub(super) fn release_ended(&mut self) {
+        let Progress { durable, ref waiting, .. } = self.progress;
+        let (sessions, directory) = (&self.sessions, self.shared.directory());
+        self.ended.retain(|&hash, &mut batch| {
+            let waits = batch > durable && !waiting.is_empty();
+            if !waits && !sessions.has_hash(hash) {
+                directory.release(hash);
+            }
+            waits
+        });
+    }
+
+    /// The position in the log that this shard waits for itself, beside the packets that wait: when the log has come so far,
+    /// a turn is due.
+    pub fn awaited_position(&self) -> Option<u64> {
+        (!self.ended.is_empty()).then(|| self.progress.waiting.front().map_or(0, |waiting| waiting.1))
     }
 
     /// A Subscription. It is in the log's queue when this returns, so that it may become visible.

@@ -78,14 +78,9 @@ impl Shard {
         }
     }
 
-    /// The turn is finished, its records handed over and its mail posted. A client whose Session ended in it may come back
-    /// to any shard: what it does there comes after.
+    /// The turn is finished, its records handed over and its mail posted.
     pub fn note_turn_finished(&mut self) {
-        for hash in std::mem::take(&mut self.released) {
-            if !self.sessions.has_hash(hash) {
-                self.shared.directory().release(hash);
-            }
-        }
+        self.release_ended();
         if self.walk.stage == Stage::Arriving
             && let Some(log) = self.shared.log()
         {

@@ -97,15 +97,16 @@ impl Lane {
         }
     }
 
-    /// Whether something is free that was held back.
+    /// Whether something is free that was held back, or the broker waits no longer.
     pub(super) fn has_durable(&self) -> bool {
-        let first = self.waiters.front();
-        first.is_some_and(|first| self.durable().is_some_and(|durable| first.position <= durable))
+        let first = self.waiters.front().map(|first| first.position);
+        let awaited = [first, self.broker.awaited_position()].into_iter().flatten().min();
+        awaited.is_some_and(|awaited| self.durable().is_some_and(|durable| awaited <= durable))
     }
 
-    /// Announces to the log's thread whether anything is held back.
+    /// Announces to the log's thread whether this shard waits for it.
     pub(super) fn announce_waiters(&self) {
-        let waits = !self.waiters.is_empty();
+        let waits = !self.waiters.is_empty() || self.broker.awaited_position().is_some();
         if let Some(log) = self.shared.log()
             && log.is_waiting(self.id) != waits
         {
