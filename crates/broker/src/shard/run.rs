@@ -143,16 +143,17 @@ impl Shard {
         }
     }
 
-    /// A run was read; `referred` are the batches it refers to. What cannot be read is lost, and told as damage by whoever
-    /// read it.
-    pub fn handle_run(&mut self, request: &ReadRequest, run: &[u8], referred: &[ReadBatch], turn: &mut Turn) {
+    /// A run was read; `referred` are the batches it refers to. What cannot be read is lost, and told by whoever read it.
+    /// Returns whether it was still wanted: a Session may have ended meanwhile, and its runs with it.
+    pub fn handle_run(&mut self, request: &ReadRequest, run: &[u8], referred: &[ReadBatch], turn: &mut Turn) -> bool {
         let slot = request.slot;
         if self.sessions.port(slot).is_none_or(|port| port.generation != request.generation) {
-            return;
+            return false;
         }
-        let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) else { return };
+        let queue = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut());
+        let Some(queue) = queue else { return false };
         let Some(wanted) = queue.runs().next().filter(|wanted| wanted.address == request.address).cloned() else {
-            return;
+            return false;
         };
         let sent_upto = queue.sent_upto;
         let mut messages = Vec::with_capacity(wanted.messages as usize);
@@ -173,6 +174,7 @@ impl Shard {
         if self.sessions.port(slot).and_then(Port::connection).is_some() {
             self.pump(slot, turn);
         }
+        true
     }
 }
 

@@ -9,8 +9,6 @@ use midge_broker::ids::ShardId;
 use midge_broker::{ReadBatch, ReadRequest, Shared, record};
 use midge_store::{Position, ReadError, Reader, SystemDisk};
 
-use crate::clock::Clock;
-use crate::log::{LogBuffer, LogType};
 use crate::peers::Peers;
 
 /// What a shard asked for.
@@ -20,6 +18,8 @@ pub(crate) struct RunRead {
     pub(crate) run: Vec<u8>,
     /// The batches it refers to.
     pub(crate) referred: Vec<ReadBatch>,
+    /// Why it could not be read. Where nobody wants it any more that is no fault: what is not needed leaves the log.
+    pub(crate) error: Option<ReadError>,
 }
 
 /// Where shards ask. It ends with the process.
@@ -32,8 +32,6 @@ pub(crate) struct ReaderParts {
     pub(crate) reader: Reader<SystemDisk>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) peers: Arc<Peers>,
-    pub(crate) clock: Clock,
-    pub(crate) log: LogBuffer,
 }
 
 impl Reads {
@@ -54,15 +52,13 @@ impl Reads {
     }
 }
 
-fn serve(mut parts: ReaderParts, asked: &Receiver<(ShardId, ReadRequest)>) {
+#[expect(clippy::needless_pass_by_value, reason = "a thread owns what it is made of")]
+fn serve(parts: ReaderParts, asked: &Receiver<(ShardId, ReadRequest)>) {
     while let Ok((shard, request)) = asked.recv() {
         wait_until_written(&parts.shared, request.address);
         let read = read_again(&parts.reader, request).unwrap_or_else(|error| {
-            let wall_s = parts.clock.now().wall_s;
-            let text = format_args!("Error: queued messages cannot be read and are lost: {error}.");
-            parts.log.line(wall_s, LogType::Error, text);
-            parts.log.flush(wall_s);
-            RunRead { request, run: Vec::new(), referred: Vec::new() }
+            let (run, referred) = (Vec::new(), Vec::new());
+            RunRead { request, run, referred, error: Some(error) }
         });
         parts.peers.send_read(shard, read);
         parts.peers.wake(shard);
@@ -104,5 +100,5 @@ fn read(reader: &Reader<SystemDisk>, request: ReadRequest) -> Result<RunRead, Re
         reader.read_batch(Position(address), &mut content)?;
         referred.push(ReadBatch { address, content });
     }
-    Ok(RunRead { request, run, referred })
+    Ok(RunRead { request, run, referred, error: None })
 }

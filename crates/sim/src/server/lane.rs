@@ -157,7 +157,8 @@ impl Lane {
         let reads = self.gates[usize::from(self.id.0)].reads.take();
         for read in reads {
             self.say(|| format!("takes a run that was read: {:?}", read.request));
-            self.broker.handle_run(&read.request, &read.run, &read.referred, &mut self.turn);
+            let was_wanted = self.broker.handle_run(&read.request, &read.run, &read.referred, &mut self.turn);
+            assert!(!was_wanted || read.error.is_none(), "a run is lost: {:?}", read.error);
             if self.turn.is_full() {
                 self.finish_turn();
             }
