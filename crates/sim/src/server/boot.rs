@@ -12,6 +12,7 @@ use midge_store::{Log, Opened, Options, Position, Repair, Snapshot};
 use crate::coroutine;
 use crate::disk::Disk;
 use crate::ground::Ground;
+use crate::mutation::Mutation;
 
 /// A server that may begin.
 pub(super) struct Started {
@@ -56,6 +57,17 @@ pub(super) fn boot(ground: &Ground, disk: Option<Disk>, count: u16) -> Result<St
         tell_records(ground, address, content);
         recovery.replay(address, content)
     })?;
+    if ground.is_mutated(Mutation::ReplayedTwice) {
+        let middle = Position(from.0.midpoint(end.0));
+        read(
+            &log,
+            from,
+            end,
+            |address, content| {
+                if address < middle.0 { recovery.replay(address, content) } else { Ok(()) }
+            },
+        )?;
+    }
     let now_ms = ground.now_ms();
     let ahead_ms = recovery.clock().resume_ms(ground.now().wall_s) as i64 - now_ms as i64;
     let now = ground.now_ahead(ahead_ms);

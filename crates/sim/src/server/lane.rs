@@ -185,6 +185,8 @@ impl Lane {
 
     /// The end of a turn.
     pub(super) fn finish_turn(&mut self) {
+        // What waited longer goes first; and what it makes room for is part of this turn.
+        self.take_durable();
         if self.ground.is_mutated(Mutation::MailFirst) {
             self.post_mail();
         }
@@ -197,8 +199,6 @@ impl Lane {
             coroutine::interlude();
             self.desk.is_woken.set(true);
         }
-        // What waited longer goes first.
-        self.take_durable();
         self.tell_events();
         self.post_mail();
         self.post_departures();
