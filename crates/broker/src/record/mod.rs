@@ -218,6 +218,14 @@ pub struct SubscriptionRecord<'a> {
     pub identifier: u32,
     /// Retained writes up to this number are to be replayed for it; 0 for none.
     pub replay_upto: u64,
+    /// Those up to this number do not reach it live as well.
+    pub covered_upto: u64,
+}
+
+impl<'a> SubscriptionRecord<'a> {
+    pub(crate) fn without_replay(filter: &'a str, options: ReceiverOptions, identifier: u32) -> Self {
+        SubscriptionRecord { filter, options, identifier, replay_upto: 0, covered_upto: 0 }
+    }
 }
 
 /// A message in the hands of a Session.

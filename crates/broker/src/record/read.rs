@@ -149,6 +149,7 @@ impl<'a> Batch<'a> {
             options: ReceiverOptions::from_byte(self.u8()?),
             identifier: self.u32()?,
             replay_upto: self.u64()?,
+            covered_upto: self.u64()?,
         })
     }
 

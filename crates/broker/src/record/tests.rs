@@ -68,7 +68,8 @@ fn every_record_is_read_as_it_was_written() {
     check(|records| records.group_ended(G), &Record::GroupEnded(G));
     check(|records| records.group_holds(G, 99), &Record::GroupHolds(G, 99));
     let options = ReceiverOptions::with_qos(2).no_local(true).durable(true);
-    let subscription = SubscriptionRecord { filter: "a/+", options, identifier: 5, replay_upto: 1 << 40 };
+    let subscription =
+        SubscriptionRecord { filter: "a/+", options, identifier: 5, replay_upto: 1 << 40, covered_upto: 1 << 39 };
     check(|records| records.subscribed(S, &subscription), &Record::Subscribed(S, subscription));
 }
 

@@ -212,6 +212,7 @@ impl Records {
         self.bytes.push(subscription.options.to_byte());
         self.u32(subscription.identifier);
         self.u64(subscription.replay_upto);
+        self.u64(subscription.covered_upto);
     }
 
     /// `Unsubscribed`

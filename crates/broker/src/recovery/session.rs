@@ -38,9 +38,11 @@ pub(crate) struct Draft {
 pub(crate) struct DraftSubscription {
     pub options: ReceiverOptions,
     pub identifier: u32,
-    /// Retained writes up to this number reach it by replay, not live.
+    /// Retained writes up to this number are, or were, replayed for it.
     pub replay_upto: u64,
-    /// That replay is not finished.
+    /// Those up to this number do not reach it live.
+    pub covered_upto: u64,
+    /// The replay is not finished.
     pub replays: bool,
 }
 
@@ -180,15 +182,15 @@ impl Draft {
     }
 
     pub(super) fn subscribe(&mut self, subscription: &SubscriptionRecord<'_>) {
-        let known = self.subscriptions.get(subscription.filter).copied();
-        let before = known.map_or((0, false), |known| (known.replay_upto, known.replays));
-        let draft = DraftSubscription {
-            options: subscription.options,
-            identifier: subscription.identifier,
-            replay_upto: subscription.replay_upto.max(before.0),
-            replays: subscription.replay_upto != 0 || before.1,
+        let known = self.subscriptions.get(subscription.filter);
+        let begins_replay = subscription.replay_upto != 0;
+        let (replay_upto, covered_upto, replays) = match known.filter(|_| !begins_replay) {
+            Some(known) => (known.replay_upto, known.covered_upto, known.replays),
+            None => (subscription.replay_upto, subscription.covered_upto, begins_replay),
         };
-        self.subscriptions.insert(subscription.filter.into(), draft);
+        let SubscriptionRecord { filter, options, identifier, .. } = *subscription;
+        let draft = DraftSubscription { options, identifier, replay_upto, covered_upto, replays };
+        self.subscriptions.insert(filter.into(), draft);
     }
 
     pub(super) fn unsubscribe(&mut self, filter: &str) {
@@ -239,10 +241,10 @@ impl Draft {
     /// Whether every Subscription that matches a Retained Message gets it by replay instead.
     fn is_covered_by_replay(&self, publish: &PublishRecord<'_>) -> bool {
         let sequence = publish.retained_sequence;
-        if sequence == 0 || self.subscriptions.values().all(|subscription| subscription.replay_upto < sequence) {
+        if sequence == 0 || self.subscriptions.values().all(|subscription| subscription.covered_upto < sequence) {
             return false;
         }
-        self.matching(publish.parts.topic).all(|subscription| subscription.replay_upto >= sequence)
+        self.matching(publish.parts.topic).all(|subscription| subscription.covered_upto >= sequence)
     }
 
     fn identifiers(&self, topic: &str) -> SmallVec<[u32; 2]> {

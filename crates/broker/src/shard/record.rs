@@ -320,24 +320,16 @@ impl Shard {
         turn: &mut Turn,
     ) {
         if let Some(name) = self.durable_name(slot) {
-            turn.records.subscribed(name, &SubscriptionRecord { filter, options, identifier, replay_upto: 0 });
+            turn.records.subscribed(name, &SubscriptionRecord::without_replay(filter, options, identifier));
             self.hand_over_now(turn);
             self.note_record(slot);
         }
     }
 
-    /// Retained Messages up to `replay_upto` are to be replayed for a Subscription.
-    pub(super) fn record_replay(
-        &mut self,
-        slot: u32,
-        filter: &str,
-        options: ReceiverOptions,
-        identifier: u32,
-        replay_upto: u64,
-        turn: &mut Turn,
-    ) {
+    /// Retained Messages are to be replayed for a Subscription.
+    pub(super) fn record_replay(&mut self, slot: u32, subscription: &SubscriptionRecord<'_>, turn: &mut Turn) {
         if let Some(name) = self.durable_name(slot) {
-            turn.records.subscribed(name, &SubscriptionRecord { filter, options, identifier, replay_upto });
+            turn.records.subscribed(name, subscription);
         }
     }
 

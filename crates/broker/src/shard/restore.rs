@@ -81,12 +81,12 @@ impl Shard {
             return self.restore_membership(slot, filter, subscription);
         }
         let place = self.shared.router().subscribe(filter, self.id, receiver);
-        let DraftSubscription { options, identifier, replay_upto, replays } = *subscription;
+        let DraftSubscription { options, identifier, replay_upto, covered_upto, replays } = *subscription;
         let Some(session) = self.sessions.get_mut(slot) else { return };
         session.subscriptions.insert(Subscription { place, identifier, options });
         self.subscriptions += 1;
         if replays {
-            let number = self.replayed.begin(slot, place.filter, replay_upto);
+            let number = self.replayed.begin(slot, place.filter, replay_upto, covered_upto);
             let cursor = Cursor::new(filter, replay_upto);
             let (filter, fetched) = (place.filter, VecDeque::new());
             let fetched_at = replay_upto;

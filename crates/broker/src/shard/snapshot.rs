@@ -186,18 +186,19 @@ impl Shard {
             filter.clear();
             self.shared.router().text(subscription.place.filter, &mut filter);
             let (options, identifier) = (subscription.options, subscription.identifier);
-            let replay = self.replayed.upto(slot, subscription.place.filter);
-            let replay_upto = replay.map_or(0, |replay| replay.0);
-            records.subscribed(name, &SubscriptionRecord { filter: &filter, options, identifier, replay_upto });
-            if replay.is_some_and(|replay| replay.1) {
-                records.replayed(name, &filter);
+            let replay = self.replayed.extent(slot, subscription.place.filter);
+            let (replay_upto, covered_upto) = replay.map_or((0, 0), |replay| (replay.upto, replay.covered_upto));
+            let filter = &filter;
+            records.subscribed(name, &SubscriptionRecord { filter, options, identifier, replay_upto, covered_upto });
+            if replay.is_some_and(|replay| replay.is_finished) {
+                records.replayed(name, filter);
             }
         }
         for membership in session.memberships() {
             let (filter, options) = (&*membership.share, membership.options);
             let identifier =
                 self.shared.groups().identifier(membership.group, self.id, self.sessions.receiver(slot, options));
-            records.subscribed(name, &SubscriptionRecord { filter, options, identifier, replay_upto: 0 });
+            records.subscribed(name, &SubscriptionRecord::without_replay(filter, options, identifier));
         }
         for packet_id in session.inbound.iter().flat_map(|inbound| inbound.packet_ids()) {
             records.accepted(name, packet_id);

@@ -201,10 +201,11 @@ fn state(to: &mut Object, state: &SessionRecord<'_>) {
 }
 
 fn subscription(to: &mut Object, subscription: &SubscriptionRecord<'_>) {
-    let SubscriptionRecord { filter, options, identifier, replay_upto } = subscription;
+    let SubscriptionRecord { filter, options, identifier, replay_upto, covered_upto } = subscription;
     to.text("filter", filter).number("qos", options.qos()).flag("no_local", options.is_no_local());
     to.flag("retain_as_published", options.is_retain_as_published());
     to.number("identifier", *identifier).number("replay_upto", *replay_upto);
+    to.number("covered_upto", *covered_upto);
 }
 
 fn exchange(to: &mut Object, name: SessionName, id: u16) {

@@ -156,7 +156,7 @@ fn state(state: &SessionRecord<'_>) -> String {
 }
 
 fn subscription(subscription: &SubscriptionRecord<'_>) -> String {
-    let SubscriptionRecord { filter, options, identifier, replay_upto } = subscription;
+    let SubscriptionRecord { filter, options, identifier, replay_upto, covered_upto } = subscription;
     let mut text = format!("{} q{}", quoted(filter), options.qos());
     for (name, is_on) in words_of(*options) {
         if is_on {
@@ -167,7 +167,7 @@ fn subscription(subscription: &SubscriptionRecord<'_>) -> String {
         let _ = write!(text, " identifier {identifier}");
     }
     if *replay_upto != 0 {
-        let _ = write!(text, " replay up to v{replay_upto}");
+        let _ = write!(text, " replay up to v{replay_upto}, live after v{covered_upto}");
     }
     text
 }
