@@ -10,10 +10,11 @@
 
 use crate::ids::ReceiverOptions;
 use crate::message::Message;
+use crate::record::SubscriptionRecord;
 use crate::retained::Cursor;
 use crate::router::FilterId;
 use hashbrown::HashTable;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// A replay that is under way.
 pub(crate) struct Replay {
@@ -21,8 +22,10 @@ pub(crate) struct Replay {
     pub number: u64,
     pub filter: FilterId,
     pub cursor: Cursor,
-    /// Messages taken from the store and not sent yet.
-    pub fetched: VecDeque<Message>,
+    /// Messages taken from the store and not sent yet, with the numbers of their writes.
+    pub fetched: VecDeque<(Message, u64)>,
+    /// Writes that were sent and have a record of their own in the log: after a restart the replay passes over them.
+    pub sent: BTreeSet<u64>,
     /// The number of the latest retained write when they were taken. After a later one each is looked up again before it
     /// is sent: its successor has gone out live already.
     pub fetched_at: u64,
@@ -64,6 +67,20 @@ pub(crate) struct Extent {
     pub covered_upto: u64,
     /// Everything is under way.
     pub is_finished: bool,
+}
+
+impl Replay {
+    /// A replay that begins, or goes on after a restart behind what was `sent`.
+    pub(crate) fn new(
+        number: u64,
+        filter: FilterId,
+        subscription: &SubscriptionRecord<'_>,
+        sent: BTreeSet<u64>,
+    ) -> Self {
+        let SubscriptionRecord { filter: text, options, identifier, replay_upto: upto, .. } = *subscription;
+        let (cursor, fetched) = (Cursor::new(text, upto), VecDeque::new());
+        Replay { number, filter, cursor, fetched, sent, fetched_at: upto, is_fetched: false, options, identifier }
+    }
 }
 
 impl Replayed {

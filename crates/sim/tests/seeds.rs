@@ -15,6 +15,10 @@ fn what_was_found_once_stays_mended() {
     midge_sim::check(1_765, on_disk);
     // A run was wanted, its Session ended, and the log was given back before it was read.
     midge_sim::check(113_717, on_disk);
+    // A replay that a crash had cut began anew: what it had sent with QoS 2 came twice.
+    midge_sim::check(511_910, on_disk);
+    // What was on its way to a Subscription was left out because the same SUBSCRIBE came again.
+    midge_sim::check(304_292, How { is_durable: Some(false), ..How::default() });
 }
 
 /// Every fault that can be put into the server, with a seed whose world shows it.

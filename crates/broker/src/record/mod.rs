@@ -181,6 +181,8 @@ pub enum Record<'a> {
     Unsubscribed(SessionName, &'a str),
     /// The Retained Messages for a Subscription are all under way, each with a record of its own.
     Replayed(SessionName, &'a str),
+    /// The Retained Message with this number has a record of its own: the replay for this Subscription does not send it again.
+    ReplaySent(SessionName, &'a str, u64),
     /// A share group begins.
     GroupBegan(GroupName, &'a str),
     /// A share group ends, with what it held.
@@ -308,6 +310,7 @@ mod kind {
     pub(super) const RUN_ENTRY: u8 = 24;
     pub(super) const RUN_HELD: u8 = 25;
     pub(super) const RUN_DONE: u8 = 26;
+    pub(super) const REPLAY_SENT: u8 = 27;
 }
 
 /// Bits of a PUBLISH record.

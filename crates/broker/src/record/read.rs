@@ -74,6 +74,7 @@ impl<'a> Batch<'a> {
             kind::SUBSCRIBED => Record::Subscribed(self.session()?, self.subscription()?),
             kind::UNSUBSCRIBED => Record::Unsubscribed(self.session()?, self.text()?),
             kind::REPLAYED => Record::Replayed(self.session()?, self.text()?),
+            kind::REPLAY_SENT => Record::ReplaySent(self.session()?, self.text()?, self.u64()?),
             kind::GROUP_BEGAN => Record::GroupBegan(self.group()?, self.text()?),
             kind::GROUP_ENDED => Record::GroupEnded(self.group()?),
             kind::BODY => Record::Body(self.identity()?, self.message()?),

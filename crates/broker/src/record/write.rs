@@ -229,6 +229,14 @@ impl Records {
         self.text(filter);
     }
 
+    /// `ReplaySent`
+    pub(crate) fn replay_sent(&mut self, session: SessionName, filter: &str, number: u64) {
+        self.kind(kind::REPLAY_SENT);
+        self.session(session);
+        self.text(filter);
+        self.u64(number);
+    }
+
     /// `GroupBegan`
     pub(crate) fn group_began(&mut self, group: GroupName, share: &str) {
         self.kind(kind::GROUP_BEGAN);

@@ -34,7 +34,7 @@ pub(crate) struct Draft {
 }
 
 /// A Subscription.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct DraftSubscription {
     pub options: ReceiverOptions,
     pub identifier: u32,
@@ -44,6 +44,8 @@ pub(crate) struct DraftSubscription {
     pub covered_upto: u64,
     /// The replay is not finished.
     pub replays: bool,
+    /// What it has sent so far with records of their own.
+    pub sent: BTreeSet<u64>,
 }
 
 /// A stretch of the queue that is on disk.
@@ -182,15 +184,14 @@ impl Draft {
     }
 
     pub(super) fn subscribe(&mut self, subscription: &SubscriptionRecord<'_>) {
-        let known = self.subscriptions.get(subscription.filter);
-        let begins_replay = subscription.replay_upto != 0;
-        let (replay_upto, covered_upto, replays) = match known.filter(|_| !begins_replay) {
-            Some(known) => (known.replay_upto, known.covered_upto, known.replays),
-            None => (subscription.replay_upto, subscription.covered_upto, begins_replay),
-        };
-        let SubscriptionRecord { filter, options, identifier, .. } = *subscription;
-        let draft = DraftSubscription { options, identifier, replay_upto, covered_upto, replays };
-        self.subscriptions.insert(filter.into(), draft);
+        let SubscriptionRecord { filter, options, identifier, replay_upto, covered_upto } = *subscription;
+        let replays = replay_upto != 0;
+        let begun =
+            DraftSubscription { options, identifier, replay_upto, covered_upto, replays, sent: BTreeSet::new() };
+        match self.subscriptions.get_mut(filter) {
+            Some(known) if !replays => (known.options, known.identifier) = (options, identifier),
+            _ => drop(self.subscriptions.insert(filter.into(), begun)),
+        }
     }
 
     pub(super) fn unsubscribe(&mut self, filter: &str) {
@@ -208,6 +209,13 @@ impl Draft {
     pub(super) fn replayed(&mut self, filter: &str) {
         if let Some(subscription) = self.subscriptions.get_mut(filter) {
             subscription.replays = false;
+            subscription.sent.clear();
+        }
+    }
+
+    pub(super) fn replay_sent(&mut self, filter: &str, number: u64) {
+        if let Some(subscription) = self.subscriptions.get_mut(filter) {
+            subscription.sent.insert(number);
         }
     }
 

@@ -115,7 +115,7 @@ impl World {
         let mut out = Vec::new();
         let finished = self.retained.replay(&mut replay.cursor, now_s, budget, &mut out);
         assert!(out.len() <= budget);
-        for message in out {
+        for (message, _) in out {
             let before = replay.began_with.get(message.topic());
             assert_eq!(before.map(|value| value.payload.as_slice()), Some(message.payload()), "{}", message.topic());
             assert!(!message.is_expired(now_s));
@@ -220,7 +220,7 @@ fn check_replay(retained: &Retained, filter: &str, budget: usize, expected: &[&s
     let mut cursor = Cursor::new(filter, retained.sequence());
     let mut out = Vec::new();
     while !retained.replay(&mut cursor, 0, budget, &mut out) {}
-    let mut topics: Vec<&str> = out.iter().map(Message::topic).collect();
+    let mut topics: Vec<&str> = out.iter().map(|given| given.0.topic()).collect();
     topics.sort_unstable();
     assert_eq!(topics, expected, "topics that match {filter}");
 }
@@ -318,9 +318,9 @@ fn replays_while_others_write() {
                     let mut out = Vec::new();
                     while !retained.replay(&mut cursor, 0, 1 + round % 7, &mut out) {}
                     let still: BTreeSet<&str> =
-                        out.iter().map(Message::topic).filter(|topic| topic.ends_with("still")).collect();
+                        out.iter().map(|given| given.0.topic()).filter(|topic| topic.ends_with("still")).collect();
                     assert_eq!(still.len(), 100);
-                    let all: BTreeSet<&str> = out.iter().map(Message::topic).collect();
+                    let all: BTreeSet<&str> = out.iter().map(|given| given.0.topic()).collect();
                     assert_eq!(all.len(), out.len(), "nothing is given twice");
                 }
             });

@@ -86,6 +86,7 @@ struct Scratch {
     merge: Merge,
     message: Vec<u8>,
     topic: String,
+    filter: String,
     properties: Vec<u8>,
     due: Vec<u32>,
 }

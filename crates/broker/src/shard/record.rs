@@ -14,7 +14,7 @@ use crate::message::{Message, MessageParts};
 use crate::record::{
     AwayRecord, GroupName, LARGE_MESSAGE_BYTES, Origin, SessionName, SessionRecord, SubscriptionRecord, WillRecord,
 };
-use crate::router::{MatchRun, Matches};
+use crate::router::{FilterId, MatchRun, Matches};
 use crate::session::{Kept, Port, Session, Will};
 use crate::turn::Turn;
 use midge_codec::QoS;
@@ -333,12 +333,36 @@ impl Shard {
         }
     }
 
+    /// A Retained Message that is about to be sent by the Session's first replay: where the Session lasts, it becomes a message
+    /// of its own, and the replay does not send it again after a restart.
+    pub(super) fn record_replayed_message(
+        &mut self,
+        slot: u32,
+        filter: FilterId,
+        number: u64,
+        message: Message,
+        qos: QoS,
+        turn: &mut Turn,
+    ) -> Message {
+        let Some(name) = self.durable_name(slot) else { return message };
+        let parts = MessageParts { retain: true, qos, ..message.parts() };
+        let message = self.record_delivery(slot, &parts, turn);
+        self.scratch.filter.clear();
+        self.shared.router().text(filter, &mut self.scratch.filter);
+        turn.records.replay_sent(name, &self.scratch.filter, number);
+        let replays = self.sessions.get_mut(slot).and_then(|session| session.replays.as_deref_mut());
+        if let Some(replay) = replays.and_then(VecDeque::front_mut) {
+            replay.sent.insert(number);
+        }
+        message
+    }
+
     /// They are all under way.
-    pub(super) fn record_replayed(&mut self, slot: u32, filter: crate::router::FilterId, turn: &mut Turn) {
+    pub(super) fn record_replayed(&mut self, slot: u32, filter: FilterId, turn: &mut Turn) {
         if let Some(name) = self.durable_name(slot) {
-            let mut text = String::new();
-            self.shared.router().text(filter, &mut text);
-            turn.records.replayed(name, &text);
+            self.scratch.filter.clear();
+            self.shared.router().text(filter, &mut self.scratch.filter);
+            turn.records.replayed(name, &self.scratch.filter);
         }
     }
 

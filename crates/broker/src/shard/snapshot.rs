@@ -19,6 +19,7 @@ use crate::ids::ShardId;
 use crate::limits;
 use crate::message::Message;
 use crate::record::{EntryRecord, Records, SessionName, SubscriptionRecord};
+use crate::replay::Replay;
 use crate::session::{Kept, Port};
 use crate::turn::Turn;
 use midge_codec::QoS;
@@ -190,6 +191,13 @@ impl Shard {
             let (replay_upto, covered_upto) = replay.map_or((0, 0), |replay| (replay.upto, replay.covered_upto));
             let filter = &filter;
             records.subscribed(name, &SubscriptionRecord { filter, options, identifier, replay_upto, covered_upto });
+            let is_it =
+                |replay: &&Replay| self.replayed.is_wanted(slot, replay) && replay.filter == subscription.place.filter;
+            for number in
+                session.replays.iter().flat_map(|replays| replays.iter()).filter(is_it).flat_map(|it| &it.sent)
+            {
+                records.replay_sent(name, filter, *number);
+            }
             if replay.is_some_and(|replay| replay.is_finished) {
                 records.replayed(name, filter);
             }

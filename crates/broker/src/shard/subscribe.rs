@@ -9,13 +9,12 @@ use crate::limits;
 use crate::outbox::After;
 use crate::record::SubscriptionRecord;
 use crate::replay::Replay;
-use crate::retained::Cursor;
 use crate::router::{FilterId, Place};
 use crate::session::{Membership, Port, Subscription};
 use crate::turn::Turn;
 use midge_codec::{Packet, Properties, QoS, ReasonCode, RetainHandling, SubAck, Subscribe, SubscriptionOptions};
 use midge_codec::{TopicFilter, UnsubAck, Unsubscribe, Version};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 impl Shard {
@@ -190,15 +189,10 @@ impl Shard {
             return;
         }
         self.record_replay(slot, subscription, turn);
-        let SubscriptionRecord { filter: text, options, identifier, replay_upto: upto, covered_upto } = *subscription;
-        let number = self.replayed.begin(slot, filter, upto, covered_upto);
+        let number = self.replayed.begin(slot, filter, subscription.replay_upto, subscription.covered_upto);
         let Some(session) = self.sessions.get_mut(slot) else { return };
-        let cursor = Cursor::new(text, upto);
-        let fetched = VecDeque::new();
-        let replay =
-            Replay { number, filter, cursor, fetched, fetched_at: upto, is_fetched: false, options, identifier };
         let replays = session.replays.get_or_insert_default();
-        replays.push_back(replay);
+        replays.push_back(Replay::new(number, filter, subscription, BTreeSet::new()));
         if replays.len() > 2 * session.subscriptions.len() + UNWANTED_REPLAYS_MAX {
             self.give_up_unwanted_replays(slot);
         }

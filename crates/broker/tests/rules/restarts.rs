@@ -129,6 +129,38 @@ fn retained_messages() {
     );
 }
 
+/// What was sent of a replay is not sent again as something new: only the rest comes after the restart.
+#[test]
+fn a_replay_goes_on_where_it_was() {
+    for then in ["", "server snapshots"] {
+        check(&format!(
+            r"
+            p connects v311
+            p publishes a qos=2 m=1 retain
+            p publishes b qos=2 m=2 retain
+            p publishes c qos=2 m=3 retain
+            s connects v5 session-expiry-interval=100 receive-maximum=1
+            s subscribes # qos=2
+            s< PUBLISH c qos=2 id=1 m=3 retain
+            s> PUBREC id=1
+            s< PUBREL id=1
+            s> PUBCOMP id=1
+            s< PUBLISH b qos=2 id=2 m=2 retain
+            {then}
+            server restarts
+            s connects v5 session-expiry-interval=100 receive-maximum=1 session-present
+            s< PUBLISH b qos=2 id=2 dup m=2 retain
+            {then}
+            server restarts
+            s connects v5 session-expiry-interval=100 session-present
+            s< PUBLISH b qos=2 id=2 dup m=2 retain
+            s< PUBLISH a qos=2 id=? m=1 retain
+            s< nothing
+            "
+        ));
+    }
+}
+
 #[test]
 fn wills_of_those_who_were_connected_or_about_to_be_missed() {
     check(

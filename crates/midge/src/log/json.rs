@@ -57,6 +57,10 @@ pub(super) fn record(position: u64, stamp: &Stamp, record: &Record<'_>) -> Strin
             session(to, *name);
             to.text("filter", filter);
         }
+        Record::ReplaySent(name, filter, number) => {
+            session(to, *name);
+            to.text("filter", filter).number("retained_sequence", *number);
+        }
         Record::GroupBegan(name, share) => {
             group(to, *name);
             to.text("share", share);
@@ -128,6 +132,7 @@ fn kind(record: &Record<'_>) -> &'static str {
         Record::Subscribed(..) => "subscribed",
         Record::Unsubscribed(..) => "unsubscribed",
         Record::Replayed(..) => "replayed",
+        Record::ReplaySent(..) => "replay_sent",
         Record::GroupBegan(..) => "group_began",
         Record::GroupEnded(..) => "group_ended",
         Record::Body(..) => "body",

@@ -51,6 +51,9 @@ pub(super) fn record(record: &Record<'_>) -> String {
         }
         Record::Unsubscribed(name, filter) => format!("UNSUBSCRIBED {} {}", session(*name), quoted(filter)),
         Record::Replayed(name, filter) => format!("REPLAYED {} {}", session(*name), quoted(filter)),
+        Record::ReplaySent(name, filter, number) => {
+            format!("REPLAY SENT {} {} v{number}", session(*name), quoted(filter))
+        }
         Record::GroupBegan(name, share) => format!("GROUP BEGAN {} {}", group(*name), quoted(share)),
         Record::GroupEnded(name) => format!("GROUP ENDED {}", group(*name)),
         Record::Body(identity, parts) => format!("BODY #{identity} {}", message(parts)),
