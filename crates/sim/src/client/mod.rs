@@ -172,6 +172,13 @@ impl Client {
         Some(link)
     }
 
+    /// The server has died, which the client may not know yet: a Session that ends with its connection is over.
+    pub(crate) fn note_death(&self, record: &mut Record) {
+        if let Some(session) = self.memory.session.filter(|_| self.memory.expiry_s.1 == 0) {
+            record.end_session(session, self.step());
+        }
+    }
+
     /// Its Session, its half of it too, has ended.
     fn forget_session(&mut self, record: &mut Record) {
         let step = self.step();
