@@ -100,12 +100,14 @@ impl Shard {
         self.shared.log().is_some_and(|log| log.is_snapshot_under_way())
     }
 
-    /// A message moves between a share group and one of its members.
-    pub(super) fn record_move(&mut self, group: GroupId, message: &Message, turn: &mut Turn) {
-        if message.identity() != 0 && self.is_logging() && self.is_snapshot_under_way() {
+    /// A message moves between a share group and one of its members. Returns whether that needed a record.
+    pub(super) fn record_move(&mut self, group: GroupId, message: &Message, turn: &mut Turn) -> bool {
+        let is_needed = message.identity() != 0 && self.is_logging() && self.is_snapshot_under_way();
+        if is_needed {
             turn.records.body(message);
             turn.records.group_holds(group.name(), message.identity());
         }
+        is_needed
     }
 
     /// Writes a portion. `true`: there is more, come again without sleeping.

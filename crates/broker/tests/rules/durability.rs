@@ -40,6 +40,31 @@ fn the_connack_of_an_unknown_client_that_keeps_nothing_waits_for_nothing() {
     assert!(!server.shards[0].waits_for_log(C));
 }
 
+/// While a snapshot is taken, a message that a share group gave to a member comes back to it. From that moment on another
+/// shard may take and record it, so this shard's record must stand in the log's queue before, not with the end of the turn.
+#[test]
+fn what_goes_back_to_its_share_group_is_in_the_log_before_others_see_it() {
+    let mut server = Server::new();
+    server.connect(0, C, false);
+    server.connect_as(b'p', 1, D, false);
+    server.send(0, C, b"\x82\x0f\0\x01\0\x0a$share/g/t\x01");
+    server.shards[1].handle_bytes(D, b"\x32\x06\0\x01t\0\x01m", &mut server.turn);
+    server.hand_over(1);
+    for (to, parcel) in server.turn.mail.parcels() {
+        server.shared.mesh().post(to, parcel);
+    }
+    server.finish_turn(1);
+    server.close(0, C);
+    let (shared, mut parcels) = (server.shared.clone(), Vec::new());
+    let log = shared.log().expect("a log");
+    assert!(log.begin_snapshot());
+    let before = log.next();
+    shared.mesh().collect(ShardId(0), &mut parcels);
+    parcels.iter().for_each(|parcel| server.shards[0].handle_mail(parcel, &mut server.turn));
+    assert_eq!(shared.groups().queued().0, 1, "the member is away");
+    assert!(log.next() > before);
+}
+
 /// Two shards and a log that is durable when it is told to be.
 struct Server {
     shared: Arc<Shared>,
@@ -63,6 +88,11 @@ impl Server {
         let bytes = connect(client, is_clean);
         let first = self.shards[shard].handle_first_bytes(id, ListenerId(0), &bytes, &mut self.turn);
         assert!(matches!(first, FirstBytes::Stay(_)));
+        self.finish_turn(shard);
+    }
+
+    fn send(&mut self, shard: usize, id: ConnectionId, bytes: &[u8]) {
+        self.shards[shard].handle_bytes(id, bytes, &mut self.turn);
         self.finish_turn(shard);
     }
 
