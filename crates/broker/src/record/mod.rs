@@ -24,6 +24,9 @@ use crate::log_queue::{BATCH_HEADER_BYTES, LogQueue};
 use crate::message::MessageParts;
 use crate::turn::Now;
 
+/// There is a batch at least so often.
+pub const HEARTBEAT_MS: u64 = 60_000;
+
 /// A batch that says nothing but the time: it dates the end of a server that nobody used.
 pub fn heartbeat(log: &LogQueue, now: Now) {
     Records::default().hand_over(log, ShardId(0), false, now);

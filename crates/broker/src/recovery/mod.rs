@@ -24,7 +24,8 @@ use crate::log_queue::{LogQueue, SnapshotDone};
 use crate::message::{Message, MessageParts};
 use crate::options::Options;
 use crate::record::{
-    Batch, EntryRecord, GroupName, PublishRecord, Record, RecordError, RunRecord, SessionName, Stamp, batch_of_large,
+    Batch, EntryRecord, GroupName, HEARTBEAT_MS, PublishRecord, Record, RecordError, RunRecord, SessionName, Stamp,
+    batch_of_large,
 };
 use crate::shard::Shard;
 use crate::shared::Shared;
@@ -81,6 +82,9 @@ pub struct Recovered {
 /// Wall clocks that show less were never set: no time is reckoned from them (2020-01-01).
 const WALL_PLAUSIBLE_S: u64 = 1_577_836_800;
 
+/// A heartbeat may come so much later, when the disk is slow.
+const HEARTBEAT_LATE_MS: u64 = 5_000;
+
 impl LogClock {
     /// Where the server's clock goes on after a time off, when the wall clock shows `wall_s`: as much later as that has
     /// advanced, not at all where it was not set then, or shows an earlier time now. So its jumps expire nothing.
@@ -88,6 +92,11 @@ impl LogClock {
         let ended_s = self.wall_ahead_s.map(|ahead_s| ahead_s + self.monotonic_ms / 1000);
         let off_s = ended_s.map_or(0, |ended_s| wall_s.saturating_sub(ended_s));
         self.monotonic_ms + off_s * 1000
+    }
+
+    /// When the server ended, at the latest: no Session that was connected then ends too early.
+    fn ended_ms(&self, now: Now) -> u64 {
+        now.monotonic_ms.min(self.monotonic_ms + HEARTBEAT_MS + HEARTBEAT_LATE_MS)
     }
 
     fn advance(&mut self, stamp: &Stamp) {
@@ -319,7 +328,7 @@ impl Recovery {
         let mut recovered =
             Recovered { retained: self.retained.restore_into(shared.retained()), ..Recovered::default() };
         self.bodies.clear();
-        let crash_ms = self.clock.monotonic_ms;
+        let crash_ms = self.clock.ended_ms(now);
         // One that nobody has named has ended: a message of it was still on its way.
         self.groups.retain(|_, group| !group.share.is_empty());
         let groups = std::mem::take(&mut self.groups).into_iter();
