@@ -19,7 +19,6 @@ use crate::ids::ShardId;
 use crate::limits;
 use crate::message::Message;
 use crate::record::{EntryRecord, Records, SessionName, SubscriptionRecord};
-use crate::replay::Replay;
 use crate::session::{Kept, Port};
 use crate::turn::Turn;
 use midge_codec::QoS;
@@ -193,15 +192,14 @@ impl Shard {
             let (replay_upto, covered_upto) = replay.map_or((0, 0), |replay| (replay.upto, replay.covered_upto));
             let filter = &filter;
             records.subscribed(name, &SubscriptionRecord { filter, options, identifier, replay_upto, covered_upto });
-            let is_it =
-                |replay: &&Replay| self.replayed.is_wanted(slot, replay) && replay.filter == subscription.place.filter;
-            for number in
-                session.replays.iter().flat_map(|replays| replays.iter()).filter(is_it).flat_map(|it| &it.sent)
-            {
-                records.replay_sent(name, filter, *number);
-            }
             if replay.is_some_and(|replay| replay.is_finished) {
                 records.replayed(name, filter);
+            }
+        }
+        let replays = session.replays.iter().flat_map(|replays| replays.iter());
+        for replay in replays.filter(|replay| !replay.sent.is_empty() && self.replayed.is_wanted(slot, replay)) {
+            for &number in &replay.sent {
+                records.replay_sent(name, replay.cursor.filter(), number);
             }
         }
         for membership in session.memberships() {
