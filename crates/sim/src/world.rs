@@ -216,6 +216,7 @@ impl World {
         drop(server);
         self.ground.network.borrow_mut().server_dies(&mut self.ground.random.borrow_mut(), now);
         self.record.sessions.iter_mut().for_each(|session| session.here_since = None);
+        self.clients.iter().for_each(|client| client.note_death(&mut self.record));
         self.record.let_wills_of_the_dead(&self.ground.network.borrow());
     }
 

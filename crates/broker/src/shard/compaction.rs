@@ -33,14 +33,15 @@ impl Shard {
         turn.reads.push(ReadRequest { slot, generation, address, purpose: Purpose::Move });
     }
 
-    /// A run was read that is to be moved. Meanwhile it may have been wanted by the client, or not at all any more.
+    /// A run was read that is to be moved. Meanwhile it may have been wanted by the client, or not at all any more: whether it
+    /// was still to be moved.
     pub(super) fn handle_run_to_move(
         &mut self,
         request: &ReadRequest,
         run: &[u8],
         referred: &[ReadBatch],
         turn: &mut Turn,
-    ) {
+    ) -> bool {
         self.run_to_move_came(request.slot);
         let ReadRequest { slot, generation, address, .. } = *request;
         let is_same = self.sessions.port(slot).is_some_and(|port| port.generation == generation);
@@ -49,10 +50,10 @@ impl Shard {
             let mut movable = queue.runs().skip(usize::from(queue.is_reading));
             movable.find(|run| run.record.address == address).cloned()
         }) else {
-            return;
+            return false;
         };
         let shared = Arc::clone(&self.shared);
-        let Some(log) = shared.log() else { return };
+        let Some(log) = shared.log() else { return false };
         let mut moved = RunWriter::begin(self.session_name(slot), Some(&old.record));
         let mut is_readable = false;
         read_run(address, run, referred, |entry, found, identifiers| {
@@ -65,16 +66,19 @@ impl Shard {
         });
         // What could not be read stays where it is: it may be repaired.
         if !is_readable {
-            return;
+            return true;
         }
         let record = (!moved.is_empty()).then(|| self.hand_over_run(moved, log, turn));
         let messages = record.map_or(0, |record| record.messages);
         self.messages_on_disk -= u64::from(old.record.messages - messages);
-        let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) else { return };
+        let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) else {
+            return false;
+        };
         match record {
             Some(record) => queue.move_run(record),
             None => queue.remove_run(old.record.origin),
         }
+        true
     }
 
     /// A message as the moved run has it.

@@ -106,7 +106,8 @@ impl Shard {
             replays.into_iter().for_each(|replay| self.shared.retained().abandon(replay.cursor));
         }
         self.shared.directory().session_ended(self.id);
-        self.released.push(session.hash);
+        let ended = self.ended.entry(session.hash).or_default();
+        *ended = session.batch.max(*ended);
         self.pass_on(leaving, turn);
     }
 

@@ -100,9 +100,14 @@ impl Shard {
     pub(super) fn pass_on(&mut self, leaving: Leaving, turn: &mut Turn) {
         let upgrade = self.options.upgrade_outgoing_qos;
         for (group, messages) in leaving {
+            let mut has_moved = false;
             for message in &messages {
-                self.record_move(group, message, turn);
+                has_moved |= self.record_move(group, message, turn);
                 self.hand_over_message(message, turn);
+            }
+            if has_moved {
+                // Who takes one of them from the group, on another shard, records that behind this.
+                self.hand_over_pending(turn);
             }
             let lost = messages.first().map(|first| (messages.len(), first.clone()));
             match (self.shared.groups().give_back(group, messages, upgrade), lost) {
