@@ -105,9 +105,18 @@ impl Shard {
         }
     }
 
-    /// Whether this shard waits for others to arrive. Nobody wakes it then: it is to look again soon.
+    /// Whether this shard waits for others to arrive, or for the log to take what it has. Nobody wakes it then: it is to look
+    /// again soon.
     pub fn awaits_snapshot(&self) -> bool {
-        self.walk.stage == Stage::Waiting
+        self.walk.stage == Stage::Waiting || self.is_writing_snapshot() && self.is_log_behind()
+    }
+
+    fn is_writing_snapshot(&self) -> bool {
+        matches!(self.walk.stage, Stage::Runs(..) | Stage::Session(..) | Stage::Groups(_) | Stage::Retained(_))
+    }
+
+    fn is_log_behind(&self) -> bool {
+        self.shared.log().is_some_and(|log| log.is_behind())
     }
 
     /// Whether moves between share groups and members must be recorded.
@@ -127,7 +136,10 @@ impl Shard {
 
     /// Writes a portion. `true`: there is more, come again without sleeping.
     pub(super) fn write_snapshot(&mut self, turn: &mut Turn) -> bool {
-        if matches!(self.walk.stage, Stage::Runs(..) | Stage::Session(..) | Stage::Groups(_) | Stage::Retained(_)) {
+        if self.is_writing_snapshot() {
+            if self.is_log_behind() {
+                return false;
+            }
             // The portion is a batch of its own: what it names must have its place in the log.
             self.hand_over_pending(turn);
         }
