@@ -7,6 +7,7 @@
 
 use super::Shard;
 use super::deliver::Publication;
+use super::publish::Source;
 use crate::groups::GroupId;
 use crate::ids::{ConnectionId, ReceiverOptions};
 use crate::log_queue::LogQueue;
@@ -150,29 +151,30 @@ impl Shard {
         &mut self,
         publication: &mut Publication<'_>,
         matches: &Matches,
-        origin: &Origin,
+        source: Source,
         turn: &mut Turn,
     ) {
         let parts = publication.parts;
         let is_retained = publication.retained_sequence != 0;
         let is_kept =
             parts.qos > QoS::AtMostOnce && matches.receivers.iter().any(|receiver| receiver.options().is_durable());
-        if is_kept || is_retained || origin.is_will {
+        if is_kept || is_retained || source.is_will {
             self.begin_batch_if_large(&parts, turn);
             let message = publication.message(&mut self.scratch.message).clone();
             let sequence = publication.retained_sequence;
             let receivers = |run: MatchRun| (run.shard, if is_kept { matches.of(run) } else { &[] });
+            let origin = &self.origin(source);
             turn.records.publish(&message, &parts, sequence, origin, matches.runs.iter().copied().map(receivers));
             if parts.payload.len() >= LARGE_MESSAGE_BYTES {
                 self.note_large(message, sequence, is_kept);
             }
-        } else if let (Some(from), Some(packet_id)) = (origin.from, origin.packet_id) {
-            turn.records.accepted(from, packet_id);
+        } else if let (Some(slot), Some(packet_id)) = (source.slot, source.packet_id) {
+            turn.records.accepted(self.session_name(slot), packet_id);
         } else {
             return;
         }
-        if let Some(from) = origin.from {
-            self.note_record(from.slot);
+        if let Some(slot) = source.slot {
+            self.note_record(slot);
         }
     }
 
@@ -418,9 +420,10 @@ impl Shard {
         self.shared.has_log()
     }
 
-    /// Names a Session as the origin of a message.
-    pub(super) fn origin(&self, slot: u32, packet_id: Option<u16>) -> Origin {
-        Origin { from: Some(self.session_name(slot)), packet_id, is_will: false }
+    /// As the log names it.
+    fn origin(&self, source: Source) -> Origin {
+        let from = source.slot.map(|slot| self.session_name(slot));
+        Origin { from, packet_id: source.packet_id, is_will: source.is_will }
     }
 }
 
