@@ -83,7 +83,7 @@ impl Shard {
         match &verdict {
             Ok(_) => self.tell_packet(id, turn, || EventKind::ReceivedPublish(summary())),
             Err(denied) => {
-                self.counters.publishes_refused += 1;
+                self.counters.count_refusal(denied.code);
                 self.tell(EventMask::NOTICE, id, turn, || EventKind::PublishDenied {
                     packet: summary(),
                     code: denied.code,
