@@ -1,6 +1,7 @@
 //! What a shard counts. Plain numbers of its own, so that counting costs an addition; others sum them when asked.
 
 use crate::event::DiscardReason;
+use midge_codec::ReasonCode;
 
 /// Ever-growing counts since the start.
 #[derive(Clone, Copy, Default, Debug)]
@@ -29,14 +30,26 @@ pub struct Counters {
     pub connects_refused: u64,
     /// PUBLISH packets that were refused.
     pub publishes_refused: u64,
+    /// Those among them for which there was no room, in memory or on disk, or which were too large.
+    pub publishes_over_quota: u64,
     /// Messages discarded, by reason, in the order of [`DiscardReason::ALL`].
     pub discarded: [u64; DiscardReason::ALL.len()],
 }
 
 impl Counters {
-    /// Messages that a limit kept from a receiver.
+    /// Messages that a limit kept from us, or from a receiver.
     pub fn publish_dropped(&self) -> u64 {
+        self.publishes_over_quota + self.publish_discarded()
+    }
+
+    /// Messages that were taken and that a limit kept from a receiver.
+    pub fn publish_discarded(&self) -> u64 {
         self.discarded.iter().sum()
+    }
+
+    pub(crate) fn count_refusal(&mut self, code: ReasonCode) {
+        self.publishes_refused += 1;
+        self.publishes_over_quota += u64::from(code == ReasonCode::QUOTA_EXCEEDED);
     }
 
     pub(crate) fn count_discard(&mut self, reason: DiscardReason) {

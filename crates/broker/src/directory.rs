@@ -2,7 +2,8 @@
 //!
 //! A Client Identifier is claimed where its CONNECT was read; the claim names the shard that owns the Session and carries
 //! a ticket, so that of two connections with one identifier the later claim wins wherever they arrive first. An entry
-//! stays while a claimed connection is on its way (a pin) or its Session lives; only the owning shard removes it.
+//! stays while a claimed connection is on its way (a pin), its Session lives, or the end of that is not durable yet; only the
+//! owning shard removes it.
 
 use crate::ids::ShardId;
 use foldhash::quality::FixedState;
@@ -35,6 +36,8 @@ pub struct Claim {
     pub shard: ShardId,
     pub(crate) hash: u64,
     pub(crate) ticket: u32,
+    /// The identifier was known: a Session of it lives, or one has ended and that is perhaps not durable yet.
+    pub(crate) is_known: bool,
 }
 
 const STRIPES: usize = 64;
@@ -57,12 +60,12 @@ impl Directory {
         if let Some(entry) = stripe.find_mut(hash, |entry| entry.hash == hash) {
             entry.ticket = entry.ticket.wrapping_add(1);
             entry.pins = entry.pins.saturating_add(1);
-            return Claim { shard: ShardId(entry.shard), hash, ticket: entry.ticket };
+            return Claim { shard: ShardId(entry.shard), hash, ticket: entry.ticket, is_known: true };
         }
         let shard = self.least_loaded(here);
         let entry = Entry { hash, ticket: 1, shard: shard.0, pins: 1 };
         stripe.insert_unique(hash, entry, |entry| entry.hash);
-        Claim { shard, hash, ticket: 1 }
+        Claim { shard, hash, ticket: 1, is_known: false }
     }
 
     /// A Session that lives on `shard` since before the server was started; the hash of its Client Identifier.
@@ -90,7 +93,7 @@ impl Directory {
         }
     }
 
-    /// The owner ended its last Session under `hash`: the entry goes, unless a claimed connection is on its way.
+    /// The owner ended its last Session under `hash`, for good: the entry goes, unless a claimed connection is on its way.
     pub(crate) fn release(&self, hash: u64) {
         let mut stripe = self.stripe(hash);
         if let Ok(found) = stripe.find_entry(hash, |entry| entry.hash == hash)
@@ -151,11 +154,11 @@ mod tests {
     fn a_client_identifier_belongs_to_one_shard_and_later_claims_have_higher_tickets() {
         let directory = Directory::new(2, 1);
         let first = directory.claim("a", ShardId(1));
-        assert_eq!((first.shard, first.ticket), (ShardId(1), 1));
+        assert_eq!((first.shard, first.ticket, first.is_known), (ShardId(1), 1, false));
         directory.session_began(ShardId(1));
         directory.settle(&first, true);
         let second = directory.claim("a", ShardId(0));
-        assert_eq!((second.shard, second.ticket), (ShardId(1), 2));
+        assert_eq!((second.shard, second.ticket, second.is_known), (ShardId(1), 2, true));
         assert_eq!(directory.claim("b", ShardId(1)).shard, ShardId(0), "the shard with fewer Sessions");
     }
 

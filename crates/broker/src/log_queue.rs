@@ -190,6 +190,11 @@ impl LogQueue {
         self.pending_bytes.load(Ordering::Relaxed) > PENDING_BYTES_MAX
     }
 
+    /// Whether so much waits that a snapshot, which has time, should not add to it.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.pending_bytes.load(Ordering::Relaxed) > PENDING_BYTES_MAX / 8
+    }
+
     /// Everything before this position is durable.
     pub fn durable(&self) -> u64 {
         self.durable.load(Ordering::SeqCst)

@@ -24,19 +24,23 @@ pub enum Mutation {
     EarlySubAck,
     /// What is sent again does not say so.
     NoDup,
+    /// A client that comes back is not sent the PUBREL that are due.
+    ForgottenPubRel,
     /// Mail is posted before the turn's records are handed over.
     MailFirst,
     /// The parcels of an inbox are read in any order.
     ShuffledInbox,
     /// A snapshot is put in force as though it covered everything up to its end.
     EarlyRetirement,
+    /// Recovery reads a part of the log once more behind the rest, as though it were new.
+    ReplayedTwice,
     /// A shard goes to sleep without looking into its inbox once more.
     Oversleeping,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Mutation; 12] = [
+    pub const ALL: [Mutation; 14] = [
         Mutation::EarlyPubAck,
         Mutation::EarlyPubRec,
         Mutation::EarlyPubRel,
@@ -45,9 +49,11 @@ impl Mutation {
         Mutation::EarlyConnAck,
         Mutation::EarlySubAck,
         Mutation::NoDup,
+        Mutation::ForgottenPubRel,
         Mutation::MailFirst,
         Mutation::ShuffledInbox,
         Mutation::EarlyRetirement,
+        Mutation::ReplayedTwice,
         Mutation::Oversleeping,
     ];
 
@@ -58,20 +64,30 @@ impl Mutation {
             Mutation::EarlyPubRec => first >> 4 == 5,
             Mutation::EarlyPubRel => first >> 4 == 6,
             Mutation::EarlyPubComp => first >> 4 == 7,
-            Mutation::EarlyPublish => first >> 4 == 3,
+            Mutation::EarlyPublish => first >> 4 == 3 && first & QOS == QOS_2,
             Mutation::EarlyConnAck => first >> 4 == 2,
             Mutation::EarlySubAck => matches!(first >> 4, 9 | 11),
             _ => false,
         }
     }
 
-    /// Parts packets into those that leave too early and those that wait.
-    pub(crate) fn part(self, bytes: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    /// Parts packets into those that leave too early and those that wait. Where a CONNACK waits, nothing else is so bold: every
+    /// client would see that.
+    pub(crate) fn part(self, bytes: &[u8], waits_for_connack: bool) -> (Vec<u8>, Vec<u8>) {
         let (mut early, mut waiting) = (Vec::new(), Vec::new());
+        let may_be_early = !waits_for_connack || self == Mutation::EarlyConnAck;
         for packet in packets(bytes) {
-            if self.is_early(packet[0]) { early.extend(packet) } else { waiting.extend(packet) }
+            if may_be_early && self.is_early(packet[0]) { early.extend(packet) } else { waiting.extend(packet) }
         }
         (early, waiting)
+    }
+
+    /// What a turn has for a connection, without what is forgotten.
+    pub(crate) fn forget(self, bytes: &mut Vec<u8>) {
+        let is_first = bytes.first().is_some_and(|first| first >> 4 == 2);
+        if self == Mutation::ForgottenPubRel && is_first {
+            *bytes = packets(bytes).filter(|packet| packet[0] >> 4 != 6).flatten().copied().collect();
+        }
     }
 
     /// What leaves, changed.
@@ -100,6 +116,8 @@ fn packets(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 const DUP: u8 = 0b1000;
+const QOS: u8 = 0b0110;
+const QOS_2: u8 = 0b0100;
 
 #[cfg(test)]
 mod tests {
@@ -108,9 +126,13 @@ mod tests {
     #[test]
     fn packets_are_parted_and_changed() {
         let bytes = [0x40, 2, 0, 1, 0x50, 2, 0, 2, 0x3a, 4, 0, 1, b't', 9];
-        assert_eq!(Mutation::EarlyPubRec.part(&bytes).0, [0x50, 2, 0, 2]);
+        assert_eq!(Mutation::EarlyPubRec.part(&bytes, false).0, [0x50, 2, 0, 2]);
+        assert!(Mutation::EarlyPubRec.part(&bytes, true).0.is_empty());
         let mut changed = bytes;
         Mutation::NoDup.change(&mut changed);
         assert_eq!((changed[8], &changed[..8]), (0x32, &bytes[..8]));
+        let mut first = vec![0x20, 2, 0, 0, 0x62, 2, 0, 1, 0x40, 2, 0, 1];
+        Mutation::ForgottenPubRel.forget(&mut first);
+        assert_eq!(first, [0x20, 2, 0, 0, 0x40, 2, 0, 1]);
     }
 }

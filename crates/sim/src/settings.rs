@@ -157,16 +157,15 @@ impl Settings {
             varies_shards: random.one_in(4),
             segment_bytes: *random.pick(&[16 << 10, 32 << 10, 256 << 10]),
             reserve_segments: *random.pick(&[0, 1, 2]),
-            options: options(is_durable, random),
+            options: options(random),
         }
     }
 }
 
-fn options(is_durable: bool, random: &mut Random) -> Options {
+fn options(random: &mut Random) -> Options {
     let listener = ListenerOptions {
         max_topic_alias: *random.pick(&[0, 2, 10]),
-        // A PUBLISH that waits for the log may be overtaken by one that names the topic by the alias it sets.
-        max_topic_alias_broker: if is_durable { 0 } else { *random.pick(&[0, 2, 10]) },
+        max_topic_alias_broker: *random.pick(&[0, 2, 10]),
         ..ListenerOptions::default()
     };
     Options {

@@ -212,10 +212,11 @@ impl World {
         self.has_disk_fault = false;
         let unsafe_since = server.unsafe_since().unwrap_or(now.step);
         self.record.deaths.push(Death { at: now, unsafe_since });
-        self.discarded += server.count(midge_broker::Counters::publish_dropped);
+        self.discarded += server.count(midge_broker::Counters::publish_discarded);
         drop(server);
         self.ground.network.borrow_mut().server_dies(&mut self.ground.random.borrow_mut(), now);
         self.record.sessions.iter_mut().for_each(|session| session.here_since = None);
+        self.clients.iter().for_each(|client| client.note_death(&mut self.record));
         self.record.let_wills_of_the_dead(&self.ground.network.borrow());
     }
 
@@ -252,7 +253,7 @@ impl World {
         let now = self.ground.moment();
         let wills = self.record.check_wills(&self.ground.network.borrow(), now.ms)?;
         let missing = self.record.missing(&wills, now.step).0;
-        let of_server = |server: &Server| server.count(midge_broker::Counters::publish_dropped);
+        let of_server = |server: &Server| server.count(midge_broker::Counters::publish_discarded);
         let discarded = self.discarded + self.server.as_ref().map_or(0, of_server);
         // A server that dies in the middle of a turn takes its counts with it.
         let has_lost_count = self.ground.settings.options.max_queued_messages > 0 && !self.record.deaths.is_empty();

@@ -108,16 +108,20 @@ impl Groups {
         })
     }
 
-    /// The run that was wanted has been read.
-    pub(crate) fn take_run(&self, id: GroupId, address: u64, messages: Vec<Message>, terms: Terms) -> HandedOut {
-        let taken = self.with_group(id, |group| {
-            let run = group.queue.runs().next().filter(|run| run.record.address == address).cloned();
-            let is_wanted = |message: &Message| run.as_ref().is_some_and(|run| !run.is_done(message.identity()));
-            let messages = messages.into_iter().filter(is_wanted).map(Kept::in_group);
-            group.queue.replace_run(address, messages);
-            group.hand_out_to_all(terms)
-        });
-        taken.unwrap_or_default()
+    /// The run that was wanted has been read. `None` where the group has ended.
+    pub(crate) fn take_run(
+        &self,
+        id: GroupId,
+        address: u64,
+        messages: Vec<Message>,
+        terms: Terms,
+    ) -> Option<HandedOut> {
+        self.with_group(id, |group| {
+            let run = group.queue.runs().next().filter(|run| run.record.address == address).cloned()?;
+            let messages = messages.into_iter().filter(|message| !run.is_done(message.identity()));
+            group.queue.replace_run(address, messages.map(Kept::in_group));
+            Some(group.hand_out_to_all(terms))
+        })?
     }
 
     /// Has `write` make a run of about `run_bytes` of a durable group's newest messages. What they cost in memory; 0 where they

@@ -25,6 +25,9 @@ use crate::message::MessageParts;
 use crate::retained::StoredPayload;
 use crate::turn::Now;
 
+/// There is a batch at least so often.
+pub const HEARTBEAT_MS: u64 = 60_000;
+
 /// A batch that says nothing but the time: it dates the end of a server that nobody used.
 pub fn heartbeat(log: &LogQueue, now: Now) {
     Records::default().hand_over(log, ShardId(0), false, now);
@@ -191,6 +194,8 @@ pub enum Record<'a> {
     Unsubscribed(SessionName, &'a str),
     /// The Retained Messages for a Subscription are all under way, each with a record of its own.
     Replayed(SessionName, &'a str),
+    /// The Retained Message with this number has a record of its own: the replay for this Subscription does not send it again.
+    ReplaySent(SessionName, &'a str, u64),
     /// A share group begins.
     GroupBegan(GroupName, &'a str),
     /// A share group ends, with what it held.
@@ -232,6 +237,14 @@ pub struct SubscriptionRecord<'a> {
     pub identifier: u32,
     /// Retained writes up to this number are to be replayed for it; 0 for none.
     pub replay_upto: u64,
+    /// Those up to this number do not reach it live as well.
+    pub covered_upto: u64,
+}
+
+impl<'a> SubscriptionRecord<'a> {
+    pub(crate) fn without_replay(filter: &'a str, options: ReceiverOptions, identifier: u32) -> Self {
+        SubscriptionRecord { filter, options, identifier, replay_upto: 0, covered_upto: 0 }
+    }
 }
 
 /// A message in the hands of a Session.
@@ -329,6 +342,7 @@ mod kind {
     pub(super) const RUN_DONE: u8 = 26;
     pub(super) const STORED: u8 = 27;
     pub(super) const RETAINED_AT: u8 = 28;
+    pub(super) const REPLAY_SENT: u8 = 29;
 }
 
 /// Bits of a PUBLISH record.

@@ -76,6 +76,7 @@ impl<'a> Batch<'a> {
             kind::SUBSCRIBED => Record::Subscribed(self.session()?, self.subscription()?),
             kind::UNSUBSCRIBED => Record::Unsubscribed(self.session()?, self.text()?),
             kind::REPLAYED => Record::Replayed(self.session()?, self.text()?),
+            kind::REPLAY_SENT => Record::ReplaySent(self.session()?, self.text()?, self.u64()?),
             kind::GROUP_BEGAN => Record::GroupBegan(self.group()?, self.text()?),
             kind::GROUP_ENDED => Record::GroupEnded(self.group()?),
             kind::BODY => Record::Body(self.identity()?, self.message()?),
@@ -150,6 +151,7 @@ impl<'a> Batch<'a> {
             options: ReceiverOptions::from_byte(self.u8()?),
             identifier: self.u32()?,
             replay_upto: self.u64()?,
+            covered_upto: self.u64()?,
         })
     }
 

@@ -65,11 +65,13 @@ fn every_record_is_read_as_it_was_written() {
     check(|records| records.ended(S), &Record::Ended(S));
     check(|records| records.unsubscribed(S, "a/#"), &Record::Unsubscribed(S, "a/#"));
     check(|records| records.replayed(S, "a/#"), &Record::Replayed(S, "a/#"));
+    check(|records| records.replay_sent(S, "a/#", 7), &Record::ReplaySent(S, "a/#", 7));
     check(|records| records.group_began(G, "$share/g/t"), &Record::GroupBegan(G, "$share/g/t"));
     check(|records| records.group_ended(G), &Record::GroupEnded(G));
     check(|records| records.group_holds(G, 99), &Record::GroupHolds(G, 99));
     let options = ReceiverOptions::with_qos(2).no_local(true).durable(true);
-    let subscription = SubscriptionRecord { filter: "a/+", options, identifier: 5, replay_upto: 1 << 40 };
+    let subscription =
+        SubscriptionRecord { filter: "a/+", options, identifier: 5, replay_upto: 1 << 40, covered_upto: 1 << 39 };
     check(|records| records.subscribed(S, &subscription), &Record::Subscribed(S, subscription));
 }
 

@@ -213,6 +213,7 @@ impl Records {
         self.bytes.push(subscription.options.to_byte());
         self.u32(subscription.identifier);
         self.u64(subscription.replay_upto);
+        self.u64(subscription.covered_upto);
     }
 
     /// `Unsubscribed`
@@ -227,6 +228,14 @@ impl Records {
         self.kind(kind::REPLAYED);
         self.session(session);
         self.text(filter);
+    }
+
+    /// `ReplaySent`
+    pub(crate) fn replay_sent(&mut self, session: SessionName, filter: &str, number: u64) {
+        self.kind(kind::REPLAY_SENT);
+        self.session(session);
+        self.text(filter);
+        self.u64(number);
     }
 
     /// `GroupBegan`

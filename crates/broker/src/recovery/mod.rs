@@ -26,7 +26,8 @@ use crate::log_queue::{LogQueue, SnapshotDone, SnapshotOrder};
 use crate::message::{Message, MessageParts};
 use crate::options::Options;
 use crate::record::{
-    Batch, EntryRecord, GroupName, Holder, PublishRecord, Record, RecordError, RunRecord, SessionName, Stamp,
+    Batch, EntryRecord, GroupName, HEARTBEAT_MS, Holder, PublishRecord, Record, RecordError, RunRecord, SessionName,
+    Stamp,
 };
 use crate::retained::RetainedMessage;
 use crate::session::Kept;
@@ -87,6 +88,9 @@ pub struct Recovered {
 /// Wall clocks that show less were never set: no time is reckoned from them (2020-01-01).
 const WALL_PLAUSIBLE_S: u64 = 1_577_836_800;
 
+/// A heartbeat may come so much later, when the disk is slow.
+const HEARTBEAT_LATE_MS: u64 = 5_000;
+
 impl LogClock {
     /// Where the server's clock goes on after a time off, when the wall clock shows `wall_s`: as much later as that has
     /// advanced, not at all where it was not set then, or shows an earlier time now. So its jumps expire nothing.
@@ -94,6 +98,11 @@ impl LogClock {
         let ended_s = self.wall_ahead_s.map(|ahead_s| ahead_s + self.monotonic_ms / 1000);
         let off_s = ended_s.map_or(0, |ended_s| wall_s.saturating_sub(ended_s));
         self.monotonic_ms + off_s * 1000
+    }
+
+    /// When the server ended, at the latest: no Session that was connected then ends too early.
+    fn ended_ms(&self, now: Now) -> u64 {
+        now.monotonic_ms.min(self.monotonic_ms + HEARTBEAT_MS + HEARTBEAT_LATE_MS)
     }
 
     fn advance(&mut self, stamp: &Stamp) {
@@ -174,6 +183,7 @@ impl Recovery {
             Record::Subscribed(name, ref subscription) => self.with(name, |draft| draft.subscribe(subscription)),
             Record::Unsubscribed(name, filter) => self.with(name, |draft| draft.unsubscribe(filter)),
             Record::Replayed(name, filter) => self.with(name, |draft| draft.replayed(filter)),
+            Record::ReplaySent(name, filter, number) => self.with(name, |draft| draft.replay_sent(filter, number)),
             // Of a snapshot the parts come in any order: what a member tells of the group may stand before.
             Record::GroupBegan(name, share) if stamp.is_snapshot => self.group(name).share = share.into(),
             Record::GroupBegan(name, share) => drop(self.groups.insert(name, DraftGroup::new(share))),
@@ -335,7 +345,7 @@ impl Recovery {
         let (retained, kept_bytes) = self.retained.restore_into(shared.retained());
         let mut recovered = Recovered { retained, kept_bytes, ..Recovered::default() };
         self.bodies.clear();
-        let crash_ms = self.clock.monotonic_ms;
+        let crash_ms = self.clock.ended_ms(now);
         // One that nobody has named has ended: a message of it was still on its way.
         self.groups.retain(|_, group| !group.share.is_empty());
         // Their names depend on how this process hashes: they get new ones.

@@ -33,14 +33,18 @@ pub(crate) struct Draft {
 }
 
 /// A Subscription.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct DraftSubscription {
     pub options: ReceiverOptions,
     pub identifier: u32,
-    /// Retained writes up to this number reach it by replay, not live.
+    /// Retained writes up to this number are, or were, replayed for it.
     pub replay_upto: u64,
-    /// That replay is not finished.
+    /// Those up to this number do not reach it live.
+    pub covered_upto: u64,
+    /// The replay is not finished.
     pub replays: bool,
+    /// What it has sent so far with records of their own.
+    pub sent: BTreeSet<u64>,
 }
 
 impl Draft {
@@ -79,15 +83,14 @@ impl Draft {
     }
 
     pub(super) fn subscribe(&mut self, subscription: &SubscriptionRecord<'_>) {
-        let known = self.subscriptions.get(subscription.filter).copied();
-        let before = known.map_or((0, false), |known| (known.replay_upto, known.replays));
-        let draft = DraftSubscription {
-            options: subscription.options,
-            identifier: subscription.identifier,
-            replay_upto: subscription.replay_upto.max(before.0),
-            replays: subscription.replay_upto != 0 || before.1,
-        };
-        self.subscriptions.insert(subscription.filter.into(), draft);
+        let SubscriptionRecord { filter, options, identifier, replay_upto, covered_upto } = *subscription;
+        let replays = replay_upto != 0;
+        let begun =
+            DraftSubscription { options, identifier, replay_upto, covered_upto, replays, sent: BTreeSet::new() };
+        match self.subscriptions.get_mut(filter) {
+            Some(known) if !replays => (known.options, known.identifier) = (options, identifier),
+            _ => drop(self.subscriptions.insert(filter.into(), begun)),
+        }
     }
 
     pub(super) fn unsubscribe(&mut self, filter: &str) {
@@ -105,6 +108,13 @@ impl Draft {
     pub(super) fn replayed(&mut self, filter: &str) {
         if let Some(subscription) = self.subscriptions.get_mut(filter) {
             subscription.replays = false;
+            subscription.sent.clear();
+        }
+    }
+
+    pub(super) fn replay_sent(&mut self, filter: &str, number: u64) {
+        if let Some(subscription) = self.subscriptions.get_mut(filter) {
+            subscription.sent.insert(number);
         }
     }
 
@@ -138,10 +148,10 @@ impl Draft {
     /// Whether every Subscription that matches a Retained Message gets it by replay instead.
     fn is_covered_by_replay(&self, publish: &PublishRecord<'_>) -> bool {
         let sequence = publish.retained_sequence;
-        if sequence == 0 || self.subscriptions.values().all(|subscription| subscription.replay_upto < sequence) {
+        if sequence == 0 || self.subscriptions.values().all(|subscription| subscription.covered_upto < sequence) {
             return false;
         }
-        self.matching(publish.parts.topic).all(|subscription| subscription.replay_upto >= sequence)
+        self.matching(publish.parts.topic).all(|subscription| subscription.covered_upto >= sequence)
     }
 
     fn identifiers(&self, topic: &str) -> SmallVec<[u32; 2]> {

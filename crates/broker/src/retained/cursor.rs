@@ -60,8 +60,8 @@ impl Cursor {
         self.node == NONE
     }
 
-    /// Visits at most `budget` nodes and appends the messages there that are wanted.
-    pub(super) fn advance(&mut self, tree: &Tree, now_s: u64, budget: usize, out: &mut Vec<RetainedMessage>) {
+    /// Visits at most `budget` nodes and appends the messages there that are wanted, each with its number.
+    pub(super) fn advance(&mut self, tree: &Tree, now_s: u64, budget: usize, out: &mut Vec<(RetainedMessage, u64)>) {
         let pattern = Pattern::new(&self.filter, tree);
         for _ in 0..budget {
             self.step(tree, &pattern);
@@ -75,7 +75,7 @@ impl Cursor {
                 && !message.is_expired(now_s)
                 && !self.is_hidden(tree, &pattern)
             {
-                out.push(message.clone());
+                out.push((message.clone(), node.v));
             }
         }
     }

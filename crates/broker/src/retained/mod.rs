@@ -153,9 +153,15 @@ impl Retained {
     }
 
     /// Goes on with a replay: visits at most `budget` nodes, appends the messages that match, were there when the replay
-    /// began and have not expired at `now_s`. True when it is finished. Writes may happen in between: what existed before
+    /// began and have not expired at `now_s`, each with the number of its write. True when it is finished. Writes may happen in between: what existed before
     /// the first portion and still exists is given once.
-    pub fn replay(&self, cursor: &mut Cursor, now_s: u64, budget: usize, out: &mut Vec<RetainedMessage>) -> bool {
+    pub fn replay(
+        &self,
+        cursor: &mut Cursor,
+        now_s: u64,
+        budget: usize,
+        out: &mut Vec<(RetainedMessage, u64)>,
+    ) -> bool {
         if cursor.is_finished() {
             return true;
         }

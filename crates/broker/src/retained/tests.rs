@@ -115,7 +115,7 @@ impl World {
         let mut out = Vec::new();
         let finished = self.retained.replay(&mut replay.cursor, now_s, budget, &mut out);
         assert!(out.len() <= budget);
-        for message in out.iter().filter_map(RetainedMessage::whole) {
+        for message in out.iter().filter_map(|given| given.0.whole()) {
             let before = replay.began_with.get(message.topic());
             assert_eq!(before.map(|value| value.payload.as_slice()), Some(message.payload()), "{}", message.topic());
             assert!(!message.is_expired(now_s));
@@ -217,8 +217,8 @@ proptest! {
     }
 }
 
-fn topics(out: &[RetainedMessage]) -> impl Iterator<Item = &str> {
-    out.iter().filter_map(RetainedMessage::whole).map(Message::topic)
+fn topics(out: &[(RetainedMessage, u64)]) -> impl Iterator<Item = &str> {
+    out.iter().filter_map(|given| given.0.whole()).map(Message::topic)
 }
 
 fn check_replay(retained: &Retained, filter: &str, budget: usize, expected: &[&str]) {
@@ -324,8 +324,7 @@ fn replays_while_others_write() {
                     while !retained.replay(&mut cursor, 0, 1 + round % 7, &mut out) {}
                     let still: BTreeSet<&str> = topics(&out).filter(|topic| topic.ends_with("still")).collect();
                     assert_eq!(still.len(), 100);
-                    let all: BTreeSet<&str> =
-                        out.iter().filter_map(RetainedMessage::whole).map(Message::topic).collect();
+                    let all: BTreeSet<&str> = topics(&out).collect();
                     assert_eq!(all.len(), out.len(), "nothing is given twice");
                 }
             });

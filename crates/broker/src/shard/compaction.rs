@@ -45,23 +45,24 @@ impl Shard {
         });
     }
 
-    /// A run was read that is to be moved. Meanwhile it may have been wanted by somebody, or not at all any more.
+    /// A run was read that is to be moved. Meanwhile it may have been wanted by somebody, or not at all any more: whether it was
+    /// still to be moved.
     pub(super) fn handle_run_to_move(
         &mut self,
         request: &ReadRequest,
         run: &[u8],
         referred: &[ReadBatch],
         turn: &mut Turn,
-    ) {
+    ) -> bool {
         let ReadRequest { slot, generation, address, purpose } = *request;
         let holder = match purpose {
             Purpose::GroupMove => Holder::Group(GroupName { slot, generation }),
             _ => Holder::Session(SessionName { shard: self.id.0, slot, generation }),
         };
         self.run_to_move_came(holder);
-        let Some(old) = self.movable_run(holder, address) else { return };
+        let Some(old) = self.movable_run(holder, address) else { return false };
         let shared = Arc::clone(&self.shared);
-        let Some(log) = shared.log() else { return };
+        let Some(log) = shared.log() else { return false };
         let mut moved = RunWriter::begin(holder, Some(&old.record));
         let mut is_readable = false;
         read_run(address, run, referred, |entry, found, identifiers| {
@@ -76,6 +77,7 @@ impl Shard {
         if is_readable {
             self.put_moved(holder, &old.record, moved, log, turn);
         }
+        true
     }
 
     fn movable_run(&self, holder: Holder, address: u64) -> Option<Run> {

@@ -211,7 +211,6 @@ impl Shard {
             return false;
         }
         let expiry_interval_s = self.session_expiry(connect);
-        let was_known = known.is_some();
         if let Some(slot) = known {
             self.take_over(slot, connect, expiry_interval_s, turn);
             if connect.clean_start {
@@ -232,7 +231,7 @@ impl Shard {
             (session.ends_at_ms, session.will_at_ms) = (None, None);
             session.will = connect.will.as_ref().map(|will| Box::new(will_of(will, turn)));
         }
-        if was_known && known.is_none() {
+        if claim.is_known && known.is_none() {
             // CONNACK says that nothing is left of the one before: not before that is durable.
             self.note_record(slot);
         }

@@ -1,12 +1,11 @@
 //! The end of a connection, of a Session, of the server; and the Will.
 
 use super::Shard;
-use super::publish::summary;
+use super::publish::{Source, summary};
 use crate::access::{self, Denied};
 use crate::event::{DisconnectReason, Event, EventKind, EventMask};
 use crate::ids::{ConnectionId, ReceiverOptions};
 use crate::message::{Message, MessageParts};
-use crate::record::Origin;
 use crate::session::{AWAY, NO_EXTRA, Port, Session};
 use crate::turn::Turn;
 use midge_codec::{QoS, ReasonCode};
@@ -106,7 +105,8 @@ impl Shard {
             replays.into_iter().for_each(|replay| self.shared.retained().abandon(replay.cursor));
         }
         self.shared.directory().session_ended(self.id);
-        self.released.push(session.hash);
+        let ended = self.ended.entry(session.hash).or_default();
+        *ended = session.batch.max(*ended);
         self.pass_on(leaving, turn);
     }
 
@@ -175,15 +175,14 @@ impl Shard {
                     client_id: Some(client_id),
                     kind: EventKind::WillPublished(parts.topic.into()),
                 });
-                let origin = Origin { is_will: true, ..self.origin(slot, None) };
-                self.publish(&parts, &origin, &allowed, turn);
+                self.publish(&parts, Source::will(slot), &allowed, turn);
             }
             Err(denied) => self.tell_will_refused(slot, &parts, denied, turn),
         }
     }
 
     fn tell_will_refused(&mut self, slot: u32, parts: &MessageParts<'_>, denied: Denied, turn: &mut Turn) {
-        self.counters.publishes_refused += 1;
+        self.counters.count_refusal(denied.code);
         let client_id = session_name(self.sessions.get(slot));
         turn.tell(EventMask::NOTICE, || Event {
             connection: None,
@@ -214,7 +213,7 @@ impl Shard {
     pub fn publish_from_server(&mut self, topic: &str, payload: &[u8], qos: QoS, retain: bool, turn: &mut Turn) {
         let received_s = turn.now.seconds() as u32;
         let parts = MessageParts { topic, properties: &[], payload, qos, retain, received_s, expiry_interval_s: None };
-        self.publish(&parts, &Origin::default(), &access::server(), turn);
+        self.publish(&parts, Source::SERVER, &access::server(), turn);
     }
 
     /// Queue and inflight of a Session that has ended.

@@ -40,22 +40,23 @@ impl Shard {
         shared.groups().spill(group, rule, run_bytes, |messages| self.write_run(holder, messages, log, turn))
     }
 
-    /// The next run of a group was read: its messages go to those who are ready.
+    /// The next run of a group was read: its messages go to those who are ready. Whether it was still wanted.
     pub(super) fn handle_group_run(
         &mut self,
         request: &ReadRequest,
         run: &[u8],
         referred: &[ReadBatch],
         turn: &mut Turn,
-    ) {
+    ) -> bool {
         let group = GroupId::named(GroupName { slot: request.slot, generation: request.generation });
         let mut messages = Vec::new();
         read_run(request.address, run, referred, |entry, found, _| {
             messages.push(Message::from_run(&found.parts, entry.message));
         });
         let terms = self.terms(turn);
-        let out = self.shared.groups().take_run(group, request.address, messages, terms);
+        let Some(out) = self.shared.groups().take_run(group, request.address, messages, terms) else { return false };
         self.hand_on(group, out, turn);
+        true
     }
 
     /// What a group says beside what it gives: the next run is to be read, messages have expired.

@@ -40,7 +40,7 @@ use crate::timers::Timers;
 use deliver::Merge;
 use record::Progress;
 use snapshot::Walk;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// The state of one shard.
@@ -77,8 +77,9 @@ pub struct Shard {
     walk: Walk,
     /// Sessions that had a connection when the server ended.
     disconnected: Vec<u32>,
-    /// Client Identifiers (their hashes) whose Sessions have ended in this turn.
-    released: Vec<u64>,
+    /// Client Identifiers (their hashes) whose Sessions have ended, with the batch that must be durable before another shard
+    /// may have them.
+    ended: BTreeMap<u64, u64>,
     /// Retained Messages with large payloads that leave memory when they have their place in the log; with their numbers.
     large_retained: Vec<(Message, u64)>,
     scratch: Scratch,
@@ -91,6 +92,7 @@ struct Scratch {
     merge: Merge,
     message: Vec<u8>,
     topic: String,
+    filter: String,
     properties: Vec<u8>,
     due: Vec<u32>,
 }
@@ -127,7 +129,7 @@ impl Shard {
             progress: Progress::new(),
             walk: Walk::default(),
             disconnected: Vec::new(),
-            released: Vec::new(),
+            ended: BTreeMap::new(),
             large_retained: Vec::new(),
             scratch: Scratch::default(),
         }

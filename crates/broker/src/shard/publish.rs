@@ -11,7 +11,6 @@ use crate::limits;
 use crate::mail::INLINE_PAYLOAD_BYTES_MAX;
 use crate::message::{MessageParts, SCRATCH_BYTES_KEPT};
 use crate::outbox::After;
-use crate::record::Origin;
 use crate::retained::limited;
 use crate::router::{MatchRun, Matches};
 use crate::turn::Turn;
@@ -84,7 +83,7 @@ impl Shard {
         match &verdict {
             Ok(_) => self.tell_packet(id, turn, || EventKind::ReceivedPublish(summary())),
             Err(denied) => {
-                self.counters.publishes_refused += 1;
+                self.counters.count_refusal(denied.code);
                 self.tell(EventMask::NOTICE, id, turn, || EventKind::PublishDenied {
                     packet: summary(),
                     code: denied.code,
@@ -102,12 +101,12 @@ impl Shard {
         }
         match (parts.qos, packet_id) {
             (QoS::AtLeastOnce, Some(packet_id)) => {
-                let code = self.route_if_allowed(parts, &self.origin(slot, None), &verdict, is_v5, turn);
+                let code = self.route_if_allowed(parts, Source::client(slot, None), &verdict, is_v5, turn);
                 self.acknowledge(id, AcknowledgementKind::PubAck, packet_id, code, turn);
             }
             (QoS::ExactlyOnce, Some(packet_id)) => self.take_qos_2(id, slot, parts, packet_id, &verdict, turn)?,
             _ => {
-                self.route_if_allowed(parts, &self.origin(slot, None), &verdict, is_v5, turn);
+                self.route_if_allowed(parts, Source::client(slot, None), &verdict, is_v5, turn);
             }
         }
         Ok(())
@@ -139,7 +138,7 @@ impl Shard {
         self.acknowledge(id, AcknowledgementKind::PubRec, packet_id, code, turn);
         if arrival == Arrival::New && denied.is_none() {
             let remembered = self.is_durable(slot).then_some(packet_id.get());
-            self.route_if_allowed(parts, &self.origin(slot, remembered), verdict, is_v5, turn);
+            self.route_if_allowed(parts, Source::client(slot, remembered), verdict, is_v5, turn);
         }
         Ok(())
     }
@@ -149,13 +148,13 @@ impl Shard {
     fn route_if_allowed(
         &mut self,
         parts: &MessageParts<'_>,
-        origin: &Origin,
+        source: Source,
         verdict: &Result<Allowed, Denied>,
         is_v5: bool,
         turn: &mut Turn,
     ) -> ReasonCode {
         match verdict {
-            Ok(allowed) if self.publish(parts, origin, allowed, turn) => ReasonCode::SUCCESS,
+            Ok(allowed) if self.publish(parts, source, allowed, turn) => ReasonCode::SUCCESS,
             Ok(_) => ReasonCode::NO_MATCHING_SUBSCRIBERS,
             Err(denied) if is_v5 => denied.code,
             Err(_) => ReasonCode::SUCCESS,
@@ -184,11 +183,11 @@ impl Shard {
     pub(super) fn publish(
         &mut self,
         parts: &MessageParts<'_>,
-        origin: &Origin,
+        source: Source,
         _allowed: &Allowed,
         turn: &mut Turn,
     ) -> bool {
-        let mut publication = Publication::new(*parts, origin.from.map(|from| from.slot));
+        let mut publication = Publication::new(*parts, source.slot);
         // First the retained write, then the look-up: a Subscription made in between gets one of the two, never none.
         if parts.retain {
             publication.retained_sequence = self.retain(&mut publication, turn);
@@ -199,8 +198,8 @@ impl Shard {
         let is_wanted = !matches.is_empty();
         turn.receivers += matches.receivers.len();
         // What the server says of itself is said again when it is started again.
-        if self.is_logging() && origin.from.is_some() {
-            self.record_publish(&mut publication, &matches, origin, turn);
+        if self.is_logging() && source.slot.is_some() {
+            self.record_publish(&mut publication, &matches, source, turn);
         }
         if is_wanted {
             self.distribute(&mut publication, &mut matches, turn);
@@ -256,6 +255,29 @@ impl Shard {
         let (parts, message) = (&publication.parts, publication.known_message());
         let parcel = turn.mail.parcel(runs[0].shard);
         parcel.publish(publication.envelope(), parts, message, runs, &matches.receivers);
+    }
+}
+
+/// Who publishes a message.
+#[derive(Clone, Copy)]
+pub(super) struct Source {
+    /// The Session it comes from; `None` where it is the server's own.
+    pub slot: Option<u32>,
+    /// The Packet Identifier, where a durable Session must remember it (QoS 2).
+    pub packet_id: Option<u16>,
+    /// It is the Session's Will.
+    pub is_will: bool,
+}
+
+impl Source {
+    pub(super) const SERVER: Source = Source { slot: None, packet_id: None, is_will: false };
+
+    pub(super) fn client(slot: u32, packet_id: Option<u16>) -> Source {
+        Source { slot: Some(slot), packet_id, is_will: false }
+    }
+
+    pub(super) fn will(slot: u32) -> Source {
+        Source { is_will: true, ..Source::client(slot, None) }
     }
 }
 

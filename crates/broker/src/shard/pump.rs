@@ -6,7 +6,8 @@ use super::deliver::{Layouts, Outgoing, needs_measuring};
 use crate::event::DiscardReason;
 use crate::ids::ConnectionId;
 use crate::limits;
-use crate::message::MessageParts;
+use crate::replay::Replay;
+use crate::retained::Retained;
 use crate::router::FilterId;
 use crate::session::Port;
 use crate::turn::Turn;
@@ -235,14 +236,9 @@ impl Shard {
         if replay.reading.is_some() {
             return Step::Blocked;
         }
-        let Some(message) = replay.fetched.front() else {
+        let Some((message, number)) = replay.fetched.front() else {
             if !replay.is_fetched {
-                let nodes = limits::REPLAY_NODES_MAX;
-                let mut portion = Vec::new();
-                replay.fetched_at = self.shared.retained().sequence();
-                replay.is_fetched = self.shared.retained().replay(&mut replay.cursor, now_s, nodes, &mut portion);
-                replay.fetched.extend(portion);
-                return if replay.fetched.is_empty() && !replay.is_fetched { Step::Later } else { Step::Done };
+                return fetch(replay, self.shared.retained(), now_s);
             }
             let filter = replay.filter;
             self.finish_replay(slot, filter, turn);
@@ -253,12 +249,11 @@ impl Shard {
         if qos > QoS::AtMostOnce && !session.outbound.get_or_insert_default().can_begin(receive_maximum) {
             return Step::Blocked;
         }
-        let one = [replay.identifier];
-        let identifiers: &[u32] = if replay.identifier == 0 { &[] } else { &one };
+        let (filter, identifier, number) = (replay.filter, replay.identifier, *number);
         let retained = self.shared.retained();
         let is_replaced =
             || retained.sequence() != replay.fetched_at && !retained.holds(message.topic_bytes(), replay.cursor.upto());
-        if message.is_expired(now_s) || is_replaced() {
+        if message.is_expired(now_s) || is_replaced() || replay.sent.contains(&number) {
             replay.fetched.pop_front();
             return Step::Done;
         }
@@ -267,14 +262,11 @@ impl Shard {
             return Step::Done;
         };
         replay.fetched.pop_front();
+        let one = [identifier];
+        let identifiers: &[u32] = if identifier == 0 { &[] } else { &one };
         let layouts = &mut Layouts::default();
         if qos > QoS::AtMostOnce {
-            let message = if self.is_durable(slot) {
-                let parts = MessageParts { retain: true, qos, ..message.parts() };
-                self.record_delivery(slot, &parts, turn)
-            } else {
-                message
-            };
+            let message = self.record_replayed_message(slot, filter, number, message, qos, turn);
             let kept = self.hold(message, qos, true, identifiers, None);
             self.begin(slot, id, port, kept, layouts, turn);
         } else {
@@ -300,4 +292,13 @@ impl Shard {
             self.replayed.finish(slot, filter, turn.now.monotonic_ms + limits::REPLAY_REMEMBERED_MS);
         }
     }
+}
+
+/// The next portion of a replay.
+fn fetch(replay: &mut Replay, retained: &Retained, now_s: u64) -> Step {
+    let mut portion = Vec::new();
+    replay.fetched_at = retained.sequence();
+    replay.is_fetched = retained.replay(&mut replay.cursor, now_s, limits::REPLAY_NODES_MAX, &mut portion);
+    replay.fetched.extend(portion);
+    if replay.fetched.is_empty() && !replay.is_fetched { Step::Later } else { Step::Done }
 }

@@ -7,6 +7,7 @@
 
 use super::Shard;
 use super::deliver::Publication;
+use super::publish::Source;
 use crate::groups::GroupId;
 use crate::ids::{ConnectionId, ReceiverOptions};
 use crate::log_queue::LogQueue;
@@ -14,7 +15,7 @@ use crate::message::{Message, MessageParts};
 use crate::record::{
     AwayRecord, GroupName, LARGE_MESSAGE_BYTES, Origin, SessionName, SessionRecord, SubscriptionRecord, WillRecord,
 };
-use crate::router::{MatchRun, Matches};
+use crate::router::{FilterId, MatchRun, Matches};
 use crate::session::{Kept, Port, Session, Will};
 use crate::turn::Turn;
 use midge_codec::QoS;
@@ -157,29 +158,30 @@ impl Shard {
         &mut self,
         publication: &mut Publication<'_>,
         matches: &Matches,
-        origin: &Origin,
+        source: Source,
         turn: &mut Turn,
     ) {
         let parts = publication.parts;
         let is_retained = publication.retained_sequence != 0;
         let is_kept =
             parts.qos > QoS::AtMostOnce && matches.receivers.iter().any(|receiver| receiver.options().is_durable());
-        if is_kept || is_retained || origin.is_will {
+        if is_kept || is_retained || source.is_will {
             self.begin_batch_if_large(&parts, turn);
             let message = publication.message(&mut self.scratch.message).clone();
             let sequence = publication.retained_sequence;
             let receivers = |run: MatchRun| (run.shard, if is_kept { matches.of(run) } else { &[] });
+            let origin = &self.origin(source);
             turn.records.publish(&message, &parts, sequence, origin, matches.runs.iter().copied().map(receivers));
             if parts.payload.len() >= LARGE_MESSAGE_BYTES {
                 self.note_large(message, sequence, is_kept);
             }
-        } else if let (Some(from), Some(packet_id)) = (origin.from, origin.packet_id) {
-            turn.records.accepted(from, packet_id);
+        } else if let (Some(slot), Some(packet_id)) = (source.slot, source.packet_id) {
+            turn.records.accepted(self.session_name(slot), packet_id);
         } else {
             return;
         }
-        if let Some(from) = origin.from {
-            self.note_record(from.slot);
+        if let Some(slot) = source.slot {
+            self.note_record(slot);
         }
     }
 
@@ -306,8 +308,29 @@ impl Shard {
 
     pub(super) fn record_ended(&mut self, slot: u32, turn: &mut Turn) {
         if self.is_recorded(slot) {
+            self.note_record(slot);
             turn.records.ended(self.session_name(slot));
         }
+    }
+
+    /// Clients whose Sessions have ended may come back to any shard, once that is durable: what they do there comes after.
+    /// Until then they come back here, where it is known that their CONNACK must wait.
+    pub(super) fn release_ended(&mut self) {
+        let Progress { durable, ref waiting, .. } = self.progress;
+        let (sessions, directory) = (&self.sessions, self.shared.directory());
+        self.ended.retain(|&hash, &mut batch| {
+            let waits = batch > durable && !waiting.is_empty();
+            if !waits && !sessions.has_hash(hash) {
+                directory.release(hash);
+            }
+            waits
+        });
+    }
+
+    /// The position in the log that this shard waits for itself, beside the packets that wait: when the log has come so far,
+    /// a turn is due.
+    pub fn awaited_position(&self) -> Option<u64> {
+        (!self.ended.is_empty()).then(|| self.progress.waiting.front().map_or(0, |waiting| waiting.1))
     }
 
     /// A Subscription. It is in the log's queue when this returns, so that it may become visible.
@@ -320,33 +343,49 @@ impl Shard {
         turn: &mut Turn,
     ) {
         if let Some(name) = self.durable_name(slot) {
-            turn.records.subscribed(name, &SubscriptionRecord { filter, options, identifier, replay_upto: 0 });
+            turn.records.subscribed(name, &SubscriptionRecord::without_replay(filter, options, identifier));
             self.hand_over_now(turn);
             self.note_record(slot);
         }
     }
 
-    /// Retained Messages up to `replay_upto` are to be replayed for a Subscription.
-    pub(super) fn record_replay(
-        &mut self,
-        slot: u32,
-        filter: &str,
-        options: ReceiverOptions,
-        identifier: u32,
-        replay_upto: u64,
-        turn: &mut Turn,
-    ) {
+    /// Retained Messages are to be replayed for a Subscription.
+    pub(super) fn record_replay(&mut self, slot: u32, subscription: &SubscriptionRecord<'_>, turn: &mut Turn) {
         if let Some(name) = self.durable_name(slot) {
-            turn.records.subscribed(name, &SubscriptionRecord { filter, options, identifier, replay_upto });
+            turn.records.subscribed(name, subscription);
         }
     }
 
+    /// A Retained Message that is about to be sent by the Session's first replay: where the Session lasts, it becomes a message
+    /// of its own, and the replay does not send it again after a restart.
+    pub(super) fn record_replayed_message(
+        &mut self,
+        slot: u32,
+        filter: FilterId,
+        number: u64,
+        message: Message,
+        qos: QoS,
+        turn: &mut Turn,
+    ) -> Message {
+        let Some(name) = self.durable_name(slot) else { return message };
+        let parts = MessageParts { retain: true, qos, ..message.parts() };
+        let message = self.record_delivery(slot, &parts, turn);
+        self.scratch.filter.clear();
+        self.shared.router().text(filter, &mut self.scratch.filter);
+        turn.records.replay_sent(name, &self.scratch.filter, number);
+        let replays = self.sessions.get_mut(slot).and_then(|session| session.replays.as_deref_mut());
+        if let Some(replay) = replays.and_then(VecDeque::front_mut) {
+            replay.sent.insert(number);
+        }
+        message
+    }
+
     /// They are all under way.
-    pub(super) fn record_replayed(&mut self, slot: u32, filter: crate::router::FilterId, turn: &mut Turn) {
+    pub(super) fn record_replayed(&mut self, slot: u32, filter: FilterId, turn: &mut Turn) {
         if let Some(name) = self.durable_name(slot) {
-            let mut text = String::new();
-            self.shared.router().text(filter, &mut text);
-            turn.records.replayed(name, &text);
+            self.scratch.filter.clear();
+            self.shared.router().text(filter, &mut self.scratch.filter);
+            turn.records.replayed(name, &self.scratch.filter);
         }
     }
 
@@ -388,9 +427,10 @@ impl Shard {
         self.shared.has_log()
     }
 
-    /// Names a Session as the origin of a message.
-    pub(super) fn origin(&self, slot: u32, packet_id: Option<u16>) -> Origin {
-        Origin { from: Some(self.session_name(slot)), packet_id, is_will: false }
+    /// As the log names it.
+    fn origin(&self, source: Source) -> Origin {
+        let from = source.slot.map(|slot| self.session_name(slot));
+        Origin { from, packet_id: source.packet_id, is_will: source.is_will }
     }
 }
 

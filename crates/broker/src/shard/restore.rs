@@ -3,14 +3,13 @@
 use super::Shard;
 use crate::groups::Member;
 use crate::ids::ReceiverOptions;
+use crate::record::SubscriptionRecord;
 use crate::recovery::{Draft, DraftQueue, DraftSubscription, Held};
 use crate::replay::Replay;
-use crate::retained::Cursor;
 use crate::session::{Kept, Membership, Port, Session, Subscription};
 use crate::turn::Now;
 use midge_codec::{PacketId, QoS};
 use midge_protocol::{Inbound, Outbound};
-use std::collections::VecDeque;
 
 impl Shard {
     /// Nothing has happened here yet, and the clock shows `now`.
@@ -63,18 +62,14 @@ impl Shard {
             return self.restore_membership(slot, filter, subscription);
         }
         let place = self.shared.router().subscribe(filter, self.id, receiver);
-        let DraftSubscription { options, identifier, replay_upto, replays } = *subscription;
+        let DraftSubscription { options, identifier, replay_upto, covered_upto, replays, ref sent } = *subscription;
         let Some(session) = self.sessions.get_mut(slot) else { return };
         session.subscriptions.insert(Subscription { place, identifier, options });
         self.subscriptions += 1;
         if replays {
-            let number = self.replayed.begin(slot, place.filter, replay_upto);
-            let cursor = Cursor::new(filter, replay_upto);
-            let (filter, fetched) = (place.filter, VecDeque::new());
-            let fetched_at = replay_upto;
-            let is_fetched = false;
-            let replay =
-                Replay { number, filter, cursor, fetched, reading: None, fetched_at, is_fetched, options, identifier };
+            let number = self.replayed.begin(slot, place.filter, replay_upto, covered_upto);
+            let record = SubscriptionRecord { filter, options, identifier, replay_upto, covered_upto };
+            let replay = Replay::new(number, place.filter, &record, sent.clone());
             session.replays.get_or_insert_default().push_back(replay);
         }
     }

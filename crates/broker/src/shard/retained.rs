@@ -38,42 +38,48 @@ impl Shard {
         let generation = self.session_name(slot).generation;
         let Some(replay) = self.replay_mut(slot) else { return };
         let upto = replay.cursor.upto();
-        let Some(topic) = replay.fetched.front().map(|message| message.topic_bytes().to_vec()) else { return };
+        let Some(topic) = replay.fetched.front().map(|(message, _)| message.topic_bytes().to_vec()) else { return };
         let found = self.shared.retained().get(&topic).filter(|(_, sequence)| *sequence <= upto);
         let Some(replay) = self.replay_mut(slot) else { return };
-        let Some((message, _)) = found else {
+        let Some(found) = found else {
             replay.fetched.pop_front();
             return;
         };
-        let stored = message.stored();
-        replay.fetched[0] = message;
+        let stored = found.0.stored();
+        replay.fetched[0] = found;
         if let Some(StoredPayload { at, .. }) = stored {
             replay.reading = Some(at);
             turn.reads.push(ReadRequest { slot, generation, address: at, purpose: Purpose::Retained });
         }
     }
 
-    /// A payload was read for a replay. One that is not there is looked for again, and given up if it should be there.
-    pub(super) fn handle_retained(&mut self, request: &ReadRequest, read: &[u8], turn: &mut Turn) {
+    /// A payload was read for a replay. One that is not there is looked for again. Where it should be there it is given up:
+    /// whether the message was still wanted from that place.
+    pub(super) fn handle_retained(&mut self, request: &ReadRequest, read: &[u8], turn: &mut Turn) -> bool {
         let ReadRequest { slot, generation, address, .. } = *request;
         if self.sessions.port(slot).is_none_or(|port| port.generation != generation) {
-            return;
+            return false;
         }
         let shared = Arc::clone(&self.shared);
-        let Some(replay) = self.replay_mut(slot).filter(|replay| replay.reading == Some(address)) else { return };
+        let Some(replay) = self.replay_mut(slot).filter(|replay| replay.reading == Some(address)) else {
+            return false;
+        };
         replay.reading = None;
-        let Some(front) = replay.fetched.front() else { return };
+        let Some((front, number)) = replay.fetched.front() else { return false };
         let stored = front.stored().filter(|stored| stored.at == address);
+        let mut is_lost = false;
         match stored.and_then(|stored| message_at(stored.identity, address, read)) {
-            Some(found) => replay.fetched[0] = front.with_payload(found.payload).into(),
+            Some(found) => replay.fetched[0] = (front.with_payload(found.payload).into(), *number),
             None => {
                 let now = shared.retained().get(front.topic_bytes()).and_then(|(message, _)| message.stored());
-                if now == stored {
+                is_lost = now == stored;
+                if is_lost {
                     replay.fetched.pop_front();
                 }
             }
         }
         self.pump(slot, turn);
+        is_lost
     }
 
     fn replay_mut(&mut self, slot: u32) -> Option<&mut Replay> {
@@ -101,15 +107,16 @@ impl Shard {
         Some(Moving { index, sequence, message: message.clone() })
     }
 
-    /// The payload has come.
-    pub(super) fn handle_retained_to_move(&mut self, request: &ReadRequest, read: &[u8], turn: &mut Turn) {
-        let Some(Moving { sequence, message, .. }) = self.retained_to_move_came(request.slot) else { return };
+    /// The payload has come. Returns whether it was still to be moved.
+    pub(super) fn handle_retained_to_move(&mut self, request: &ReadRequest, read: &[u8], turn: &mut Turn) -> bool {
+        let Some(Moving { sequence, message, .. }) = self.retained_to_move_came(request.slot) else { return false };
         let shared = Arc::clone(&self.shared);
-        let Some((log, stored)) = shared.log().zip(message.stored()) else { return };
+        let Some((log, stored)) = shared.log().zip(message.stored()) else { return false };
         if let Some(found) = message_at(stored.identity, request.address, read) {
             let parts = MessageParts { payload: found.payload, ..message.parts() };
             let at = self.store_again(stored.identity, &parts, log, turn);
             shared.retained().put_on_disk(message.topic_bytes(), sequence, StoredPayload { at, ..stored });
         }
+        shared.retained().get(message.topic_bytes()).is_some_and(|(_, current)| current == sequence)
     }
 }

@@ -186,31 +186,32 @@ impl Shard {
         }
     }
 
-    /// What was asked for was read; `referred` are the batches it refers to. What cannot be read is lost, and told as damage
-    /// by whoever read it.
-    pub fn handle_read(&mut self, request: &ReadRequest, read: &[u8], referred: &[ReadBatch], turn: &mut Turn) {
+    /// What was asked for was read; `referred` are the batches it refers to. What cannot be read is lost, and told by whoever
+    /// read it. Returns whether it was still wanted: a Session may have ended meanwhile, and its runs with it.
+    pub fn handle_read(&mut self, request: &ReadRequest, read: &[u8], referred: &[ReadBatch], turn: &mut Turn) -> bool {
         match request.purpose {
             Purpose::Queue => self.handle_run(request, read, referred, turn),
             Purpose::GroupQueue => self.handle_group_run(request, read, referred, turn),
             Purpose::Move | Purpose::GroupMove => {
-                self.write_for_snapshot(|shard| shard.handle_run_to_move(request, read, referred, turn));
+                self.write_for_snapshot(|shard| shard.handle_run_to_move(request, read, referred, turn))
             }
             Purpose::Retained => self.handle_retained(request, read, turn),
             Purpose::MoveRetained => {
-                self.write_for_snapshot(|shard| shard.handle_retained_to_move(request, read, turn));
+                self.write_for_snapshot(|shard| shard.handle_retained_to_move(request, read, turn))
             }
         }
     }
 
-    fn handle_run(&mut self, request: &ReadRequest, run: &[u8], referred: &[ReadBatch], turn: &mut Turn) {
+    fn handle_run(&mut self, request: &ReadRequest, run: &[u8], referred: &[ReadBatch], turn: &mut Turn) -> bool {
         let slot = request.slot;
         if self.sessions.port(slot).is_none_or(|port| port.generation != request.generation) {
-            return;
+            return false;
         }
-        let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) else { return };
-        let Some(wanted) = queue.runs().next().filter(|wanted| wanted.record.address == request.address).cloned()
-        else {
-            return;
+        let queue = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut());
+        let Some(queue) = queue else { return false };
+        let wanted = queue.runs().next().filter(|wanted| wanted.record.address == request.address).cloned();
+        let Some(wanted) = wanted else {
+            return false;
         };
         let sent_upto = queue.sent_upto;
         let mut messages = Vec::with_capacity(wanted.record.messages as usize);
@@ -231,6 +232,7 @@ impl Shard {
         if self.sessions.port(slot).and_then(Port::connection).is_some() {
             self.pump(slot, turn);
         }
+        true
     }
 }
 

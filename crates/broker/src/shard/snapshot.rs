@@ -99,14 +99,9 @@ impl Shard {
         }
     }
 
-    /// The turn is finished, its records handed over and its mail posted. A client whose Session ended in it may come back
-    /// to any shard: what it does there comes after.
+    /// The turn is finished, its records handed over and its mail posted.
     pub fn note_turn_finished(&mut self) {
-        for hash in std::mem::take(&mut self.released) {
-            if !self.sessions.has_hash(hash) {
-                self.shared.directory().release(hash);
-            }
-        }
+        self.release_ended();
         if self.walk.stage == Stage::Arriving
             && let Some(log) = self.shared.log()
         {
@@ -115,9 +110,19 @@ impl Shard {
         }
     }
 
-    /// Whether this shard waits for others. Nobody wakes it then: it is to look again soon.
+    /// Whether this shard waits for others, or for the log to take what it has. Nobody wakes it then: it is to look again soon.
     pub fn awaits_snapshot(&self) -> bool {
         matches!(self.walk.stage, Stage::Waiting | Stage::Finished)
+            || self.is_writing_snapshot() && self.is_log_behind()
+    }
+
+    fn is_writing_snapshot(&self) -> bool {
+        use Stage::{Group, Groups, Retained, Runs, Session};
+        matches!(self.walk.stage, Runs(..) | Session(..) | Groups(_) | Group(_) | Retained(_))
+    }
+
+    fn is_log_behind(&self) -> bool {
+        self.shared.log().is_some_and(|log| log.is_behind())
     }
 
     /// A message moves between a share group and one of its members. Recorded while a snapshot is under way, which may have
@@ -131,8 +136,10 @@ impl Shard {
 
     /// Writes a portion. `true`: there is more, come again without sleeping.
     pub(super) fn write_snapshot(&mut self, turn: &mut Turn) -> bool {
-        let is_idle = matches!(self.walk.stage, Stage::Idle | Stage::Arriving | Stage::Waiting | Stage::Finished);
-        if !is_idle {
+        if self.is_writing_snapshot() {
+            if self.is_log_behind() {
+                return false;
+            }
             // The portion is a batch of its own: what it names must have its place in the log.
             self.hand_over_pending(turn);
         }
@@ -270,18 +277,25 @@ impl Shard {
             filter.clear();
             self.shared.router().text(subscription.place.filter, &mut filter);
             let (options, identifier) = (subscription.options, subscription.identifier);
-            let replay = self.replayed.upto(slot, subscription.place.filter);
-            let replay_upto = replay.map_or(0, |replay| replay.0);
-            records.subscribed(name, &SubscriptionRecord { filter: &filter, options, identifier, replay_upto });
-            if replay.is_some_and(|replay| replay.1) {
-                records.replayed(name, &filter);
+            let replay = self.replayed.extent(slot, subscription.place.filter);
+            let (replay_upto, covered_upto) = replay.map_or((0, 0), |replay| (replay.upto, replay.covered_upto));
+            let filter = &filter;
+            records.subscribed(name, &SubscriptionRecord { filter, options, identifier, replay_upto, covered_upto });
+            if replay.is_some_and(|replay| replay.is_finished) {
+                records.replayed(name, filter);
+            }
+        }
+        let replays = session.replays.iter().flat_map(|replays| replays.iter());
+        for replay in replays.filter(|replay| !replay.sent.is_empty() && self.replayed.is_wanted(slot, replay)) {
+            for &number in &replay.sent {
+                records.replay_sent(name, replay.cursor.filter(), number);
             }
         }
         for membership in session.memberships() {
             let (filter, options) = (&*membership.share, membership.options);
             let identifier =
                 self.shared.groups().identifier(membership.group, self.id, self.sessions.receiver(slot, options));
-            records.subscribed(name, &SubscriptionRecord { filter, options, identifier, replay_upto: 0 });
+            records.subscribed(name, &SubscriptionRecord::without_replay(filter, options, identifier));
         }
         for packet_id in session.inbound.iter().flat_map(|inbound| inbound.packet_ids()) {
             records.accepted(name, packet_id);

@@ -7,14 +7,14 @@ use crate::groups::Member;
 use crate::ids::{ConnectionId, ReceiverOptions};
 use crate::limits;
 use crate::outbox::After;
+use crate::record::SubscriptionRecord;
 use crate::replay::Replay;
-use crate::retained::Cursor;
 use crate::router::{FilterId, Place};
 use crate::session::{Membership, Port, Subscription};
 use crate::turn::Turn;
 use midge_codec::{Packet, Properties, QoS, ReasonCode, RetainHandling, SubAck, Subscribe, SubscriptionOptions};
 use midge_codec::{TopicFilter, UnsubAck, Unsubscribe, Version};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 impl Shard {
@@ -118,7 +118,18 @@ impl Shard {
             RetainHandling::DoNotSend => false,
         };
         if replays {
-            self.begin_replay(slot, filter.filter(), place.filter, receiver_options, identifier, turn);
+            let upto = self.shared.retained().sequence();
+            // What the Subscription that was there was to get live, it gets: nothing is lost by replacing it [MQTT-3.8.4-4].
+            let before = || self.replayed.extent(slot, place.filter).map_or(0, |extent| extent.covered_upto);
+            let covered_upto = if is_new { upto } else { before() };
+            let subscription = SubscriptionRecord {
+                filter: filter.filter(),
+                options: receiver_options,
+                identifier,
+                replay_upto: upto,
+                covered_upto,
+            };
+            self.begin_replay(slot, place.filter, &subscription, turn);
         }
     }
 
@@ -173,37 +184,15 @@ impl Shard {
     }
 
     /// The Subscription is in the router by now; what is retained later than this reaches it live.
-    fn begin_replay(
-        &mut self,
-        slot: u32,
-        text: &str,
-        filter: FilterId,
-        options: ReceiverOptions,
-        identifier: u32,
-        turn: &mut Turn,
-    ) {
-        let upto = self.shared.retained().sequence();
+    fn begin_replay(&mut self, slot: u32, filter: FilterId, subscription: &SubscriptionRecord<'_>, turn: &mut Turn) {
         if self.shared.retained().is_empty() {
-            return self.replayed.forget(slot, filter);
+            return;
         }
-        self.record_replay(slot, text, options, identifier, upto, turn);
-        let number = self.replayed.begin(slot, filter, upto);
+        self.record_replay(slot, subscription, turn);
+        let number = self.replayed.begin(slot, filter, subscription.replay_upto, subscription.covered_upto);
         let Some(session) = self.sessions.get_mut(slot) else { return };
-        let cursor = Cursor::new(text, upto);
-        let fetched = VecDeque::new();
-        let replay = Replay {
-            number,
-            filter,
-            cursor,
-            fetched,
-            reading: None,
-            fetched_at: upto,
-            is_fetched: false,
-            options,
-            identifier,
-        };
         let replays = session.replays.get_or_insert_default();
-        replays.push_back(replay);
+        replays.push_back(Replay::new(number, filter, subscription, BTreeSet::new()));
         if replays.len() > 2 * session.subscriptions.len() + UNWANTED_REPLAYS_MAX {
             self.give_up_unwanted_replays(slot);
         }

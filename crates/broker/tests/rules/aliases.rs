@@ -71,6 +71,26 @@ fn we_name_the_first_topics_by_alias_within_the_clients_maximum() {
     );
 }
 
+/// A QoS 2 PUBLISH may wait for the log; what comes behind it and does not wait would name an alias that was never set.
+#[test]
+fn what_may_wait_for_the_log_sets_no_alias() {
+    check(
+        r#"
+        s connects v5 topic-alias-maximum=2 session-expiry-interval=100
+        s subscribes # qos=2
+        p connects v311
+        p publishes a qos=2 m=1
+        s< PUBLISH a qos=2 id=? m=1
+        p publishes a m=2
+        s< PUBLISH a topic-alias=1 m=2
+        p publishes a qos=2 m=3
+        s< PUBLISH a qos=2 id=? m=3
+        p publishes a m=4
+        s< PUBLISH "" topic-alias=1 m=4
+        "#,
+    );
+}
+
 /// Several receivers of one message share its bytes only where their aliases are the same.
 #[test]
 fn receivers_with_different_aliases_get_their_own() {

@@ -2,6 +2,7 @@
 //! random histories compared with small models. [`world`] says how.
 
 mod aliases;
+mod durability;
 mod group_queues;
 mod limits;
 mod qos2;

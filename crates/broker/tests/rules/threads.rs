@@ -1,6 +1,6 @@
 //! Two shards on threads of their own. Everything else here runs in one thread and changes shards between two calls of the
 //! broker; this is for what can happen within one: a Retained Message is written, a Subscription is made, and only then
-//! does the writer look up who has subscribed.
+//! does the writer look up who has subscribed. And, on one thread, for mail that is on its way at a certain moment.
 
 use midge_broker::outbox::Gathered;
 use midge_broker::{ConnectionEnd, ConnectionId, FirstBytes, ListenerId, Options, Shard, ShardId, Shared, Turn};
@@ -14,6 +14,10 @@ const ROUNDS: usize = 3_000;
 const VALUES: usize = 4;
 
 const C: ConnectionId = ConnectionId(0);
+
+/// Of a client that begins anew, version 3.1.1; to the topic `r` with QoS 0.
+const CONNECT: [u8; 15] = [0x10, 13, 0, 4, b'M', b'Q', b'T', b'T', 4, 2, 0, 0, 0, 1, b's'];
+const SUBSCRIBE: [u8; 8] = [0x82, 6, 0, 1, 0, 1, b'r', 0];
 
 /// Each new Subscription sees the value that is retained and then every later one, or begins with a live one: never one
 /// twice, one missing, or an older one after a newer one.
@@ -29,6 +33,29 @@ fn replays_and_live_writes_are_in_one_order_on_threads() {
             std::panic::resume_unwind(panic);
         }
     });
+}
+
+/// Values are on their way to a Subscription when its client subscribes once more: the last one is replayed, and all of them
+/// come live all the same `[MQTT-3.8.4-4]`.
+#[test]
+fn what_is_on_its_way_is_not_lost_when_its_subscription_is_replaced() {
+    let shared = Arc::new(Shared::new(2, 0));
+    let [mut writer, mut shard] = [0, 1].map(|id| Shard::new(Arc::default(), ShardId(id), shared.clone()));
+    let (mut writes, mut turn) = (Turn::new(2), Turn::new(2));
+    shard.handle_first_bytes(C, ListenerId(0), &CONNECT, &mut turn);
+    shard.handle_bytes(C, &SUBSCRIBE, &mut turn);
+    for value in ["1", "2"] {
+        writer.publish_from_server("r", value.as_bytes(), midge_codec::QoS::AtMostOnce, true, &mut writes);
+    }
+    for (to, parcel) in writes.mail.parcels() {
+        shared.mesh().post(to, parcel);
+    }
+    turn.clear();
+    shard.handle_bytes(C, &SUBSCRIBE, &mut turn);
+    take_mail(&mut shard, &shared, &mut turn);
+    let mut scratch = Vec::new();
+    let Gathered::One(bytes) = turn.outbox.gather(C, &mut scratch) else { panic!("packets in one piece") };
+    assert_eq!(values_in(bytes), [2, 1, 2]);
 }
 
 /// Shard 0 writes 1, 2, 3, … to one topic, a few in each turn.
@@ -56,11 +83,9 @@ fn subscribe(shared: &Arc<Shared>) {
     let mut shard = Shard::new(Arc::new(Options::default()), ShardId(1), shared.clone());
     let mut turn = Turn::new(2);
     for round in 0..ROUNDS {
-        let connect = [0x10, 13, 0, 4, b'M', b'Q', b'T', b'T', 4, 2, 0, 0, 0, 1, b's'];
-        let subscribe = [0x82, 6, 0, 1, 0, 1, b'r', 0];
-        let first = shard.handle_first_bytes(C, ListenerId(0), &connect, &mut turn);
+        let first = shard.handle_first_bytes(C, ListenerId(0), &CONNECT, &mut turn);
         assert!(matches!(first, FirstBytes::Stay(_)), "both shards are as empty: the client stays");
-        shard.handle_bytes(C, &subscribe, &mut turn);
+        shard.handle_bytes(C, &SUBSCRIBE, &mut turn);
         let mut values = Vec::new();
         while values.len() < VALUES {
             shard.handle_work(&mut turn);

@@ -58,6 +58,10 @@ pub(super) fn record(position: u64, stamp: &Stamp, record: &Record<'_>) -> Strin
             session(to, *name);
             to.text("filter", filter);
         }
+        Record::ReplaySent(name, filter, number) => {
+            session(to, *name);
+            to.text("filter", filter).number("retained_sequence", *number);
+        }
         Record::GroupBegan(name, share) => {
             group(to, *name);
             to.text("share", share);
@@ -142,6 +146,7 @@ fn kind(record: &Record<'_>) -> &'static str {
         Record::Subscribed(..) => "subscribed",
         Record::Unsubscribed(..) => "unsubscribed",
         Record::Replayed(..) => "replayed",
+        Record::ReplaySent(..) => "replay_sent",
         Record::GroupBegan(..) => "group_began",
         Record::GroupEnded(..) => "group_ended",
         Record::Body(..) => "body",
@@ -217,10 +222,11 @@ fn state(to: &mut Object, state: &SessionRecord<'_>) {
 }
 
 fn subscription(to: &mut Object, subscription: &SubscriptionRecord<'_>) {
-    let SubscriptionRecord { filter, options, identifier, replay_upto } = subscription;
+    let SubscriptionRecord { filter, options, identifier, replay_upto, covered_upto } = subscription;
     to.text("filter", filter).number("qos", options.qos()).flag("no_local", options.is_no_local());
     to.flag("retain_as_published", options.is_retain_as_published());
     to.number("identifier", *identifier).number("replay_upto", *replay_upto);
+    to.number("covered_upto", *covered_upto);
 }
 
 fn exchange(to: &mut Object, name: SessionName, id: u16) {

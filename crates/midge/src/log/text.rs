@@ -53,6 +53,9 @@ pub(super) fn record(record: &Record<'_>) -> String {
         }
         Record::Unsubscribed(name, filter) => format!("UNSUBSCRIBED {} {}", session(*name), quoted(filter)),
         Record::Replayed(name, filter) => format!("REPLAYED {} {}", session(*name), quoted(filter)),
+        Record::ReplaySent(name, filter, number) => {
+            format!("REPLAY SENT {} {} v{number}", session(*name), quoted(filter))
+        }
         Record::GroupBegan(name, share) => format!("GROUP BEGAN {} {}", group(*name), quoted(share)),
         Record::GroupEnded(name) => format!("GROUP ENDED {}", group(*name)),
         Record::Body(identity, parts) => format!("BODY #{identity} {}", message(parts)),
@@ -167,7 +170,7 @@ fn state(state: &SessionRecord<'_>) -> String {
 }
 
 fn subscription(subscription: &SubscriptionRecord<'_>) -> String {
-    let SubscriptionRecord { filter, options, identifier, replay_upto } = subscription;
+    let SubscriptionRecord { filter, options, identifier, replay_upto, covered_upto } = subscription;
     let mut text = format!("{} q{}", quoted(filter), options.qos());
     for (name, is_on) in words_of(*options) {
         if is_on {
@@ -178,7 +181,7 @@ fn subscription(subscription: &SubscriptionRecord<'_>) -> String {
         let _ = write!(text, " identifier {identifier}");
     }
     if *replay_upto != 0 {
-        let _ = write!(text, " replay up to v{replay_upto}");
+        let _ = write!(text, " replay up to v{replay_upto}, live after v{covered_upto}");
     }
     text
 }

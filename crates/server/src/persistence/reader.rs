@@ -6,11 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use midge_broker::ids::ShardId;
-use midge_broker::{Purpose, ReadBatch, ReadRequest, Shared, record};
+use midge_broker::{ReadBatch, ReadRequest, Shared, record};
 use midge_store::{Position, ReadError, Reader, SystemDisk};
 
-use crate::clock::Clock;
-use crate::log::{LogBuffer, LogType};
 use crate::peers::Peers;
 
 /// What a shard asked for.
@@ -20,6 +18,8 @@ pub(crate) struct RunRead {
     pub(crate) run: Vec<u8>,
     /// The batches it refers to.
     pub(crate) referred: Vec<ReadBatch>,
+    /// Why it could not be read. Where nobody wants it any more that is no fault: what is not needed leaves the log.
+    pub(crate) error: Option<ReadError>,
 }
 
 /// Where shards ask. It ends with the process.
@@ -32,8 +32,6 @@ pub(crate) struct ReaderParts {
     pub(crate) reader: Reader<SystemDisk>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) peers: Arc<Peers>,
-    pub(crate) clock: Clock,
-    pub(crate) log: LogBuffer,
 }
 
 impl Reads {
@@ -54,18 +52,13 @@ impl Reads {
     }
 }
 
-fn serve(mut parts: ReaderParts, asked: &Receiver<(ShardId, ReadRequest)>) {
+#[expect(clippy::needless_pass_by_value, reason = "a thread owns what it is made of")]
+fn serve(parts: ReaderParts, asked: &Receiver<(ShardId, ReadRequest)>) {
     while let Ok((shard, request)) = asked.recv() {
         wait_until_written(&parts.shared, request.address);
         let read = read_again(&parts.reader, request).unwrap_or_else(|error| {
-            // A Retained Message may have been replaced or moved meanwhile: the shard looks again.
-            if request.purpose != Purpose::Retained || !matches!(error, ReadError::NotHeld(_)) {
-                let wall_s = parts.clock.now().wall_s;
-                let text = format_args!("Error: messages that wait on disk cannot be read and are lost: {error}.");
-                parts.log.line(wall_s, LogType::Error, text);
-                parts.log.flush(wall_s);
-            }
-            RunRead { request, run: Vec::new(), referred: Vec::new() }
+            let (run, referred) = (Vec::new(), Vec::new());
+            RunRead { request, run, referred, error: Some(error) }
         });
         parts.peers.send_read(shard, read);
         parts.peers.wake(shard);
@@ -107,5 +100,5 @@ fn read(reader: &Reader<SystemDisk>, request: ReadRequest) -> Result<RunRead, Re
         reader.read_batch(Position(address), &mut content)?;
         referred.push(ReadBatch { address, content });
     }
-    Ok(RunRead { request, run, referred })
+    Ok(RunRead { request, run, referred, error: None })
 }

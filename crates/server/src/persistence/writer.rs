@@ -366,7 +366,7 @@ impl State {
 }
 
 /// A batch at least so often: it dates the end of the server, if nothing else does.
-const HEARTBEAT: Duration = Duration::from_secs(60);
+const HEARTBEAT: Duration = Duration::from_millis(record::HEARTBEAT_MS);
 
 /// How often an idle thread looks whether a snapshot is due.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);

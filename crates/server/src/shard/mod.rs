@@ -252,7 +252,11 @@ impl Shard {
             return;
         }
         for read in self.peers.take_read(self.id) {
-            self.broker.handle_read(&read.request, &read.run, &read.referred, &mut self.turn);
+            let was_wanted = self.broker.handle_read(&read.request, &read.run, &read.referred, &mut self.turn);
+            if let Some(error) = read.error.filter(|_| was_wanted) {
+                let text = format_args!("Error: messages that wait on disk cannot be read and are lost: {error}.");
+                self.log.line(self.turn.now.wall_s, LogType::Error, text);
+            }
             if self.turn.is_full() {
                 self.finish_turn();
             }

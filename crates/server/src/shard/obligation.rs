@@ -107,21 +107,24 @@ impl Shard {
         }
     }
 
-    /// Whether something is free that was held back. To be asked after it was announced that this shard sleeps.
+    /// Whether something is free that was held back, or the broker waits no longer. To be asked after it was announced that
+    /// this shard sleeps.
     pub(super) fn has_durable(&self) -> bool {
-        let first = self.waiters.queue.front();
-        first.is_some_and(|first| self.durable().is_some_and(|durable| first.position <= durable))
+        let first = self.waiters.queue.front().map(|first| first.position);
+        let awaited = [first, self.broker.awaited_position()].into_iter().flatten().min();
+        awaited.is_some_and(|awaited| self.durable().is_some_and(|durable| awaited <= durable))
     }
 
-    /// Whether anything is held back. Announces it to the log's thread.
+    /// Whether anything is held back. Announces to the log's thread whether this shard waits for it.
     pub(super) fn announce_waiters(&self) -> bool {
-        let waits = !self.waiters.queue.is_empty();
+        let holds_back = !self.waiters.queue.is_empty();
+        let waits = holds_back || self.broker.awaited_position().is_some();
         if let Some(log) = self.shared.log()
             && log.is_waiting(self.id) != waits
         {
             log.set_waiting(self.id, waits);
         }
-        waits
+        holds_back
     }
 
     /// Whether a connection is not to be read: it makes records faster than the log can write them.

@@ -102,6 +102,7 @@ impl Client {
     /// Whether nothing of its own is under way.
     pub(crate) fn is_idle(&self) -> bool {
         self.memory.outgoing.is_empty()
+            && self.memory.incoming.is_empty()
             && self.link.as_ref().is_some_and(|it| it.is_accepted && it.answers.is_empty() && it.asked.is_empty())
     }
 
@@ -114,7 +115,9 @@ impl Client {
     pub(crate) fn waits_for(&self) -> String {
         let Some(link) = &self.link else { return format!("{} is not connected", self.name) };
         let messages: Vec<_> = self.memory.outgoing.iter().map(|it| it.message).collect();
-        format!("{}: accepted {}, messages {messages:?}, asked {:?}", self.name, link.is_accepted, link.asked)
+        let (name, incoming) = (&self.name, &self.memory.incoming);
+        let Link { is_accepted, asked, .. } = link;
+        format!("{name}: accepted {is_accepted}, messages {messages:?}, to be released {incoming:?}, asked {asked:?}")
     }
 
     pub(crate) fn session(&self) -> Option<SessionId> {
@@ -167,6 +170,13 @@ impl Client {
             self.loose.push(link.wire);
         }
         Some(link)
+    }
+
+    /// The server has died, which the client may not know yet: a Session that ends with its connection is over.
+    pub(crate) fn note_death(&self, record: &mut Record) {
+        if let Some(session) = self.memory.session.filter(|_| self.memory.expiry_s.1 == 0) {
+            record.end_session(session, self.step());
+        }
     }
 
     /// Its Session, its half of it too, has ended.

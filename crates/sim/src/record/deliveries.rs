@@ -142,8 +142,10 @@ impl Record {
         let is_twice = self.sessions[session].deliveries.iter().any(|copy| copy.message == id && copy.qos == 2);
         let mut times = if message.qos == 1 || deaths > 0 && !is_twice { message.sends as usize } else { 1 };
         if message.retain {
-            // A replay that was under way begins anew.
-            times = self.sessions[session].occasions(message.topic).max(1) * (1 + deaths) + times - 1;
+            // A replay goes on after a death, but what it sent with less than QoS 2 was perhaps not durable.
+            let is_always_2 = self.sessions[session].deliveries.iter().all(|copy| copy.message != id || copy.qos == 2);
+            let replays = if is_always_2 { 1 } else { 1 + deaths };
+            times = self.sessions[session].occasions(message.topic).max(1) * replays + times - 1;
         }
         // QoS 0 messages that waited in a Session are forgotten only when the log has it that they were sent.
         let is_plain = self.sessions[session].deliveries.iter().any(|copy| copy.message == id && copy.qos == 0);

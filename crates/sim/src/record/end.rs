@@ -23,8 +23,8 @@ impl Record {
             }
             for (number, session) in self.sessions.iter().enumerate().filter(|(_, session)| session.ended.is_none()) {
                 let is_own = session.no_local && session.client == message.publisher;
-                let gets = session.gets(message.topic, from, to).is_some_and(|qos| qos > 0);
-                if gets && !is_own && !self.has(number, id) && !session.asks_again(message, from) {
+                let gets = session.must_get(message, from, to).is_some_and(|qos| qos > 0);
+                if gets && !is_own && !self.has(number, id) {
                     missing.push(format!("c{} never got {}", session.client, describe(id, message)));
                 }
             }

@@ -131,14 +131,16 @@ impl Record {
         !self.deaths.iter().any(forgets)
     }
 
-    /// How late a deadline may be looked at. The server's clock counts the time off in whole seconds of the clock on the wall.
+    /// How late a deadline may be looked at. The server's clock counts the time off in whole seconds of the clock on the wall,
+    /// and the log tells only to a heartbeat when it died: who was connected then is taken to have been so up to the next one.
     pub(crate) fn late_ms(&self) -> u64 {
-        LATE_MS + 1000 * self.deaths.len() as u64
+        let unknown_ms = if self.deaths.is_empty() { 0 } else { UNKNOWN_MS };
+        LATE_MS + unknown_ms + self.early_ms()
     }
 
-    /// How early a Session may end. The server knows only to a heartbeat of its log when it died.
+    /// How early a Session may end, for the same whole seconds.
     pub(crate) fn early_ms(&self) -> u64 {
-        (1000 + HEARTBEAT_MS) * self.deaths.len() as u64
+        1000 * self.deaths.len() as u64
     }
 
     /// A Session may have ended.
@@ -157,5 +159,5 @@ pub(crate) fn describe(id: MessageId, message: &Message) -> String {
     )
 }
 
-/// Between two heartbeats of the log.
-const HEARTBEAT_MS: u64 = 60_000;
+/// Between two heartbeats of the log, of which one may be late.
+const UNKNOWN_MS: u64 = 65_000;

@@ -66,19 +66,25 @@ impl Session {
         plain.filter_map(|filter| self.holds(filter, from, to)).max()
     }
 
-    /// Whether a client subscribed once more to a filter that it held, after a Retained Message was sent. The message counts as
-    /// replayed then, and what is replayed is its successor if there is one by that time.
-    pub(crate) fn asks_again(&self, message: &Message, from: u64) -> bool {
-        let is_again = |asked: &&Asked| {
-            matches!(asked.ask, Ask::Subscribe { .. })
-                && asked.answered.is_none_or(|at| at >= from)
-                && topics::matches(asked.filter, message.topic)
-        };
-        message.retain && self.asked.iter().any(|asked| is_again(&asked))
+    /// The same of one message, which must come.
+    pub(crate) fn must_get(&self, message: &Message, from: u64, to: u64) -> Option<u8> {
+        let plain = (0..topics::FIRST_SHARE).filter(|&filter| topics::matches(filter, message.topic));
+        let stays = |filter: &usize| !(message.retain && self.leaves_and_returns(*filter, from));
+        plain.filter(stays).filter_map(|filter| self.holds(filter, from, to)).max()
+    }
+
+    /// Whether the client left a filter after a step and subscribed anew. A Retained Message that was still on its way between
+    /// shards then is one of the old Subscription's, of which only what had begun must be completed `[MQTT-3.10.4-3]`; for the
+    /// new one it was retained before, and its successor, if there is one, is what is replayed.
+    fn leaves_and_returns(&self, filter: usize, from: u64) -> bool {
+        let mut later = self.asked.iter().filter(|asked| asked.filter == filter);
+        later.any(|asked| asked.ask == Ask::Unsubscribe && asked.answered.is_none_or(|at| at >= from))
+            && later.any(|asked| matches!(asked.ask, Ask::Subscribe { .. }))
     }
 
     /// How many times a retained write to `topic` may each have brought a message: once live or replayed for each SUBSCRIBE, and
-    /// once for each UNSUBSCRIBE, because what is on its way between shards then may still come, though it was replayed before.
+    /// once for each UNSUBSCRIBE. A server may deliver what it has buffered for a Subscription that is left (chapter 3.10.4),
+    /// such as a live copy on its way between shards, which it would have left out while the replay was remembered.
     pub(crate) fn occasions(&self, topic: &str) -> usize {
         let is_one = |asked: &&Asked| !topics::is_share(asked.filter) && topics::matches(asked.filter, topic);
         self.asked.iter().filter(is_one).count()

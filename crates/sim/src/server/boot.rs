@@ -12,6 +12,7 @@ use midge_store::{Log, Opened, Options, Position, Repair, Snapshot};
 use crate::coroutine;
 use crate::disk::Disk;
 use crate::ground::Ground;
+use crate::mutation::Mutation;
 
 /// A server that may begin.
 pub(super) struct Started {
@@ -51,11 +52,7 @@ pub(super) fn boot(ground: &Ground, disk: Option<Disk>, count: u16) -> Result<St
         read(&log, snapshot.from, snapshot.end, |address, content| recovery.read_snapshot(address, content))?;
     }
     let from = snapshot.map_or(log.start(), |snapshot| snapshot.from);
-    let end = log.end();
-    read(&log, from, end, |address, content| {
-        tell_records(ground, address, content);
-        recovery.replay(address, content)
-    })?;
+    replay(ground, &log, &mut recovery, from)?;
     let now_ms = ground.now_ms();
     let ahead_ms = recovery.clock().resume_ms(ground.now().wall_s) as i64 - now_ms as i64;
     let now = ground.now_ahead(ahead_ms);
@@ -70,6 +67,21 @@ pub(super) fn boot(ground: &Ground, disk: Option<Disk>, count: u16) -> Result<St
         take_snapshot(&mut log, &shared, &mut shards, now)?;
     }
     Ok(Started { shared, shards, log: Some(log), ahead_ms })
+}
+
+/// What happened from `from` on.
+fn replay(ground: &Ground, log: &Log<Disk>, recovery: &mut Recovery, from: Position) -> Result<(), String> {
+    let end = log.end();
+    read(log, from, end, |address, content| {
+        tell_records(ground, address, content);
+        recovery.replay(address, content)
+    })?;
+    if !ground.is_mutated(Mutation::ReplayedTwice) {
+        return Ok(());
+    }
+    let middle = from.0.midpoint(end.0);
+    let mut again = |address, content: &[u8]| if address < middle { recovery.replay(address, content) } else { Ok(()) };
+    read(log, from, end, &mut again)
 }
 
 fn read(

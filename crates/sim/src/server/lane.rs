@@ -157,7 +157,8 @@ impl Lane {
         let reads = self.gates[usize::from(self.id.0)].reads.take();
         for read in reads {
             self.say(|| format!("takes a run that was read: {:?}", read.request));
-            self.broker.handle_read(&read.request, &read.run, &read.referred, &mut self.turn);
+            let was_wanted = self.broker.handle_read(&read.request, &read.run, &read.referred, &mut self.turn);
+            assert!(!was_wanted || read.error.is_none(), "what was read is lost: {:?}", read.error);
             if self.turn.is_full() {
                 self.finish_turn();
             }
@@ -184,6 +185,8 @@ impl Lane {
 
     /// The end of a turn.
     pub(super) fn finish_turn(&mut self) {
+        // What waited longer goes first; and what it makes room for is part of this turn.
+        self.take_durable();
         if self.ground.is_mutated(Mutation::MailFirst) {
             self.post_mail();
         }
@@ -196,8 +199,6 @@ impl Lane {
             coroutine::interlude();
             self.desk.is_woken.set(true);
         }
-        // What waited longer goes first.
-        self.take_durable();
         self.tell_events();
         self.post_mail();
         self.post_departures();

@@ -25,6 +25,8 @@ pub(super) struct RunRead {
     pub(super) request: ReadRequest,
     pub(super) run: Vec<u8>,
     pub(super) referred: Vec<ReadBatch>,
+    /// Why it could not be read: it is not in the log any more.
+    pub(super) error: Option<ReadError>,
 }
 
 pub(super) struct LogReader {
@@ -59,24 +61,28 @@ impl LogReader {
             while self.shared.log().is_some_and(|log| log.durable() <= request.address) {
                 coroutine::pause(Pause::Switch);
             }
-            let mut read = self.read(request);
-            while let Err(error) = &read {
-                if matches!(error, ReadError::NotHeld(_)) {
-                    // A Retained Message that was replaced or moved meanwhile, or a queue that has ended.
-                    read = Ok(RunRead { request, run: Vec::new(), referred: Vec::new() });
-                    break;
-                }
-                // Only a disk that fails for the moment: what it holds is whole in every world.
-                self.ground.say(NAME, || format!("cannot read {request:?}: {error}"));
-                coroutine::pause(Pause::Switch);
-                read = self.read(request);
-            }
-            let Ok(read) = read else { continue };
+            let read = self.read_again(request);
             self.ground.say(NAME, || format!("has read {request:?} for shard {}", shard.0));
             let gate = &self.gates[usize::from(shard.0)];
             gate.reads.borrow_mut().push(read);
             coroutine::interlude();
             gate.is_woken.set(true);
+        }
+    }
+
+    /// A disk that fails for the moment is asked again: what it holds is whole in every world.
+    fn read_again(&self, request: ReadRequest) -> RunRead {
+        loop {
+            match self.read(request) {
+                Ok(read) => return read,
+                Err(error) => {
+                    self.ground.say(NAME, || format!("cannot read {request:?}: {error}"));
+                    if matches!(error, ReadError::NotHeld(_)) {
+                        return RunRead { request, run: Vec::new(), referred: Vec::new(), error: Some(error) };
+                    }
+                }
+            }
+            coroutine::pause(Pause::Switch);
         }
     }
 
@@ -93,6 +99,6 @@ impl LogReader {
             self.reader.read_batch(Position(address), &mut content)?;
             referred.push(ReadBatch { address, content });
         }
-        Ok(RunRead { request, run, referred })
+        Ok(RunRead { request, run, referred, error: None })
     }
 }

@@ -39,9 +39,6 @@ pub(super) struct LogWriter {
     snapshot: Option<SnapshotDone>,
 }
 
-/// A batch at least so often.
-const HEARTBEAT_MS: u64 = 60_000;
-
 /// How often an idle thread looks around.
 const LOOK_AGAIN_MS: u64 = 1_000;
 
@@ -112,7 +109,7 @@ impl LogWriter {
     /// Sleeps until there is something to be written, or it is time to look around.
     fn rest(&mut self, queue: &LogQueue) {
         let now_ms = self.ground.now_ms();
-        if now_ms - self.last_batch_ms >= HEARTBEAT_MS {
+        if now_ms - self.last_batch_ms >= record::HEARTBEAT_MS {
             record::heartbeat(queue, self.ground.now_ahead(self.ahead_ms));
             return;
         }

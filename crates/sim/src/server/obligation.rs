@@ -54,16 +54,20 @@ impl Held {
 }
 
 impl Lane {
-    /// Keeps what must wait of the turn's packets for a connection. Returns which part is to be written now.
-    pub(super) fn hold_back(&mut self, index: usize, position: u64) -> Part {
+    /// Keeps what must wait of the turn's packets for a connection until the log has come to `wait_for`. Returns which part is
+    /// to be written now.
+    pub(super) fn hold_back(&mut self, index: usize, wait_for: Option<u64>) -> Part {
         let id = connection_id(index);
         let Some(Some(connection)) = self.connections.get_mut(index) else { return Part::Nothing };
         let held_all = connection.held.holds_all && !connection.held.is_empty();
-        // What is held goes first, whatever it waits for.
-        let waits = self.turn.outbox.waits(id) && (!connection.held.is_empty() || self.broker.waits_for_log(id));
+        // Behind what waits already everything of its kind waits, even if it need not.
+        let is_behind = !connection.held.is_empty();
+        let must_wait = || wait_for.is_some() && self.broker.waits_for_log(id);
+        let waits = (is_behind || must_wait()) && self.turn.outbox.waits(id);
         if !waits && !held_all {
             return Part::All;
         }
+        let position = wait_for.unwrap_or(0);
         let holds_all = held_all || self.turn.outbox.holds_all(id);
         let mut scratch = Vec::new();
         let gathered = match holds_all {
@@ -73,7 +77,8 @@ impl Lane {
         let mut bytes = bytes_of(&gathered);
         let had_backlog = !connection.backlog.is_empty();
         if let Some(mutation) = self.ground.mutation {
-            let (early, waiting) = mutation.part(&bytes);
+            mutation.forget(&mut bytes);
+            let (early, waiting) = mutation.part(&bytes, holds_all);
             connection.backlog.extend(early);
             bytes = waiting;
         }
@@ -97,15 +102,16 @@ impl Lane {
         }
     }
 
-    /// Whether something is free that was held back.
+    /// Whether something is free that was held back, or the broker waits no longer.
     pub(super) fn has_durable(&self) -> bool {
-        let first = self.waiters.front();
-        first.is_some_and(|first| self.durable().is_some_and(|durable| first.position <= durable))
+        let first = self.waiters.front().map(|first| first.position);
+        let awaited = [first, self.broker.awaited_position()].into_iter().flatten().min();
+        awaited.is_some_and(|awaited| self.durable().is_some_and(|durable| awaited <= durable))
     }
 
-    /// Announces to the log's thread whether anything is held back.
+    /// Announces to the log's thread whether this shard waits for it.
     pub(super) fn announce_waiters(&self) {
-        let waits = !self.waiters.is_empty();
+        let waits = !self.waiters.is_empty() || self.broker.awaited_position().is_some();
         if let Some(log) = self.shared.log()
             && log.is_waiting(self.id) != waits
         {

@@ -16,13 +16,15 @@ impl Lane {
             if self.connections.get(index).is_none_or(|it| it.as_ref().is_none_or(|connection| connection.is_broken)) {
                 continue;
             }
-            let part = wait_for.map_or(Part::All, |position| self.hold_back(index, position));
-            let gathered = match part {
+            let gathered = match self.hold_back(index, wait_for) {
                 Part::All => self.turn.outbox.gather(id, &mut scratch),
                 Part::Now => self.turn.outbox.gather_after(id, After::Now, &mut scratch),
                 Part::Nothing => continue,
             };
-            let bytes = bytes_of(&gathered);
+            let mut bytes = bytes_of(&gathered);
+            if let Some(mutation) = self.ground.mutation {
+                mutation.forget(&mut bytes);
+            }
             let Some(Some(connection)) = self.connections.get_mut(index).filter(|_| !bytes.is_empty()) else {
                 continue;
             };

@@ -47,6 +47,20 @@ fn answer(client: &mut Client, kind: Kind) -> Packet {
     packet
 }
 
+/// The server counts what it refuses.
+fn expect_dropped(server: &Server, least: usize) {
+    let mut client = server.connect();
+    client.send("CONNECT v5 id=counter & SUBSCRIBE id=1 $SYS/broker/publish/messages/dropped");
+    answer(&mut client, Kind::Connack);
+    client.expect("SUBACK id=1 0x00");
+    loop {
+        let dropped = answer(&mut client, Kind::Publish).text("m").and_then(|count| count.parse().ok());
+        if dropped.is_some_and(|dropped: usize| dropped >= least) {
+            return;
+        }
+    }
+}
+
 fn bytes_of(folder: &Path) -> u64 {
     let files = std::fs::read_dir(folder).expect("the folder of the log").map_while(Result::ok);
     let segments = files.filter(|file| file.path().extension().is_some_and(|extension| extension == "segment"));
@@ -56,7 +70,8 @@ fn bytes_of(folder: &Path) -> u64 {
 /// Fills a small disk with what waits for one who is away, who then comes for it.
 #[track_caller]
 fn fills_up_and_goes_on(configuration: &str, folder: &Folder) {
-    let server = Server::start(&format!("max_queued_messages 0\n{}{configuration}", folder.configuration()));
+    let server =
+        Server::start(&format!("sys_interval 1\nmax_queued_messages 0\n{}{configuration}", folder.configuration()));
     let mut away = server.connect();
     away.send("CONNECT v5 id=s session-expiry-interval=1000");
     answer(&mut away, Kind::Connack);
@@ -69,6 +84,7 @@ fn fills_up_and_goes_on(configuration: &str, folder: &Folder) {
     let refused_is_enough = |_: usize, refused: usize| refused >= 4 * WINDOW;
     let acknowledged = publish(&mut publisher, |_| "t".to_owned(), "", refused_is_enough);
     server.expect_log("Error: no room for the log*refused (0x97) until there is room again");
+    expect_dropped(&server, 4 * WINDOW);
     assert!(acknowledged * PAYLOAD_BYTES > 20 << 20, "only {acknowledged} were taken");
     let mut back = server.connect();
     back.send("CONNECT v5 id=s session-expiry-interval=1000");

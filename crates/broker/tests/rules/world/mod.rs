@@ -490,7 +490,8 @@ impl World {
         let reads = std::mem::take(&mut lane.turn.reads);
         self.reads.extend(reads.into_iter().map(|read| (at, read)));
         lane.shard.note_turn_finished();
-        lane.is_dirty = false;
+        // The log has come so far by now: a turn is due.
+        lane.is_dirty = lane.shard.awaited_position().is_some();
     }
 }
 

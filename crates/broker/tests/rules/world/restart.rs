@@ -4,7 +4,8 @@ use super::{Lane, Phase, World};
 use midge_broker::record::references;
 use midge_broker::recovery::Recovery;
 use midge_broker::{
-    BATCH_HEADER_BYTES, LogQueue, Options, ReadBatch, Shard, ShardId, Shared, SnapshotDone, SnapshotOrder, Turn,
+    BATCH_HEADER_BYTES, LogQueue, Options, Purpose, ReadBatch, Shard, ShardId, Shared, SnapshotDone, SnapshotOrder,
+    Turn,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -145,7 +146,8 @@ impl World {
         let Some(run) = self.log.read(request.address) else {
             // Nobody needs it any more: a Retained Message was replaced, a Session or share group has ended.
             let lane = self.begin(at);
-            lane.shard.handle_read(&request, &[], &[], &mut lane.turn);
+            let was_wanted = lane.shard.handle_read(&request, &[], &[], &mut lane.turn);
+            assert!(!was_wanted || request.purpose == Purpose::Retained, "what is needed is kept");
             return self.note_closes(at);
         };
         let referred = references(run.address, &run.content).into_iter();

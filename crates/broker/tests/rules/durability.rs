@@ -1,0 +1,133 @@
+//! What leaves only when the log is durable, seen from the shards themselves: here the log has a pace of its own.
+
+use midge_broker::{
+    BATCH_HEADER_BYTES, ConnectionEnd, ConnectionId, FirstBytes, ListenerId, LogQueue, Options, Shard, ShardId, Shared,
+    SnapshotOrder, Turn,
+};
+use std::sync::Arc;
+
+const C: ConnectionId = ConnectionId(0);
+const D: ConnectionId = ConnectionId(1);
+
+/// The end of a Session is not durable: its client begins anew, wherever it was accepted, and its CONNACK waits, because after
+/// a crash the old Session would be there again. Later it is free to go to any shard.
+#[test]
+fn the_connack_of_a_client_whose_session_has_ended_waits_until_that_is_durable() {
+    let mut server = Server::new();
+    server.connect(0, C, false);
+    server.close(0, C);
+    server.become_durable();
+    server.connect(0, C, true);
+    server.close(0, C);
+    assert!(server.is_moved_from_shard_1(), "only the shard that ended the Session knows that it must wait");
+    server.connect(0, D, true);
+    assert!(server.shards[0].waits_for_log(D) && server.hand_over(0).is_some());
+    server.close(0, D);
+    assert!(server.shards[0].awaited_position().is_some());
+    server.become_durable();
+    assert!(server.shards[0].awaited_position().is_none() && server.shared.directory().is_empty());
+    assert!(!server.is_moved_from_shard_1());
+}
+
+/// A client that nobody knew is answered at once, whatever others wait for.
+#[test]
+fn the_connack_of_an_unknown_client_that_keeps_nothing_waits_for_nothing() {
+    let mut server = Server::new();
+    server.connect_as(b'd', 0, D, false);
+    server.connect_as(b'e', 1, C, false);
+    server.connect(0, C, true);
+    assert!(server.shards[0].waits_for_log(D) && server.hand_over(0).is_some());
+    assert!(!server.shards[0].waits_for_log(C));
+}
+
+/// While a snapshot is taken, a message that a share group gave to a member comes back to it. From that moment on another
+/// shard may take and record it, so this shard's record must stand in the log's queue before, not with the end of the turn.
+#[test]
+fn what_goes_back_to_its_share_group_is_in_the_log_before_others_see_it() {
+    let mut server = Server::new();
+    server.connect(0, C, false);
+    server.connect_as(b'p', 1, D, false);
+    server.send(0, C, b"\x82\x0f\0\x01\0\x0a$share/g/t\x01");
+    server.shards[1].handle_bytes(D, b"\x32\x06\0\x01t\0\x01m", &mut server.turn);
+    server.hand_over(1);
+    for (to, parcel) in server.turn.mail.parcels() {
+        server.shared.mesh().post(to, parcel);
+    }
+    server.finish_turn(1);
+    server.close(0, C);
+    let (shared, mut parcels) = (server.shared.clone(), Vec::new());
+    let log = shared.log().expect("a log");
+    assert!(log.begin_snapshot(SnapshotOrder::default()));
+    let before = log.next();
+    shared.mesh().collect(ShardId(0), &mut parcels);
+    parcels.iter().for_each(|parcel| server.shards[0].handle_mail(parcel, &mut server.turn));
+    assert_eq!(shared.groups().queued().0, 1, "the member is away");
+    assert!(log.next() > before);
+}
+
+/// Two shards and a log that is durable when it is told to be.
+struct Server {
+    shared: Arc<Shared>,
+    shards: [Shard; 2],
+    turn: Turn,
+}
+
+impl Server {
+    fn new() -> Server {
+        let shared = Arc::new(Shared::new(2, 0).with_log(LogQueue::new(2, BATCH_HEADER_BYTES as u64)));
+        let options = Arc::new(Options::default());
+        let shards = [0, 1].map(|number| Shard::new(options.clone(), ShardId(number), shared.clone()));
+        Server { shared, shards, turn: Turn::new(2) }
+    }
+
+    fn connect(&mut self, shard: usize, id: ConnectionId, is_clean: bool) {
+        self.connect_as(b'c', shard, id, is_clean);
+    }
+
+    fn connect_as(&mut self, client: u8, shard: usize, id: ConnectionId, is_clean: bool) {
+        let bytes = connect(client, is_clean);
+        let first = self.shards[shard].handle_first_bytes(id, ListenerId(0), &bytes, &mut self.turn);
+        assert!(matches!(first, FirstBytes::Stay(_)));
+        self.finish_turn(shard);
+    }
+
+    fn send(&mut self, shard: usize, id: ConnectionId, bytes: &[u8]) {
+        self.shards[shard].handle_bytes(id, bytes, &mut self.turn);
+        self.finish_turn(shard);
+    }
+
+    fn close(&mut self, shard: usize, id: ConnectionId) {
+        self.shards[shard].handle_closed(id, ConnectionEnd::ClosedByClient, &mut self.turn);
+        self.finish_turn(shard);
+    }
+
+    /// Whether a connection of the client that is accepted by the other shard comes to the first.
+    fn is_moved_from_shard_1(&mut self) -> bool {
+        let first = self.shards[1].handle_first_bytes(C, ListenerId(0), &connect(b'c', true), &mut self.turn);
+        let FirstBytes::Move { arrival, .. } = first else { return false };
+        self.shards[0].handle_arrival(C, arrival, &connect(b'c', true), &mut self.turn);
+        self.close(0, C);
+        true
+    }
+
+    fn hand_over(&mut self, shard: usize) -> Option<u64> {
+        self.shards[shard].hand_over(&mut self.turn)
+    }
+
+    fn finish_turn(&mut self, shard: usize) {
+        self.hand_over(shard);
+        self.turn.clear();
+        self.shards[shard].note_turn_finished();
+    }
+
+    fn become_durable(&mut self) {
+        let log = self.shared.log().expect("a log");
+        log.set_durable(log.next());
+        (0..2).for_each(|shard| self.finish_turn(shard));
+    }
+}
+
+/// CONNECT, version 3.1.1.
+fn connect(client: u8, is_clean: bool) -> [u8; 15] {
+    [0x10, 13, 0, 4, b'M', b'Q', b'T', b'T', 4, u8::from(is_clean) << 1, 0, 0, 0, 1, client]
+}
