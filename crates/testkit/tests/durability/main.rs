@@ -3,7 +3,7 @@
 //!
 //! All with the real process and its real files. Read `campaign.rs` (load, kills and restarts), `publisher.rs` and
 //! `subscriber.rs` (clients that keep their state as the specification wants it), `account.rs` (the verdict); then the
-//! tests: `kills.rs`, `cuts.rs`, `folders.rs`, `space.rs`, `restarts.rs`, `promises.rs`. What only the rules of a Session decide is in
+//! tests: `kills.rs`, `cuts.rs`, `folders.rs`, `space.rs`, `restarts.rs`, `versions.rs`, `promises.rs`. What only the rules of a Session decide is in
 //! `crates/broker/tests/rules/restarts.rs`, and what the files hold in `crates/store/tests`.
 
 mod account;
@@ -19,3 +19,4 @@ mod random;
 mod restarts;
 mod space;
 mod subscriber;
+mod versions;
