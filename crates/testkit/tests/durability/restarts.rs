@@ -192,8 +192,8 @@ fn wills_of_clients_that_were_connected_at_the_end() {
         b connects v5 session-expiry-interval=1000 will=will/b will.m=gone will.qos=1
         c connects v5 clean will=will/c will.m=gone will.qos=1
         c disconnects
-        # Nothing acknowledges a DISCONNECT; what is acknowledged behind it vouches for it.
-        a publishes other qos=1 m=x
+        # Nothing acknowledges a DISCONNECT; what is kept and acknowledged behind it vouches for it.
+        a publishes other qos=1 m=x retain
         ",
         r"
         s> CONNECT v311 id=s
