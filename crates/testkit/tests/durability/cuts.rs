@@ -68,6 +68,7 @@ fn a_power_cut_costs_no_more_than_the_interval() {
     assert!(cut - *first_lost < LOAD - Duration::from_secs(1), "{kept} of {} are left", acknowledged.len());
 }
 
-const INTERVAL_MS: u32 = 200;
+/// Long beside the time that a kill takes: a sync in between would save what is to be lost.
+const INTERVAL_MS: u32 = 1000;
 
-const LOAD: Duration = Duration::from_millis(2500);
+const LOAD: Duration = Duration::from_millis(3500);
