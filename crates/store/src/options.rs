@@ -47,7 +47,7 @@ pub struct Options {
     pub segment_bytes: u64,
     /// Segments kept free for what must be written even when the disk is full, because freeing space needs space.
     pub reserve_segments: u32,
-    /// A bound on the size of all segment files together.
+    /// A bound on the size of all segment files together. [`crate::Log::write_reserved`] and [`crate::Log::retire`] may exceed it.
     pub max_bytes: Option<u64>,
     /// Whether the folder and the files in it may be symbolic links.
     pub allow_symlinks: bool,

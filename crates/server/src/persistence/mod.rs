@@ -79,6 +79,11 @@ impl std::fmt::Display for Failure {
 }
 
 impl Persistence {
+    /// Bytes of files that hold nothing.
+    fn wasted_bytes(&self) -> u64 {
+        self.log.bytes().saturating_sub(self.log.end().0 - self.log.start().0)
+    }
+
     /// The queue through which the shards reach the log.
     pub(crate) fn queue(&self, shards: u16) -> LogQueue {
         LogQueue::new(shards, self.log.end().0)

@@ -93,6 +93,9 @@ impl Writer {
             looked: (now, parts.persistence.log.end().0),
             parts,
         };
+        // Each start begins a file, however little was in the last one.
+        let wasted_bytes = state.parts.persistence.wasted_bytes();
+        orders.snapshot.store(wasted_bytes > WASTED_BYTES_MAX, Ordering::Release);
         let thread = thread::Builder::new().name("log".to_owned()).stack_size(STACK_BYTES);
         let thread = thread.spawn(move || {
             let on_panic = AbortOnPanic;
@@ -165,9 +168,15 @@ impl State {
     fn tell_full(&mut self, queue: &LogQueue) {
         self.is_told_full = true;
         queue.set_state(LogState::Full);
-        let folder = self.parts.persistence.options.folder.display().to_string();
-        let text = "messages that would have to be kept are refused (0x97) until there is room again";
-        self.tell(LogType::Error, format_args!("Error: no room for the log in {folder}: {text}."));
+        let Persistence { options, log, .. } = &self.parts.persistence;
+        let folder = options.folder.display().to_string();
+        let bytes = log.bytes();
+        let cause = match options.max_bytes {
+            Some(max) => format!("{bytes} bytes are used, and persistence_max_bytes is {max}"),
+            None => format!("{bytes} bytes are used, and the disk has no more than a snapshot may need"),
+        };
+        let text = "Messages that would have to be kept are refused (0x97) until there is room again";
+        self.tell(LogType::Error, format_args!("Error: no room for the log in {folder}: {cause}. {text}."));
         self.begin_snapshot(queue);
     }
 
@@ -340,7 +349,7 @@ impl State {
     }
 
     fn begin_snapshot(&mut self, queue: &LogQueue) {
-        if queue.is_snapshot_under_way() {
+        if self.snapshot.is_some() || queue.is_snapshot_under_way() {
             return;
         }
         let order = self.snapshots.begin(&self.extent(queue));
@@ -373,6 +382,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How often a full disk is looked at again.
 const FULL_PAUSE: Duration = Duration::from_millis(100);
+
+/// Files that are nearly empty may have so many bytes together when a server starts.
+const WASTED_BYTES_MAX: u64 = 64 << 20;
 
 /// When the log has grown by so much, it is looked whether there is room and a snapshot is due.
 const LOOK_EVERY_BYTES: u64 = 1 << 20;

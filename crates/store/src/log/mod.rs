@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use copy::Copied;
-pub(crate) use pool::{Pool, Refusal, Spare, UNFINISHED, write_zeros};
+pub(crate) use pool::{Bound, Pool, Refusal, Spare, UNFINISHED, write_zeros};
 pub(crate) use reader::{Held, Shared};
 pub use reader::{Lease, Reader};
 pub(crate) use scan::{Stop, next_good, walk};
@@ -155,12 +155,13 @@ impl<D: Disk> Log<D> {
     /// Fills the headers in. The first batch gets the position [`Log::end`], and the others follow without a gap. Does not
     /// sync, except the old segment when a new one begins.
     pub fn write(&mut self, batches: &mut [u8]) -> Result<(), WriteError> {
-        self.append(batches, self.reserve_segments)
+        self.append(batches, self.reserve_segments, Bound::Kept)
     }
 
-    /// [`Log::write`] that may also use the reserve: for what leads to space becoming free.
+    /// [`Log::write`] that may also use the reserve, and make the log larger than [`Options::max_bytes`]: for what has to be
+    /// written all the same, and leads to space becoming free.
     pub fn write_reserved(&mut self, batches: &mut [u8]) -> Result<(), WriteError> {
-        self.append(batches, 0)
+        self.append(batches, 0, Bound::MayBeExceeded)
     }
 
     /// Makes durable what was written. Gives the position before which everything is.
@@ -174,19 +175,19 @@ impl<D: Disk> Log<D> {
     /// Makes the next segment and the reserve ready, so that [`Log::write`] finds them. For idle moments.
     pub fn prepare(&mut self) -> Result<(), WriteError> {
         self.not_failed()?;
-        self.provide(self.reserve_segments + 1, &[])?;
+        self.provide(self.reserve_segments + 1, &[], Bound::Kept)?;
         let tidied = self.pool.tidy(&self.shared.disk, self.last.sequence);
         self.or_fail(tidied)
     }
 
     /// Syncs, begins a segment whose header holds this snapshot, and frees the segments that end at or before its floor. The
-    /// snapshot's records must have been written. May use the reserve.
+    /// snapshot's records must have been written. May use the reserve, and exceed [`Options::max_bytes`].
     pub fn retire(&mut self, snapshot: Snapshot) -> Result<(), WriteError> {
         self.not_failed()?;
         if !snapshot.is_in_order(self.end) || snapshot.from < self.start() {
             return Err(WriteError::Misuse("a snapshot has floor <= from <= end, and lies in the log"));
         }
-        self.provide(1, &[])?;
+        self.provide(1, &[], Bound::MayBeExceeded)?;
         let room_bytes = self.pool.usual_room_bytes();
         let retired = self.begin_segment(room_bytes, Some(snapshot)).and_then(|()| self.free_segments(snapshot.floor));
         self.or_fail(retired)
@@ -213,7 +214,7 @@ impl<D: Disk> Log<D> {
         Reader::new(Arc::clone(&self.shared))
     }
 
-    fn append(&mut self, batches: &mut [u8], reserve_segments: usize) -> Result<(), WriteError> {
+    fn append(&mut self, batches: &mut [u8], reserve_segments: usize, bound: Bound) -> Result<(), WriteError> {
         self.not_failed()?;
         let room_bytes = self.last.limit().since(self.end);
         let usual_room_bytes = self.pool.usual_room_bytes();
@@ -222,7 +223,7 @@ impl<D: Disk> Log<D> {
             runs.iter().filter_map(|run| run.new_room_bytes).partition(|bytes| *bytes == usual_room_bytes);
         if runs.len() > 1 {
             let reserve_segments = if usual.is_empty() { 0 } else { reserve_segments };
-            self.provide(usual.len() + reserve_segments, &others)?;
+            self.provide(usual.len() + reserve_segments, &others, bound)?;
         }
         let mut rest = batches;
         for run in runs {
@@ -297,10 +298,10 @@ impl<D: Disk> Log<D> {
         }
     }
 
-    fn provide(&mut self, usual_count: usize, others: &[u64]) -> Result<(), WriteError> {
+    fn provide(&mut self, usual_count: usize, others: &[u64], bound: Bound) -> Result<(), WriteError> {
         let disk = &self.shared.disk;
         let collected = self.pool.collect_leased(disk, self.last.base).map_err(Refusal::Failed);
-        match collected.and_then(|()| self.pool.provide(disk, usual_count, others)) {
+        match collected.and_then(|()| self.pool.provide(disk, usual_count, others, bound)) {
             Ok(()) => Ok(()),
             Err(Refusal::Full(limit)) => Err(WriteError::Full { folder: self.folder.clone(), limit }),
             Err(Refusal::Failed(failure)) => self.or_fail(Err(failure)),

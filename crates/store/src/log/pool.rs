@@ -38,6 +38,15 @@ pub(crate) struct Spare<D: Disk> {
     pub(crate) room_bytes: u64,
 }
 
+/// Whether the log may become larger than its owner wants.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// It may not.
+    Kept,
+    /// What has to be written all the same, so that room is made.
+    MayBeExceeded,
+}
+
 /// Why there is no further file.
 pub(crate) enum Refusal {
     Full(Limit),
@@ -94,14 +103,24 @@ impl<D: Disk> Pool<D> {
     }
 
     /// Has at least as many files of the usual size ready, and one for each of the other sizes.
-    pub(crate) fn provide(&mut self, disk: &D, usual_count: usize, others: &[u64]) -> Result<(), Refusal> {
+    pub(crate) fn provide(
+        &mut self,
+        disk: &D,
+        usual_count: usize,
+        others: &[u64],
+        bound: Bound,
+    ) -> Result<(), Refusal> {
         while self.ready_count() < usual_count {
-            self.make(disk, self.usual_room_bytes())?;
+            self.make(disk, self.usual_room_bytes(), bound)?;
         }
         for room_bytes in others {
             let wanted = others.iter().filter(|other| *other == room_bytes).count();
             while self.ready.iter().filter(|spare| spare.room_bytes == *room_bytes).count() < wanted {
-                self.make(disk, *room_bytes)?;
+                match self.make(disk, *room_bytes, bound) {
+                    // One that is not needed takes the room.
+                    Err(Refusal::Full(_)) if self.ready_count() > usual_count => self.remove_usual(disk)?,
+                    made => made?,
+                }
             }
         }
         Ok(())
@@ -179,6 +198,12 @@ impl<D: Disk> Pool<D> {
         Ok(())
     }
 
+    fn remove_usual(&mut self, disk: &D) -> Result<(), Failure> {
+        let usual = self.usual_room_bytes();
+        let index = self.ready.iter().position(|spare| spare.room_bytes == usual);
+        index.map_or(Ok(()), |index| self.remove(disk, index))
+    }
+
     /// Sees to it that a ready file has a number greater than `sequence`.
     fn rename_behind(&mut self, disk: &D, index: usize, sequence: u64) -> Result<(), Failure> {
         let spare = &mut self.ready[index];
@@ -201,9 +226,10 @@ impl<D: Disk> Pool<D> {
     }
 
     /// Makes a file. Without room it leaves none behind.
-    fn make(&mut self, disk: &D, room_bytes: u64) -> Result<(), Refusal> {
+    fn make(&mut self, disk: &D, room_bytes: u64, bound: Bound) -> Result<(), Refusal> {
         let bytes = SEGMENT_HEADER_BYTES + room_bytes;
-        if self.options.max_bytes.is_some_and(|max| self.total_bytes.saturating_add(bytes) > max) {
+        let is_bound = bound == Bound::Kept;
+        if is_bound && self.options.max_bytes.is_some_and(|max| self.total_bytes.saturating_add(bytes) > max) {
             return Err(Refusal::Full(Limit::MaxBytes));
         }
         let unfinished = self.folder.join(UNFINISHED);

@@ -23,7 +23,7 @@ use tail::Tail;
 
 use crate::batch::Seal;
 use crate::error::Context;
-use crate::log::{Held, Pool, Recovered, Refusal, Shared, begin_segment};
+use crate::log::{Bound, Held, Pool, Recovered, Refusal, Shared, begin_segment};
 use crate::segment::{Segment, SegmentHeader};
 use crate::{Disk, Log, OpenError, Operation, Options, Position, Repair, Snapshot};
 
@@ -176,7 +176,8 @@ fn fill_pool<D: Disk>(
 }
 
 fn provide<D: Disk>(disk: &D, pool: &mut Pool<D>, folder: &Path) -> Result<(), OpenError> {
-    match pool.provide(disk, 1, &[]) {
+    // A log that is as large as it may be is opened all the same: what is in it may make room.
+    match pool.provide(disk, 1, &[], Bound::MayBeExceeded) {
         Ok(()) => Ok(()),
         Err(Refusal::Failed(failure)) => Err(failure.into()),
         Err(Refusal::Full(limit)) => Err(OpenError::Full { folder: folder.to_path_buf(), limit }),
