@@ -223,7 +223,8 @@ fn spawn(options: &Options, beginning: Beginning, sockets: Vec<Socket>, log: &Ar
     let mut admin = None;
     if let Some(persistence) = &persistence {
         let reader = persistence.log.reader();
-        let parts = ReaderParts { reader, shared: Arc::clone(&shared), peers: Arc::clone(&peers) };
+        let (shared, peers) = (Arc::clone(&shared), Arc::clone(&peers));
+        let parts = ReaderParts { reader, shared, peers, clock, log: buffer(), told_s: 0 };
         Reads::start(parts).map_err(no_thread)?;
         let parts = AdminParts { reader: persistence.log.reader(), clock, log: buffer() };
         admin = Admin::start(&persistence.options.folder, parts).map_err(no_thread)?;

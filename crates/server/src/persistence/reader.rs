@@ -1,14 +1,16 @@
 //! A thread that reads for the shards, which must not wait for a disk: stretches of long queues that are in the log only.
 
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use midge_broker::ids::ShardId;
 use midge_broker::{ReadBatch, ReadRequest, Shared, record};
 use midge_store::{Position, ReadError, Reader, SystemDisk};
 
+use crate::clock::Clock;
+use crate::log::{LogBuffer, LogType};
 use crate::peers::Peers;
 
 /// What a shard asked for.
@@ -32,6 +34,10 @@ pub(crate) struct ReaderParts {
     pub(crate) reader: Reader<SystemDisk>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) peers: Arc<Peers>,
+    pub(crate) clock: Clock,
+    pub(crate) log: LogBuffer,
+    /// When it was last told that something cannot be read.
+    pub(crate) told_s: u64,
 }
 
 impl Reads {
@@ -52,42 +58,81 @@ impl Reads {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "a thread owns what it is made of")]
-fn serve(parts: ReaderParts, asked: &Receiver<(ShardId, ReadRequest)>) {
-    while let Ok((shard, request)) = asked.recv() {
-        wait_until_written(&parts.shared, request.address);
-        let read = read_again(&parts.reader, request).unwrap_or_else(|error| {
-            let (run, referred) = (Vec::new(), Vec::new());
-            RunRead { request, run, referred, error: Some(error) }
-        });
+fn serve(mut parts: ReaderParts, asked: &Receiver<(ShardId, ReadRequest)>) {
+    let mut later = Vec::new();
+    while let Some((shard, request)) = next(asked, &mut later) {
+        let again = |pause| Later { at: Instant::now() + pause, shard, request };
+        if !is_written(&parts.shared, request.address) {
+            later.push(again(WRITE_PAUSE));
+            continue;
+        }
+        let read = match read(&parts.reader, request) {
+            Ok(read) => read,
+            // Nothing is known of what stands there: it waits where it is, however long the disk does not give it.
+            Err(ReadError::Failed(failure)) => {
+                parts.tell_failure(&failure);
+                later.push(again(ATTEMPT_PAUSE));
+                continue;
+            }
+            Err(error) => {
+                let (run, referred) = (Vec::new(), Vec::new());
+                RunRead { request, run, referred, error: Some(error) }
+            }
+        };
         parts.peers.send_read(shard, read);
         parts.peers.wake(shard);
     }
 }
 
-/// A disk that refuses once may not refuse again.
-fn read_again(reader: &Reader<SystemDisk>, request: ReadRequest) -> Result<RunRead, ReadError> {
-    for _ in 0..ATTEMPTS {
-        match read(reader, request) {
-            Err(ReadError::Failed(_)) => thread::sleep(ATTEMPT_PAUSE),
-            read => return read,
-        }
-    }
-    read(reader, request)
+/// A request that could not be served yet.
+struct Later {
+    at: Instant,
+    shard: ShardId,
+    request: ReadRequest,
 }
 
-const ATTEMPTS: u32 = 5;
-const ATTEMPT_PAUSE: Duration = Duration::from_millis(100);
+/// The next request, or one that was put off and is due. `None` at the end.
+fn next(asked: &Receiver<(ShardId, ReadRequest)>, later: &mut Vec<Later>) -> Option<(ShardId, ReadRequest)> {
+    let first = later.iter().enumerate().min_by_key(|(_, later)| later.at).map(|(index, later)| (index, later.at));
+    let Some((index, at)) = first else { return asked.recv().ok() };
+    let pause = at.saturating_duration_since(Instant::now());
+    if !pause.is_zero() {
+        match asked.recv_timeout(pause) {
+            Ok(request) => return Some(request),
+            Err(RecvTimeoutError::Disconnected) => return None,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
+    let Later { shard, request, .. } = later.swap_remove(index);
+    Some((shard, request))
+}
 
 /// A run may be wanted back before it has reached the disk: it is on its way.
-fn wait_until_written(shared: &Shared, address: u64) {
-    while shared.log().is_some_and(|log| log.durable() <= address) {
-        thread::sleep(WRITE_PAUSE);
+fn is_written(shared: &Shared, address: u64) -> bool {
+    shared.log().is_none_or(|log| log.durable() > address)
+}
+
+impl ReaderParts {
+    fn tell_failure(&mut self, failure: &dyn std::fmt::Display) {
+        let wall_s = self.clock.now().wall_s;
+        if wall_s >= self.told_s + TELL_EVERY_S {
+            self.told_s = wall_s;
+            let text =
+                format_args!("Error: messages that wait on disk cannot be read: {failure}. They stay where they are.");
+            self.log.line(wall_s, LogType::Error, text);
+            self.log.flush(wall_s);
+        }
     }
 }
 
 /// A sync takes about so long.
 const WRITE_PAUSE: Duration = Duration::from_millis(1);
+
+/// A disk that refuses once may not refuse again.
+const ATTEMPT_PAUSE: Duration = Duration::from_millis(500);
+
+/// A disk that goes on refusing is told of so often.
+const TELL_EVERY_S: u64 = 60;
 
 fn read(reader: &Reader<SystemDisk>, request: ReadRequest) -> Result<RunRead, ReadError> {
     // As long as it lasts, nothing from here on is given back.
