@@ -38,6 +38,8 @@ pub(crate) fn recover(
         read(&log, snapshot.from, snapshot.end, |address, content| recovery.read_snapshot(address, content))?;
     }
     let from = snapshot.map_or(log.start(), |snapshot| snapshot.from);
+    // Long queues and large messages stand before: damage there is to be known now, not when somebody comes for them.
+    read(&log, log.start(), from, |_, _| Ok(()))?;
     read(&log, from, log.end(), |address, content| recovery.replay(address, content))?;
     let read_bytes = log.end().0 - from.0;
     let clock = clock.set(recovery.clock().resume_ms(clock::wall_ms() / 1000).max(clock.monotonic_ms()));
@@ -121,7 +123,7 @@ fn remarks(
     if let Some(cut) = &report.cut {
         remarks.push(format!(
             "{} bytes at the end of {} were never completely written and are cut off; nothing that was acknowledged was \
-             among them.",
+             among them, unless the disk has damaged what it had kept.",
             cut.bytes,
             cut.path.display()
         ));

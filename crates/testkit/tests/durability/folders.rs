@@ -6,10 +6,12 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use midge_testkit::environment::{Missing, midge_program, need};
 use midge_testkit::server::free_port;
 use midge_testkit::{Conversation, Launch, Server};
+use rustix::process::Signal;
 
 use crate::folder::{Folder, Mount};
 
@@ -178,6 +180,32 @@ fn a_damaged_byte_in_the_middle() {
         s< nothing
         ",
     );
+}
+
+/// What waits on disk stands before the last snapshot, and nothing but the start looks there until somebody comes for it.
+#[test]
+fn a_damaged_byte_in_a_long_queue() {
+    let folder = Folder::new();
+    let mut server = Server::start(&format!("log_type all\n{}", folder.configuration()));
+    let mut conversation = Conversation::with(&server);
+    conversation.play("s connects v311\ns subscribes t qos=1\ns disconnects\np connects v311 clean\n");
+    conversation.play(&"p publishes t qos=1 m=\"waits\"*500\n".repeat(5));
+    for snapshots in 1..=2 {
+        // The first makes a run of the queue, the second begins behind it.
+        server.signal(Signal::USR1);
+        while server.count_log("Saved a snapshot") < snapshots {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        conversation.play("p publishes other qos=1 m=x retain");
+    }
+    drop(conversation);
+    server.kill();
+    let (path, _) = file_with(&folder, b"waits");
+    let bytes = fs::read(&path).expect("a segment");
+    let offset = bytes.windows(5).rposition(|window| window == b"waits").expect("in the run") as u64;
+    overwrite(&path, offset, b"W");
+    let line = refuses(&folder, "is damaged at byte *; restore it from a copy, or start with --repair");
+    assert!(line.contains(&path.display().to_string()), "{line}");
 }
 
 #[test]
