@@ -21,6 +21,22 @@ pub(crate) struct Denied {
 
 /// Whether a client may publish this message.
 pub(crate) fn publish(options: &Options, shared: &Shared, message: &MessageParts<'_>) -> Result<Allowed, Denied> {
+    will(options, message)?;
+    if shared.is_memory_short() && may_be_kept(options, message) {
+        // A client that cannot be told must not take the message for delivered: without an acknowledgement it comes again.
+        let closes = message.qos > QoS::AtMostOnce;
+        return Err(Denied { code: ReasonCode::QUOTA_EXCEEDED, cause: "memory_limit reached", closes });
+    }
+    if shared.is_log_full() && may_be_kept(options, message) && !makes_room(shared, message) {
+        let closes = message.qos > QoS::AtMostOnce;
+        return Err(Denied { code: ReasonCode::QUOTA_EXCEEDED, cause: "no room for the log", closes });
+    }
+    Ok(Allowed(()))
+}
+
+/// Whether a client's Will may be published. There is room for it: it was taken when the client came, and nobody could send it
+/// again.
+pub(crate) fn will(options: &Options, message: &MessageParts<'_>) -> Result<Allowed, Denied> {
     let (topic, payload_bytes) = (message.topic, message.payload.len());
     if topic.starts_with('$') && is_ours(topic) {
         let cause = "topics of the server itself cannot be published to";
@@ -35,15 +51,6 @@ pub(crate) fn publish(options: &Options, shared: &Shared, message: &MessageParts
         // Mosquitto says 0x95, which PUBACK and PUBREC do not know `[MQTT-3.4.2-1]`: paho-mqtt fails on such a code.
         let cause = "payload above message_size_limit";
         return Err(Denied { code: ReasonCode::QUOTA_EXCEEDED, cause, closes: false });
-    }
-    if shared.is_memory_short() && may_be_kept(options, message) {
-        // A client that cannot be told must not take the message for delivered: without an acknowledgement it comes again.
-        let closes = message.qos > QoS::AtMostOnce;
-        return Err(Denied { code: ReasonCode::QUOTA_EXCEEDED, cause: "memory_limit reached", closes });
-    }
-    if shared.is_log_full() && may_be_kept(options, message) && !makes_room(shared, message) {
-        let closes = message.qos > QoS::AtMostOnce;
-        return Err(Denied { code: ReasonCode::QUOTA_EXCEEDED, cause: "no room for the log", closes });
     }
     Ok(Allowed(()))
 }
