@@ -118,8 +118,9 @@ impl DraftQueue {
 
     /// Messages, wherever they are.
     pub(super) fn messages(&self) -> u64 {
-        let on_disk: usize = self.runs.iter().map(|run| run.record.messages as usize).sum();
-        (self.held.len() + on_disk) as u64
+        // What is done with may name messages of other runs too.
+        let left = |run: &DraftRun| (run.record.messages as usize).saturating_sub(run.done.len());
+        (self.held.len() + self.runs.iter().map(left).sum::<usize>()) as u64
     }
 
     /// What the runs have on disk.

@@ -40,7 +40,8 @@ pub(crate) fn measure(
         step(clients, load, settings, &mut patience)?;
     }
     let (start, cpu_us, own_us, done) = (Instant::now(), target.cpu_us(), own_cpu_us(), load.done());
-    while start.elapsed().as_secs_f64() < settings.seconds {
+    // At least one: a disk that is busy may keep a message longer than a short measurement takes.
+    while start.elapsed().as_secs_f64() < settings.seconds || load.done() == done {
         step(clients, load, settings, &mut patience)?;
     }
     let seconds = start.elapsed().as_secs_f64();
@@ -51,9 +52,6 @@ pub(crate) fn measure(
         generator_share: (own_cpu_us() - own_us) / 1e6 / seconds,
     };
     drain(clients, load, settings)?;
-    if sample.done == 0.0 {
-        return Err("nothing came in the time of the measurement".to_owned());
-    }
     Ok(sample)
 }
 
