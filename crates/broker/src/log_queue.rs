@@ -42,6 +42,8 @@ pub struct LogQueue {
     stored: Mutex<BTreeMap<u64, u64>>,
     /// Bytes of large messages that were ever put into queues.
     large_bytes: AtomicU64,
+    /// Records that were ever handed over, those of snapshots not counted.
+    changes: AtomicU64,
 }
 
 struct Pending {
@@ -151,6 +153,7 @@ impl LogQueue {
             snapshot: SnapshotStage::default(),
             stored: Mutex::new(BTreeMap::new()),
             large_bytes: AtomicU64::new(0),
+            changes: AtomicU64::new(0),
         }
     }
 
@@ -247,6 +250,15 @@ impl LogQueue {
     /// A large message was stored again, in the batch at `address`.
     pub(crate) fn note_stored(&self, identity: u64, address: u64) {
         lock(&self.stored).insert(identity, address);
+    }
+
+    pub(crate) fn note_changes(&self, records: u64) {
+        self.changes.fetch_add(records, Ordering::Relaxed);
+    }
+
+    /// How many records were handed over since the start, those of snapshots not counted.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
     }
 
     /// A large message is put into queues.

@@ -22,6 +22,8 @@ pub const STAMP_BYTES: usize = 20;
 pub(crate) struct Records {
     /// Room for header and stamp, then the records; empty while there is none.
     bytes: Vec<u8>,
+    /// How many there are.
+    count: u32,
     /// Messages whose records stand in it, and where.
     messages: Vec<(Message, u32)>,
 }
@@ -69,6 +71,10 @@ impl Records {
         stamp[4..12].copy_from_slice(&now.monotonic_ms.to_le_bytes());
         stamp[12..20].copy_from_slice(&now.wall_s.to_le_bytes());
         let appended = log.append(&mut self.bytes);
+        let count = std::mem::take(&mut self.count);
+        if !is_snapshot {
+            log.note_changes(u64::from(count));
+        }
         for (message, at) in self.messages.drain(..) {
             message.set_identity(appended.address + u64::from(at));
         }
@@ -369,6 +375,7 @@ impl Records {
     /// Begins a record; returns where, counted from the beginning of the batch.
     fn kind(&mut self, kind: u8) -> usize {
         self.begin();
+        self.count += 1;
         self.bytes.push(kind);
         self.bytes.len() - 1
     }

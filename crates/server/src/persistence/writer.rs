@@ -57,6 +57,8 @@ struct State {
     snapshot_took: Duration,
     /// Finished, and not in force yet.
     snapshot: Option<SnapshotDone>,
+    /// How many changes there had been when the last snapshot began.
+    changes_saved: u64,
     /// It was told that the log is full, and not that there is room again.
     is_told_full: bool,
     /// When it was last looked whether there is room and a snapshot is due, and where the log ended then.
@@ -89,6 +91,7 @@ impl Writer {
             snapshots,
             snapshot_took: Duration::ZERO,
             snapshot: None,
+            changes_saved: 0,
             is_told_full: false,
             looked: (now, parts.persistence.log.end().0),
             parts,
@@ -320,17 +323,17 @@ impl State {
         let bytes = self.parts.persistence.log.bytes();
         let snapshot_bytes = done.end - done.from;
         let text = format_args!("Saved a snapshot of {snapshot_bytes} bytes; the log has {bytes} bytes.");
-        self.tell(LogType::Debug, text);
+        self.tell(LogType::Information, text);
     }
 
     /// Whether a snapshot saves space, or the operator wants one by now.
     fn is_snapshot_due(&self, queue: &LogQueue) -> bool {
         let log = self.extent(queue);
-        let grown_bytes = self.snapshots.grown(&log);
         if self.snapshots.is_due(&log) {
             return true;
         }
-        if grown_bytes <= GROWTH_BYTES_NONE {
+        let changes = queue.changes() - self.changes_saved;
+        if changes == 0 {
             return false;
         }
         if queue.state() == LogState::Full && self.last_snapshot.elapsed() > SNAPSHOT_PAUSE.max(10 * self.snapshot_took)
@@ -341,8 +344,7 @@ impl State {
         let PersistenceOptions { autosave_interval, autosave_on_changes, .. } = self.parts.persistence.options;
         let Some(interval) = autosave_interval else { return false };
         if autosave_on_changes {
-            // A change is a record; the smallest have a few bytes.
-            grown_bytes / CHANGE_BYTES >= u64::from(interval)
+            changes >= u64::from(interval)
         } else {
             self.last_snapshot.elapsed() >= Duration::from_secs(interval.into())
         }
@@ -354,6 +356,7 @@ impl State {
         }
         let order = self.snapshots.begin(&self.extent(queue));
         queue.begin_snapshot(order);
+        self.changes_saved = queue.changes();
         self.look_for_room(queue);
         // Counted from here as well: one that is never finished is not asked for again and again.
         self.last_snapshot = Instant::now();
@@ -391,11 +394,6 @@ const LOOK_EVERY_BYTES: u64 = 1 << 20;
 
 /// While the disk is full, snapshots that may make room are at least so far apart.
 const SNAPSHOT_PAUSE: Duration = Duration::from_secs(1);
-
-/// Heartbeats alone are no change.
-const GROWTH_BYTES_NONE: u64 = 4 << 10;
-
-const CHANGE_BYTES: u64 = 32;
 
 /// A buffer that a burst has blown up beyond this is given back.
 const BUFFER_BYTES_KEPT: usize = 8 << 20;

@@ -209,6 +209,21 @@ fn wills_of_clients_that_were_connected_at_the_end() {
     );
 }
 
+#[test]
+fn snapshots_are_taken_as_often_as_the_operator_wants() {
+    for when in ["autosave_interval 1", "autosave_interval 20\nautosave_on_changes true"] {
+        let folder = Folder::new();
+        let server = Server::start(&format!("log_type all\n{when}\n{}", folder.configuration()));
+        let mut conversation = Conversation::with(&server);
+        conversation.play("p connects v311 clean\n");
+        for number in 0..20 {
+            assert!(number > 10 || when.ends_with('1') || server.count_log("Saved a snapshot") == 0, "{when}");
+            conversation.play(&format!("p publishes t/{number} qos=1 m=x retain\n"));
+        }
+        server.expect_log("Saved a snapshot of");
+    }
+}
+
 /// A queue far longer than any window, of both Qualities of Service, comes in its order.
 #[test]
 fn twenty_thousand_messages_that_waited_come_in_their_order() {
