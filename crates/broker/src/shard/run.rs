@@ -64,13 +64,14 @@ impl Shard {
         }
         let Some(queue) = self.sessions.get(slot).and_then(|session| session.queue.as_deref()) else { return };
         if self.is_durable(slot) && queue.newest_cost() > self.options.queue_run_bytes {
-            self.spill(slot, self.options.queue_run_bytes / 4, turn);
+            let front_bytes = self.options.queue_run_bytes / 4;
+            while self.spill_run(slot, front_bytes, turn) > 0 {}
         }
     }
 
-    /// A snapshot comes to this Session: what waits for a client that is away is written as a run, which the snapshots after
-    /// this one need not write again. Returns about how much that is.
-    pub(super) fn spill_for_snapshot(&mut self, slot: u32, turn: &mut Turn) -> usize {
+    /// A snapshot comes to this Session: what waits for a client that is away is written as runs, one with each call, which the
+    /// snapshots after this one need not write again. Returns about how much that is; 0 when there is no more.
+    pub(super) fn spill_for_snapshot(&mut self, slot: u32, turn: &mut Turn) -> u64 {
         let is_away = self.sessions.port(slot).is_some_and(|port| port.connection().is_none());
         let queue = self.sessions.get(slot).and_then(|session| session.queue.as_deref());
         let cost = queue.map_or(0, crate::queue::Queue::newest_cost);
@@ -78,34 +79,36 @@ impl Shard {
         if !may_spill || !is_away || cost <= self.options.queue_run_bytes / 16 || !self.is_durable(slot) {
             return 0;
         }
-        self.spill(slot, 0, turn);
-        cost as usize
+        self.spill_run(slot, 0, turn)
     }
 
-    /// All but `front_bytes` of the newest messages becomes runs. Not while the disk is full: what is in memory is on disk
-    /// already, and little is added.
-    fn spill(&mut self, slot: u32, front_bytes: u64, turn: &mut Turn) {
+    /// The oldest of all messages but `front_bytes` becomes a run; its bytes, 0 where there is none. Not while the disk is full:
+    /// what is in memory is on disk already, and little is added.
+    fn spill_run(&mut self, slot: u32, front_bytes: u64, turn: &mut Turn) -> u64 {
         // The messages have their identities then, and their records stand before the run.
         self.hand_over_pending(turn);
         let shared = Arc::clone(&self.shared);
-        let Some(log) = shared.log().filter(|log| log.state() == LogState::Ready) else { return };
+        let Some(log) = shared.log().filter(|log| log.state() == LogState::Ready) else { return 0 };
         let holder = Holder::Session(self.session_name(slot));
-        while let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) {
-            // Of QoS 0 none is on disk, so that they keep their order among themselves.
-            let messages = queue.take_run(front_bytes, self.options.queue_run_bytes, |kept| {
-                let has_group = self.extras.get(kept.extra as usize).is_some_and(|extra| extra.group.is_some());
-                kept.qos > QoS::AtMostOnce && kept.message.identity() != 0 && !has_group
-            });
-            if messages.is_empty() {
-                return;
-            }
-            let run = self.write_run(holder, &messages, log, turn);
-            messages.into_iter().for_each(|kept| drop(self.release(kept)));
-            self.messages_on_disk += u64::from(run.record.messages);
-            if let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) {
-                queue.push_run(run);
-            }
+        let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) else {
+            return 0;
+        };
+        // Of QoS 0 none is on disk, so that they keep their order among themselves.
+        let messages = queue.take_run(front_bytes, self.options.queue_run_bytes, |kept| {
+            let has_group = self.extras.get(kept.extra as usize).is_some_and(|extra| extra.group.is_some());
+            kept.qos > QoS::AtMostOnce && kept.message.identity() != 0 && !has_group
+        });
+        if messages.is_empty() {
+            return 0;
         }
+        let run = self.write_run(holder, &messages, log, turn);
+        let disk_bytes = run.record.disk_bytes;
+        messages.into_iter().for_each(|kept| drop(self.release(kept)));
+        self.messages_on_disk += u64::from(run.record.messages);
+        if let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) {
+            queue.push_run(run);
+        }
+        disk_bytes
     }
 
     /// Messages that are in the log become a run of this queue.

@@ -63,6 +63,8 @@ enum Stage {
     Runs(Holder, u64),
     /// One of them is being read.
     Reading(Holder, u64),
+    /// What waits there for nobody becomes runs, so many at most.
+    Spill(Holder, u64),
     /// The state of this Session is written: from its beginning, or from this message of its queue.
     Session(u32, Option<u64>),
     /// The share group in this slot comes next, or one behind it.
@@ -76,6 +78,9 @@ enum Stage {
     /// The last portion is handed over with the end of the turn. Then what belongs to no shard is waited for.
     Finished,
 }
+
+/// Beside those that may have been in memory.
+const RUNS_SPARE: u64 = 16;
 
 /// The shard that writes what belongs to none.
 const COMMON: ShardId = ShardId(0);
@@ -117,8 +122,8 @@ impl Shard {
     }
 
     fn is_writing_snapshot(&self) -> bool {
-        use Stage::{Group, Groups, Retained, Runs, Session};
-        matches!(self.walk.stage, Runs(..) | Session(..) | Groups(_) | Group(_) | Retained(_))
+        use Stage::{Group, Groups, Retained, Runs, Session, Spill};
+        matches!(self.walk.stage, Runs(..) | Spill(..) | Session(..) | Groups(_) | Group(_) | Retained(_))
     }
 
     fn is_log_behind(&self) -> bool {
@@ -167,9 +172,10 @@ impl Shard {
         while self.walk.records.bytes() + self.walk.spilled_bytes < limits::SNAPSHOT_PORTION_BYTES {
             self.walk.stage = match self.walk.stage {
                 Stage::Runs(holder, behind) => self.move_runs(holder, behind, turn),
-                Stage::Session(slot, from) => self.write_session(slot, from, turn),
+                Stage::Spill(holder, runs) => self.spill_next(holder, runs, turn),
+                Stage::Session(slot, from) => self.write_session(slot, from),
                 Stage::Groups(from) => self.next_group(from),
-                Stage::Group(group) => self.write_group(group, turn),
+                Stage::Group(group) => self.write_group(group),
                 Stage::Retained(from) => self.write_retained(from, turn),
                 Stage::Idle
                 | Stage::Arriving
@@ -240,18 +246,34 @@ impl Shard {
                 Shard::read_to_move(holder, run.address, turn);
                 Stage::Reading(holder, run.origin)
             }
-            (None, Holder::Session(name)) => Stage::Session(name.slot, None),
-            (None, Holder::Group(name)) => Stage::Group(GroupId::named(name)),
+            // No more than there can have been: as much may come all the while.
+            (None, holder) => {
+                Stage::Spill(holder, self.options.queue_memory_bytes / self.options.queue_run_bytes + RUNS_SPARE)
+            }
         }
     }
 
-    fn write_session(&mut self, slot: u32, from: Option<u64>, turn: &mut Turn) -> Stage {
+    /// One run with each call, so that a long queue takes as many portions as it needs.
+    fn spill_next(&mut self, holder: Holder, runs: u64, turn: &mut Turn) -> Stage {
+        let spilled_bytes = match holder {
+            _ if runs == 0 => 0,
+            Holder::Session(name) => self.spill_for_snapshot(name.slot, turn),
+            Holder::Group(name) => self.spill_group_for_snapshot(GroupId::named(name), turn),
+        };
+        self.walk.spilled_bytes += spilled_bytes as usize;
+        match holder {
+            _ if spilled_bytes > 0 => Stage::Spill(holder, runs - 1),
+            Holder::Session(name) => Stage::Session(name.slot, None),
+            Holder::Group(name) => Stage::Group(GroupId::named(name)),
+        }
+    }
+
+    fn write_session(&mut self, slot: u32, from: Option<u64>) -> Stage {
         if !self.is_recorded(slot) {
             return self.next_session(slot + 1);
         }
         let name = self.session_name(slot);
         if from.is_none() {
-            self.walk.spilled_bytes += self.spill_for_snapshot(slot, turn);
             self.write_state(slot, name);
         }
         if let Some(next) = self.write_queue(slot, name, from.unwrap_or(0)) {
@@ -346,12 +368,7 @@ impl Shard {
         group.map_or(Stage::Retained(0), |group| Stage::Runs(Holder::Group(group.name()), 0))
     }
 
-    fn write_group(&mut self, group: GroupId, turn: &mut Turn) -> Stage {
-        let spilled_bytes = self.spill_group_for_snapshot(group, turn);
-        if spilled_bytes > 0 {
-            self.walk.spilled_bytes += spilled_bytes as usize;
-            return Stage::Group(group);
-        }
+    fn write_group(&mut self, group: GroupId) -> Stage {
         if let Some(WaitingInGroup { share, messages, runs }) = self.shared.groups().waiting(group) {
             self.walk.records.group_began(group.name(), &share);
             for message in messages.iter().filter(|message| message.identity() != 0) {
