@@ -30,6 +30,9 @@ pub const ASIDE_VARIABLE: &str = "MIDGE_POWERCUT_ASIDE";
 /// The journal's name in its folder.
 pub const JOURNAL: &str = "journal";
 
+/// While a file of this name stands beside the journal, syncing fails.
+pub const FAILING: &str = "failing";
+
 /// What the process did, with what undoes it. Files and folders are named by inode.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
@@ -109,6 +112,22 @@ impl PowerCut {
             .variable("LD_PRELOAD", powercut_library())
             .variable(FOLDER_VARIABLE, &self.folder)
             .variable(ASIDE_VARIABLE, &self.aside)
+    }
+
+    /// From now on the disk fails whenever it is to keep something.
+    ///
+    /// # Panics
+    /// When that cannot be said.
+    pub fn fail(&self) {
+        fs::write(self.aside.join(FAILING), b"").expect("a file beside the journal");
+    }
+
+    /// It does not fail any more.
+    ///
+    /// # Panics
+    /// When that cannot be said.
+    pub fn mend(&self) {
+        fs::remove_file(self.aside.join(FAILING)).expect("it failed");
     }
 
     /// Takes back what was not synced by the process, which must have ended. `random` decides what reached the disk unasked.

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -64,16 +64,16 @@ impl Process {
         self.child.id()
     }
 
-    /// The lines so far.
+    /// The lines so far; also when a test has failed that was looking at them.
     pub fn lines(&self) -> Vec<String> {
-        self.output.lines.lock().expect("the reader does not panic").clone()
+        self.output.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Waits for a line that fits `pattern`, in which `*` stands for anything, and gives it back; panics, showing all lines, where none comes.
     #[track_caller]
     pub fn expect_line(&self, pattern: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
-        let mut lines = self.output.lines.lock().expect("the reader does not panic");
+        let mut lines = self.output.lines.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if let Some(line) = lines.iter().find(|line| fits(pattern, line)) {
                 return line.clone();
@@ -83,7 +83,7 @@ impl Process {
                 let lines = lines.join("\n  ");
                 panic!("\nexpected the line: {pattern}\n  got: {lines}\n");
             }
-            lines = self.output.grown.wait_timeout(lines, left).expect("the reader does not panic").0;
+            lines = self.output.grown.wait_timeout(lines, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use libc::{mode_t, off_t, size_t, ssize_t, syscall};
-use midge_testkit::powercut::{ASIDE_VARIABLE, FOLDER_VARIABLE, JOURNAL, Record};
+use midge_testkit::powercut::{ASIDE_VARIABLE, FAILING, FOLDER_VARIABLE, JOURNAL, Record};
 
 /// The journal, and how long it is.
 struct Journal {
@@ -43,6 +43,14 @@ static STATE: LazyLock<Mutex<Journal>> = LazyLock::new(|| {
     let length = status(descriptor).map_or(0, |status| status.st_size as u64);
     Mutex::new(Journal { descriptor, length, removed_count: length })
 });
+
+/// Whether the test wants the disk to fail.
+fn is_failing() -> bool {
+    let path = [FOLDERS.1.as_slice(), b"/", FAILING.as_bytes()].concat();
+    let path = CString::new(path).unwrap_or_else(|_| end("a path with a zero in it"));
+    // SAFETY: the path is a C string that lives across the call.
+    unsafe { syscall(libc::SYS_faccessat, libc::AT_FDCWD, path.as_ptr(), libc::F_OK) == 0 }
+}
 
 impl Journal {
     fn open() -> MutexGuard<'static, Journal> {
@@ -206,6 +214,11 @@ pub unsafe extern "C" fn fdatasync(descriptor: c_int) -> c_int {
     // Nothing has to reach the real disk, which keeps its power. But it takes time, as a disk does: the cut is to come while
     // others wait.
     std::thread::sleep(SYNC_TIME);
+    if is_failing() {
+        // SAFETY: the place of the calling thread's own error number.
+        unsafe { *libc::__errno_location() = libc::EIO };
+        return -1;
+    }
     Journal::open().append(&Record::Synced { inode, until });
     0
 }

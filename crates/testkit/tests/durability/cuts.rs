@@ -68,6 +68,32 @@ fn a_power_cut_costs_no_more_than_the_interval() {
     assert!(cut - *first_lost < LOAD - Duration::from_secs(1), "{kept} of {} are left", acknowledged.len());
 }
 
+/// The disk says that it cannot keep what it was given: nothing more is acknowledged, and the server ends with a status of its own.
+#[test]
+fn a_disk_that_fails_ends_the_server() {
+    let (folder, aside) = (Folder::new(), Folder::new());
+    let power = PowerCut::new(folder.path(), aside.path());
+    let mut server = power.launch().start(&folder.configuration());
+    Conversation::with(&server).play("s connects v311\ns subscribes t qos=1\ns disconnects");
+    let mut publisher = server.connect();
+    publisher.send("CONNECT v311 clean id=p");
+    publisher.expect("CONNACK");
+    publisher.send("PUBLISH t qos=1 id=1 m=kept");
+    publisher.expect("PUBACK id=1");
+    power.fail();
+    publisher.send("PUBLISH t qos=1 id=2 m=not-kept");
+    publisher.expect_closed();
+    assert_eq!(server.wait_for_exit().code(), Some(STATUS_DISK_FAILED), "{:#?}", server.log());
+    server.expect_log("Error: *Input/output error*Nothing more is acknowledged; the server ends.");
+    power.mend();
+    power.cut(|| 0).expect("what was not synced is taken back");
+    server.restart();
+    Conversation::with(&server).play("s connects v311 session-present\ns receives t qos=1 m=kept\ns< nothing");
+}
+
+/// EX_IOERR of sysexits.h.
+const STATUS_DISK_FAILED: i32 = 74;
+
 /// Long beside the time that a kill takes: a sync in between would save what is to be lost.
 const INTERVAL_MS: u32 = 1000;
 
