@@ -132,6 +132,12 @@ fn remarks(
         let aside = lost.set_aside.as_ref().map(|path| format!("; the file as it was is {}", path.display()));
         let (bytes, path) = (lost.bytes(), lost.path.display());
         let (from, to, aside) = (lost.from, lost.to, aside.unwrap_or_default());
+        if bytes == 0 {
+            remarks.push(format!(
+                "Warning: the header of {path} was damaged and is written anew; nothing else is lost{aside}."
+            ));
+            continue;
+        }
         remarks.push(format!(
             "Warning: {bytes} bytes of {path} were damaged and are lost (positions {from} to {to}){aside}."
         ));

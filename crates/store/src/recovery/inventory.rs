@@ -189,7 +189,7 @@ impl<D: Disk> Inventory<D> {
             let Some(surgeon) = surgeon.as_deref_mut() else {
                 return Err(Damage { path: file.path, offset: 0, position: Position(0) }.into());
             };
-            surgeon.set_aside_whole(disk, &file.path)?;
+            surgeon.set_aside_whole(disk, &file.path, file.room_bytes)?;
         }
         Ok(chain)
     }

@@ -125,12 +125,13 @@ impl Surgeon {
         Ok(())
     }
 
-    /// Takes a file out of the log of which nothing can be read.
-    pub(super) fn set_aside_whole<D: Disk>(&mut self, disk: &D, path: &Path) -> Result<(), Failure> {
+    /// Takes a file out of the log of which nothing can be read, with so much room for batches.
+    pub(super) fn set_aside_whole<D: Disk>(&mut self, disk: &D, path: &Path, room_bytes: u64) -> Result<(), Failure> {
         let aside = self.free_name(disk, path)?;
         disk.rename(path, &aside).context(Operation::Rename, path)?;
         disk.sync_folder(&self.folder).context(Operation::Sync, &self.folder)?;
-        let (from, to) = (Position(0), Position(0));
+        // Where in the log it stood, nobody knows.
+        let (from, to) = (Position(0), Position(room_bytes));
         self.gave_up(Lost { path: path.to_path_buf(), set_aside: Some(aside), from, to });
         Ok(())
     }

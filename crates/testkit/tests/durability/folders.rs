@@ -182,6 +182,26 @@ fn a_damaged_byte_in_the_middle() {
     );
 }
 
+/// What is told of a repair: nothing was lost with this byte of the only header, and everything with that one, which was of the
+/// log's own number.
+#[test]
+fn a_damaged_byte_in_a_header() {
+    let repaired = |offset| {
+        let folder = filled();
+        let (path, _) = file_with(&folder, b"kept");
+        overwrite(&path, offset, b"\xff");
+        refuses(&folder, "is damaged at byte 0");
+        let server = Launch::new().arguments(&["--repair"]).start(&folder.configuration());
+        (server, folder)
+    };
+    let (server, _folder) = repaired(40);
+    server.expect_log("Warning: the header of * was damaged and is written anew; nothing else is lost*");
+    Conversation::with(&server).play("s connects v311 session-present\ns receives t qos=1 m=kept\n");
+    let (server, _folder) = repaired(18);
+    server.expect_log("Warning: 838* bytes of * were damaged and are lost*");
+    Conversation::with(&server).play("s connects v311\n");
+}
+
 /// What waits on disk stands before the last snapshot, and nothing but the start looks there until somebody comes for it.
 #[test]
 fn a_damaged_byte_in_a_long_queue() {
