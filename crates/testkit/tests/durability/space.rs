@@ -67,28 +67,43 @@ fn bytes_of(folder: &Path) -> u64 {
     segments.map(|file| file.metadata().map_or(0, |file| file.len())).sum()
 }
 
-/// Fills a small disk with what waits for one who is away, who then comes for it.
-#[track_caller]
-fn fills_up_and_goes_on(configuration: &str, folder: &Folder) {
-    let server =
-        Server::start(&format!("sys_interval 1\nmax_queued_messages 0\n{}{configuration}", folder.configuration()));
+/// Somebody subscribes to `t` and stays away.
+fn subscribe_and_leave(server: &Server) {
     let mut away = server.connect();
     away.send("CONNECT v5 id=s session-expiry-interval=1000");
     answer(&mut away, Kind::Connack);
     away.send("SUBSCRIBE id=1 t qos=1");
     away.expect("SUBACK id=1 0x01");
-    drop(away);
+}
+
+/// And comes back.
+fn come_back(server: &Server) -> Client {
+    let mut back = server.connect();
+    back.send("CONNECT v5 id=s session-expiry-interval=1000");
+    assert!(answer(&mut back, Kind::Connack).has("session-present"));
+    back
+}
+
+fn publisher(server: &Server) -> Client {
     let mut publisher = server.connect();
     publisher.send("CONNECT v5 id=p");
     answer(&mut publisher, Kind::Connack);
+    publisher
+}
+
+/// Fills a small disk with what waits for one who is away, who then comes for it.
+#[track_caller]
+fn fills_up_and_goes_on(configuration: &str, folder: &Folder) {
+    let server =
+        Server::start(&format!("sys_interval 1\nmax_queued_messages 0\n{}{configuration}", folder.configuration()));
+    subscribe_and_leave(&server);
+    let mut publisher = publisher(&server);
     let refused_is_enough = |_: usize, refused: usize| refused >= 4 * WINDOW;
     let acknowledged = publish(&mut publisher, |_| "t".to_owned(), "", refused_is_enough);
     server.expect_log("Error: no room for the log*refused (0x97) until there is room again");
     expect_dropped(&server, 4 * WINDOW);
     assert!(acknowledged * PAYLOAD_BYTES > 20 << 20, "only {acknowledged} were taken");
-    let mut back = server.connect();
-    back.send("CONNECT v5 id=s session-expiry-interval=1000");
-    assert!(answer(&mut back, Kind::Connack).has("session-present"));
+    let mut back = come_back(&server);
     for _ in 0..acknowledged {
         let message = answer(&mut back, Kind::Publish);
         back.send(&format!("PUBACK id={}", message.number("id").expect("a Packet Identifier")));
@@ -115,9 +130,7 @@ fn a_disk_that_is_full_refuses_and_goes_on() {
 fn retained_messages_that_have_no_room_are_refused_until_others_are_cleared() {
     let folder = Folder::new();
     let server = Server::start(&format!("{}persistence_max_bytes 134217728\n", folder.configuration()));
-    let mut client = server.connect();
-    client.send("CONNECT v5 id=p");
-    answer(&mut client, Kind::Connack);
+    let mut client = publisher(&server);
     let kept = publish(&mut client, |number| format!("r/{number}"), " retain", |_, refused| refused >= 4 * WINDOW);
     assert!(kept * PAYLOAD_BYTES > 30 << 20, "only {kept} were taken");
     assert!(bytes_of(&folder.log()) <= 128 << 20);
@@ -133,15 +146,8 @@ fn retained_messages_that_have_no_room_are_refused_until_others_are_cleared() {
 fn one_who_stays_away_does_not_hold_what_was_written_since() {
     let folder = Folder::new();
     let server = Server::start(&format!("{}persistence_max_bytes 134217728\n", folder.configuration()));
-    let mut away = server.connect();
-    away.send("CONNECT v5 id=s session-expiry-interval=1000");
-    answer(&mut away, Kind::Connack);
-    away.send("SUBSCRIBE id=1 t qos=1");
-    away.expect("SUBACK id=1 0x01");
-    drop(away);
-    let mut client = server.connect();
-    client.send("CONNECT v5 id=p");
-    answer(&mut client, Kind::Connack);
+    subscribe_and_leave(&server);
+    let mut client = publisher(&server);
     publish(&mut client, |_| "t".to_owned(), "", |acknowledged, _| acknowledged >= WINDOW);
     for _ in 0..8 {
         let enough = |acknowledged: usize, refused: usize| {
@@ -152,9 +158,7 @@ fn one_who_stays_away_does_not_hold_what_was_written_since() {
         let bytes = bytes_of(&folder.log());
         assert!(bytes <= 128 << 20, "{bytes} bytes");
     }
-    let mut back = server.connect();
-    back.send("CONNECT v5 id=s session-expiry-interval=1000");
-    assert!(answer(&mut back, Kind::Connack).has("session-present"));
+    let mut back = come_back(&server);
     for number in 0..20 {
         let message = back.receive();
         let payload = message.text("m").expect("a payload");
