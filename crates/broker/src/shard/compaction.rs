@@ -9,12 +9,12 @@
 //! identities, less those that are done with. A large message is moved once, however many runs refer to it.
 
 use super::Shard;
-use super::run::{Found, Purpose, ReadBatch, ReadRequest, RunWriter, read_run};
+use super::run::{Found, ReadBatch, RunWriter, read_run};
 use crate::groups::GroupId;
 use crate::log_queue::LogQueue;
 use crate::message::MessageParts;
 use crate::queue::Run;
-use crate::record::{Content, GroupName, Holder, RunRecord, SessionName};
+use crate::record::{Content, Holder, RunRecord};
 use crate::turn::Turn;
 use std::sync::Arc;
 
@@ -33,32 +33,16 @@ impl Shard {
         }
     }
 
-    /// Asks for a run, to write it again.
-    pub(super) fn read_to_move(holder: Holder, address: u64, turn: &mut Turn) {
-        turn.reads.push(match holder {
-            Holder::Session(SessionName { slot, generation, .. }) => {
-                ReadRequest { slot, generation, address, purpose: Purpose::Move }
-            }
-            Holder::Group(GroupName { slot, generation }) => {
-                ReadRequest { slot, generation, address, purpose: Purpose::GroupMove }
-            }
-        });
-    }
-
     /// A run was read that is to be moved. Meanwhile it may have been wanted by somebody, or not at all any more: whether it was
     /// still to be moved.
     pub(super) fn handle_run_to_move(
         &mut self,
-        request: &ReadRequest,
+        holder: Holder,
+        address: u64,
         run: &[u8],
         referred: &[ReadBatch],
         turn: &mut Turn,
     ) -> bool {
-        let ReadRequest { slot, generation, address, purpose } = *request;
-        let holder = match purpose {
-            Purpose::GroupMove => Holder::Group(GroupName { slot, generation }),
-            _ => Holder::Session(SessionName { shard: self.id.0, slot, generation }),
-        };
         self.run_to_move_came(holder);
         let Some(old) = self.movable_run(holder, address) else { return false };
         let shared = Arc::clone(&self.shared);
@@ -82,9 +66,9 @@ impl Shard {
 
     fn movable_run(&self, holder: Holder, address: u64) -> Option<Run> {
         match holder {
-            Holder::Session(SessionName { slot, generation, .. }) => {
-                self.sessions.port(slot).filter(|port| port.generation == generation)?;
-                let queue = self.sessions.get(slot)?.queue.as_deref()?;
+            Holder::Session(name) => {
+                let session = self.sessions.get(name.slot).filter(|_| self.is_there(name))?;
+                let queue = session.queue.as_deref()?;
                 queue.movable_runs().find(|run| run.record.address == address).cloned()
             }
             Holder::Group(name) => self.shared.groups().movable_run(GroupId::named(name), address),

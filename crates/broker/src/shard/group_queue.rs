@@ -43,18 +43,19 @@ impl Shard {
     /// The next run of a group was read: its messages go to those who are ready. Whether it was still wanted.
     pub(super) fn handle_group_run(
         &mut self,
-        request: &ReadRequest,
+        name: GroupName,
+        address: u64,
         run: &[u8],
         referred: &[ReadBatch],
         turn: &mut Turn,
     ) -> bool {
-        let group = GroupId::named(GroupName { slot: request.slot, generation: request.generation });
+        let group = GroupId::named(name);
         let mut messages = Vec::new();
-        read_run(request.address, run, referred, |entry, found, _| {
+        read_run(address, run, referred, |entry, found, _| {
             messages.push(Message::from_run(&found.parts, entry.message));
         });
         let terms = self.terms(turn);
-        let Some(out) = self.shared.groups().take_run(group, request.address, messages, terms) else { return false };
+        let Some(out) = self.shared.groups().take_run(group, address, messages, terms) else { return false };
         self.hand_on(group, out, turn);
         true
     }
@@ -62,8 +63,7 @@ impl Shard {
     /// What a group says beside what it gives: the next run is to be read, messages have expired.
     pub(super) fn note_handed_out(&mut self, group: GroupId, out: &HandedOut, turn: &mut Turn) {
         self.counters.discarded[crate::event::DiscardReason::Expired as usize] += out.expired;
-        let GroupName { slot, generation } = group.name();
-        let purpose = Purpose::GroupQueue;
-        turn.reads.extend(out.wanted_run.map(|address| ReadRequest { slot, generation, address, purpose }));
+        let purpose = Purpose::Queue(Holder::Group(group.name()));
+        turn.reads.extend(out.wanted_run.map(|address| ReadRequest { address, purpose }));
     }
 }

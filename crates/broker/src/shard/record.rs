@@ -10,7 +10,7 @@ use super::deliver::Publication;
 use super::publish::Source;
 use crate::groups::GroupId;
 use crate::ids::{ConnectionId, ReceiverOptions};
-use crate::log_queue::LogQueue;
+use crate::log_queue::{Appended, LogQueue};
 use crate::message::{Message, MessageParts};
 use crate::record::{
     AwayRecord, GroupName, LARGE_MESSAGE_BYTES, Origin, SessionName, SessionRecord, SubscriptionRecord, WillRecord,
@@ -118,6 +118,11 @@ impl Shard {
 
     fn hand_over_to(&mut self, log: &LogQueue, turn: &mut Turn) {
         let appended = turn.records.hand_over(log, self.id, false, turn.now);
+        self.note_handed_over(&appended, turn);
+    }
+
+    /// A batch stands in the log's queue: who waits for what the turn derives from now on waits for a later one.
+    pub(super) fn note_handed_over(&mut self, appended: &Appended, turn: &mut Turn) {
         turn.wakes_writer |= appended.wakes_writer;
         self.progress.handed_over(appended.end);
     }

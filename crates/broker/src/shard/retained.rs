@@ -7,7 +7,7 @@ use super::Shard;
 use super::run::{Purpose, ReadRequest, message_at};
 use crate::log_queue::LogQueue;
 use crate::message::MessageParts;
-use crate::record::batch_of_large;
+use crate::record::{SessionName, batch_of_large};
 use crate::replay::Replay;
 use crate::retained::{RetainedMessage, StoredPayload};
 use crate::turn::Turn;
@@ -35,7 +35,7 @@ impl Shard {
 
     /// Has the payload read of the message that this Session's replay sends next.
     pub(super) fn read_retained(&mut self, slot: u32, turn: &mut Turn) {
-        let generation = self.session_name(slot).generation;
+        let purpose = Purpose::Replay(self.session_name(slot));
         let Some(replay) = self.replay_mut(slot) else { return };
         let upto = replay.cursor.upto();
         let Some(topic) = replay.fetched.front().map(|(message, _)| message.topic_bytes().to_vec()) else { return };
@@ -49,15 +49,15 @@ impl Shard {
         replay.fetched[0] = found;
         if let Some(StoredPayload { at, .. }) = stored {
             replay.reading = Some(at);
-            turn.reads.push(ReadRequest { slot, generation, address: at, purpose: Purpose::Retained });
+            turn.reads.push(ReadRequest { address: at, purpose });
         }
     }
 
     /// A payload was read for a replay. One that is not there is looked for again. Where it should be there it is given up:
     /// whether the message was still wanted from that place.
-    pub(super) fn handle_retained(&mut self, request: &ReadRequest, read: &[u8], turn: &mut Turn) -> bool {
-        let ReadRequest { slot, generation, address, .. } = *request;
-        if self.sessions.port(slot).is_none_or(|port| port.generation != generation) {
+    pub(super) fn handle_retained(&mut self, name: SessionName, address: u64, read: &[u8], turn: &mut Turn) -> bool {
+        let slot = name.slot;
+        if !self.is_there(name) {
             return false;
         }
         let shared = Arc::clone(&self.shared);
@@ -102,17 +102,16 @@ impl Shard {
             *message = RetainedMessage::without_payload(&message.parts(), stored);
             return None;
         }
-        let (slot, generation, address) = (index, 0, stored.at);
-        turn.reads.push(ReadRequest { slot, generation, address, purpose: Purpose::MoveRetained });
+        turn.reads.push(ReadRequest { address: stored.at, purpose: Purpose::MoveRetained(index) });
         Some(Moving { index, sequence, message: message.clone() })
     }
 
     /// The payload has come. Returns whether it was still to be moved.
-    pub(super) fn handle_retained_to_move(&mut self, request: &ReadRequest, read: &[u8], turn: &mut Turn) -> bool {
-        let Some(Moving { sequence, message, .. }) = self.retained_to_move_came(request.slot) else { return false };
+    pub(super) fn handle_retained_to_move(&mut self, index: u32, address: u64, read: &[u8], turn: &mut Turn) -> bool {
+        let Some(Moving { sequence, message, .. }) = self.retained_to_move_came(index) else { return false };
         let shared = Arc::clone(&self.shared);
         let Some((log, stored)) = shared.log().zip(message.stored()) else { return false };
-        if let Some(found) = message_at(stored.identity, request.address, read) {
+        if let Some(found) = message_at(stored.identity, address, read) {
             let parts = MessageParts { payload: found.payload, ..message.parts() };
             let at = self.store_again(stored.identity, &parts, log, turn);
             shared.retained().put_on_disk(message.topic_bytes(), sequence, StoredPayload { at, ..stored });

@@ -9,7 +9,7 @@ use crate::log_queue::{Appended, LogQueue, LogState};
 use crate::message::{Message, MessageParts};
 use crate::queue::{MESSAGE_OVERHEAD_BYTES, Run};
 use crate::record::{
-    Batch, Content, EntryRecord, Holder, IN_THIS_BATCH, LARGE_MESSAGE_BYTES, Record, Records, RunRecord,
+    Batch, Content, EntryRecord, Holder, IN_THIS_BATCH, LARGE_MESSAGE_BYTES, Record, Records, RunRecord, SessionName,
 };
 use crate::session::{Kept, Port};
 use crate::turn::{Now, Turn};
@@ -17,13 +17,9 @@ use midge_codec::QoS;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// A run that is to be read: the batch at `address`, and those it refers to ([`crate::record::references`]).
+/// What is to be read: the batch at `address`, and those it refers to ([`crate::record::references`]).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ReadRequest {
-    /// Slot of the Session that wants it, or number of the share group.
-    pub slot: u32,
-    /// And which of those that have had it.
-    pub generation: u32,
     /// Where the batch stands in the log.
     pub address: u64,
     /// What becomes of it.
@@ -33,18 +29,14 @@ pub struct ReadRequest {
 /// What something is read for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Purpose {
-    /// The next messages of a Session's queue.
-    Queue,
-    /// The next messages of a share group's queue.
-    GroupQueue,
-    /// To be written again at the end of the log.
-    Move,
-    /// The same of a share group's queue.
-    GroupMove,
-    /// The Retained Message that a replay sends next. That it is not there any more is no damage.
-    Retained,
-    /// A Retained Message that is to be written again. The slot is its place in the store.
-    MoveRetained,
+    /// A run: the next messages of this queue.
+    Queue(Holder),
+    /// A run of this queue that is to be written again at the end of the log.
+    Move(Holder),
+    /// The Retained Message that a replay of this Session sends next. That it is not there any more is no damage.
+    Replay(SessionName),
+    /// The Retained Message at this place of the store, which is to be written again.
+    MoveRetained(u32),
 }
 
 /// A batch of the log as it was read.
@@ -163,8 +155,7 @@ impl Shard {
         records.stored(identity, parts);
         self.note_snapshot_bytes(records.bytes());
         let appended = records.hand_over(log, self.id, false, turn.now);
-        turn.wakes_writer |= appended.wakes_writer;
-        self.progress.handed_over(appended.end);
+        self.note_handed_over(&appended, turn);
         log.note_stored(identity, appended.address);
         appended.address
     }
@@ -174,51 +165,63 @@ impl Shard {
         self.hand_over_pending_to(log, turn);
         self.note_snapshot_bytes(run.records.bytes());
         let (run, appended) = run.hand_over(log, self.id, turn.now);
-        turn.wakes_writer |= appended.wakes_writer;
-        self.progress.handed_over(appended.end);
+        self.note_handed_over(&appended, turn);
         run
     }
 
     /// Has the next run read, if little is left of what comes before it.
     pub(super) fn want_run(&mut self, slot: u32, turn: &mut Turn) {
-        let generation = self.session_name(slot).generation;
+        let purpose = Purpose::Queue(Holder::Session(self.session_name(slot)));
         let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) else { return };
         if let Some(address) = queue.wanted_run().map(|run| run.record.address) {
             queue.is_reading = true;
-            turn.reads.push(ReadRequest { slot, generation, address, purpose: Purpose::Queue });
+            turn.reads.push(ReadRequest { address, purpose });
         }
     }
 
     /// What was asked for was read; `referred` are the batches it refers to. What cannot be read is lost, and told by whoever
     /// read it. Returns whether it was still wanted: a Session may have ended meanwhile, and its runs with it.
     pub fn handle_read(&mut self, request: &ReadRequest, read: &[u8], referred: &[ReadBatch], turn: &mut Turn) -> bool {
+        let address = request.address;
         match request.purpose {
-            Purpose::Queue => self.handle_run(request, read, referred, turn),
-            Purpose::GroupQueue => self.handle_group_run(request, read, referred, turn),
-            Purpose::Move | Purpose::GroupMove => {
-                self.write_for_snapshot(|shard| shard.handle_run_to_move(request, read, referred, turn))
+            Purpose::Queue(Holder::Session(name)) => self.handle_run(name, address, read, referred, turn),
+            Purpose::Queue(Holder::Group(name)) => self.handle_group_run(name, address, read, referred, turn),
+            Purpose::Move(holder) => {
+                self.write_for_snapshot(|shard| shard.handle_run_to_move(holder, address, read, referred, turn))
             }
-            Purpose::Retained => self.handle_retained(request, read, turn),
-            Purpose::MoveRetained => {
-                self.write_for_snapshot(|shard| shard.handle_retained_to_move(request, read, turn))
+            Purpose::Replay(name) => self.handle_retained(name, address, read, turn),
+            Purpose::MoveRetained(index) => {
+                self.write_for_snapshot(|shard| shard.handle_retained_to_move(index, address, read, turn))
             }
         }
     }
 
-    fn handle_run(&mut self, request: &ReadRequest, run: &[u8], referred: &[ReadBatch], turn: &mut Turn) -> bool {
-        let slot = request.slot;
-        if self.sessions.port(slot).is_none_or(|port| port.generation != request.generation) {
+    /// Whether the Session of this name is still there.
+    pub(super) fn is_there(&self, name: SessionName) -> bool {
+        self.sessions.port(name.slot).is_some_and(|port| port.generation == name.generation)
+    }
+
+    fn handle_run(
+        &mut self,
+        name: SessionName,
+        address: u64,
+        run: &[u8],
+        referred: &[ReadBatch],
+        turn: &mut Turn,
+    ) -> bool {
+        let slot = name.slot;
+        if !self.is_there(name) {
             return false;
         }
         let queue = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut());
         let Some(queue) = queue else { return false };
-        let wanted = queue.runs().next().filter(|wanted| wanted.record.address == request.address).cloned();
+        let wanted = queue.runs().next().filter(|wanted| wanted.record.address == address).cloned();
         let Some(wanted) = wanted else {
             return false;
         };
         let sent_upto = queue.sent_upto;
         let mut messages = Vec::with_capacity(wanted.record.messages as usize);
-        read_run(request.address, run, referred, |entry, content, identifiers| {
+        read_run(address, run, referred, |entry, content, identifiers| {
             let qos = QoS::from_u8(entry.qos).unwrap_or(QoS::AtLeastOnce);
             if !wanted.is_done(entry.message) {
                 let message = Message::from_run(&content.parts, entry.message);
@@ -230,7 +233,7 @@ impl Shard {
         self.note_queue_changed(slot);
         if let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) {
             self.messages_on_disk -= u64::from(wanted.record.messages);
-            queue.replace_run(request.address, messages);
+            queue.replace_run(address, messages);
         }
         if self.sessions.port(slot).and_then(Port::connection).is_some() {
             self.pump(slot, turn);

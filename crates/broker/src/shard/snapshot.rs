@@ -18,6 +18,7 @@
 
 use super::Shard;
 use super::retained::Moving;
+use super::run::{Purpose, ReadRequest};
 use crate::groups::{GroupId, Groups, WaitingInGroup};
 use crate::ids::ShardId;
 use crate::limits;
@@ -243,7 +244,7 @@ impl Shard {
     fn move_runs(&self, holder: Holder, behind: u64, turn: &mut Turn) -> Stage {
         match (self.next_run_to_move(holder, behind), holder) {
             (Some(run), _) => {
-                Shard::read_to_move(holder, run.address, turn);
+                turn.reads.push(ReadRequest { address: run.address, purpose: Purpose::Move(holder) });
                 Stage::Reading(holder, run.origin)
             }
             // No more than there can have been: as much may come all the while.

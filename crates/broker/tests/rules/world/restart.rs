@@ -147,7 +147,7 @@ impl World {
             // Nobody needs it any more: a Retained Message was replaced, a Session or share group has ended.
             let lane = self.begin(at);
             let was_wanted = lane.shard.handle_read(&request, &[], &[], &mut lane.turn);
-            assert!(!was_wanted || request.purpose == Purpose::Retained, "what is needed is kept");
+            assert!(!was_wanted || matches!(request.purpose, Purpose::Replay(_)), "what is needed is kept");
             return self.note_closes(at);
         };
         let referred = references(run.address, &run.content).into_iter();
