@@ -224,7 +224,7 @@ fn spawn(options: &Options, beginning: Beginning, sockets: Vec<Socket>, log: &Ar
     if let Some(persistence) = &persistence {
         let reader = persistence.log.reader();
         let (shared, peers) = (Arc::clone(&shared), Arc::clone(&peers));
-        let parts = ReaderParts { reader, shared, peers, clock, log: buffer(), told_s: 0 };
+        let parts = ReaderParts { reader, shared, peers, clock, log: buffer() };
         Reads::start(parts).map_err(no_thread)?;
         let parts = AdminParts { reader: persistence.log.reader(), clock, log: buffer() };
         admin = Admin::start(&persistence.options.folder, parts).map_err(no_thread)?;

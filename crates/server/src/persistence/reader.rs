@@ -36,8 +36,6 @@ pub(crate) struct ReaderParts {
     pub(crate) peers: Arc<Peers>,
     pub(crate) clock: Clock,
     pub(crate) log: LogBuffer,
-    /// When it was last told that something cannot be read.
-    pub(crate) told_s: u64,
 }
 
 impl Reads {
@@ -58,30 +56,19 @@ impl Reads {
     }
 }
 
-fn serve(mut parts: ReaderParts, asked: &Receiver<(ShardId, ReadRequest)>) {
-    let mut later = Vec::new();
-    while let Some((shard, request)) = next(asked, &mut later) {
-        let again = |pause| Later { at: Instant::now() + pause, shard, request };
-        if !is_written(&parts.shared, request.address) {
-            later.push(again(WRITE_PAUSE));
-            continue;
-        }
-        let read = match read(&parts.reader, request) {
-            Ok(read) => read,
-            // Nothing is known of what stands there: it waits where it is, however long the disk does not give it.
-            Err(ReadError::Failed(failure)) => {
-                parts.tell_failure(&failure);
-                later.push(again(ATTEMPT_PAUSE));
-                continue;
-            }
-            Err(error) => {
-                let (run, referred) = (Vec::new(), Vec::new());
-                RunRead { request, run, referred, error: Some(error) }
-            }
-        };
-        parts.peers.send_read(shard, read);
-        parts.peers.wake(shard);
+fn serve(parts: ReaderParts, asked: &Receiver<(ShardId, ReadRequest)>) {
+    let mut state = State { parts, later: Vec::new(), told_s: 0 };
+    while let Some((shard, request)) = state.next(asked) {
+        state.serve(shard, request);
     }
+}
+
+/// The thread.
+struct State {
+    parts: ReaderParts,
+    later: Vec<Later>,
+    /// When it was last told that something cannot be read.
+    told_s: u64,
 }
 
 /// A request that could not be served yet.
@@ -91,48 +78,61 @@ struct Later {
     request: ReadRequest,
 }
 
-/// The next request, or one that was put off and is due. `None` at the end.
-fn next(asked: &Receiver<(ShardId, ReadRequest)>, later: &mut Vec<Later>) -> Option<(ShardId, ReadRequest)> {
-    let first = later.iter().enumerate().min_by_key(|(_, later)| later.at).map(|(index, later)| (index, later.at));
-    let Some((index, at)) = first else { return asked.recv().ok() };
-    let pause = at.saturating_duration_since(Instant::now());
-    if !pause.is_zero() {
-        match asked.recv_timeout(pause) {
-            Ok(request) => return Some(request),
-            Err(RecvTimeoutError::Disconnected) => return None,
-            Err(RecvTimeoutError::Timeout) => {}
+impl State {
+    /// The next request, or one that was put off and is due. `None` at the end.
+    fn next(&mut self, asked: &Receiver<(ShardId, ReadRequest)>) -> Option<(ShardId, ReadRequest)> {
+        let due =
+            self.later.iter().enumerate().min_by_key(|(_, later)| later.at).map(|(index, later)| (index, later.at));
+        let Some((index, at)) = due else { return asked.recv().ok() };
+        let pause = at.saturating_duration_since(Instant::now());
+        if !pause.is_zero() {
+            match asked.recv_timeout(pause) {
+                Ok(request) => return Some(request),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
         }
+        let Later { shard, request, .. } = self.later.swap_remove(index);
+        Some((shard, request))
     }
-    let Later { shard, request, .. } = later.swap_remove(index);
-    Some((shard, request))
-}
 
-/// A run may be wanted back before it has reached the disk: it is on its way.
-fn is_written(shared: &Shared, address: u64) -> bool {
-    shared.log().is_none_or(|log| log.durable() > address)
-}
+    fn serve(&mut self, shard: ShardId, request: ReadRequest) {
+        // A run may be wanted back before it has reached the disk: it is on its way.
+        if self.parts.shared.log().is_some_and(|log| log.durable() <= request.address) {
+            return self.put_off(WRITE_PAUSE, shard, request);
+        }
+        let read = match read(&self.parts.reader, request) {
+            Ok(read) => read,
+            // Nothing is known of what stands there: it waits where it is, however long the disk does not give it.
+            Err(ReadError::Failed(failure)) => {
+                self.tell_failure(&failure);
+                return self.put_off(ATTEMPT_PAUSE, shard, request);
+            }
+            Err(error) => {
+                let (run, referred) = (Vec::new(), Vec::new());
+                RunRead { request, run, referred, error: Some(error) }
+            }
+        };
+        self.parts.peers.send_read(shard, read);
+        self.parts.peers.wake(shard);
+    }
 
-impl ReaderParts {
+    fn put_off(&mut self, pause: Duration, shard: ShardId, request: ReadRequest) {
+        self.later.push(Later { at: Instant::now() + pause, shard, request });
+    }
+
     fn tell_failure(&mut self, failure: &dyn std::fmt::Display) {
-        let wall_s = self.clock.now().wall_s;
+        let ReaderParts { clock, log, .. } = &mut self.parts;
+        let wall_s = clock.now().wall_s;
         if wall_s >= self.told_s + TELL_EVERY_S {
             self.told_s = wall_s;
             let text =
                 format_args!("Error: messages that wait on disk cannot be read: {failure}. They stay where they are.");
-            self.log.line(wall_s, LogType::Error, text);
-            self.log.flush(wall_s);
+            log.line(wall_s, LogType::Error, text);
+            log.flush(wall_s);
         }
     }
 }
-
-/// A sync takes about so long.
-const WRITE_PAUSE: Duration = Duration::from_millis(1);
-
-/// A disk that refuses once may not refuse again.
-const ATTEMPT_PAUSE: Duration = Duration::from_millis(500);
-
-/// A disk that goes on refusing is told of so often.
-const TELL_EVERY_S: u64 = 60;
 
 fn read(reader: &Reader<SystemDisk>, request: ReadRequest) -> Result<RunRead, ReadError> {
     // As long as it lasts, nothing from here on is given back.
@@ -147,3 +147,12 @@ fn read(reader: &Reader<SystemDisk>, request: ReadRequest) -> Result<RunRead, Re
     }
     Ok(RunRead { request, run, referred, error: None })
 }
+
+/// A sync takes about so long.
+const WRITE_PAUSE: Duration = Duration::from_millis(1);
+
+/// A disk that refuses once may not refuse again.
+const ATTEMPT_PAUSE: Duration = Duration::from_millis(500);
+
+/// A disk that goes on refusing is told of so often.
+const TELL_EVERY_S: u64 = 60;

@@ -180,17 +180,18 @@ impl State {
         };
         let text = "Messages that would have to be kept are refused (0x97) until there is room again";
         self.tell(LogType::Error, format_args!("Error: no room for the log in {folder}: {cause}. {text}."));
-        self.begin_snapshot(queue);
+        if self.is_without_snapshot(queue) {
+            self.orders.snapshot.store(true, Ordering::Release);
+        }
     }
 
     /// Looks whether the log is full: it is when there is only room for a snapshot.
-    fn look_for_room(&mut self, queue: &LogQueue) {
-        let extent = self.extent(queue);
-        queue.fill_after(self.snapshots.recordable(&extent));
-        let is_full = queue.state() == LogState::Full || self.snapshots.spare(&extent) == 0;
+    fn look_for_room(&mut self, queue: &LogQueue, log: &Extent) {
+        queue.fill_after(self.snapshots.recordable(log));
+        let is_full = queue.state() == LogState::Full || self.snapshots.spare(log) == 0;
         match self.is_told_full {
             false if is_full => self.tell_full(queue),
-            true if self.snapshots.is_ample(&extent) => {
+            true if self.snapshots.is_ample(log) => {
                 self.is_told_full = false;
                 queue.set_state(LogState::Ready);
                 let text = format_args!("There is room for the log again: messages are taken as before.");
@@ -298,16 +299,20 @@ impl State {
             self.put_in_force(done);
             self.sync_if_due(queue, false);
         }
-        let is_ordered = self.orders.snapshot.load(Ordering::Acquire);
-        if !is_ordered && !self.is_to_look_around(queue) {
+        if !self.orders.snapshot.load(Ordering::Acquire) && !self.is_to_look_around(queue) {
             return;
         }
-        self.look_for_room(queue);
-        let is_idle = self.snapshot.is_none() && !queue.is_snapshot_under_way();
-        if is_idle && (is_ordered || self.is_snapshot_due(queue)) {
-            self.orders.snapshot.store(false, Ordering::Release);
-            self.begin_snapshot(queue);
+        let log = self.extent(queue);
+        self.look_for_room(queue, &log);
+        let is_wanted = || self.orders.snapshot.swap(false, Ordering::AcqRel) || self.is_snapshot_due(queue, &log);
+        if self.is_without_snapshot(queue) && is_wanted() {
+            self.begin_snapshot(queue, &log);
         }
+    }
+
+    /// Whether none is under way, nor finished and waiting to be put in force.
+    fn is_without_snapshot(&self, queue: &LogQueue) -> bool {
+        self.snapshot.is_none() && !queue.is_snapshot_under_way()
     }
 
     fn put_in_force(&mut self, done: SnapshotDone) {
@@ -327,9 +332,8 @@ impl State {
     }
 
     /// Whether a snapshot saves space, or the operator wants one by now.
-    fn is_snapshot_due(&self, queue: &LogQueue) -> bool {
-        let log = self.extent(queue);
-        if self.snapshots.is_due(&log) {
+    fn is_snapshot_due(&self, queue: &LogQueue, log: &Extent) -> bool {
+        if self.snapshots.is_due(log) {
             return true;
         }
         let changes = queue.changes() - self.changes_saved;
@@ -350,14 +354,11 @@ impl State {
         }
     }
 
-    fn begin_snapshot(&mut self, queue: &LogQueue) {
-        if self.snapshot.is_some() || queue.is_snapshot_under_way() {
-            return;
-        }
-        let order = self.snapshots.begin(&self.extent(queue));
+    fn begin_snapshot(&mut self, queue: &LogQueue, log: &Extent) {
+        let order = self.snapshots.begin(log);
         queue.begin_snapshot(order);
         self.changes_saved = queue.changes();
-        self.look_for_room(queue);
+        queue.fill_after(self.snapshots.recordable(log));
         // Counted from here as well: one that is never finished is not asked for again and again.
         self.last_snapshot = Instant::now();
         self.shards().for_each(|shard| self.parts.peers.wake(shard));
