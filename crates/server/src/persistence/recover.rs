@@ -1,6 +1,5 @@
 //! The start: what the log holds goes back into the shards.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -80,19 +79,9 @@ fn read(
     to: Position,
     mut visit: impl FnMut(u64, &[u8]) -> Result<(), RecordError>,
 ) -> Result<(), Failure> {
-    let mut failure = None;
-    let visited = log.read(from, to, |position, content| match visit(position.0, content) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(error) => {
-            failure = Some(error);
-            ControlFlow::Break(())
-        }
-    });
-    match (visited, failure) {
-        (Err(error), _) => Err(Failure::Log(error.to_string())),
-        (Ok(_), Some(error)) => Err(Failure::Log(error.to_string())),
-        (Ok(_), None) => Ok(()),
-    }
+    let visited = log.try_read(from, to, |position, content| visit(position.0, content));
+    let outcome = visited.map_err(|error| Failure::Log(error.to_string()))?;
+    outcome.map_err(|error| Failure::Log(error.to_string()))
 }
 
 /// All state is written anew, and what was before is retired.

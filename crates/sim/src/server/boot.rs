@@ -1,6 +1,5 @@
 //! The start: what the log holds goes back into the shards, before anybody is let in.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -90,16 +89,8 @@ fn read(
     to: Position,
     mut visit: impl FnMut(u64, &[u8]) -> Result<(), RecordError>,
 ) -> Result<(), String> {
-    let mut failure = None;
-    let visited = log.read(from, to, |position, content| match visit(position.0, content) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(error) => {
-            failure = Some(error);
-            ControlFlow::Break(())
-        }
-    });
-    visited.map_err(|error| error.to_string())?;
-    failure.map_or(Ok(()), |error| Err(error.to_string()))
+    let visited = log.try_read(from, to, |position, content| visit(position.0, content));
+    visited.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
 }
 
 /// All state is written anew, and what was before is retired.

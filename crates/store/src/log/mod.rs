@@ -131,6 +131,21 @@ impl<D: Disk> Log<D> {
         Ok(position.max(from))
     }
 
+    /// The same with a visit that may fail, which ends it: the outer error is the log's, the inner one the visit's.
+    pub fn try_read<E>(
+        &self,
+        from: Position,
+        to: Position,
+        mut visit: impl FnMut(Position, &[u8]) -> Result<(), E>,
+    ) -> Result<Result<(), E>, ReadError> {
+        let mut outcome = Ok(());
+        self.read(from, to, |position, payload| {
+            outcome = visit(position, payload);
+            if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        Ok(outcome)
+    }
+
     /// The first position still held.
     pub fn start(&self) -> Position {
         self.shared.held().front().map_or(self.end, |held| held.segment.base)
