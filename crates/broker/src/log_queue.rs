@@ -53,13 +53,15 @@ struct Pending {
 }
 
 /// How the log is doing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(u8)]
 pub enum LogState {
     /// It takes what it is given.
     Ready,
-    /// There is no room on the disk: what has to be kept is refused.
+    /// There is no room on the disk: messages that would have to be kept are refused.
     Full,
+    /// Nor is there much for anything else: what makes the state larger is refused or waits, and only what makes room goes on.
+    Scarce,
 }
 
 /// How far a snapshot has come: counts of shards that have reached each step.
@@ -170,7 +172,7 @@ impl LogQueue {
         let end = pending.next;
         if end - self.snapshot.written.load(Ordering::SeqCst) > self.full_at.load(Ordering::Relaxed) {
             // Whoever writes may be busy: it would be told too late.
-            self.set_state(LogState::Full);
+            self.state.fetch_max(LogState::Full as u8, Ordering::Relaxed);
         }
         drop(pending);
         Appended { address, end, wakes_writer: self.is_writer_to_be_woken() }
@@ -283,7 +285,11 @@ impl LogQueue {
 
     /// How the log is doing.
     pub fn state(&self) -> LogState {
-        if self.state.load(Ordering::Relaxed) == LogState::Full as u8 { LogState::Full } else { LogState::Ready }
+        match self.state.load(Ordering::Relaxed) {
+            state if state == LogState::Ready as u8 => LogState::Ready,
+            state if state == LogState::Full as u8 => LogState::Full,
+            _ => LogState::Scarce,
+        }
     }
 
     /// Says how it is doing.

@@ -116,7 +116,12 @@ impl Shared {
 
     /// Whether what would have to be kept in the log must be refused.
     pub(crate) fn is_log_full(&self) -> bool {
-        self.log.as_ref().is_some_and(|log| log.state() == LogState::Full)
+        self.log.as_ref().is_some_and(|log| log.state() >= LogState::Full)
+    }
+
+    /// Whether what would make the state larger must be refused as well, or wait.
+    pub(crate) fn is_log_scarce(&self) -> bool {
+        self.log.as_ref().is_some_and(|log| log.state() == LogState::Scarce)
     }
 
     /// Says whether the process uses as much memory as it may. Then no new client is taken in, and no message that would have to be kept.

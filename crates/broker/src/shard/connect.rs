@@ -117,6 +117,9 @@ impl Shard {
         if self.shared.is_memory_short() {
             return refuse(Some(3), ReasonCode::QUOTA_EXCEEDED, "memory_limit reached");
         }
+        if self.shared.is_log_scarce() && self.would_be_recorded(connect) {
+            return refuse(Some(3), ReasonCode::QUOTA_EXCEEDED, "no room for the log");
+        }
         if connect.client_id.is_empty() {
             let needs_clean = connect.version == Version::V311 && !connect.clean_start;
             if connect.version == Version::V31 || needs_clean || !listener.allow_zero_length_client_id {
@@ -155,6 +158,12 @@ impl Shard {
             return refuse(None, ReasonCode::SERVER_BUSY, "global_max_clients reached");
         }
         Ok(())
+    }
+
+    /// Whether this begins a Session that the log would have to know.
+    fn would_be_recorded(&self, connect: &Connect<'_>) -> bool {
+        let lasts = self.session_expiry(connect) > 0 || connect.will.is_some();
+        lasts && !self.shared.directory().knows(connect.client_id)
     }
 
     fn refuse(

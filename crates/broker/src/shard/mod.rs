@@ -40,7 +40,7 @@ use crate::timers::Timers;
 use deliver::Merge;
 use record::Progress;
 use snapshot::Walk;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// The state of one shard.
@@ -59,6 +59,8 @@ pub struct Shard {
     absences: Timers,
     /// Sessions that have more to be sent than one turn allows.
     work: VecDeque<u32>,
+    /// And those for which the log must have room first.
+    starved: BTreeSet<u32>,
     replayed: Replayed,
     /// When expired Retained Messages are looked for next; a shard that keeps one which will expire begins to.
     retained_sweep_at_ms: Option<u64>,
@@ -115,6 +117,7 @@ impl Shard {
             keep_alive: Timers::default(),
             absences: Timers::default(),
             work: VecDeque::new(),
+            starved: BTreeSet::new(),
             replayed: Replayed::default(),
             retained_sweep_at_ms: None,
             counters: Counters::default(),

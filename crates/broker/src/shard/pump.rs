@@ -25,6 +25,8 @@ enum Step {
     Blocked,
     /// A portion was visited without a result: let others have their turn.
     Later,
+    /// The log has no room for the message that would have to be written with it.
+    Starved,
 }
 
 /// What is sent again, taken out of the Session so that sending may borrow it.
@@ -51,12 +53,19 @@ impl Shard {
                 Step::Done => {}
                 Step::Later => return self.add_work(slot),
                 Step::Nothing | Step::Blocked => return,
+                Step::Starved => {
+                    self.starved.insert(slot);
+                    return;
+                }
             }
         }
     }
 
     /// Sessions whose portions were cut short go on. `true`: there is more, come again without sleeping.
     pub fn handle_work(&mut self, turn: &mut Turn) -> bool {
+        if !self.starved.is_empty() && !self.shared.is_log_scarce() {
+            std::mem::take(&mut self.starved).into_iter().for_each(|slot| self.add_work(slot));
+        }
         for _ in 0..self.work.len().min(limits::WORK_SESSIONS_MAX) {
             if turn.is_full() {
                 break;
@@ -125,6 +134,11 @@ impl Shard {
         self.connection(id).map_or(0, |connection| connection.receive_maximum)
     }
 
+    /// Whether no message is to be written to the log for this Session.
+    fn is_short_of_room(&self, port: Port) -> bool {
+        port.is(Port::DURABLE) && self.shared.is_log_scarce()
+    }
+
     /// `[MQTT-4.4.0-1]`
     fn step_resend(&mut self, slot: u32, id: ConnectionId, port: Port, turn: &mut Turn) -> Step {
         let receive_maximum = self.receive_maximum(id);
@@ -178,6 +192,7 @@ impl Shard {
 
     fn step_queue(&mut self, slot: u32, id: ConnectionId, port: Port, turn: &mut Turn) -> Step {
         let receive_maximum = self.receive_maximum(id);
+        let is_short = self.is_short_of_room(port);
         let Some(session) = self.sessions.get_mut(slot) else { return Step::Nothing };
         let Some(queue) = &mut session.queue else { return Step::Nothing };
         let Some(front) = queue.first() else {
@@ -191,8 +206,12 @@ impl Shard {
         };
         let is_expired = front.message.is_expired(turn.now.seconds());
         let is_acknowledged = front.qos > QoS::AtMostOnce;
+        let writes_message = front.qos == QoS::ExactlyOnce && front.message.is_from_run();
         if !is_expired && is_acknowledged && !session.outbound.get_or_insert_default().can_begin(receive_maximum) {
             return Step::Blocked;
+        }
+        if !is_expired && writes_message && is_short {
+            return Step::Starved;
         }
         let Some(kept) = queue.pop() else { return Step::Nothing };
         if queue.wanted_run().is_some() {
@@ -220,6 +239,7 @@ impl Shard {
 
     fn step_replay(&mut self, slot: u32, id: ConnectionId, port: Port, turn: &mut Turn) -> Step {
         let receive_maximum = self.receive_maximum(id);
+        let is_short = self.is_short_of_room(port);
         let now_s = turn.now.seconds();
         let Some(session) = self.sessions.get_mut(slot) else { return Step::Nothing };
         let Some(replays) = &mut session.replays else { return Step::Nothing };
@@ -248,6 +268,9 @@ impl Shard {
         let qos = if self.options.upgrade_outgoing_qos { granted } else { granted.min(message.parts().qos) };
         if qos > QoS::AtMostOnce && !session.outbound.get_or_insert_default().can_begin(receive_maximum) {
             return Step::Blocked;
+        }
+        if qos > QoS::AtMostOnce && is_short {
+            return Step::Starved;
         }
         let (filter, identifier, number) = (replay.filter, replay.identifier, *number);
         let retained = self.shared.retained();

@@ -10,7 +10,7 @@ use crate::outbox::After;
 use crate::record::SubscriptionRecord;
 use crate::replay::Replay;
 use crate::router::{FilterId, Place};
-use crate::session::{Membership, Port, Subscription};
+use crate::session::{Membership, Port, Session, Subscription};
 use crate::turn::Turn;
 use midge_codec::{Packet, Properties, QoS, ReasonCode, RetainHandling, SubAck, Subscribe, SubscriptionOptions};
 use midge_codec::{TopicFilter, UnsubAck, Unsubscribe, Version};
@@ -84,14 +84,24 @@ impl Shard {
         self.tell_packet(id, turn, || EventKind::Sending("UNSUBACK", packet_id.get(), ReasonCode::SUCCESS));
     }
 
-    /// Whether a Subscription is refused by a limit: memory is short, or the Session is a member of enough share groups.
+    /// Whether a Subscription is refused by a limit: memory or the log's room is short, or the Session is a member of enough
+    /// share groups.
     fn has_no_room(&self, slot: u32, filter: &TopicFilter<'_>) -> bool {
         let Some(session) = self.sessions.get(slot) else { return true };
         let memberships = session.memberships();
         let is_over = filter.share_name().is_some()
             && memberships.len() >= limits::MEMBERSHIPS_MAX
             && memberships.iter().all(|known| *known.share != *filter.text());
-        is_over || self.shared.is_memory_short()
+        let would_be_recorded = || self.is_durable(slot) && !self.is_subscribed(session, filter);
+        is_over || self.shared.is_memory_short() || self.shared.is_log_scarce() && would_be_recorded()
+    }
+
+    fn is_subscribed(&self, session: &Session, filter: &TopicFilter<'_>) -> bool {
+        if filter.share_name().is_some() {
+            return session.memberships().iter().any(|known| *known.share == *filter.text());
+        }
+        let number = self.shared.router().find(filter.filter());
+        number.is_some_and(|number| session.subscriptions.get(number).is_some())
     }
 
     fn subscribe(

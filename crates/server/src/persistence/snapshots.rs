@@ -7,8 +7,9 @@
 //! written.
 //!
 //! What must hold: **there is always room for a snapshot that moves everything**, since without it nothing would make room any
-//! more. What that needs is known as an upper bound; the disk counts as full when there is no more than that, and shortly
-//! before, everything is moved at once. So the log may hold about half of what the disk, or the operator, allows.
+//! more. What that needs is known as an upper bound; the log counts as full when there is little more than that, and shortly
+//! before, everything is moved at once. Room is *scarce* when the disk itself has no more: then nothing may be recorded but
+//! what makes room. So the log may hold about half of what the disk, or the operator, allows.
 
 use midge_broker::{SnapshotDone, SnapshotOrder};
 
@@ -58,8 +59,10 @@ pub(super) struct Bounds {
 pub(super) struct Extent {
     pub(super) start: u64,
     pub(super) end: u64,
-    /// What can still be recorded without the reserve.
+    /// What can still be recorded without the reserve, within the bounds that the operator has set.
     pub(super) room: u64,
+    /// And what the disk itself has room for.
+    pub(super) disk_room: u64,
     /// What was ever written for the sake of snapshots.
     pub(super) written: u64,
     /// Large messages that were ever put into queues.
@@ -100,15 +103,41 @@ impl Snapshots {
     }
 
     /// The room there is beside that for a snapshot that moves everything, or for the rest of the one under way.
-    pub(super) fn spare(&self, log: &Extent) -> u64 {
-        let next = if self.under_way > 0 { self.under_way.saturating_sub(self.own(log)) } else { self.alive(log) };
-        // Each receiver of a message may have a record of its own in the next snapshot.
-        log.room.saturating_sub(next + 2 * self.grown(log))
+    fn spare(&self, log: &Extent) -> u64 {
+        log.room.saturating_sub(self.needed(log))
     }
 
-    /// How much may be recorded until there is no spare room: each byte takes its own, and that for the next snapshot.
+    /// What a snapshot that moves everything would take, or the rest of the one under way.
+    fn needed(&self, log: &Extent) -> u64 {
+        let next = if self.under_way > 0 { self.under_way.saturating_sub(self.own(log)) } else { self.alive(log) };
+        // Each receiver of a message may have a record of its own in the next snapshot.
+        next + 2 * self.grown(log)
+    }
+
+    /// How much may be recorded until the log is full: each byte takes its own, and that for the next snapshot.
     pub(super) fn recordable(&self, log: &Extent) -> u64 {
-        self.spare(log) / 3
+        self.spare(log).saturating_sub(self.margin(log)) / 3
+    }
+
+    /// Whether messages must be refused that would have to be kept.
+    pub(super) fn is_full(&self, log: &Extent) -> bool {
+        self.spare(log) <= self.margin(log)
+    }
+
+    /// Whether the disk has only room for what makes room. `is_scarce`: it had no more before.
+    pub(super) fn is_scarce(&self, log: &Extent, is_scarce: bool) -> bool {
+        let spare = log.disk_room.saturating_sub(self.needed(log));
+        spare <= if is_scarce { self.margin(log) / 2 } else { 0 }
+    }
+
+    /// What a full log may still take beside messages, such as Subscriptions.
+    fn margin(&self, log: &Extent) -> u64 {
+        self.ample(log) / 2
+    }
+
+    fn ample(&self, log: &Extent) -> u64 {
+        let disk = log.end - log.start + log.room;
+        (self.bounds.growth_min / 2).min(disk / 8)
     }
 
     /// What the snapshot under way has written.
@@ -118,8 +147,7 @@ impl Snapshots {
 
     /// Whether a log that was full has so much room again that it is not full the next moment.
     pub(super) fn is_ample(&self, log: &Extent) -> bool {
-        let disk = log.end - log.start + log.room;
-        self.spare(log) > (self.bounds.growth_min / 2).min(disk / 8)
+        self.spare(log) > self.ample(log)
     }
 
     /// A snapshot is about to be taken, in this way.
@@ -206,7 +234,7 @@ mod tests {
 
         fn log(&self) -> Extent {
             let room = self.size.checked_sub(self.end - self.start).expect("the log is within its bounds");
-            Extent { start: self.start, end: self.end, room, written: self.written, large: self.large }
+            Extent { start: self.start, end: self.end, room, disk_room: room, written: self.written, large: self.large }
         }
 
         fn write(&mut self, bytes: u64) -> u64 {
@@ -239,7 +267,7 @@ mod tests {
                 self.start = floor;
             }
             let log = self.log();
-            self.refused = if self.refused { !self.snapshots.is_ample(&log) } else { self.snapshots.spare(&log) == 0 };
+            self.refused = if self.refused { !self.snapshots.is_ample(&log) } else { self.snapshots.is_full(&log) };
         }
     }
 

@@ -150,14 +150,17 @@ impl State {
     /// elsewhere; once that is used up too, it waits.
     fn write(&mut self, queue: &LogQueue) {
         loop {
-            let is_full = queue.state() == LogState::Full;
+            let is_full = queue.state() != LogState::Ready;
             let log = &mut self.parts.persistence.log;
             let written = if is_full { log.write_reserved(&mut self.batches) } else { log.write(&mut self.batches) };
             match written {
                 Ok(()) => break,
                 Err(WriteError::Full { .. }) if !is_full => self.tell_full(queue),
                 Err(error @ WriteError::Full { .. }) if self.orders.stop.load(Ordering::Acquire) => self.fail(&error),
-                Err(WriteError::Full { .. }) => thread::sleep(FULL_PAUSE),
+                Err(WriteError::Full { .. }) => {
+                    queue.set_state(LogState::Scarce);
+                    thread::sleep(FULL_PAUSE);
+                }
                 Err(error) => self.fail(&error),
             }
         }
@@ -188,7 +191,8 @@ impl State {
     /// Looks whether the log is full: it is when there is only room for a snapshot.
     fn look_for_room(&mut self, queue: &LogQueue, log: &Extent) {
         queue.fill_after(self.snapshots.recordable(log));
-        let is_full = queue.state() == LogState::Full || self.snapshots.spare(log) == 0;
+        let state = queue.state();
+        let is_full = state != LogState::Ready || self.snapshots.is_full(log);
         match self.is_told_full {
             false if is_full => self.tell_full(queue),
             true if self.snapshots.is_ample(log) => {
@@ -199,12 +203,31 @@ impl State {
             }
             _ => {}
         }
+        if self.is_told_full {
+            self.look_for_scarcity(queue, log);
+        }
+        if state == LogState::Scarce && queue.state() != LogState::Scarce {
+            // What waited there goes on.
+            self.shards().for_each(|shard| self.parts.peers.wake(shard));
+        }
         self.looked = (Instant::now(), self.parts.persistence.log.end().0);
+    }
+
+    /// Looks whether a full log has room for anything but what makes room.
+    fn look_for_scarcity(&mut self, queue: &LogQueue, log: &Extent) {
+        let was_scarce = queue.state() == LogState::Scarce;
+        let is_scarce = self.snapshots.is_scarce(log, was_scarce);
+        queue.set_state(if is_scarce { LogState::Scarce } else { LogState::Full });
+        if is_scarce && !was_scarce {
+            let folder = self.parts.persistence.options.folder.display().to_string();
+            let text = "new Sessions and Subscriptions that would have to be kept are refused as well";
+            self.tell(LogType::Error, format_args!("Error: hardly any room is left in {folder}: {text}."));
+        }
     }
 
     /// Whether it is time to look around: often enough, and not with each batch.
     fn is_to_look_around(&self, queue: &LogQueue) -> bool {
-        let pause = if queue.state() == LogState::Full { FULL_PAUSE } else { LOOK_AGAIN };
+        let pause = if queue.state() == LogState::Ready { LOOK_AGAIN } else { FULL_PAUSE };
         self.parts.persistence.log.end().0 - self.looked.1 > LOOK_EVERY_BYTES || self.looked.0.elapsed() >= pause
     }
 
@@ -213,10 +236,12 @@ impl State {
         let end = queue.next();
         // Beside what is on its way to the log: the part of a segment that is left when a snapshot begins the next.
         let not_free = end - log.end().0 + 2 * self.parts.persistence.segment_bytes;
+        let room = log.room();
         Extent {
             start: log.start().0,
             end,
-            room: log.room_bytes().saturating_sub(not_free),
+            room: room.allowed_bytes.saturating_sub(not_free),
+            disk_room: room.disk_bytes.saturating_sub(not_free),
             written: queue.snapshot_bytes(),
             large: queue.large_bytes(),
         }
@@ -281,7 +306,7 @@ impl State {
             }
             _ => until_heartbeat,
         };
-        let is_full = queue.state() == LogState::Full;
+        let is_full = queue.state() != LogState::Ready;
         let nap = until_heartbeat.min(until_sync).min(if is_full { FULL_PAUSE } else { LOOK_AGAIN });
         if queue.writer_about_to_sleep() && !self.orders.stop.load(Ordering::Acquire) {
             thread::park_timeout(nap);
@@ -340,7 +365,8 @@ impl State {
         if changes == 0 {
             return false;
         }
-        if queue.state() == LogState::Full && self.last_snapshot.elapsed() > SNAPSHOT_PAUSE.max(10 * self.snapshot_took)
+        if queue.state() != LogState::Ready
+            && self.last_snapshot.elapsed() > SNAPSHOT_PAUSE.max(10 * self.snapshot_took)
         {
             // What is done with by now makes room.
             return true;

@@ -130,7 +130,7 @@ impl Shard {
     /// Whether a connection is not to be read: it makes records faster than the log can write them.
     pub(super) fn is_ahead_of_log(&self, index: usize) -> bool {
         self.connections[index].held().is_some()
-            && self.shared.log().is_some_and(|log| log.is_over() || log.state() == LogState::Full)
+            && self.shared.log().is_some_and(|log| log.is_over() || log.state() != LogState::Ready)
     }
 
     /// A connection is not read until the log has caught up. Its Keep Alive stands still.

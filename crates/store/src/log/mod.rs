@@ -55,6 +55,15 @@ pub(crate) struct Recovered<D: Disk> {
     pub(crate) snapshot: Option<Snapshot>,
 }
 
+/// What the log has room for, in files that are ready and such as can still be made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Room {
+    /// Within [`Options::max_bytes`].
+    pub allowed_bytes: u64,
+    /// On the disk.
+    pub disk_bytes: u64,
+}
+
 /// Batches that go into one segment.
 struct Run {
     bytes: usize,
@@ -213,15 +222,18 @@ impl<D: Disk> Log<D> {
         self.pool.total_bytes()
     }
 
-    /// How many bytes of batches can be written without the reserve: in the files that are ready, and those that
-    /// [`Options::max_bytes`] and the disk allow. Others may take the disk's room meanwhile: only the attempt tells.
-    pub fn room_bytes(&self) -> u64 {
+    /// How many bytes of batches can be written without the reserve. Others may take the disk's room meanwhile: only the
+    /// attempt tells.
+    pub fn room(&self) -> Room {
         let room_bytes = self.pool.usual_room_bytes();
         let free_bytes = self.shared.disk.free_bytes(&self.folder).unwrap_or(u64::MAX);
-        let may_grow_bytes = self.max_bytes.saturating_sub(self.bytes()).min(free_bytes);
-        let to_come = may_grow_bytes / (room_bytes + crate::SEGMENT_HEADER_BYTES);
-        let segments = (self.pool.ready_count() as u64 + to_come).saturating_sub(self.reserve_segments as u64);
-        self.last.limit().since(self.end).saturating_add(segments.saturating_mul(room_bytes))
+        let with = |may_grow_bytes: u64| {
+            let to_come = may_grow_bytes / (room_bytes + crate::SEGMENT_HEADER_BYTES);
+            let segments = (self.pool.ready_count() as u64 + to_come).saturating_sub(self.reserve_segments as u64);
+            self.last.limit().since(self.end).saturating_add(segments.saturating_mul(room_bytes))
+        };
+        let may_grow_bytes = self.max_bytes.saturating_sub(self.bytes());
+        Room { allowed_bytes: with(may_grow_bytes.min(free_bytes)), disk_bytes: with(free_bytes) }
     }
 
     /// Reads single places from other threads.

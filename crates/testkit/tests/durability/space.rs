@@ -165,3 +165,39 @@ fn one_who_stays_away_does_not_hold_what_was_written_since() {
         assert!(payload.starts_with(&format!("{number}-x")), "{}", &payload[..10]);
     }
 }
+
+/// On a disk that is full, what would last is refused as well before it takes the room that is needed to make room.
+#[test]
+fn subscriptions_that_have_no_room_on_the_disk_are_refused() {
+    let Some(mount) = need(Mount::new("size=100m")) else { return };
+    let server = Server::start(&mount.folder.configuration());
+    let mut publisher = publisher(&server);
+    let mut client = server.connect();
+    client.send("CONNECT v5 id=s session-expiry-interval=1000");
+    answer(&mut client, Kind::Connack);
+    let long = "x".repeat(60_000);
+    let subscribe = |client: &mut Client, filter: &str| {
+        client.send(&format!("SUBSCRIBE id=1 {filter} qos=1"));
+        match answer(client, Kind::Suback).codes()[..] {
+            [1] => true,
+            [0x97] => false,
+            ref codes => panic!("{codes:?}"),
+        }
+    };
+    let granted = (0..).take_while(|number| subscribe(&mut client, &format!("{number}/{long}"))).count();
+    assert!(granted * long.len() > 10 << 20, "only {granted} were granted");
+    server.expect_log("Error: no room for the log*refused (0x97) until there is room again");
+    server.expect_log("*refused as well*");
+    publish(&mut publisher, |_| "t".to_owned(), "", |_, refused| refused >= WINDOW);
+    let mut other = server.connect();
+    other.send("CONNECT v5 id=other session-expiry-interval=1000");
+    assert_eq!(answer(&mut other, Kind::Connack).codes(), [0x97]);
+    for number in 0..granted {
+        client.send(&format!("UNSUBSCRIBE id=1 {number}/{long}"));
+        answer(&mut client, Kind::Unsuback);
+    }
+    while !subscribe(&mut client, "t") {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    publish(&mut publisher, |_| "t".to_owned(), "", |acknowledged, _| acknowledged >= WINDOW);
+}

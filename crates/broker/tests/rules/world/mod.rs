@@ -15,8 +15,8 @@ pub(crate) mod script;
 
 use midge_broker::outbox::Gathered;
 use midge_broker::{
-    Arrival, ConnectionEnd, ConnectionId, Consumed, Counters, FirstBytes, Gauges, ListenerId, Next, Now, Options,
-    Parcel, ReadRequest, Shard, ShardId, Shared, Turn,
+    Arrival, ConnectionEnd, ConnectionId, Consumed, Counters, FirstBytes, Gauges, ListenerId, LogState, Next, Now,
+    Options, Parcel, ReadRequest, Shard, ShardId, Shared, Turn,
 };
 use random::Random;
 use std::collections::VecDeque;
@@ -261,6 +261,15 @@ impl World {
             }
         }
         self.now_ms = end_ms;
+    }
+
+    /// The log's thread says how the log is doing, and wakes all shards.
+    pub(crate) fn set_log_state(&mut self, state: LogState) {
+        self.shared.log().expect("a log").set_state(state);
+        for number in 0..self.lanes.len() {
+            self.begin(number);
+        }
+        self.settle();
     }
 
     /// The server ends in order.

@@ -26,6 +26,7 @@
 //! | `server publishes TOPIC m=x retain` | a message of the server's own |
 //! | `server shuts down` | the orderly end |
 //! | `server snapshots` | the log is written anew while the shards go on |
+//! | `server has no room for messages`, `server has no room`, `server has room` | how the log is doing |
 //! | `server restarts`, `server restarts after 30s` | it is killed as it stands and started again, with another number of shards |
 //! | `server restarts in vain first` | and is killed once more before it lets anybody in |
 //! | `wait 1500ms`, `wait 30s` | time passes, at once |
@@ -35,7 +36,7 @@
 
 use super::random::Random;
 use super::{LinkId, World};
-use midge_broker::Options;
+use midge_broker::{LogState, Options};
 use midge_codec::QoS;
 use midge_testkit::packet::{Kind, Packet};
 use midge_testkit::wire::{self, Level};
@@ -225,6 +226,16 @@ impl Conversation {
                 let off_ms = rest.strip_prefix("after ").map_or(0, duration_ms);
                 self.world.restart_with_any_shards(off_ms);
                 self.clients.clear();
+                Ok(())
+            }
+            "has" if name == "server" => {
+                let state = match rest {
+                    "room" => LogState::Ready,
+                    "no room for messages" => LogState::Full,
+                    "no room" => LogState::Scarce,
+                    other => return Err(format!("`{other}` is no state of the log")),
+                };
+                self.world.set_log_state(state);
                 Ok(())
             }
             "shuts" if name == "server" => {
