@@ -202,6 +202,11 @@ impl Subscriptions {
         self.list.iter()
     }
 
+    /// The first `count`, or all where there are fewer.
+    pub(crate) fn first(&self, count: usize) -> &[Subscription] {
+        &self.list[..count.min(self.list.len())]
+    }
+
     fn position(&self, filter: FilterId) -> Option<usize> {
         match &self.index {
             None => self.list.iter().position(|subscription| subscription.place.filter == filter),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Idle ──asked──▶ Arriving ──turn finished──▶ Waiting ──all shards have──▶ Runs ⇄ Reading
-//!                                                                          └─▶ Session ──▶ the next, or
+//!                                                                          └─▶ Session ─▶ Subscriptions ─▶ Queue ──▶ the next, or
 //!                   shard 0 alone: Groups ──▶ Runs ⇄ Reading
 //!                                             └─▶ Group ──▶ the next, or Retained ──▶ Finished ──▶ Idle
 //! ```
@@ -66,8 +66,12 @@ enum Stage {
     Reading(Holder, u64),
     /// What waits there for nobody becomes runs, so many at most.
     Spill(Holder, u64),
-    /// The state of this Session is written: from its beginning, or from this message of its queue.
-    Session(u32, Option<u64>),
+    /// The state of the Session in this slot is written,
+    Session(u32),
+    /// then its Subscriptions, the last ones first: so many are left,
+    Subscriptions(u32, usize),
+    /// then its queue from this message on, and its exchanges.
+    Queue(u32, u64),
     /// The share group in this slot comes next, or one behind it.
     Groups(u32),
     /// The state of this one is written.
@@ -123,8 +127,8 @@ impl Shard {
     }
 
     fn is_writing_snapshot(&self) -> bool {
-        use Stage::{Group, Groups, Retained, Runs, Session, Spill};
-        matches!(self.walk.stage, Runs(..) | Spill(..) | Session(..) | Groups(_) | Group(_) | Retained(_))
+        use Stage::{Arriving, Finished, Idle, Reading, ReadingRetained, Waiting};
+        !matches!(self.walk.stage, Idle | Arriving | Waiting | Reading(..) | ReadingRetained | Finished)
     }
 
     fn is_log_behind(&self) -> bool {
@@ -174,7 +178,10 @@ impl Shard {
             self.walk.stage = match self.walk.stage {
                 Stage::Runs(holder, behind) => self.move_runs(holder, behind, turn),
                 Stage::Spill(holder, runs) => self.spill_next(holder, runs, turn),
-                Stage::Session(slot, from) => self.write_session(slot, from),
+                Stage::Session(slot) if !self.is_recorded(slot) => self.next_session(slot + 1),
+                Stage::Session(slot) => self.write_state(slot),
+                Stage::Subscriptions(slot, left) => self.write_subscriptions(slot, left),
+                Stage::Queue(slot, from) => self.write_queue(slot, from),
                 Stage::Groups(from) => self.next_group(from),
                 Stage::Group(group) => self.write_group(group),
                 Stage::Retained(from) => self.write_retained(from, turn),
@@ -212,10 +219,10 @@ impl Shard {
 
     /// The queue of a Session lost messages from its middle: one that is being written begins anew.
     pub(super) fn note_queue_changed(&mut self, changed: u32) {
-        if let Stage::Session(slot, Some(_)) = self.walk.stage
+        if let Stage::Queue(slot, 1..) = self.walk.stage
             && slot == changed
         {
-            self.walk.stage = Stage::Session(slot, None);
+            self.walk.stage = Stage::Session(slot);
         }
     }
 
@@ -264,39 +271,37 @@ impl Shard {
         self.walk.spilled_bytes += spilled_bytes as usize;
         match holder {
             _ if spilled_bytes > 0 => Stage::Spill(holder, runs - 1),
-            Holder::Session(name) => Stage::Session(name.slot, None),
+            Holder::Session(name) => Stage::Session(name.slot),
             Holder::Group(name) => Stage::Group(GroupId::named(name)),
         }
     }
 
-    fn write_session(&mut self, slot: u32, from: Option<u64>) -> Stage {
-        if !self.is_recorded(slot) {
-            return self.next_session(slot + 1);
-        }
+    fn write_state(&mut self, slot: u32) -> Stage {
         let name = self.session_name(slot);
-        if from.is_none() {
-            self.write_state(slot, name);
-        }
-        if let Some(next) = self.write_queue(slot, name, from.unwrap_or(0)) {
-            return Stage::Session(slot, Some(next));
-        }
-        self.write_exchanges(slot, name);
-        self.next_session(slot + 1)
-    }
-
-    fn write_state(&mut self, slot: u32, name: SessionName) {
         let is_connected = self.sessions.port(slot).is_some_and(|port| port.connection().is_some());
         let away = (!is_connected).then(|| self.away(slot));
         let receive_maximum = self.receive_maximum_of(slot);
         let is_durable = self.is_durable(slot);
         let records = &mut self.walk.records;
-        let Some(session) = self.sessions.get(slot) else { return };
+        let Some(session) = self.sessions.get(slot) else { return Stage::Queue(slot, 0) };
         records.began(name, &session.client_id, &session.record(is_durable, receive_maximum, away));
-        if !is_durable {
-            return;
+        match is_durable {
+            true => Stage::Subscriptions(slot, session.subscriptions.len()),
+            false => Stage::Queue(slot, 0),
         }
+    }
+
+    /// A portion of them. Where one ends meanwhile, the last one takes its place, which was written by then; and those that begin
+    /// meanwhile are in the log that is replayed.
+    fn write_subscriptions(&mut self, slot: u32, left: usize) -> Stage {
+        let name = self.session_name(slot);
+        let records = &mut self.walk.records;
+        let Some(session) = self.sessions.get(slot) else { return Stage::Queue(slot, 0) };
         let mut filter = String::new();
-        for subscription in session.subscriptions.iter() {
+        for (at, subscription) in session.subscriptions.first(left).iter().enumerate().rev() {
+            if records.bytes() > limits::SNAPSHOT_PORTION_BYTES {
+                return Stage::Subscriptions(slot, at + 1);
+            }
             filter.clear();
             self.shared.router().text(subscription.place.filter, &mut filter);
             let (options, identifier) = (subscription.options, subscription.identifier);
@@ -323,20 +328,24 @@ impl Shard {
         for packet_id in session.inbound.iter().flat_map(|inbound| inbound.packet_ids()) {
             records.accepted(name, packet_id);
         }
+        Stage::Queue(slot, 0)
     }
 
-    /// The queue from its message number `from` on. Returns where to go on, if that is too much for one portion.
-    fn write_queue(&mut self, slot: u32, name: SessionName, from: u64) -> Option<u64> {
+    /// The queue from its message number `from` on, as far as this portion has room, and behind it the exchanges.
+    fn write_queue(&mut self, slot: u32, from: u64) -> Stage {
+        let name = self.session_name(slot);
         let walk = &mut self.walk;
-        let queue = self.sessions.get(slot)?.queue.as_deref()?;
-        for (number, kept) in queue.numbered(from) {
-            if walk.records.bytes() > limits::SNAPSHOT_PORTION_BYTES {
-                return Some(number);
+        if let Some(queue) = self.sessions.get(slot).and_then(|session| session.queue.as_deref()) {
+            for (number, kept) in queue.numbered(from) {
+                if walk.records.bytes() > limits::SNAPSHOT_PORTION_BYTES {
+                    return Stage::Queue(slot, number);
+                }
+                write_kept(walk, &self.extras, name, kept, kept.dup);
             }
-            write_kept(walk, &self.extras, name, kept, kept.dup);
+            queue.runs().for_each(|run| walk.write_run(Holder::Session(name), run));
         }
-        queue.runs().for_each(|run| walk.write_run(Holder::Session(name), run));
-        None
+        self.write_exchanges(slot, name);
+        self.next_session(slot + 1)
     }
 
     fn write_exchanges(&mut self, slot: u32, name: SessionName) {

@@ -571,3 +571,26 @@ fn retained_messages_that_were_on_their_way_come_again() {
         ",
     );
 }
+
+/// So many that a snapshot takes several portions for them, while they come and go.
+#[test]
+fn a_snapshot_of_many_subscriptions_misses_none() {
+    let long = "x".repeat(30_000);
+    let lines = |numbers: &[usize], line: &str| -> String {
+        numbers.iter().map(|number| line.replace("%", &format!("{number}/{long}")) + "\n").collect()
+    };
+    let (all, gone, new): (Vec<usize>, Vec<usize>, Vec<usize>) =
+        ((0..40).collect(), (3..12).collect(), (40..45).collect());
+    let left: Vec<usize> = (0..45).filter(|number| !gone.contains(number)).collect();
+    let script = [
+        "s connects v311\n",
+        &lines(&all, "s subscribes % qos=1"),
+        &lines(&gone, "s>> UNSUBSCRIBE id=1 %"),
+        &lines(&new, "s>> SUBSCRIBE id=1 % qos=1"),
+        "server snapshots\ns is forgotten\nserver snapshots\nserver restarts\ns connects v311 session-present\np connects v311 clean\n",
+        &lines(&left, "p publishes % qos=1 m=x\ns receives % qos=1 m=x"),
+        &lines(&gone, "p publishes % qos=1 m=x"),
+        "s< nothing\n",
+    ];
+    check(&script.concat());
+}
