@@ -1,14 +1,15 @@
-//! What README and CONTRIBUTING tell people to run or to read exists.
+//! What documents tell people to run or to read exists.
 
+use std::path::Path;
 use std::process::Command;
 
 use midge_testkit::environment::{cargo, midge_program, workspace};
 
-use crate::files::{File, one};
+use crate::files::{File, below, one};
 use crate::{Broken, caught, none};
 
-/// Documents whose commands people copy.
-const DOCUMENTS: &[&str] = &["README.md", "CONTRIBUTING.md"];
+/// The documents beside those below `docs`.
+const DOCUMENTS: &[&str] = &["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"];
 
 #[test]
 fn commands_exist() {
@@ -37,10 +38,12 @@ fn a_dead_link_is_caught() {
     let text = "[a](README.md) [b](no/such.md)\n[c](https://example.org) [d](#heading)\n`a[i](x)`";
     let broken = dead_links(&File::made_up("README.md", text));
     caught(&broken, &[1, 3]);
+    let text = "[a](../README.md) [b](durability.md)\n[c](README.md)";
+    caught(&dead_links(&File::made_up("docs/some.md", text)), &[2]);
 }
 
 fn documents() -> Vec<File> {
-    DOCUMENTS.iter().map(|path| one(path)).collect()
+    DOCUMENTS.iter().map(|path| one(path)).chain(below("docs", &["md"])).collect()
 }
 
 /// What the programs say about themselves.
@@ -87,12 +90,13 @@ fn shell_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 fn dead_links(document: &File) -> Vec<Broken> {
+    let folder = workspace().join(&document.path).parent().map(Path::to_path_buf).unwrap_or_default();
     let mut dead = Vec::new();
     for (index, line) in document.text.lines().enumerate() {
         for link in line.split("](").skip(1) {
             let target = link.split([')', '#']).next().unwrap_or_default();
             let is_here = !target.is_empty() && !target.contains("://");
-            if is_here && !workspace().join(target).exists() {
+            if is_here && !folder.join(target).exists() {
                 dead.push(document.at(index + 1, &format!("{target} does not exist")));
             }
         }
