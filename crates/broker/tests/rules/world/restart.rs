@@ -150,7 +150,7 @@ impl World {
             assert!(!was_wanted || matches!(request.purpose, Purpose::Replay(_)), "what is needed is kept");
             return self.note_closes(at);
         };
-        let referred = references(run.address, &run.content).into_iter();
+        let referred = references(run.address, &run.content).expect("readable").into_iter();
         let referred = referred.map(|address| self.log.read(address).expect("what is referred to is kept"));
         let referred: Vec<ReadBatch> = referred.collect();
         let lane = self.begin(at);
