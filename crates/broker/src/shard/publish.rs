@@ -78,7 +78,10 @@ impl Shard {
         dup: bool,
         turn: &mut Turn,
     ) -> Result<(), Fault> {
-        let verdict = access::publish(&self.options, &self.shared, parts);
+        let verdict = match self.is_repeat(id, parts.qos, packet_id) {
+            true => Ok(access::repeat()),
+            false => access::publish(&self.options, &self.shared, parts),
+        };
         let summary = || summary(parts, packet_id.map_or(0, PacketId::get), dup);
         match &verdict {
             Ok(_) => self.tell_packet(id, turn, || EventKind::ReceivedPublish(summary())),
@@ -110,6 +113,15 @@ impl Shard {
             }
         }
         Ok(())
+    }
+
+    /// Whether the message was taken over before, and its sender has not heard of it.
+    fn is_repeat(&self, id: ConnectionId, qos: QoS, packet_id: Option<PacketId>) -> bool {
+        let (QoS::ExactlyOnce, Some(packet_id), Some(connection)) = (qos, packet_id, self.connection(id)) else {
+            return false;
+        };
+        let inbound = self.sessions.get(connection.session).and_then(|session| session.inbound.as_deref());
+        inbound.is_some_and(|inbound| inbound.is_open(packet_id))
     }
 
     fn take_qos_2(
