@@ -87,10 +87,14 @@ impl Shard {
             Ok(_) => self.tell_packet(id, turn, || EventKind::ReceivedPublish(summary())),
             Err(denied) => {
                 self.counters.count_refusal(denied.code);
+                let connection = self.connections.get_mut(id.0 as usize).and_then(Option::as_mut);
+                let now_ms = turn.now.monotonic_ms;
+                let more = connection.and_then(|connection| connection.note_refusal(denied.cause, now_ms));
                 self.tell(EventMask::NOTICE, id, turn, || EventKind::PublishDenied {
                     packet: summary(),
                     code: denied.code,
                     cause: denied.cause,
+                    more,
                 });
             }
         }
