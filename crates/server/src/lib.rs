@@ -12,6 +12,7 @@ mod abort;
 mod boot;
 mod clock;
 mod heap;
+pub mod json;
 mod log;
 mod options;
 mod peers;
