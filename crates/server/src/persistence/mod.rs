@@ -5,6 +5,7 @@
 //! over ([`writer`]).
 
 mod admin;
+mod folder;
 mod reader;
 mod recover;
 mod snapshots;
@@ -17,6 +18,7 @@ use midge_config::PersistenceSync;
 use midge_store::{Log, OpenError, Position, Snapshot, SystemDisk};
 
 pub(crate) use self::admin::{Admin, AdminParts};
+pub use self::folder::check_folder;
 pub(crate) use self::reader::{ReaderParts, Reads, RunRead};
 pub(crate) use self::recover::{Recovered, recover};
 pub(crate) use self::writer::{Writer, WriterParts};

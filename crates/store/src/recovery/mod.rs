@@ -17,6 +17,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub(crate) use folder::check as check_folder;
 pub use inspection::{Examined, FileRole, InspectedBatch, InspectedFile, Inspection};
 use inventory::{Chain, Inventory, Link, Unused};
 use repair::Surgeon;

@@ -116,11 +116,36 @@ fn a_log_of_another_user() {
         return;
     }
     let Some(launch) = need(as_somebody_else(&folder)) else { return };
-    refuses_with(
+    let told = refuses_with(
         &launch,
         &folder,
         "Permission denied*belongs to user 0, and this is user 65534: give it to the one that runs the server",
     );
+    let file = folder.path().join("tested.conf");
+    fs::write(&file, folder.configuration()).expect("write");
+    let mut test = Command::new(midge_program());
+    std::os::unix::process::CommandExt::uid(&mut test, NOBODY);
+    let tested = test.arg("-c").arg(&file).arg("--test-config").output().expect("it starts");
+    let said = String::from_utf8_lossy(&tested.stderr);
+    assert_eq!(tested.status.code(), Some(3), "{said}");
+    assert!(told.contains(said.trim_end()), "a test of the configuration says the same: {said}");
+}
+
+/// What is made here is for this user alone; what somebody has opened to all is used, and told.
+#[test]
+fn a_folder_that_everybody_can_write_to() {
+    let folder = filled();
+    let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    assert_eq!(mode(&folder.log()), 0o700);
+    for entry in fs::read_dir(folder.log()).expect("the log's folder") {
+        let path = entry.expect("the log's folder").path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+    }
+    assert_eq!(start(&folder).count_log("Warning"), 0);
+    fs::set_permissions(folder.log(), fs::Permissions::from_mode(0o777)).expect("chmod");
+    let server = start(&folder);
+    server.expect_log("Warning: every user of this machine can write to */mosquitto.db.midge (mode 0777): chmod 700 */mosquitto.db.midge");
+    assert_eq!(server.count_log("Warning"), 1);
 }
 
 /// A start as a user whom permissions concern: root may do everything.
