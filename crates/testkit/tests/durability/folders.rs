@@ -268,6 +268,26 @@ fn a_log_of_a_newer_version() {
     assert!(line.contains(&path.display().to_string()), "{line}");
 }
 
+/// Its files are as this version writes them, and what stands in one is not: neither is it damaged, nor can it be read.
+#[test]
+fn records_of_a_newer_version() {
+    let folder = filled();
+    let (path, _) = file_with(&folder, b"kept");
+    let bytes = fs::read(&path).expect("a segment");
+    let (header, batch) = bytes.split_at(HEADER_BYTES);
+    let payload_bytes = u32::from_le_bytes(batch[..4].try_into().expect("four bytes")) as usize;
+    let mut batch = batch[..24 + payload_bytes].to_vec();
+    batch[24] = 99;
+    // The log's number, then the batch without its checksum.
+    let checked = [&header[16..24], &batch[..4], &batch[8..]].concat();
+    batch[4..8].copy_from_slice(&crc32c(&checked).to_le_bytes());
+    overwrite(&path, HEADER_BYTES as u64, &batch);
+    let expected = "records of a newer version than this server knows at position 0 of the log; start the program that wrote \
+                    it, or a newer one, or restore the log from a copy";
+    refuses(&folder, expected);
+    refuses_with(&Launch::new().arguments(&["--repair"]), &folder, expected);
+}
+
 /// The checksum of iSCSI (RFC 3720), bit by bit.
 fn crc32c(bytes: &[u8]) -> u32 {
     let step = |sum: u32, _| if sum & 1 == 1 { sum >> 1 ^ 0x82f6_3b78 } else { sum >> 1 };
