@@ -17,6 +17,8 @@ pub(crate) struct Denied {
     pub cause: &'static str,
     /// Whether a client that cannot be told is disconnected, rather than answered as if all were well.
     pub closes: bool,
+    /// Only for want of room in the log: it does not count for a message that leaves nothing there ([`unrecorded`]).
+    pub is_for_log: bool,
 }
 
 /// Whether a client may publish this message.
@@ -25,11 +27,21 @@ pub(crate) fn publish(options: &Options, shared: &Shared, message: &MessageParts
     if shared.is_memory_short() && may_be_kept(options, message) {
         // A client that cannot be told must not take the message for delivered: without an acknowledgement it comes again.
         let closes = message.qos > QoS::AtMostOnce;
-        return Err(Denied { code: ReasonCode::QUOTA_EXCEEDED, cause: "memory_limit reached", closes });
+        return Err(Denied {
+            code: ReasonCode::QUOTA_EXCEEDED,
+            cause: "memory_limit reached",
+            closes,
+            is_for_log: false,
+        });
     }
     if shared.is_log_full() && may_be_kept(options, message) && !makes_room(shared, message) {
         let closes = message.qos > QoS::AtMostOnce;
-        return Err(Denied { code: ReasonCode::QUOTA_EXCEEDED, cause: "no room for the log", closes });
+        return Err(Denied {
+            code: ReasonCode::QUOTA_EXCEEDED,
+            cause: "no room for the log",
+            closes,
+            is_for_log: true,
+        });
     }
     Ok(Allowed(()))
 }
@@ -40,17 +52,17 @@ pub(crate) fn will(options: &Options, message: &MessageParts<'_>) -> Result<Allo
     let (topic, payload_bytes) = (message.topic, message.payload.len());
     if topic.starts_with('$') && is_ours(topic) {
         let cause = "topics of the server itself cannot be published to";
-        return Err(Denied { code: ReasonCode::NOT_AUTHORIZED, cause, closes: false });
+        return Err(Denied { code: ReasonCode::NOT_AUTHORIZED, cause, closes: false, is_for_log: false });
     }
     // A topic has at most as many levels as bytes plus one: most need no counting.
     if topic.len() >= options.topic_levels_max && topic_levels(topic) > options.topic_levels_max {
         let cause = "more topic levels than topic_levels_max";
-        return Err(Denied { code: ReasonCode::TOPIC_NAME_INVALID, cause, closes: true });
+        return Err(Denied { code: ReasonCode::TOPIC_NAME_INVALID, cause, closes: true, is_for_log: false });
     }
     if options.message_size_limit != 0 && payload_bytes > options.message_size_limit as usize {
         // Mosquitto says 0x95, which PUBACK and PUBREC do not know `[MQTT-3.4.2-1]`: paho-mqtt fails on such a code.
         let cause = "payload above message_size_limit";
-        return Err(Denied { code: ReasonCode::QUOTA_EXCEEDED, cause, closes: false });
+        return Err(Denied { code: ReasonCode::QUOTA_EXCEEDED, cause, closes: false, is_for_log: false });
     }
     Ok(Allowed(()))
 }
@@ -71,6 +83,16 @@ fn is_ours(topic: &str) -> bool {
     let is_bridge_state =
         || topic.strip_prefix("$SYS/broker/connection/").is_some_and(|rest| rest.split('/').nth(1) == Some("state"));
     topic.starts_with("$share") || topic.starts_with("$SYS") && !is_bridge_state()
+}
+
+/// A QoS 2 message that was taken over before: it is answered once more and goes nowhere.
+pub(crate) fn repeat() -> Allowed {
+    Allowed(())
+}
+
+/// A message that was refused for want of room in the log, and would leave nothing there.
+pub(crate) fn unrecorded() -> Allowed {
+    Allowed(())
 }
 
 /// What the server itself publishes needs no permission.

@@ -26,10 +26,60 @@ pub(crate) struct Connection {
     pub wants_reason_strings: bool,
     pub inbound_aliases: Option<Box<InboundAliases>>,
     pub outbound_aliases: Option<Box<OutboundAliases>>,
+    /// What it was refused to publish, once it was.
+    pub refusals: Option<Box<Refusals>>,
 }
 
+/// Messages of a client that were refused, as far as the operator is told of them: the first, and one a minute.
+pub(crate) struct Refusals {
+    cause: &'static str,
+    told_ms: u64,
+    /// Not told.
+    since: u64,
+}
+
+impl Refusals {
+    /// One more is refused. Whether it is told, and with how many that were not.
+    fn note(&mut self, cause: &'static str, now_ms: u64) -> Option<u64> {
+        if self.cause == cause && now_ms < self.told_ms + TELL_EVERY_MS {
+            self.since += 1;
+            return None;
+        }
+        (self.cause, self.told_ms) = (cause, now_ms);
+        Some(std::mem::take(&mut self.since))
+    }
+}
+
+/// Another cause is told at once.
+const TELL_EVERY_MS: u64 = 60_000;
+
 impl Connection {
+    /// A message is refused. Whether the operator is to be told of it, and with how many that were not told.
+    pub(crate) fn note_refusal(&mut self, cause: &'static str, now_ms: u64) -> Option<u64> {
+        match &mut self.refusals {
+            Some(refusals) => refusals.note(cause, now_ms),
+            None => {
+                self.refusals = Some(Box::new(Refusals { cause, told_ms: now_ms, since: 0 }));
+                Some(0)
+            }
+        }
+    }
+
     pub(crate) fn is_v5(&self) -> bool {
         self.version == Version::V5
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_told_once_a_minute_and_when_the_cause_is_another() {
+        let mut refusals = Refusals { cause: "full", told_ms: 1_000, since: 0 };
+        assert_eq!([refusals.note("full", 1_000), refusals.note("full", 60_999)], [None, None]);
+        assert_eq!(refusals.note("full", 61_000), Some(2));
+        assert_eq!(refusals.note("full", 61_001), None);
+        assert_eq!([refusals.note("large", 61_002), refusals.note("large", 61_003)], [Some(1), None]);
     }
 }

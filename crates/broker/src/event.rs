@@ -78,6 +78,8 @@ pub enum EventKind {
         code: ReasonCode,
         /// Cause, in words.
         cause: &'static str,
+        /// So many others of this client were refused since it was told last; `None`: it is too early to tell again.
+        more: Option<u64>,
     },
     /// A PUBLISH came.
     ReceivedPublish(PublishSummary),

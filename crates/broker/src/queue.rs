@@ -101,10 +101,14 @@ impl Queue {
         }
     }
 
-    /// Adds one that comes before all others. Not for those who go through the front in portions.
-    pub(crate) fn push_front(&mut self, kept: Kept) {
+    /// Adds one among the first `count` in memory, which are sorted: behind all that are not newer. Not for those who go through
+    /// the front in portions.
+    pub(crate) fn insert_among_first(&mut self, count: usize, kept: Kept) {
+        let (count, identity) = (count.min(self.front.len()), kept.message.identity());
+        let is_newer = |other: &Kept| other.message.identity() > identity;
+        let newer = self.front.range(..count).rev().take_while(|other| is_newer(other)).count();
         self.total.add(Load::of(&kept));
-        self.front.push_front(kept);
+        self.front.insert(count - newer, kept);
     }
 
     /// The oldest message, if it is in memory.
@@ -473,7 +477,7 @@ mod tests {
         (0..3).for_each(|number| queue.push(kept(number)));
         assert!(queue.take_run(0, 1000, |_| false).is_empty());
         assert_eq!((queue.newest_cost(), queue.pop().map(|kept| kept.message.payload()[0])), (0, Some(0)));
-        queue.push_front(kept(9));
+        queue.insert_among_first(0, kept(9));
         assert_eq!((numbers(&queue), queue.len(), queue.bytes()), (vec![9, 1, 2], 3, 30));
     }
 

@@ -9,8 +9,9 @@ use std::os::unix::net::UnixStream;
 use std::path::{self, Path, PathBuf};
 
 use lexopt::prelude::{Long, Short, Value};
+use midge_server::json;
 
-use crate::json::{Object, unquoted};
+use crate::json::Object;
 use crate::{Status, help, server};
 
 /// What is to be copied, and where to.
@@ -117,7 +118,7 @@ fn understand(answer: &str) -> Option<Result<u64, String>> {
         return Some(Ok(bytes.strip_suffix('}')?.parse().ok()?));
     }
     let error = answer.strip_prefix("{\"ok\":false,\"error\":")?.strip_suffix('}')?;
-    Some(Err(unquoted(error)?))
+    json::string(error).filter(|(_, rest)| rest.is_empty()).map(|(error, _)| Err(error))
 }
 
 fn nobody(socket: &Path, error: &io::Error) -> String {

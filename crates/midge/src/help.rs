@@ -42,7 +42,7 @@ An MQTT server for versions 5.0, 3.1.1 and 3.1.
  -q, --quiet      Log nothing.
  --repair         Keep what is good of a damaged log; what is lost is told, and the damaged files are set aside with .bad
                   at the end of their names.
- --test-config    Read the configuration file, tell what is wrong with it, and end.
+ --test-config    Read the configuration file, tell what is wrong with it or with the folder for what is kept, and end.
  -h, --help       Show this.
  --version        Show the version.{links}
 

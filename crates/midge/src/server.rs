@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use midge_config::{Config, Level, LogTypes, Note, Persistence};
-use midge_server::{Identity, LogType, Options};
+use midge_server::{Identity, LogType, Options, PersistenceOptions};
 
 use crate::command_line::{self, Serve, Wish};
 use crate::files::FileSystem;
@@ -38,8 +38,7 @@ fn serve(identity: Identity, wish: &Serve) -> Status {
     };
     if wish.tests_config {
         notes.iter().for_each(|note| eprintln!("{note}"));
-        println!("Configuration file is OK.");
-        return Status::Success;
+        return test_config(config, identity);
     }
     // Whoever only wants to try it out has written no file, and is surprised by nothing so much as by what is gone.
     let keeps_unasked = identity == Identity::Midge && wish.config_file.is_none();
@@ -59,6 +58,27 @@ fn serve(identity: Identity, wish: &Serve) -> Status {
                 eprintln!("{error}");
             }
             Status::Failure
+        }
+    }
+}
+
+/// The rest of a test of the configuration, when its file is good: what is kept needs a place. Nothing is made.
+fn test_config(mut config: Config, identity: Identity) -> Status {
+    let environment = Environment::of_process();
+    let checked = persistence::relocate(&mut config.persistence, &environment).and_then(|()| {
+        let Some(options) = Options::from_config(&config, identity).persistence else { return Ok(None) };
+        let options = PersistenceOptions { allow_symlinks: environment.allows_symlinks, ..options };
+        midge_server::check_folder(&options).map_err(|error| format!("Error: {error}"))
+    });
+    match checked {
+        Ok(warning) => {
+            warning.iter().for_each(|warning| eprintln!("{warning}"));
+            println!("Configuration file is OK.");
+            Status::Success
+        }
+        Err(message) => {
+            eprintln!("{message}");
+            Status::Usage
         }
     }
 }

@@ -122,6 +122,40 @@ fn with_a_file_it_counts_under_either_name() {
     }
 }
 
+/// What a start would complain of, and nothing is made.
+#[test]
+fn a_test_of_the_configuration_looks_at_the_folder() {
+    let folder = Folder::new();
+    let port = free_port();
+    let test = |location: &str| {
+        let config = keeping(&folder, port, &format!("persistence_location {}", folder.path(location).display()));
+        let tested = run(PROGRAM, &["-c", &config, "--test-config"]);
+        (tested.status.code(), String::from_utf8_lossy(&tested.stderr).into_owned(), config)
+    };
+    let (status, said, config) = test("missing");
+    let log = folder.path("missing/mosquitto.db.midge");
+    let expected = format!(
+        "Error: cannot create {}: No such file or directory (os error 2); the folder around it does not exist; create it first.",
+        log.display()
+    );
+    assert_eq!((status, said.trim_end()), (Some(3), &expected[..]));
+    let mut refused = Server::spawn(PROGRAM, &["-c", &config]);
+    assert_eq!(refused.wait(), Some(1));
+    assert!(refused.log().contains(&expected), "as a start says it: {}", refused.log());
+    folder.file("mosquitto.db.midge", "");
+    let (status, said, _) = test("");
+    assert!(status == Some(3) && said.contains("is not a folder; name another, or move it away"), "{said}");
+    fs::remove_file(folder.path("mosquitto.db.midge")).expect("removed");
+    let (status, said, config) = test("");
+    assert_eq!((status, &said[..]), (Some(0), ""));
+    assert!(!folder.path("mosquitto.db.midge").exists());
+    let _server = Server::start(PROGRAM, &["-c", &config]);
+    assert_eq!(test("").0, Some(0), "it may be in use");
+    fs::set_permissions(folder.path("mosquitto.db.midge"), fs::Permissions::from_mode(0o777)).expect("chmod");
+    let (status, said, _) = test("");
+    assert!(status == Some(0) && said.starts_with("Warning: every user of this machine can write to"), "{said}");
+}
+
 #[test]
 fn the_environment_names_the_folder_before_the_file_does() {
     let folder = Folder::new();

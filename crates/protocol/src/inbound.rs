@@ -43,6 +43,11 @@ impl Inbound {
         if self.received.insert(id.get()) { Arrival::New } else { Arrival::Repeated }
     }
 
+    /// Whether a QoS 2 PUBLISH with this identifier would be one that was seen before.
+    pub fn is_open(&self, id: PacketId) -> bool {
+        self.received.contains(id.get())
+    }
+
     /// The message was refused (PUBREC of 0x80 or more): its identifier is free again `[MQTT-4.3.3-9]`.
     pub fn refuse(&mut self, id: PacketId) {
         self.handle_release(id);
@@ -117,6 +122,13 @@ impl IdentifierSet {
         new
     }
 
+    fn contains(&self, id: u16) -> bool {
+        match self {
+            IdentifierSet::Few(list) => list.contains(&id),
+            IdentifierSet::Many { bits, .. } => bits[usize::from(id >> 6)] & 1 << (id & 63) != 0,
+        }
+    }
+
     fn remove(&mut self, id: u16) -> bool {
         match self {
             IdentifierSet::Few(list) => {
@@ -156,7 +168,9 @@ mod tests {
     #[test]
     fn a_repeated_publish_is_delivered_once_until_its_release() {
         let mut inbound = Inbound::default();
+        assert!(!inbound.is_open(id(5)));
         assert_eq!(inbound.handle_publish(id(5), None), Arrival::New);
+        assert!(inbound.is_open(id(5)));
         assert_eq!(inbound.handle_publish(id(5), None), Arrival::Repeated);
         assert!(inbound.handle_release(id(5)));
         assert!(!inbound.handle_release(id(5)), "an unknown PUBREL is noticed");

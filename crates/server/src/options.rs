@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use midge_codec::QoS;
-use midge_config::{Address, Config, Listener, PersistenceSync, SocketDomain};
+use midge_config::{Address, Config, Listener, SocketDomain};
 use midge_net::{Family, sys};
 
 use crate::log::{LogDestination, LogOptions, LogType, LogTypes};
-use crate::persistence::{PersistenceOptions, SyncPolicy};
+use crate::persistence::PersistenceOptions;
 
 /// Everything [`crate::run`] needs to know.
 #[derive(Clone, Debug)]
@@ -157,11 +157,7 @@ fn persistence_of(config: &Config) -> Option<PersistenceOptions> {
     let location = PathBuf::from(persistence.location.as_deref().unwrap_or(""));
     persistence.on.then(|| PersistenceOptions {
         folder: location.join(format!("{}.midge", persistence.file)),
-        sync: match persistence.sync {
-            PersistenceSync::Always => SyncPolicy::Always,
-            PersistenceSync::Os => SyncPolicy::Os,
-            PersistenceSync::Interval(ms) => SyncPolicy::Interval(ms),
-        },
+        sync: persistence.sync,
         autosave_interval: persistence.autosave_interval,
         autosave_on_changes: persistence.autosave_on_changes,
         max_bytes: persistence.max_bytes,

@@ -70,6 +70,21 @@ pub enum OpenError {
         /// Where it begins.
         to: Position,
     },
+    /// A segment in the middle of the log is gone.
+    #[error(
+        "{} (positions {from} to {to}) is missing; restore it from a copy, or start with --repair to keep what is there",
+        segment_between(first, last)
+    )]
+    MissingSegment {
+        /// The segment file. Not every number is used: it may be one of those up to `last`.
+        first: PathBuf,
+        /// The last that it may be.
+        last: PathBuf,
+        /// Where what is missing begins.
+        from: Position,
+        /// Where it ends.
+        to: Position,
+    },
     /// No room for the segment with which the log goes on.
     #[error("no room for another segment in {}: {limit}; free some space, or allow more", .folder.display())]
     Full {
@@ -270,6 +285,11 @@ fn copying_words(failure: &Failure) -> String {
         _ => return failure.to_string(),
     };
     format!("{failure}; {advice}")
+}
+
+fn segment_between(first: &Path, last: &Path) -> String {
+    let (one, other) = (first.display(), last.display());
+    if first == last { format!("segment {one}") } else { format!("a segment from {one} to {other}") }
 }
 
 fn other(process: Option<u32>) -> String {

@@ -19,6 +19,9 @@ pub(super) struct Group {
     /// Whose turn it is.
     next: usize,
     pub queue: Queue,
+    /// So many messages at the front of it were handed out once and came back. Some may have gone to disk since: only a group that
+    /// the log names has that, and there names tell the order.
+    returned: usize,
 }
 
 /// A Session's part in a group.
@@ -46,6 +49,7 @@ impl Group {
             members: Vec::new(),
             next: 0,
             queue: Queue::default(),
+            returned: 0,
         }
     }
 
@@ -74,6 +78,15 @@ impl Group {
         }
         self.queue.push(Kept::in_group(message()));
         Offer::Queued { newest_cost: self.queue.newest_cost() }
+    }
+
+    /// Messages that a member had not begun come before all that was not handed out yet. They may come back one by one: those that
+    /// the log names stand in its order, others in that in which they come.
+    pub(super) fn take_back(&mut self, messages: Vec<Message>) {
+        for message in messages {
+            self.queue.insert_among_first(self.returned, Kept::in_group(message));
+            self.returned += 1;
+        }
     }
 
     /// What waits goes to this member, a message at a time.
@@ -108,6 +121,7 @@ impl Group {
                 break;
             }
             let Some(Kept { message, .. }) = self.queue.pop() else { break };
+            self.returned = self.returned.saturating_sub(1);
             out.expired += u64::from(is_expired);
             out.given.extend(chosen.map(|(member, qos)| Given { message, member, qos }));
         }

@@ -103,7 +103,7 @@ impl Groups {
     /// group has ended.
     pub(crate) fn give_back(&self, id: GroupId, messages: Vec<Message>, terms: Terms) -> Option<HandedOut> {
         self.with_group(id, |group| {
-            messages.into_iter().rev().for_each(|message| group.queue.push_front(Kept::in_group(message)));
+            group.take_back(messages);
             group.hand_out_to_all(terms)
         })
     }

@@ -299,17 +299,16 @@ pub(crate) fn batch_of_large(identity: u64) -> u64 {
     identity.saturating_sub((BATCH_HEADER_BYTES + STAMP_BYTES) as u64)
 }
 
-/// The batches to which a run refers, with whose help it is read.
-pub fn references(address: u64, content: &[u8]) -> Vec<u64> {
+/// The batches to which a run refers, with whose help it is read. All of its records can be read, or this is an error.
+pub fn references(address: u64, content: &[u8]) -> Result<Vec<u64>, RecordError> {
     let mut references = Vec::new();
-    if let Ok(mut batch) = Batch::open(address, content) {
-        while let Ok(Some(record)) = batch.next_record() {
-            if let Record::RunEntry(_, Content::At(at)) = record {
-                references.push(at);
-            }
+    let mut batch = Batch::open(address, content)?;
+    while let Some(record) = batch.next_record()? {
+        if let Record::RunEntry(_, Content::At(at)) = record {
+            references.push(at);
         }
     }
-    references
+    Ok(references)
 }
 
 /// Kinds of record, as they stand in the log. Numbers are for ever.

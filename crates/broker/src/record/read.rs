@@ -23,7 +23,12 @@ pub struct RecordError {
 
 impl std::fmt::Display for RecordError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} at position {} of the log", self.cause, self.position)
+        let RecordError { position, cause } = self;
+        write!(
+            f,
+            "{cause} at position {position} of the log; start the program that wrote it, or a newer one, or restore the log \
+             from a copy (--repair does not help)"
+        )
     }
 }
 

@@ -17,8 +17,8 @@ fn parts(topic: &'static str, expiry_interval_s: Option<u32>) -> MessageParts<'s
     MessageParts { topic, properties: &[1, 1], payload: b"21.5", qos, retain: true, received_s, expiry_interval_s }
 }
 
-/// What is read of what `write` records, in a word for each record.
-fn told(write: impl FnOnce(&mut Records)) -> Vec<String> {
+/// The content of a batch with what `write` records.
+fn content(write: impl FnOnce(&mut Records)) -> Vec<u8> {
     let queue = LogQueue::new(1, ADDRESS);
     let mut records = Records::default();
     write(&mut records);
@@ -26,7 +26,12 @@ fn told(write: impl FnOnce(&mut Records)) -> Vec<String> {
     assert!(records.is_empty());
     let mut bytes = Vec::new();
     queue.take(&mut bytes);
-    let content = &bytes[BATCH_HEADER_BYTES..];
+    bytes.split_off(BATCH_HEADER_BYTES)
+}
+
+/// What is read of what `write` records, in a word for each record.
+fn told(write: impl FnOnce(&mut Records)) -> Vec<String> {
+    let content = &content(write)[..];
     for end in 0..content.len() {
         read_all(&content[..end]);
     }
@@ -174,5 +179,23 @@ fn what_a_newer_version_wrote_is_refused() {
     content[0] = RECORD_VERSION;
     content.push(200);
     let mut batch = Batch::open(ADDRESS, &content).expect("a batch");
-    assert!(batch.next_record().is_err_and(|error| error.cause.contains("unknown kind")));
+    let error = batch.next_record().expect_err("refused");
+    let expected = "record of an unknown kind at position 10045 of the log; start the program that wrote it, or a newer one, or \
+                    restore the log from a copy (--repair does not help)";
+    assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn a_run_with_a_record_that_cannot_be_read_is_an_error_and_not_a_shorter_run() {
+    let run = |tail: &[u8]| {
+        let entry = EntryRecord { message: 9, qos: 1, retain: false, dup: false };
+        let content = content(|records| {
+            let at = records.run(Holder::Session(S));
+            records.run_entry(&entry, &Content::At(4));
+            records.set_run(at, &RunRecord::default());
+        });
+        [content, tail.to_vec()].concat()
+    };
+    assert_eq!(references(ADDRESS, &run(&[])), Ok(vec![4]));
+    assert!(references(ADDRESS, &run(&[200])).is_err_and(|error| error.cause.contains("unknown kind")));
 }

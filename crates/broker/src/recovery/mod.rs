@@ -158,6 +158,9 @@ impl Recovery {
     }
 
     fn apply(&mut self, record: &Record<'_>, stamp: &Stamp) {
+        if !matches!(record, Record::Identifier(_)) {
+            self.last_held = None;
+        }
         match *record {
             Record::Publish(ref publish) => self.publish(publish, stamp),
             Record::Accepted(name, packet_id) => self.with(name, |draft| draft.accept(packet_id)),
@@ -202,7 +205,6 @@ impl Recovery {
                 let queue = self.queue_of(holder);
                 let is_known = queue.is_some_and(|queue| queue.hold_run(run, stamp.is_snapshot));
                 self.last_run = is_known.then_some((holder, *run));
-                self.last_held = None;
             }
             Record::RunEntry(ref entry, _) => self.with_last_run(|queue, run| queue.move_into_run(run, entry.message)),
             Record::RunDone(message) => self.with_last_run(|queue, run| queue.run_done(run.origin, message)),
@@ -280,7 +282,6 @@ impl Recovery {
     }
 
     fn entry(&mut self, name: SessionName, entry: &EntryRecord) {
-        self.last_held = None;
         let Some(body) = self.bodies.get(&entry.message).cloned() else { return };
         self.with(name, |draft| draft.queue.insert(Held::with(body, entry)));
         self.last_held = Some((name, Where::Queue(entry.message)));

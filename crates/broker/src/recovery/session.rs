@@ -16,7 +16,6 @@ pub(crate) struct Draft {
     pub client_id: Box<str>,
     pub is_durable: bool,
     pub expiry_interval_s: u32,
-    pub receive_maximum: u16,
     pub will: Option<Will>,
     pub away: Option<AwayRecord>,
     /// It had a connection when the server ended.
@@ -54,7 +53,6 @@ impl Draft {
             client_id: client_id.into(),
             is_durable: false,
             expiry_interval_s: 0,
-            receive_maximum: u16::MAX,
             will: None,
             away: None,
             was_connected: false,
@@ -71,7 +69,6 @@ impl Draft {
     pub(super) fn change(&mut self, state: &SessionRecord<'_>) {
         self.is_durable = state.is_durable;
         self.expiry_interval_s = state.expiry_interval_s;
-        self.receive_maximum = state.receive_maximum;
         self.away = state.away;
         match &state.will {
             WillRecord::None => self.will = None,

@@ -1,6 +1,10 @@
-//! The clock; everything else is tested with whole servers that are killed and started again.
+//! The clock, and what no server of this version writes; everything else is tested with whole servers that are killed and
+//! started again.
 
 use super::*;
+use crate::log_queue::BATCH_HEADER_BYTES;
+use crate::record::{Records, SessionRecord, WillRecord};
+use midge_codec::QoS;
 
 /// Where the clock goes on when these were the stamps (monotonic seconds, wall seconds) and the wall clock shows `wall_s`.
 #[track_caller]
@@ -29,4 +33,36 @@ fn time_off_counts_and_jumps_of_the_wall_clock_do_not() {
     // A machine without a clock began with the time at which it was shut down long ago, and was killed before it was told.
     check(&[(100, T), (200, T - 3600)], T + 150, 250);
     check(&[], T, 0);
+}
+
+#[test]
+fn an_identifier_belongs_to_the_record_right_before_it() {
+    let name = SessionName { shard: 0, slot: 0, generation: 1 };
+    let (properties, qos) = (&[][..], QoS::AtLeastOnce);
+    let parts = MessageParts {
+        topic: "t",
+        properties,
+        payload: b"x",
+        qos,
+        retain: false,
+        received_s: 0,
+        expiry_interval_s: None,
+    };
+    let message = Message::new(&parts);
+    message.set_identity(50);
+    let (will, away) = (WillRecord::None, None);
+    let state = SessionRecord { is_durable: true, expiry_interval_s: 9, receive_maximum: 9, will, away };
+    let mut records = Records::default();
+    records.began(name, "c", &state);
+    records.body(&message);
+    records.entry(name, &EntryRecord { message: 50, qos: 1, retain: false, dup: false }, &[3]);
+    records.done(name, 7);
+    records.identifiers(&[4]);
+    let (log, mut bytes) = (LogQueue::new(1, 1000), Vec::new());
+    records.hand_over(&log, ShardId(0), false, Now { monotonic_ms: 0, wall_s: 0 });
+    log.take(&mut bytes);
+    let mut recovery = Recovery::new(Arc::default(), 0);
+    recovery.replay(1000, &bytes[BATCH_HEADER_BYTES..]).expect("records");
+    let draft = recovery.find(name).expect("a Session");
+    assert_eq!(draft.queue.get_mut(50).expect("held").identifiers[..], [3]);
 }

@@ -297,6 +297,7 @@ impl Shard {
             wants_reason_strings: wants_reason_strings(connect),
             inbound_aliases: None,
             outbound_aliases: (aliases > 0).then(|| Box::new(OutboundAliases::new(aliases))),
+            refusals: None,
         };
         let particular = connection.packet_bytes_max < PACKET_SIZE_MAX || aliases > 0;
         let is_v5 = connection.is_v5();

@@ -187,7 +187,12 @@ impl Shard {
         turn.tell(EventMask::NOTICE, || Event {
             connection: None,
             client_id: Some(client_id),
-            kind: EventKind::PublishDenied { packet: summary(parts, 0, false), code: denied.code, cause: denied.cause },
+            kind: EventKind::PublishDenied {
+                packet: summary(parts, 0, false),
+                code: denied.code,
+                cause: denied.cause,
+                more: Some(0),
+            },
         });
     }
 

@@ -78,16 +78,27 @@ impl Shard {
         dup: bool,
         turn: &mut Turn,
     ) -> Result<(), Fault> {
-        let verdict = access::publish(&self.options, &self.shared, parts);
+        let verdict = match self.is_repeat(id, parts.qos, packet_id) {
+            true => Ok(access::repeat()),
+            false => access::publish(&self.options, &self.shared, parts),
+        };
+        let verdict = match verdict {
+            Err(denied) if denied.is_for_log && !self.leaves_record(id, parts) => Ok(access::unrecorded()),
+            verdict => verdict,
+        };
         let summary = || summary(parts, packet_id.map_or(0, PacketId::get), dup);
         match &verdict {
             Ok(_) => self.tell_packet(id, turn, || EventKind::ReceivedPublish(summary())),
             Err(denied) => {
                 self.counters.count_refusal(denied.code);
+                let connection = self.connections.get_mut(id.0 as usize).and_then(Option::as_mut);
+                let now_ms = turn.now.monotonic_ms;
+                let more = connection.and_then(|connection| connection.note_refusal(denied.cause, now_ms));
                 self.tell(EventMask::NOTICE, id, turn, || EventKind::PublishDenied {
                     packet: summary(),
                     code: denied.code,
                     cause: denied.cause,
+                    more,
                 });
             }
         }
@@ -110,6 +121,28 @@ impl Shard {
             }
         }
         Ok(())
+    }
+
+    /// Whether the message was taken over before, and its sender has not heard of it.
+    fn is_repeat(&self, id: ConnectionId, qos: QoS, packet_id: Option<PacketId>) -> bool {
+        let (QoS::ExactlyOnce, Some(packet_id), Some(connection)) = (qos, packet_id, self.connection(id)) else {
+            return false;
+        };
+        let inbound = self.sessions.get(connection.session).and_then(|session| session.inbound.as_deref());
+        inbound.is_some_and(|inbound| inbound.is_open(packet_id))
+    }
+
+    /// Whether anything of the message would have to be recorded. It takes a look-up of those who would get it; one who subscribes
+    /// right behind that still gets his record, as what was on its way does when the log becomes full.
+    fn leaves_record(&mut self, id: ConnectionId, parts: &MessageParts<'_>) -> bool {
+        let slot = self.connection(id).map(|connection| connection.session);
+        let is_remembered = parts.qos == QoS::ExactlyOnce && slot.is_some_and(|slot| self.is_durable(slot));
+        let matches = &mut self.scratch.matches;
+        matches.clear();
+        self.shared.router().route(parts.topic, &mut self.cache, matches);
+        let mut receivers = matches.receivers.iter();
+        let is_kept = parts.qos > QoS::AtMostOnce && receivers.any(|receiver| receiver.options().is_durable());
+        parts.retain || is_remembered || is_kept
     }
 
     fn take_qos_2(

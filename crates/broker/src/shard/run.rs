@@ -249,7 +249,8 @@ pub(super) struct Found<'a> {
     pub at: Option<u64>,
 }
 
-/// The messages of a run, in order, with their Subscription Identifiers.
+/// The messages of a run, in order, with their Subscription Identifiers. Whoever read it has seen to it that its records can be
+/// understood ([`crate::record::references`]).
 pub(super) fn read_run(
     address: u64,
     run: &[u8],

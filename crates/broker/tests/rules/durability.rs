@@ -1,8 +1,10 @@
 //! What leaves only when the log is durable, seen from the shards themselves: here the log has a pace of its own.
 
+use crate::world::World;
+use crate::world::script::{Conversation, SHARDS};
 use midge_broker::{
-    BATCH_HEADER_BYTES, ConnectionEnd, ConnectionId, FirstBytes, ListenerId, LogQueue, Options, Shard, ShardId, Shared,
-    SnapshotOrder, Turn,
+    BATCH_HEADER_BYTES, ConnectionEnd, ConnectionId, FirstBytes, ListenerId, LogQueue, LogState, Options, Shard,
+    ShardId, Shared, SnapshotOrder, Turn,
 };
 use std::sync::Arc;
 
@@ -63,6 +65,47 @@ fn what_goes_back_to_its_share_group_is_in_the_log_before_others_see_it() {
     parcels.iter().for_each(|parcel| server.shards[0].handle_mail(parcel, &mut server.turn));
     assert_eq!(shared.groups().queued().0, 1, "the member is away");
     assert!(log.next() > before);
+}
+
+/// Without room in the log, what nobody is to keep goes its way: nothing would have to be recorded.
+#[test]
+fn a_full_log_refuses_only_what_would_be_recorded() {
+    for shards in SHARDS {
+        let mut conversation = Conversation::new(World::new(Options::default(), shards, 5));
+        let before = r"
+            s connects v311
+            s subscribes kept qos=1
+            g connects v311
+            g subscribes $share/g/shared qos=1
+            c connects v311 clean
+            c subscribes seen qos=2
+            p connects v5 clean
+            d connects v5 session-expiry-interval=100
+        ";
+        conversation.play(before).unwrap_or_else(|error| panic!("{error}"));
+        conversation.world.shared.log().expect("a log").set_state(LogState::Full);
+        let full = r"
+            p> PUBLISH kept qos=1 id=1 m=1
+            p< PUBACK id=1 0x97
+            p> PUBLISH shared qos=1 id=1 m=1
+            p< PUBACK id=1 0x97
+            p> PUBLISH seen qos=1 id=1 retain m=1
+            p< PUBACK id=1 0x97
+            p> PUBLISH nobody qos=1 id=1 m=1
+            p< PUBACK id=1 0x10
+            p> PUBLISH seen qos=1 id=1 m=2
+            p< PUBACK id=1
+            c receives seen qos=1 m=2
+            p> PUBLISH seen qos=2 id=1 m=3
+            p< PUBREC id=1
+            c receives seen qos=2 m=3
+            # Its Packet Identifier would have to be remembered.
+            d> PUBLISH seen qos=2 id=1 m=4
+            d< PUBREC id=1 0x97
+            s< nothing
+        ";
+        conversation.play(full).unwrap_or_else(|error| panic!("{error}"));
+    }
 }
 
 /// Two shards and a log that is durable when it is told to be.

@@ -2,7 +2,7 @@
 
 use crate::world::World;
 use crate::world::script::{Conversation, SHARDS, check, check_versions, check_with};
-use midge_broker::Options;
+use midge_broker::{LogState, Options};
 
 #[test]
 fn an_exchange_that_nothing_disturbs() {
@@ -250,5 +250,31 @@ fn an_old_client_may_have_every_identifier_under_way() {
         }
         assert!(arrived == (1..=u16::MAX).collect::<Vec<_>>(), "each once, in order, with shards: {shards}");
         conversation.everybody_leaves().unwrap();
+    }
+}
+
+/// It needs no room: what was taken over is recorded.
+#[test]
+fn a_repeat_is_answered_also_when_there_is_no_room_for_anything_new() {
+    for version in ["v311", "v5"] {
+        for shards in SHARDS {
+            let mut conversation = Conversation::new(World::new(Options::default(), shards, 3));
+            let begun = format!(
+                r"
+                p connects {version}
+                p> PUBLISH a qos=2 id=7 m=x
+                p< PUBREC id=7
+                "
+            );
+            conversation.play(&begun).unwrap_or_else(|error| panic!("{error}"));
+            conversation.world.shared.log().expect("a log").set_state(LogState::Full);
+            let repeated = r"
+                p> PUBLISH a qos=2 id=7 dup m=x
+                p< PUBREC id=7
+                p> PUBREL id=7
+                p< PUBCOMP id=7
+            ";
+            conversation.play(repeated).unwrap_or_else(|error| panic!("{error}"));
+        }
     }
 }

@@ -268,6 +268,26 @@ fn share_groups_keep_what_nobody_has_acknowledged() {
     );
 }
 
+/// Each portion ends with some message, and its Subscription Identifiers are in the same one.
+#[test]
+fn a_snapshot_in_many_portions_keeps_subscription_identifiers() {
+    let payload = "x".repeat(20_000);
+    let each = |line: fn(usize) -> String| -> String {
+        (0..40).map(|number| format!("{}{payload}\n", line(number))).collect()
+    };
+    let script = [
+        "s connects v5 session-expiry-interval=1000\n",
+        "s> SUBSCRIBE id=1 subscription-identifier=5 a qos=2\ns< SUBACK id=1 0x02\n",
+        "s> SUBSCRIBE id=2 subscription-identifier=6 +/# qos=2\ns< SUBACK id=2 0x02\n",
+        "s closes\np connects v5 clean\n",
+        &each(|number| format!("p publishes a qos=1 m={number}-")),
+        "server snapshots\nserver restarts\ns connects v5 session-expiry-interval=1000 session-present\n",
+        &each(|number| format!("s receives a qos=1 subscription-identifier=5 subscription-identifier=6 m={number}-")),
+        "s< nothing\n",
+    ];
+    check(&script.concat());
+}
+
 #[test]
 fn a_snapshot_holds_everything_that_the_log_held() {
     check(

@@ -215,6 +215,41 @@ fn what_arrives_for_a_member_that_has_left_goes_back_to_the_group() {
     );
 }
 
+/// The same, one after the other: they come back one by one, each of a letter of its own.
+#[test]
+fn what_arrives_for_a_member_that_has_left_keeps_its_order() {
+    for b in ["v311", "v311 clean"] {
+        let script = r"
+            a connects v5 clean
+            a subscribes $share/g/t qos=1 own qos=1
+            b connects VERSION
+            b subscribes $share/g/t qos=1
+            b congested
+            p connects v311
+            p publishes own qos=1 m=o1
+            p publishes own qos=1 m=o2
+            p publishes own qos=1 m=o3
+            p>> PUBLISH t qos=1 id=1 m=1
+            p>> PUBLISH t qos=1 id=2 m=2
+            p>> PUBLISH t qos=1 id=3 m=3
+            p>> PUBLISH t qos=1 id=4 m=4
+            a>> UNSUBSCRIBE id=1 $share/g/t
+            a< PUBLISH own qos=1 id=1 m=o1
+            a< PUBLISH own qos=1 id=2 m=o2
+            a< PUBLISH own qos=1 id=3 m=o3
+            a< UNSUBACK id=1 0x00
+            a closes
+            b drained
+            b receives t qos=1 m=1
+            b receives t qos=1 m=2
+            b receives t qos=1 m=3
+            b receives t qos=1 m=4
+            b< nothing
+        ";
+        check_with(Options { max_inflight_messages: 3, ..Options::default() }, &script.replace("VERSION", b));
+    }
+}
+
 #[test]
 fn a_refused_message_is_discarded() {
     check(

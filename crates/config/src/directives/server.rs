@@ -92,10 +92,13 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         "A relative path counts from where the server was started. The environment variable \
          MOSQUITTO_PERSISTENCE_LOCATION counts more.",
     ),
-    directive("persistence_file", Global, Text(Again::Error, |draft, name| draft.config.persistence.file = name))
+    directive("persistence_file", Global, Text(Again::Error, persistence_file))
         .default("mosquitto.db")
         .doc("The name of Mosquitto's database in that folder.")
-        .note("What is kept stands beside it, in a folder of this name with .midge at its end."),
+        .note(
+            "What is kept stands beside it, in a folder of this name with .midge at its end. Only a name: Mosquitto takes a \
+             path too, here it is an error.",
+        ),
     directive("persistence_sync", Global, Words(persistence_sync))
         .default("always")
         .doc("When what is acknowledged is on disk: before that (always), when the system likes (os), or N ms later.")
@@ -151,6 +154,16 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         .doc("Once whether a client with overlapping subscriptions gets a message for each.")
         .ignored("a client gets a message once, whatever subscriptions match."),
 ];
+
+/// With a path in it, the folder would be said in two places, and which of them counts is for nobody to guess.
+fn persistence_file(draft: &mut Draft, name: String) {
+    if name.contains('/') || matches!(&name[..], "." | "..") {
+        let hint = "It is a name without a folder; the folder is for 'persistence_location' to say.".to_owned();
+        draft.error_with_hint(format!("Invalid 'persistence_file' value ({name})."), Some(hint));
+    } else {
+        draft.config.persistence.file = name;
+    }
+}
 
 fn persistence_sync(draft: &mut Draft, given: Given<'_>) {
     let mut words = given.words;

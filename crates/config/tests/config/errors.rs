@@ -70,6 +70,19 @@ fn a_wrong_persistence_sync_brings_what_is_allowed() {
 }
 
 #[test]
+fn a_persistence_file_with_a_folder_in_it() {
+    for value in ["/var/lib/mosquitto/mosquitto.db", "data/mosquitto.db", "../mosquitto.db", "mosquitto.db/", ".", ".."]
+    {
+        let expected = format!(
+            "Error: Invalid 'persistence_file' value ({value}).\nError found at m.conf:1.\n\
+             It is a name without a folder; the folder is for 'persistence_location' to say."
+        );
+        assert_eq!(errors(format!("persistence_file {value}")), expected);
+    }
+    assert!(read("persistence_file mosquitto.db").is_ok());
+}
+
+#[test]
 fn values_of_the_wrong_kind() {
     check("allow_anonymous falst", "Invalid 'allow_anonymous' value (falst).");
     check("allow_anonymous True", "Invalid 'allow_anonymous' value (True).");

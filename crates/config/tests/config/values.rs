@@ -91,6 +91,7 @@ fn persistence() {
     check("persistence_location /var/lib/my data/", |c| {
         c.persistence.location = Some("/var/lib/my data/".to_owned());
     });
+    check("persistence_file a..b", |c| c.persistence.file = "a..b".to_owned());
     check("persistence_file other.db", |c| c.persistence.file = "other.db".to_owned());
     check("persistence_max_bytes 134217728", |c| c.persistence.max_bytes = Some(128 << 20));
     check("persistence_max_bytes 068719476736", |c| c.persistence.max_bytes = Some(64 << 30));

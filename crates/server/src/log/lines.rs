@@ -23,10 +23,15 @@ pub(crate) fn write(log: &mut LogBuffer, wall_s: u64, event: &Event, address: Op
             let ended = Ended { client: &client, reason: Some(refusal(*reason, cause)), cause: Some(cause) };
             ended.write(log, wall_s, Some("refused connections"));
         }
-        EventKind::PublishDenied { packet, code, cause } => {
+        EventKind::PublishDenied { packet, code, cause, more } => {
             line(debug, format_args!("Denied PUBLISH from {client} {}", Publish(packet)));
+            let Some(more) = more else { return };
             let topic = Escaped(&packet.topic);
-            let text = format_args!("Refused PUBLISH from {client} to '{topic}': {cause} (0x{:02x}).", code.0);
+            let others = fmt::from_fn(|f| match more {
+                0 => Ok(()),
+                more => write!(f, " {more} others of this client were refused since the last such line."),
+            });
+            let text = format_args!("Refused PUBLISH from {client} to '{topic}': {cause} (0x{:02x}).{others}", code.0);
             log.repeated_line(wall_s, LogType::Notice, "refused messages", text);
         }
         EventKind::ReceivedPublish(packet) => {
@@ -428,15 +433,17 @@ mod tests {
         let line = "2 messages of 'a/b' are being dropped (no member of the share group has room).";
         check(EventKind::DiscardedShared(2, "a/b".into()), &[line]);
         check(EventKind::SessionExpired, &["Expiring client c1 due to timeout."]);
-        let denied = EventKind::PublishDenied {
+        let denied = |more| EventKind::PublishDenied {
             packet: publish(),
             code: ReasonCode::NOT_AUTHORIZED,
             cause: "$SYS belongs to the server",
+            more,
         };
-        let lines = [
-            "Denied PUBLISH from c1 (d0, q1, r1, m7, 'a/b', ... (5 bytes))",
-            "Refused PUBLISH from c1 to 'a/b': $SYS belongs to the server (0x87).",
-        ];
-        check(denied, &lines);
+        let each = "Denied PUBLISH from c1 (d0, q1, r1, m7, 'a/b', ... (5 bytes))";
+        let told = "Refused PUBLISH from c1 to 'a/b': $SYS belongs to the server (0x87).";
+        check(denied(Some(0)), &[each, told]);
+        check(denied(None), &[each]);
+        let told = format!("{told} 41 others of this client were refused since the last such line.");
+        check(denied(Some(41)), &[each, &told]);
     }
 }

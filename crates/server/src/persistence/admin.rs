@@ -6,7 +6,7 @@
 //! What must hold: only the user that runs the server gets in (the folder is closed to others, and so is the socket); nobody
 //! keeps the thread for longer than a command takes; no bytes make it panic; no shard and no writer waits for it.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::fs::{self, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use midge_store::{Reader, SystemDisk};
 
 use crate::clock::Clock;
+use crate::json::{quoted, string};
 use crate::log::{LogBuffer, LogType};
 
 /// The socket of a running server. Its thread ends with the process.
@@ -175,62 +176,6 @@ fn fields(text: &str) -> Option<Vec<(String, String)>> {
     Some(fields)
 }
 
-/// The string at the beginning, and what follows it.
-fn string(text: &str) -> Option<(String, &str)> {
-    let mut characters = text.strip_prefix('"')?.chars();
-    let mut value = String::new();
-    loop {
-        match characters.next()? {
-            '"' => return Some((value, characters.as_str())),
-            '\\' => value.push(match characters.next()? {
-                'n' => '\n',
-                't' => '\t',
-                'r' => '\r',
-                'b' => '\u{8}',
-                'f' => '\u{c}',
-                'u' => escaped(&mut characters)?,
-                character @ ('"' | '\\' | '/') => character,
-                _ => return None,
-            }),
-            character if character < ' ' => return None,
-            character => value.push(character),
-        }
-    }
-}
-
-/// The character behind `\u`: four digits, or two times four for one beyond the first 65,536.
-fn escaped(characters: &mut std::str::Chars<'_>) -> Option<char> {
-    let first = hexadecimal(characters)?;
-    if !(0xd800..0xdc00).contains(&first) {
-        return char::from_u32(first);
-    }
-    let second =
-        (characters.next()? == '\\' && characters.next()? == 'u').then(|| hexadecimal(characters)).flatten()?;
-    let low = second.checked_sub(0xdc00).filter(|low| *low < 0x400)?;
-    char::from_u32(0x1_0000 + ((first - 0xd800) << 10) + low)
-}
-
-fn hexadecimal(characters: &mut std::str::Chars<'_>) -> Option<u32> {
-    (0..4).try_fold(0, |value, _| Some(value << 4 | characters.next()?.to_digit(16)?))
-}
-
-/// A string of JSON.
-fn quoted(text: &str) -> String {
-    let mut quoted = "\"".to_owned();
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => quoted.extend(['\\', character]),
-            character if character.is_control() => {
-                // Writing to a String cannot fail.
-                let _ = write!(quoted, "\\u{:04x}", u32::from(character));
-            }
-            character => quoted.push(character),
-        }
-    }
-    quoted.push('"');
-    quoted
-}
-
 /// The name of the socket in the folder of the log.
 const SOCKET: &str = "admin.sock";
 
@@ -264,13 +209,6 @@ mod tests {
             [r#"{"a":"\x"}"#, r#"{"a":"\ud83e"}"#, r#"{"a":"\ud83e\u0041"}"#, r#"{"a":"\u12"}"#, "{\"a\":\"\n\"}"]
         {
             check(wrong, None);
-        }
-    }
-
-    #[test]
-    fn what_is_quoted_comes_back() {
-        for text in ["", "a\"b\\c/\n\t\u{1b}ü🦟"] {
-            assert_eq!(string(&quoted(text)), Some((text.to_owned(), "")));
         }
     }
 

@@ -5,6 +5,7 @@
 //! over ([`writer`]).
 
 mod admin;
+mod folder;
 mod reader;
 mod recover;
 mod snapshots;
@@ -13,9 +14,11 @@ mod writer;
 use std::path::PathBuf;
 
 use midge_broker::{BATCH_HEADER_BYTES, LogQueue, SnapshotDone};
+use midge_config::PersistenceSync;
 use midge_store::{Log, OpenError, Position, Snapshot, SystemDisk};
 
 pub(crate) use self::admin::{Admin, AdminParts};
+pub use self::folder::check_folder;
 pub(crate) use self::reader::{ReaderParts, Reads, RunRead};
 pub(crate) use self::recover::{Recovered, recover};
 pub(crate) use self::writer::{Writer, WriterParts};
@@ -26,7 +29,7 @@ pub struct PersistenceOptions {
     /// The folder of the log.
     pub folder: PathBuf,
     /// When what was written counts as safe.
-    pub sync: SyncPolicy,
+    pub sync: PersistenceSync,
     /// Seconds, or changes, after which a snapshot is taken, if anything has changed; `None` is only to tidy up.
     pub autosave_interval: Option<u32>,
     /// The interval counts changes.
@@ -37,17 +40,6 @@ pub struct PersistenceOptions {
     pub repair: bool,
     /// The folder, and files in it, may be symbolic links.
     pub allow_symlinks: bool,
-}
-
-/// When what was written counts as safe, so that it is acknowledged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SyncPolicy {
-    /// When the disk has it.
-    Always,
-    /// When the system has it.
-    Os,
-    /// When the system has it; the disk has it so many milliseconds later.
-    Interval(u32),
 }
 
 /// An open log whose content the shards have taken over.

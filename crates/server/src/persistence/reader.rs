@@ -21,7 +21,13 @@ pub(crate) struct RunRead {
     /// The batches it refers to.
     pub(crate) referred: Vec<ReadBatch>,
     /// Why it could not be read. Where nobody wants it any more that is no fault: what is not needed leaves the log.
-    pub(crate) error: Option<ReadError>,
+    pub(crate) error: Option<String>,
+}
+
+impl RunRead {
+    fn lost(request: ReadRequest, error: &dyn std::fmt::Display) -> RunRead {
+        RunRead { request, run: Vec::new(), referred: Vec::new(), error: Some(error.to_string()) }
+    }
 }
 
 /// Where shards ask. It ends with the process.
@@ -108,10 +114,7 @@ impl State {
                 self.tell_failure(&failure);
                 return self.put_off(ATTEMPT_PAUSE, shard, request);
             }
-            Err(error) => {
-                let (run, referred) = (Vec::new(), Vec::new());
-                RunRead { request, run, referred, error: Some(error) }
-            }
+            Err(error) => RunRead::lost(request, &error),
         };
         self.parts.peers.send_read(shard, read);
         self.parts.peers.wake(shard);
@@ -140,7 +143,12 @@ fn read(reader: &Reader<SystemDisk>, request: ReadRequest) -> Result<RunRead, Re
     let mut run = Vec::new();
     lease.read_batch(Position(request.address), &mut run)?;
     let mut referred = Vec::new();
-    for address in record::references(request.address, &run) {
+    let addresses = match record::references(request.address, &run) {
+        Ok(addresses) => addresses,
+        // Half a run would pass for all of it.
+        Err(error) => return Ok(RunRead::lost(request, &error)),
+    };
+    for address in addresses {
         let mut content = Vec::new();
         reader.read_batch(Position(address), &mut content)?;
         referred.push(ReadBatch { address, content });
@@ -156,3 +164,30 @@ const ATTEMPT_PAUSE: Duration = Duration::from_millis(500);
 
 /// A disk that goes on refusing is told of so often.
 const TELL_EVERY_S: u64 = 60;
+
+#[cfg(test)]
+mod tests {
+    use midge_broker::Purpose;
+    use midge_store::{BATCH_HEADER_BYTES, Log, Options, Repair};
+
+    use super::*;
+
+    /// Nothing of it is passed off as the whole: it is told where it stands.
+    #[test]
+    fn a_run_that_cannot_be_understood_is_lost_with_a_reason() {
+        let folder = std::env::temp_dir().join(format!("midge-reader-{}", std::process::id()));
+        let mut log = Log::open(SystemDisk, &folder, Options::default(), Repair::No).expect("a log").log;
+        let address = log.end();
+        // A stamp of this version, and a record that nobody knows.
+        let content = [&[1][..], &[0; record::STAMP_BYTES - 1], &[200]].concat();
+        let mut batch = [&(content.len() as u32).to_le_bytes()[..], &[0; BATCH_HEADER_BYTES - 4], &content].concat();
+        log.write(&mut batch).expect("written");
+        let request = ReadRequest { address: address.0, purpose: Purpose::MoveRetained(0) };
+        let read = read(&log.reader(), request).expect("the disk is well");
+        drop(log);
+        std::fs::remove_dir_all(&folder).expect("removed");
+        assert_eq!((read.run.len(), read.referred.len()), (0, 0));
+        let error = read.error.expect("an error");
+        assert!(error.contains(&format!("unknown kind at position {}", address.0 + 45)), "{error}");
+    }
+}

@@ -69,7 +69,7 @@ fn open(options: &PersistenceOptions) -> Result<Opened<SystemDisk>, Failure> {
     Log::open(SystemDisk, &options.folder, store_options(options), repair).map_err(Failure::Open)
 }
 
-fn store_options(options: &PersistenceOptions) -> Options {
+pub(super) fn store_options(options: &PersistenceOptions) -> Options {
     Options { max_bytes: options.max_bytes, allow_symlinks: options.allow_symlinks, ..Options::default() }
 }
 
@@ -107,8 +107,8 @@ fn remarks(
     read_bytes: u64,
     took_ms: u64,
 ) -> Vec<String> {
+    let mut remarks = Vec::from_iter(super::folder::warning(folder));
     let folder = folder.display();
-    let mut remarks = Vec::new();
     if let Some(cut) = &report.cut {
         remarks.push(format!(
             "{} bytes at the end of {} were never completely written and are cut off; nothing that was acknowledged was \

@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 
 use midge_broker::ids::ShardId;
 use midge_broker::{LogQueue, LogState, Shared, SnapshotDone, record};
+use midge_config::PersistenceSync;
 use midge_store::WriteError;
 
 use super::snapshots::{Bounds, Extent, Snapshots};
-use super::{Persistence, PersistenceOptions, SyncPolicy};
+use super::{Persistence, PersistenceOptions};
 use crate::abort::AbortOnPanic;
 use crate::clock::Clock;
 use crate::log::{LogBuffer, LogType};
@@ -254,9 +255,9 @@ impl State {
         }
         let written = self.parts.persistence.log.end().0;
         let is_due = match self.parts.persistence.options.sync {
-            SyncPolicy::Always => true,
-            SyncPolicy::Os => must,
-            SyncPolicy::Interval(ms) => must || self.synced.elapsed() >= Duration::from_millis(ms.into()),
+            PersistenceSync::Always => true,
+            PersistenceSync::Os => must,
+            PersistenceSync::Interval(ms) => must || self.synced.elapsed() >= Duration::from_millis(ms.into()),
         };
         if is_due {
             if let Err(error) = self.parts.persistence.log.sync() {
@@ -301,7 +302,7 @@ impl State {
         }
         let until_heartbeat = HEARTBEAT.saturating_sub(now.duration_since(self.last_batch));
         let until_sync = match self.parts.persistence.options.sync {
-            SyncPolicy::Interval(ms) if self.is_unsynced => {
+            PersistenceSync::Interval(ms) if self.is_unsynced => {
                 Duration::from_millis(ms.into()).saturating_sub(now.duration_since(self.synced))
             }
             _ => until_heartbeat,

@@ -93,7 +93,7 @@ impl LogReader {
         coroutine::interlude_of_disk();
         lease.read_batch(Position(request.address), &mut run)?;
         let mut referred = Vec::new();
-        for address in record::references(request.address, &run) {
+        for address in record::references(request.address, &run).expect("a run that this program wrote") {
             let mut content = Vec::new();
             coroutine::interlude_of_disk();
             self.reader.read_batch(Position(address), &mut content)?;

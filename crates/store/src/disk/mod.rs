@@ -28,6 +28,11 @@ pub trait Disk: Send + Sync + 'static {
         None
     }
 
+    /// Whether something may be written, as far as that can be told without doing it.
+    fn may_write(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
     /// What is in a folder, in any order.
     fn list(&self, folder: &Path) -> io::Result<Vec<Entry>>;
 

@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use rustix::fs::FlockOperation;
+use rustix::fs::{Access, AtFlags, CWD, FlockOperation};
 
 use super::{Disk, Entry, EntryKind, Locked, Owner};
 
@@ -29,6 +29,10 @@ impl Disk for SystemDisk {
     fn owner(&self, path: &Path) -> Option<Owner> {
         let owner = fs::symlink_metadata(path).ok()?.uid();
         Some(Owner { owner, user: rustix::process::geteuid().as_raw() })
+    }
+
+    fn may_write(&self, path: &Path) -> io::Result<()> {
+        Ok(rustix::fs::accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS)?)
     }
 
     fn list(&self, folder: &Path) -> io::Result<Vec<Entry>> {

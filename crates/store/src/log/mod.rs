@@ -77,6 +77,12 @@ impl<D: Disk> Log<D> {
         recovery::open(disk, folder, options, repair)
     }
 
+    /// Whether a log could be opened in a folder, as far as the folder tells: nothing is made, locked or read, and a log that is
+    /// open is no hindrance.
+    pub fn check_folder(disk: &D, folder: &Path, options: &Options) -> Result<(), OpenError> {
+        recovery::check_folder(disk, folder, options)
+    }
+
     pub(crate) fn new(recovered: Recovered<D>) -> Self {
         let Recovered { shared, folder, options, identity, pool, last, snapshot } = recovered;
         let end = shared.end();

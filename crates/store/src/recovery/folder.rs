@@ -1,4 +1,4 @@
-//! Entering the folder of a log: it is there, it is ours, and nobody else is in it.
+//! Entering the folder of a log: it is there, it is ours, and nobody else is in it. Or looking whether it could be entered.
 
 use std::io;
 use std::path::Path;
@@ -9,24 +9,42 @@ use crate::{Disk, EntryKind, Failure, Locked, OpenError, Operation, Options};
 /// The file that is locked, with the number of the process in it.
 const LOCK: &str = "lock";
 
+/// Whether the folder could be entered. Nothing is made or locked, and who is in it is no hindrance.
+pub(crate) fn check<D: Disk>(disk: &D, folder: &Path, options: &Options) -> Result<(), OpenError> {
+    // What stands in a folder can be reached only through it.
+    let may_make_in = |folder: &Path| disk.may_write(&folder.join("."));
+    match disk.kind(folder) {
+        Ok(kind) => check_kind(kind, folder, options)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(may_make_in(around(folder)).context(Operation::Create, folder)?);
+        }
+        Err(error) => Err(error).context(Operation::Open, folder)?,
+    }
+    let lock = folder.join(LOCK);
+    let may_lock = match disk.kind(&lock) {
+        Ok(EntryKind::SymbolicLink) if !options.allow_symlinks => return Err(OpenError::SymbolicLink(lock)),
+        Ok(_) => disk.may_write(&lock),
+        Err(_) => may_make_in(folder),
+    };
+    may_lock.context(Operation::Lock, &lock).map_err(|failure| refused(disk, folder, failure))
+}
+
 /// Makes the folder where it is missing, and locks it.
 pub(super) fn enter<D: Disk>(disk: &D, folder: &Path, options: &Options) -> Result<D::Lock, OpenError> {
     match disk.kind(folder) {
         Ok(EntryKind::Folder) => {
             // Who made it may have been killed before that was durable.
-            let around = folder.parent().filter(|around| !around.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let around = around(folder);
             match disk.sync_folder(around) {
                 // A folder that only others may look into was not made by us.
                 Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {}
                 synced => synced.context(Operation::Sync, around)?,
             }
         }
-        Ok(EntryKind::SymbolicLink) if options.allow_symlinks => {}
-        Ok(EntryKind::SymbolicLink) => return Err(OpenError::SymbolicLink(folder.to_path_buf())),
-        Ok(_) => return Err(OpenError::NotAFolder(folder.to_path_buf())),
+        Ok(kind) => check_kind(kind, folder, options)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             disk.create_folder(folder).context(Operation::Create, folder)?;
-            let around = folder.parent().filter(|around| !around.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let around = around(folder);
             disk.sync_folder(around).context(Operation::Sync, around)?;
         }
         Err(error) => Err(error).context(Operation::Open, folder)?,
@@ -40,6 +58,19 @@ pub(super) fn enter<D: Disk>(disk: &D, folder: &Path, options: &Options) -> Resu
         Locked::Yes(lock) => Ok(lock),
         Locked::InUse(process) => Err(OpenError::InUse { folder: folder.to_path_buf(), process }),
     }
+}
+
+fn check_kind(kind: EntryKind, folder: &Path, options: &Options) -> Result<(), OpenError> {
+    match kind {
+        EntryKind::Folder => Ok(()),
+        EntryKind::SymbolicLink if options.allow_symlinks => Ok(()),
+        EntryKind::SymbolicLink => Err(OpenError::SymbolicLink(folder.to_path_buf())),
+        EntryKind::File | EntryKind::Other => Err(OpenError::NotAFolder(folder.to_path_buf())),
+    }
+}
+
+fn around(folder: &Path) -> &Path {
+    folder.parent().filter(|around| !around.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Making the lock file is the first thing that takes the right to write: what is said then helps to give it.

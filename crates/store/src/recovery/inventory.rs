@@ -39,6 +39,8 @@ pub(super) struct Unused<D: Disk> {
     pub(super) spare: Spare<D>,
     /// Where it began when it last had one.
     pub(super) base: Option<Position>,
+    /// Something stands where a header would, and is none.
+    pub(super) is_bad: bool,
 }
 
 /// A file that has the name of a segment.
@@ -262,6 +264,8 @@ impl<D: Disk> Found<D> {
 
     fn into_unused(self) -> Unused<D> {
         let Self { path, file, sequence, room_bytes, header, .. } = self;
-        Unused { spare: Spare { path, file, sequence, room_bytes }, base: header.ok().map(|header| header.base) }
+        let is_bad = header == Err(HeaderFault::Bad);
+        let base = header.ok().map(|header| header.base);
+        Unused { spare: Spare { path, file, sequence, room_bytes }, base, is_bad }
     }
 }

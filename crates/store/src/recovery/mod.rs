@@ -7,6 +7,7 @@
 //! * opening never makes anything worse: until a header is written for the new segment, what was good stays as it is.
 
 mod folder;
+mod gaps;
 mod inspection;
 mod inventory;
 mod repair;
@@ -16,6 +17,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub(crate) use folder::check as check_folder;
 pub use inspection::{Examined, FileRole, InspectedBatch, InspectedFile, Inspection};
 use inventory::{Chain, Inventory, Link, Unused};
 use repair::Surgeon;
@@ -88,12 +90,16 @@ pub(crate) fn open<D: Disk>(disk: D, folder: &Path, options: Options, repair: Re
     let lock = folder::enter(&disk, folder, &options)?;
     let inventory = Inventory::take(&disk, folder, &options)?;
     let mut surgeon = (repair == Repair::Yes).then(|| Surgeon::new(folder));
-    let Chain { identity, mut links, mut snapshot, spares } = inventory.into_chain(&disk, surgeon.as_mut())?;
+    let chain = inventory.into_chain(&disk, surgeon.as_mut())?;
+    if surgeon.is_none() {
+        gaps::check(&disk, folder, &chain)?;
+    }
+    let Chain { identity, mut links, mut snapshot, spares } = chain;
     let seal = Seal::of_log(identity);
     if let Some(surgeon) = &mut surgeon {
         surgeon.mend_all_but_the_last(&disk, &mut links, seal)?;
+        give_up_start(folder, &links, &mut snapshot, surgeon);
     }
-    check_start(folder, &links, &mut snapshot, surgeon.as_mut())?;
     let mut report = Report { is_new: links.is_empty(), ..Report::default() };
     let mut header = SegmentHeader { identity, sequence: 0, base: Position(0), previous_end: Position(0), snapshot };
     let mut is_begun = false;
@@ -123,30 +129,24 @@ pub(crate) fn open<D: Disk>(disk: D, folder: &Path, options: Options, repair: Re
     Ok(Opened { log, snapshot, report })
 }
 
-/// The log must begin where the snapshot in force, or nothing, says that it begins.
-fn check_start<D: Disk>(
+/// A log whose beginning is missing goes on from where it begins now.
+fn give_up_start<D: Disk>(
     folder: &Path,
     links: &VecDeque<Link<D>>,
     snapshot: &mut Option<Snapshot>,
-    surgeon: Option<&mut Surgeon>,
-) -> Result<(), OpenError> {
-    let Some(start) = links.front().map(|first| first.segment.base) else {
-        return Ok(());
-    };
-    let Some((wanted, start)) = check_start_of(start, *snapshot) else {
-        return Ok(());
-    };
-    let Some(surgeon) = surgeon else {
-        return Err(OpenError::Missing { folder: folder.to_path_buf(), from: wanted, to: start });
+    surgeon: &mut Surgeon,
+) {
+    let start = links.front().map(|first| first.segment.base);
+    let Some((wanted, start)) = start.and_then(|start| check_start_of(start, *snapshot)) else {
+        return;
     };
     surgeon.gave_up(Lost { path: folder.to_path_buf(), set_aside: None, from: wanted, to: start });
     let old = snapshot.unwrap_or(Snapshot { from: start, end: start, floor: start, mark: 0 });
     let moved = |position: Position| position.max(start);
     *snapshot = Some(Snapshot { from: moved(old.from), end: moved(old.end), floor: moved(old.floor), mark: old.mark });
-    Ok(())
 }
 
-/// What is missing before the first segment.
+/// What is missing before the first segment: the log must begin where the snapshot in force, or nothing, says that it does.
 fn check_start_of(start: Position, snapshot: Option<Snapshot>) -> Option<(Position, Position)> {
     let wanted = snapshot.map_or(Position(0), |snapshot| snapshot.floor);
     (start > wanted).then_some((wanted, start))
@@ -164,7 +164,7 @@ fn fill_pool<D: Disk>(
     for link in links {
         pool.enter_segment(&link.segment);
     }
-    for Unused { spare, base } in spares {
+    for Unused { spare, base, .. } in spares {
         // Where old batches would stand where new ones are looked for, the file is not used again.
         if base.is_some_and(|base| base >= end) {
             disk.remove(&spare.path).context(Operation::Remove, &spare.path)?;

@@ -116,11 +116,36 @@ fn a_log_of_another_user() {
         return;
     }
     let Some(launch) = need(as_somebody_else(&folder)) else { return };
-    refuses_with(
+    let told = refuses_with(
         &launch,
         &folder,
         "Permission denied*belongs to user 0, and this is user 65534: give it to the one that runs the server",
     );
+    let file = folder.path().join("tested.conf");
+    fs::write(&file, folder.configuration()).expect("write");
+    let mut test = Command::new(midge_program());
+    std::os::unix::process::CommandExt::uid(&mut test, NOBODY);
+    let tested = test.arg("-c").arg(&file).arg("--test-config").output().expect("it starts");
+    let said = String::from_utf8_lossy(&tested.stderr);
+    assert_eq!(tested.status.code(), Some(3), "{said}");
+    assert!(told.contains(said.trim_end()), "a test of the configuration says the same: {said}");
+}
+
+/// What is made here is for this user alone; what somebody has opened to all is used, and told.
+#[test]
+fn a_folder_that_everybody_can_write_to() {
+    let folder = filled();
+    let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    assert_eq!(mode(&folder.log()), 0o700);
+    for entry in fs::read_dir(folder.log()).expect("the log's folder") {
+        let path = entry.expect("the log's folder").path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+    }
+    assert_eq!(start(&folder).count_log("Warning"), 0);
+    fs::set_permissions(folder.log(), fs::Permissions::from_mode(0o777)).expect("chmod");
+    let server = start(&folder);
+    server.expect_log("Warning: every user of this machine can write to */mosquitto.db.midge (mode 0777): chmod 700 */mosquitto.db.midge");
+    assert_eq!(server.count_log("Warning"), 1);
 }
 
 /// A start as a user whom permissions concern: root may do everything.
@@ -241,6 +266,26 @@ fn a_log_of_a_newer_version() {
     overwrite(&path, 0, &header);
     let line = refuses(&folder, "has format version 99; this program reads versions up to");
     assert!(line.contains(&path.display().to_string()), "{line}");
+}
+
+/// Its files are as this version writes them, and what stands in one is not: neither is it damaged, nor can it be read.
+#[test]
+fn records_of_a_newer_version() {
+    let folder = filled();
+    let (path, _) = file_with(&folder, b"kept");
+    let bytes = fs::read(&path).expect("a segment");
+    let (header, batch) = bytes.split_at(HEADER_BYTES);
+    let payload_bytes = u32::from_le_bytes(batch[..4].try_into().expect("four bytes")) as usize;
+    let mut batch = batch[..24 + payload_bytes].to_vec();
+    batch[24] = 99;
+    // The log's number, then the batch without its checksum.
+    let checked = [&header[16..24], &batch[..4], &batch[8..]].concat();
+    batch[4..8].copy_from_slice(&crc32c(&checked).to_le_bytes());
+    overwrite(&path, HEADER_BYTES as u64, &batch);
+    let expected = "records of a newer version than this server knows at position 0 of the log; start the program that wrote \
+                    it, or a newer one, or restore the log from a copy";
+    refuses(&folder, expected);
+    refuses_with(&Launch::new().arguments(&["--repair"]), &folder, expected);
 }
 
 /// The checksum of iSCSI (RFC 3720), bit by bit.

@@ -1,7 +1,7 @@
 //! The server is killed and started again: from what it had handed over to the log, and nothing else.
 
 use super::{Lane, Phase, World};
-use midge_broker::record::references;
+use midge_broker::record::{Batch, Record, references};
 use midge_broker::recovery::Recovery;
 use midge_broker::{
     BATCH_HEADER_BYTES, LogQueue, Options, Purpose, ReadBatch, Shard, ShardId, Shared, SnapshotDone, SnapshotOrder,
@@ -30,7 +30,9 @@ impl Log {
         let mut rest = &bytes[..];
         while let Some(length) = rest.first_chunk::<4>() {
             let end = BATCH_HEADER_BYTES + u32::from_le_bytes(*length) as usize;
-            self.batches.push((address, rest[BATCH_HEADER_BYTES..end].to_vec()));
+            let content = &rest[BATCH_HEADER_BYTES..end];
+            check_identifiers(address, content);
+            self.batches.push((address, content.to_vec()));
             address += end as u64;
             rest = &rest[end..];
         }
@@ -64,6 +66,17 @@ impl Log {
             recovery.replay(*address, content).expect("records");
         }
         recovery
+    }
+}
+
+/// A Subscription Identifier stands in one batch with what it belongs to: between two there may be batches of others.
+fn check_identifiers(address: u64, content: &[u8]) {
+    let mut batch = Batch::open(address, content).expect("a batch");
+    let mut may_follow = false;
+    while let Some(record) = batch.next_record().expect("a record") {
+        let is_identifier = matches!(record, Record::Identifier(_));
+        assert!(may_follow || !is_identifier, "an identifier of nothing in the batch at {address}");
+        may_follow = is_identifier || matches!(record, Record::Entry(..) | Record::Exchange(..) | Record::RunEntry(..));
     }
 }
 
@@ -150,7 +163,7 @@ impl World {
             assert!(!was_wanted || matches!(request.purpose, Purpose::Replay(_)), "what is needed is kept");
             return self.note_closes(at);
         };
-        let referred = references(run.address, &run.content).into_iter();
+        let referred = references(run.address, &run.content).expect("readable").into_iter();
         let referred = referred.map(|address| self.log.read(address).expect("what is referred to is kept"));
         let referred: Vec<ReadBatch> = referred.collect();
         let lane = self.begin(at);
