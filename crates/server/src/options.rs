@@ -1,6 +1,6 @@
 //! What a server is started with, and how it follows from a configuration.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use midge_codec::QoS;
 use midge_config::{Address, Config, Listener, SocketDomain};
@@ -154,9 +154,8 @@ fn log_of(config: &Config) -> LogOptions {
 /// The log stands beside Mosquitto's database, in a folder named after it.
 fn persistence_of(config: &Config) -> Option<PersistenceOptions> {
     let persistence = &config.persistence;
-    let location = PathBuf::from(persistence.location.as_deref().unwrap_or(""));
     persistence.on.then(|| PersistenceOptions {
-        folder: location.join(format!("{}.midge", persistence.file)),
+        folder: log_folder(persistence.location.as_deref(), &persistence.file),
         sync: persistence.sync,
         autosave_interval: persistence.autosave_interval,
         autosave_on_changes: persistence.autosave_on_changes,
@@ -164,6 +163,15 @@ fn persistence_of(config: &Config) -> Option<PersistenceOptions> {
         repair: false,
         allow_symlinks: false,
     })
+}
+
+/// Beside Mosquitto's database, whose path is that of the folder with the file's behind it, whatever that begins with.
+fn log_folder(location: Option<&str>, file: &str) -> PathBuf {
+    let name = format!("{file}.midge");
+    match location {
+        Some(location) => Path::new(location).join(name.trim_start_matches('/')),
+        None => PathBuf::from(name),
+    }
 }
 
 /// The rules for clients. "No limit" is written as the broker writes it.
@@ -263,6 +271,16 @@ mod tests {
         assert!(options.broker.listeners.iter().all(|listener| listener.allow_anonymous));
         let [(LogType::Information, remark)] = &options.remarks[..] else { panic!("{:?}", options.remarks) };
         assert!(remark.contains("from this machine only") && remark.contains("`listener 1883`"), "{remark}");
+    }
+
+    #[test]
+    fn the_log_stands_where_mosquitto_looks_for_its_database() {
+        let check = |location, file, expected: &str| assert_eq!(log_folder(location, file), PathBuf::from(expected));
+        check(None, "mosquitto.db", "mosquitto.db.midge");
+        check(None, "/var/lib/mosquitto/mosquitto.db", "/var/lib/mosquitto/mosquitto.db.midge");
+        check(Some("/var/lib/mosquitto/"), "mosquitto.db", "/var/lib/mosquitto/mosquitto.db.midge");
+        check(Some("/mosquitto/data"), "/sub/m.db", "/mosquitto/data/sub/m.db.midge");
+        check(Some(""), "m.db", "m.db.midge");
     }
 
     #[test]

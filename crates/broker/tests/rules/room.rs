@@ -10,6 +10,9 @@ fn without_room_for_messages_only_those_are_refused_that_would_be_kept() {
         r"
         s connects v5 clean
         s subscribes a qos=1
+        s subscribes b qos=1
+        k connects v5 session-expiry-interval=1000
+        k subscribes a qos=1
         p connects v5
         p publishes r retain m=x
         server has no room for messages
@@ -19,7 +22,10 @@ fn without_room_for_messages_only_those_are_refused_that_would_be_kept() {
         p< PUBREC id=2 0x97
         p publishes r retain m=y
         p publishes a m=3
+        p publishes b qos=1 m=3
         s receives a m=3
+        k receives a m=3
+        s receives b qos=1 m=3
         s< nothing
         s subscribes r
         s receives r retain m=x
@@ -30,6 +36,7 @@ fn without_room_for_messages_only_those_are_refused_that_would_be_kept() {
         server has room
         p publishes a qos=1 m=4
         s receives a qos=1 m=4
+        k receives a qos=1 m=4
         n receives a qos=1 m=4
         m connects v5 clean
         m subscribes r

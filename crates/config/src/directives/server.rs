@@ -96,8 +96,8 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         .default("mosquitto.db")
         .doc("The name of Mosquitto's database in that folder.")
         .note(
-            "What is kept stands beside it, in a folder of this name with .midge at its end. Only a name: Mosquitto takes a \
-             path too, here it is an error.",
+            "What is kept stands beside it, in a folder of this name with .midge at its end. A path counts from that folder, \
+             even one that begins with '/'.",
         ),
     directive("persistence_sync", Global, Words(persistence_sync))
         .default("always")
@@ -155,10 +155,9 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         .ignored("a client gets a message once, whatever subscriptions match."),
 ];
 
-/// With a path in it, the folder would be said in two places, and which of them counts is for nobody to guess.
 fn persistence_file(draft: &mut Draft, name: String) {
-    if name.contains('/') || matches!(&name[..], "." | "..") {
-        let hint = "It is a name without a folder; the folder is for 'persistence_location' to say.".to_owned();
+    if matches!(name.rsplit('/').next(), Some("" | "." | "..")) {
+        let hint = "It is the name of a file; the folder is for 'persistence_location' to say.".to_owned();
         draft.error_with_hint(format!("Invalid 'persistence_file' value ({name})."), Some(hint));
     } else {
         draft.config.persistence.file = name;
