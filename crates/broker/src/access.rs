@@ -1,5 +1,6 @@
 //! May this client publish that? Asked before any effect.
 
+use crate::identity::Identity;
 use crate::message::MessageParts;
 use crate::options::Options;
 use crate::shared::Shared;
@@ -21,9 +22,14 @@ pub(crate) struct Denied {
     pub is_for_log: bool,
 }
 
-/// Whether a client may publish this message.
-pub(crate) fn publish(options: &Options, shared: &Shared, message: &MessageParts<'_>) -> Result<Allowed, Denied> {
-    will(options, message)?;
+/// Whether a client may publish this message. `restricted`: who it is, where there is something that it may not do.
+pub(crate) fn publish(
+    options: &Options,
+    shared: &Shared,
+    restricted: Option<&Identity>,
+    message: &MessageParts<'_>,
+) -> Result<Allowed, Denied> {
+    will(options, restricted, message)?;
     if shared.is_memory_short() && may_be_kept(options, message) {
         // A client that cannot be told must not take the message for delivered: without an acknowledgement it comes again.
         let closes = message.qos > QoS::AtMostOnce;
@@ -48,7 +54,11 @@ pub(crate) fn publish(options: &Options, shared: &Shared, message: &MessageParts
 
 /// Whether a client's Will may be published. There is room for it: it was taken when the client came, and nobody could send it
 /// again.
-pub(crate) fn will(options: &Options, message: &MessageParts<'_>) -> Result<Allowed, Denied> {
+pub(crate) fn will(
+    options: &Options,
+    restricted: Option<&Identity>,
+    message: &MessageParts<'_>,
+) -> Result<Allowed, Denied> {
     let (topic, payload_bytes) = (message.topic, message.payload.len());
     if topic.starts_with('$') && is_ours(topic) {
         let cause = "topics of the server itself cannot be published to";
@@ -63,6 +73,10 @@ pub(crate) fn will(options: &Options, message: &MessageParts<'_>) -> Result<Allo
         // Mosquitto says 0x95, which PUBACK and PUBREC do not know `[MQTT-3.4.2-1]`: paho-mqtt fails on such a code.
         let cause = "payload above message_size_limit";
         return Err(Denied { code: ReasonCode::QUOTA_EXCEEDED, cause, closes: false, is_for_log: false });
+    }
+    if restricted.is_some_and(|client| !client.may_publish(topic)) {
+        let cause = "not authorised";
+        return Err(Denied { code: ReasonCode::NOT_AUTHORIZED, cause, closes: false, is_for_log: false });
     }
     Ok(Allowed(()))
 }
@@ -110,7 +124,7 @@ mod tests {
         let payload = payload.as_bytes();
         let message =
             MessageParts { topic, properties: &[], payload, qos, retain, received_s: 0, expiry_interval_s: None };
-        publish(&options, shared, &message).err()
+        publish(&options, shared, None, &message).err()
     }
 
     #[test]

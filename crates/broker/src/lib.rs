@@ -13,6 +13,7 @@ mod counters;
 mod directory;
 pub mod event;
 pub mod groups;
+mod identity;
 pub mod ids;
 pub mod limits;
 mod log_queue;
@@ -36,6 +37,7 @@ mod turn;
 
 pub use counters::{Counters, Gauges};
 pub use directory::{Claim, Directory};
+pub use identity::{Authentication, Credentials, Identity, RefusedCredentials, Renewed, Rights};
 pub use ids::{ConnectionId, ListenerId, ShardId};
 pub use log_queue::{Appended, BATCH_HEADER_BYTES, LogQueue, LogState, SnapshotDone, SnapshotOrder};
 pub use mail::{Mail, Parcel};

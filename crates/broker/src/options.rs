@@ -31,6 +31,8 @@ pub struct Options {
     pub upgrade_outgoing_qos: bool,
     /// Sessions on the whole server; `None` is no bound.
     pub global_max_clients: Option<u64>,
+    /// What each Client Identifier begins with; empty for anything.
+    pub client_id_prefix: Box<str>,
     /// Topic levels that we take in Topic Names and Topic Filters.
     pub topic_levels_max: usize,
     /// Key of the hashes and of assigned Client Identifiers: unpredictable in a server, fixed in a test.
@@ -46,8 +48,12 @@ pub struct Options {
 /// What may differ from listener to listener.
 #[derive(Clone, Debug)]
 pub struct ListenerOptions {
-    /// Whether clients without credentials are accepted.
+    /// Whether clients are let in of whom nobody is asked who they are.
     pub allow_anonymous: bool,
+    /// Whether it is asked who a client is ([`crate::FirstBytes::Authenticate`]).
+    pub authenticates: bool,
+    /// The User Name is the Client Identifier.
+    pub username_is_client_id: bool,
     /// Whether a client may leave its identifier to the server.
     pub allow_zero_length_client_id: bool,
     /// Beginning of assigned Client Identifiers.
@@ -82,6 +88,7 @@ impl Default for Options {
             persistent_client_expiration_s: None,
             upgrade_outgoing_qos: false,
             global_max_clients: None,
+            client_id_prefix: "".into(),
             topic_levels_max: 200,
             seed: 0,
             queue_memory_bytes: 64 << 20,
@@ -94,6 +101,8 @@ impl Default for ListenerOptions {
     fn default() -> Self {
         ListenerOptions {
             allow_anonymous: true,
+            authenticates: false,
+            username_is_client_id: false,
             allow_zero_length_client_id: true,
             auto_id_prefix: "auto-".into(),
             accepts_v31: true,

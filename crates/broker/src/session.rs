@@ -1,6 +1,7 @@
 //! A Session: what outlives the Network Connection.
 
 use crate::groups::GroupId;
+use crate::identity::Identity;
 use crate::ids::{ConnectionId, Receiver, ReceiverOptions};
 use crate::message::Message;
 use crate::queue::Queue;
@@ -11,11 +12,14 @@ use midge_codec::QoS;
 use midge_protocol::{Inbound, Outbound};
 use smallvec::SmallVec;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// Session State, and what is remembered about the client while it lasts. Parts that most Sessions never need are boxed
 /// and made when first used: a hundred thousand idle clients are the common case.
 pub(crate) struct Session {
     pub client_id: Box<str>,
+    /// Who the client is, where it was asked.
+    pub identity: Option<Arc<Identity>>,
     /// Of the Client Identifier, as the directory knows it.
     pub hash: u64,
     /// Of the claim with which the present connection came.
@@ -93,6 +97,7 @@ impl Session {
     pub(crate) fn new(client_id: &str, hash: u64) -> Session {
         Session {
             client_id: client_id.into(),
+            identity: None,
             hash,
             ticket: 0,
             expiry_interval_s: 0,
@@ -247,6 +252,8 @@ impl Port {
     pub(crate) const DURABLE: u8 = 1 << 3;
     /// The log knows the Session, perhaps only for the sake of its Will.
     pub(crate) const RECORDED: u8 = 1 << 4;
+    /// Its client may not do everything.
+    pub(crate) const RESTRICTED: u8 = 1 << 5;
 
     pub(crate) fn is(self, flag: u8) -> bool {
         self.flags & flag != 0

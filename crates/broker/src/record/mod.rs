@@ -194,6 +194,8 @@ pub enum Record<'a> {
     Unsubscribed(SessionName, &'a str),
     /// The Retained Messages for a Subscription are all under way, each with a record of its own.
     Replayed(SessionName, &'a str),
+    /// Who the client of a Session is: its User Name, and the port where it came in.
+    Owner(SessionName, u16, Option<&'a str>),
     /// The Retained Message with this number has a record of its own: the replay for this Subscription does not send it again.
     ReplaySent(SessionName, &'a str, u64),
     /// A share group begins.
@@ -342,6 +344,7 @@ mod kind {
     pub(super) const STORED: u8 = 27;
     pub(super) const RETAINED_AT: u8 = 28;
     pub(super) const REPLAY_SENT: u8 = 29;
+    pub(super) const OWNER: u8 = 30;
 }
 
 /// Bits of a PUBLISH record.

@@ -82,6 +82,10 @@ impl<'a> Batch<'a> {
             kind::UNSUBSCRIBED => Record::Unsubscribed(self.session()?, self.text()?),
             kind::REPLAYED => Record::Replayed(self.session()?, self.text()?),
             kind::REPLAY_SENT => Record::ReplaySent(self.session()?, self.text()?, self.u64()?),
+            kind::OWNER => {
+                let (session, port, has_name) = (self.session()?, self.u16()?, self.u8()? != 0);
+                Record::Owner(session, port, if has_name { Some(self.text()?) } else { None })
+            }
             kind::GROUP_BEGAN => Record::GroupBegan(self.group()?, self.text()?),
             kind::GROUP_ENDED => Record::GroupEnded(self.group()?),
             kind::BODY => Record::Body(self.identity()?, self.message()?),

@@ -70,6 +70,8 @@ fn every_record_is_read_as_it_was_written() {
     check(|records| records.ended(S), &Record::Ended(S));
     check(|records| records.unsubscribed(S, "a/#"), &Record::Unsubscribed(S, "a/#"));
     check(|records| records.replayed(S, "a/#"), &Record::Replayed(S, "a/#"));
+    check(|records| records.owner(S, 1883, Some("user")), &Record::Owner(S, 1883, Some("user")));
+    check(|records| records.owner(S, 0, None), &Record::Owner(S, 0, None));
     check(|records| records.replay_sent(S, "a/#", 7), &Record::ReplaySent(S, "a/#", 7));
     check(|records| records.group_began(G, "$share/g/t"), &Record::GroupBegan(G, "$share/g/t"));
     check(|records| records.group_ended(G), &Record::GroupEnded(G));

@@ -236,6 +236,15 @@ impl Records {
         self.text(filter);
     }
 
+    /// `Owner`
+    pub(crate) fn owner(&mut self, session: SessionName, port: u16, username: Option<&str>) {
+        self.kind(kind::OWNER);
+        self.session(session);
+        self.u16(port);
+        self.bytes.push(username.is_some().into());
+        username.into_iter().for_each(|username| self.text(username));
+    }
+
     /// `ReplaySent`
     pub(crate) fn replay_sent(&mut self, session: SessionName, filter: &str, number: u64) {
         self.kind(kind::REPLAY_SENT);

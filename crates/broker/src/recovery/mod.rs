@@ -186,6 +186,9 @@ impl Recovery {
             Record::Subscribed(name, ref subscription) => self.with(name, |draft| draft.subscribe(subscription)),
             Record::Unsubscribed(name, filter) => self.with(name, |draft| draft.unsubscribe(filter)),
             Record::Replayed(name, filter) => self.with(name, |draft| draft.replayed(filter)),
+            Record::Owner(name, port, username) => {
+                self.with(name, |draft| draft.owner = Some((port, username.map(Into::into))));
+            }
             Record::ReplaySent(name, filter, number) => self.with(name, |draft| draft.replay_sent(filter, number)),
             // Of a snapshot the parts come in any order: what a member tells of the group may stand before.
             Record::GroupBegan(name, share) if stamp.is_snapshot => self.group(name).share = share.into(),

@@ -15,6 +15,8 @@ pub(crate) struct Draft {
     pub generation: u32,
     pub client_id: Box<str>,
     pub is_durable: bool,
+    /// The port where its client came in, and its User Name.
+    pub owner: Option<(u16, Option<Box<str>>)>,
     pub expiry_interval_s: u32,
     pub will: Option<Will>,
     pub away: Option<AwayRecord>,
@@ -52,6 +54,7 @@ impl Draft {
             generation,
             client_id: client_id.into(),
             is_durable: false,
+            owner: None,
             expiry_interval_s: 0,
             will: None,
             away: None,

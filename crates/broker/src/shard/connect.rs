@@ -1,92 +1,22 @@
-//! CONNECT: who may come in, whose Session it is, and what CONNACK says.
+//! CONNECT: whose Session it is, and what CONNACK says.
 
 use super::Shard;
+use super::admission::{Arrival, KeepAlive, first_packet, wants_reason_strings};
 use super::end::WillFate;
 use super::packets::{Consumed, Next};
 use crate::connection::Connection;
-use crate::directory::Claim;
-use crate::event::{DisconnectReason, Event, EventKind, EventMask};
-use crate::ids::{ConnectionId, ListenerId, ShardId};
-use crate::limits;
+use crate::event::{DisconnectReason, EventKind, EventMask};
+use crate::ids::ConnectionId;
 use crate::message::{Message, MessageParts};
-use crate::options::ListenerOptions;
 use crate::outbox::After;
 use crate::session::{Port, Session, Will};
 use crate::turn::Turn;
 use midge_codec::{
-    ConnAck, Connect, DecodeError, PACKET_SIZE_MAX, Packet, PropertiesBuf, Property, QoS, ReasonCode, Version,
+    ConnAck, Connect, PACKET_SIZE_MAX, Packet, PropertiesBuf, Property, ReasonCode, Version, forward_will,
 };
-use midge_codec::{fixed_header, forward_will, topic_levels};
 use midge_protocol::{OutboundAliases, keep_alive_limit_ms};
 
-/// What the first bytes of a connection turned out to be.
-pub enum FirstBytes {
-    /// Not a whole packet yet: keep them until more come.
-    NeedMore,
-    /// Accepted, and its Session lives here.
-    Stay(Consumed),
-    /// Its Session lives on another shard: move the connection there with all its bytes, and call
-    /// [`Shard::handle_arrival`].
-    Move {
-        /// Where it lives.
-        shard: ShardId,
-        /// What that shard must be given.
-        arrival: Arrival,
-    },
-    /// Refused. What there is to say is in the outbox, the close in `turn.closes`.
-    Refused,
-}
-
-/// A connection whose CONNECT was judged and whose Client Identifier was claimed.
-#[derive(Debug)]
-pub struct Arrival {
-    claim: Claim,
-    listener: ListenerId,
-    assigned_client_id: Option<String>,
-}
-
-/// Why a CONNECT is refused.
-struct Refusal {
-    /// What CONNACK says; without it there is none, only the end.
-    code: Option<u8>,
-    /// The same as version 5 would put it.
-    reason: ReasonCode,
-    cause: &'static str,
-}
-
 impl Shard {
-    /// The first bytes of a connection that has no Session yet.
-    pub fn handle_first_bytes(
-        &mut self,
-        id: ConnectionId,
-        listener: ListenerId,
-        bytes: &[u8],
-        turn: &mut Turn,
-    ) -> FirstBytes {
-        let connect = match first_packet(bytes) {
-            Ok(Some((connect, _))) => connect,
-            Ok(None) => return FirstBytes::NeedMore,
-            Err(refusal) => {
-                let version = peek_version(bytes).unwrap_or(Version::V311);
-                return self.refuse(id, version, listener, None, &refusal, turn);
-            }
-        };
-        if let Err(refusal) = self.admit(&self.options.listeners[usize::from(listener.0)], &connect) {
-            return self.refuse(id, connect.version, listener, Some(&connect), &refusal, turn);
-        }
-        let assigned_client_id = connect.client_id.is_empty().then(|| {
-            let prefix = &self.options.listeners[usize::from(listener.0)].auto_id_prefix;
-            format!("{prefix}{}", self.random.uuid())
-        });
-        let client_id = assigned_client_id.as_deref().unwrap_or(connect.client_id);
-        let claim = self.shared.directory().claim(client_id, self.id);
-        let arrival = Arrival { claim, listener, assigned_client_id };
-        if claim.shard != self.id {
-            return FirstBytes::Move { shard: claim.shard, arrival };
-        }
-        FirstBytes::Stay(self.handle_arrival(id, arrival, bytes, turn))
-    }
-
     /// A connection whose CONNECT was accepted, on the shard that owns its Session. `bytes` begins with the CONNECT.
     #[expect(clippy::needless_pass_by_value, reason = "a claim is settled once")]
     pub fn handle_arrival(&mut self, id: ConnectionId, arrival: Arrival, bytes: &[u8], turn: &mut Turn) -> Consumed {
@@ -105,107 +35,9 @@ impl Shard {
         Consumed { bytes: length + rest.bytes, next: rest.next }
     }
 
-    /// Whether a CONNECT is acceptable at all. Everything that needs no Session is judged here, before any effect.
-    fn admit(&self, listener: &ListenerOptions, connect: &Connect<'_>) -> Result<(), Refusal> {
-        let v5 = connect.version == Version::V5;
-        let refuse = |v3: Option<u8>, reason: ReasonCode, cause| {
-            Err(Refusal { code: if v5 { Some(reason.0) } else { v3 }, reason, cause })
-        };
-        if !listener.accepts(connect.version) {
-            return refuse(Some(1), ReasonCode::UNSUPPORTED_PROTOCOL_VERSION, "protocol version not accepted here");
-        }
-        if self.shared.is_memory_short() {
-            return refuse(Some(3), ReasonCode::QUOTA_EXCEEDED, "memory_limit reached");
-        }
-        if self.shared.is_log_scarce() && self.would_be_recorded(connect) {
-            return refuse(Some(3), ReasonCode::QUOTA_EXCEEDED, "no room for the log");
-        }
-        if connect.client_id.is_empty() {
-            let needs_clean = connect.version == Version::V311 && !connect.clean_start;
-            if connect.version == Version::V31 || needs_clean || !listener.allow_zero_length_client_id {
-                return refuse(Some(2), ReasonCode::UNSPECIFIED_ERROR, "client identifier must not be empty");
-            }
-        }
-        if connect.properties.authentication_method().is_some() {
-            return refuse(None, ReasonCode::BAD_AUTHENTICATION_METHOD, "authentication method not supported");
-        }
-        if !listener.allow_anonymous {
-            return refuse(Some(5), ReasonCode::NOT_AUTHORIZED, "not authorised");
-        }
-        if !v5 && connect.keep_alive_s_above(self.options.max_keep_alive_s) {
-            return refuse(Some(2), ReasonCode::UNSPECIFIED_ERROR, "keep alive above max_keepalive");
-        }
-        if let Some(will) = &connect.will {
-            if will.qos > listener.max_qos {
-                return refuse(None, ReasonCode::QOS_NOT_SUPPORTED, "QoS of the will above max_qos");
-            }
-            if will.retain && !self.options.retain_available {
-                return refuse(None, ReasonCode::RETAIN_NOT_SUPPORTED, "retained will, but retain is not available");
-            }
-            let limit = self.options.message_size_limit as usize;
-            if limit != 0 && will.payload.len() > limit {
-                return refuse(Some(5), ReasonCode::PACKET_TOO_LARGE, "payload of the will above message_size_limit");
-            }
-            let invalid = will.topic.is_empty() || will.topic.contains(['+', '#']);
-            if invalid || topic_levels(will.topic) > self.options.topic_levels_max {
-                return refuse(None, ReasonCode::TOPIC_NAME_INVALID, "topic of the will is not valid");
-            }
-        }
-        let directory = self.shared.directory();
-        if self.options.global_max_clients.is_some_and(|max| directory.sessions() >= max)
-            && !directory.knows(connect.client_id)
-        {
-            return refuse(None, ReasonCode::SERVER_BUSY, "global_max_clients reached");
-        }
-        Ok(())
-    }
-
-    /// Whether this begins a Session that the log would have to know.
-    fn would_be_recorded(&self, connect: &Connect<'_>) -> bool {
-        let lasts = self.session_expiry(connect) > 0 || connect.will.is_some();
-        lasts && !self.shared.directory().knows(connect.client_id)
-    }
-
-    fn refuse(
-        &mut self,
-        id: ConnectionId,
-        version: Version,
-        listener: ListenerId,
-        connect: Option<&Connect<'_>>,
-        refusal: &Refusal,
-        turn: &mut Turn,
-    ) -> FirstBytes {
-        self.counters.connects_refused += 1;
-        self.counters.packets_received += 1;
-        let max_qos = self.options.listeners[usize::from(listener.0)].max_qos;
-        if let Some(code) = refusal.code {
-            let reason = connect.filter(|connect| wants_reason_strings(connect)).map(|_| refusal.cause);
-            let mut properties = PropertiesBuf::default();
-            if let Some(reason) = reason {
-                properties.push(Property::ReasonString(reason));
-            }
-            if version == Version::V5 && max_qos < QoS::ExactlyOnce {
-                properties.push(Property::MaximumQoS(max_qos as u8));
-            }
-            let answer =
-                Packet::ConnAck(ConnAck { session_present: false, code, properties: properties.as_properties() });
-            self.send_control(id, After::Now, turn, |out| answer.encode(version, out));
-            turn.tell_client(EventMask::PACKET, id, connect.map_or("", |connect| connect.client_id), || {
-                EventKind::SendingConnAck { session_present: false, code }
-            });
-        }
-        turn.tell(EventMask::NOTICE, || Event {
-            connection: Some(id),
-            client_id: connect.map(|connect| connect.client_id.into()),
-            kind: EventKind::Refused { reason: refusal.reason, cause: refusal.cause },
-        });
-        turn.closes.push(id);
-        FirstBytes::Refused
-    }
-
     /// Joins the connection with its Session. `false`: a later connection of the same client came first.
     fn attach(&mut self, id: ConnectionId, arrival: &Arrival, connect: &Connect<'_>, turn: &mut Turn) -> bool {
-        let client_id = arrival.assigned_client_id.as_deref().unwrap_or(connect.client_id);
+        let client_id = arrival.client_id(connect);
         let claim = &arrival.claim;
         let mut known = self.sessions.find(client_id, claim.hash);
         if let Some(session) = known.and_then(|slot| self.sessions.get(slot))
@@ -236,6 +68,7 @@ impl Shard {
         self.tell_discards(slot, turn);
         if let Some(session) = self.sessions.get_mut(slot) {
             session.ticket = claim.ticket;
+            session.identity.clone_from(&arrival.identity);
             session.expiry_interval_s = expiry_interval_s;
             (session.ends_at_ms, session.will_at_ms) = (None, None);
             session.will = connect.will.as_ref().map(|will| Box::new(will_of(will, turn)));
@@ -252,7 +85,7 @@ impl Shard {
     }
 
     /// Session Expiry Interval in force: what the client asks, within `persistent_client_expiration`.
-    fn session_expiry(&self, connect: &Connect<'_>) -> u32 {
+    pub(super) fn session_expiry(&self, connect: &Connect<'_>) -> u32 {
         let asked = match connect.version {
             Version::V5 => connect.properties.session_expiry_interval_s().unwrap_or(0),
             _ if connect.clean_start => 0,
@@ -315,12 +148,13 @@ impl Shard {
         self.sessions.set_flag(slot, Port::V5, is_v5);
         self.sessions.set_flag(slot, Port::CONGESTED, false);
         self.sessions.set_flag(slot, Port::PARTICULAR, particular);
-        let client_id = arrival.assigned_client_id.as_deref().unwrap_or(connect.client_id);
+        self.note_identity(slot);
+        let client_id = arrival.client_id(connect);
         turn.tell_client(EventMask::CONNECTION, id, client_id, || EventKind::Connected {
             version: connect.version,
             clean_start: connect.clean_start,
             keep_alive_s: connect.keep_alive_s,
-            username: connect.username.map(Into::into),
+            username: arrival.username(connect).map(Into::into),
             will: connect.will.as_ref().map(|will| (will.topic.into(), will.payload.len(), will.qos, will.retain)),
         });
     }
@@ -349,7 +183,7 @@ impl Shard {
         let answer = Packet::ConnAck(ConnAck { session_present, code: 0, properties: properties.as_properties() });
         self.send_control(id, After::TurnDurable, turn, |out| answer.encode(connect.version, out));
         turn.outbox.hold_behind(id);
-        let client_id = arrival.assigned_client_id.as_deref().unwrap_or(connect.client_id);
+        let client_id = arrival.client_id(connect);
         turn.tell_client(EventMask::PACKET, id, client_id, || EventKind::SendingConnAck { session_present, code: 0 });
     }
 
@@ -367,7 +201,7 @@ impl Shard {
         if listener.max_topic_alias > 0 {
             properties.push(Property::TopicAliasMaximum(listener.max_topic_alias));
         }
-        if let Some(assigned) = &arrival.assigned_client_id {
+        if let Some(assigned) = arrival.client_id.as_ref().filter(|_| arrival.is_assigned) {
             properties.push(Property::AssignedClientIdentifier(assigned));
         }
         if !self.options.retain_available {
@@ -385,61 +219,6 @@ impl Shard {
     }
 }
 
-/// The CONNECT that `bytes` begins with, and its length.
-fn first_packet(bytes: &[u8]) -> Result<Option<(Connect<'_>, usize)>, Refusal> {
-    let close = |cause| Refusal { code: None, reason: ReasonCode::PROTOCOL_ERROR, cause };
-    if bytes.first().is_some_and(|first| first >> 4 != 1) {
-        return Err(close("first packet is not CONNECT"));
-    }
-    let header = match fixed_header(bytes) {
-        Ok(Some(header)) => header,
-        Ok(None) => return Ok(None),
-        Err(error) => return Err(close(error.message())),
-    };
-    let length = usize::from(header.length) + header.remaining as usize;
-    if header.remaining as usize > limits::CONNECT_BYTES_MAX {
-        return Err(close("CONNECT too large"));
-    }
-    let Some(packet) = bytes.get(..length) else { return Ok(None) };
-    let body = &packet[usize::from(header.length)..];
-    match Connect::decode(header, body) {
-        Ok(connect) => Ok(Some((connect, length))),
-        Err(error) => {
-            let code = refusal_code(&error, bytes);
-            let reason = if code.is_some() { error.reason_code() } else { ReasonCode::PROTOCOL_ERROR };
-            Err(Refusal { code, reason, cause: error.message() })
-        }
-    }
-}
-
-/// What CONNACK can say of a CONNECT that does not decode: versions 3.x only know that the version is wrong.
-fn refusal_code(error: &DecodeError, bytes: &[u8]) -> Option<u8> {
-    let is_version = error.reason_code() == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION;
-    match (peek_version(bytes), is_version) {
-        (None, _) => None,
-        (Some(Version::V5), _) => Some(error.reason_code().0),
-        (Some(_), true) => Some(1),
-        (Some(_), false) => None,
-    }
-}
-
-/// The version in which a CONNECT that does not decode is to be answered; `None` where the protocol is not MQTT.
-fn peek_version(bytes: &[u8]) -> Option<Version> {
-    let header = fixed_header(bytes).ok()??;
-    let body = bytes.get(usize::from(header.length)..)?;
-    let level = match body {
-        [0, 4, b'M', b'Q', b'T', b'T', level, ..] => level & 0x7f,
-        [0, 6, b'M', b'Q', b'I', b's', b'd', b'p', level, ..] => level & 0x7f,
-        _ => return None,
-    };
-    Some(if level >= 5 { Version::V5 } else { Version::V311 })
-}
-
-/// Only a client that asks in so many words gets Reason Strings: many compare packets byte for byte.
-fn wants_reason_strings(connect: &Connect<'_>) -> bool {
-    connect.properties.iter().any(|property| property == Property::RequestProblemInformation(1))
-}
-
 fn will_of(will: &midge_codec::Will<'_>, turn: &Turn) -> Will {
     let mut properties = Vec::new();
     forward_will(will.properties, &mut properties);
@@ -454,17 +233,5 @@ fn will_of(will: &midge_codec::Will<'_>, turn: &Turn) -> Will {
             expiry_interval_s: will.properties.message_expiry_interval_s(),
         }),
         delay_s: will.properties.will_delay_interval_s().unwrap_or(0),
-    }
-}
-
-/// Questions about a Keep Alive.
-trait KeepAlive {
-    fn keep_alive_s_above(&self, max_s: u16) -> bool;
-}
-
-impl KeepAlive for Connect<'_> {
-    /// Whether it is above a bound. 0, which is no Keep Alive at all, is above every bound but the highest.
-    fn keep_alive_s_above(&self, max_s: u16) -> bool {
-        max_s < u16::MAX && max_s > 0 && (self.keep_alive_s == 0 || self.keep_alive_s > max_s)
     }
 }

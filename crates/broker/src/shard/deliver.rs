@@ -178,6 +178,9 @@ impl Shard {
         turn: &mut Turn,
     ) {
         let qos = if self.options.upgrade_outgoing_qos { granted } else { granted.min(publication.parts.qos) };
+        if !self.may_receive(slot, port, publication.parts.topic) {
+            return self.withhold(publication, slot, qos, turn);
+        }
         let retain = publication.parts.retain && retain_as_published;
         if qos > QoS::AtMostOnce {
             let message = publication.message(&mut self.scratch.message).clone();
@@ -197,6 +200,15 @@ impl Shard {
                 self.enqueue(slot, kept, turn);
             }
             _ => {}
+        }
+    }
+
+    /// A message is not for this Session, which the log names among its receivers.
+    #[cold]
+    fn withhold(&mut self, publication: &mut Publication<'_>, slot: u32, qos: QoS, turn: &mut Turn) {
+        if qos > QoS::AtMostOnce && self.is_durable(slot) {
+            let message = publication.message(&mut self.scratch.message).clone();
+            self.record_done(slot, &message, None, turn);
         }
     }
 

@@ -167,7 +167,7 @@ impl Shard {
             return;
         };
         let parts = MessageParts { received_s: turn.now.seconds() as u32, ..will.message.parts() };
-        match access::will(&self.options, &parts) {
+        match access::will(&self.options, self.restricted(slot), &parts) {
             Ok(allowed) => {
                 let client_id = session_name(self.sessions.get(slot));
                 turn.tell(EventMask::NOTICE, || Event {

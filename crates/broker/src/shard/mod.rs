@@ -4,6 +4,7 @@
 //! The way of a message: `publish` → router → `deliver` → outbox, or the mail to another shard.
 
 mod acknowledge;
+mod admission;
 mod compaction;
 mod connect;
 mod deliver;
@@ -15,13 +16,14 @@ mod pump;
 mod record;
 mod restore;
 mod retained;
+mod rights;
 mod run;
 mod share;
 mod snapshot;
 mod subscribe;
 mod timeouts;
 
-pub use connect::{Arrival, FirstBytes};
+pub use admission::{Arrival, FirstBytes};
 pub use end::ConnectionEnd;
 pub use packets::{Consumed, Next};
 pub use run::{Purpose, ReadBatch, ReadRequest};

@@ -80,7 +80,10 @@ impl Shard {
     ) -> Result<(), Fault> {
         let verdict = match self.is_repeat(id, parts.qos, packet_id) {
             true => Ok(access::repeat()),
-            false => access::publish(&self.options, &self.shared, parts),
+            false => {
+                let restricted = self.connection(id).and_then(|connection| self.restricted(connection.session));
+                access::publish(&self.options, &self.shared, restricted, parts)
+            }
         };
         let verdict = match verdict {
             Err(denied) if denied.is_for_log && !self.leaves_record(id, parts) => Ok(access::unrecorded()),

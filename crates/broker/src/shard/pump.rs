@@ -205,12 +205,15 @@ impl Shard {
             return Step::Nothing;
         };
         let is_expired = front.message.is_expired(turn.now.seconds());
+        let client = session.identity.as_deref().filter(|_| port.is(Port::RESTRICTED));
+        let is_withheld = client.is_some_and(|client| !client.may_receive(front.message.topic()));
+        let is_sent = !is_expired && !is_withheld;
         let is_acknowledged = front.qos > QoS::AtMostOnce;
         let writes_message = front.qos == QoS::ExactlyOnce && front.message.is_from_run();
-        if !is_expired && is_acknowledged && !session.outbound.get_or_insert_default().can_begin(receive_maximum) {
+        if is_sent && is_acknowledged && !session.outbound.get_or_insert_default().can_begin(receive_maximum) {
             return Step::Blocked;
         }
-        if !is_expired && writes_message && is_short {
+        if is_sent && writes_message && is_short {
             return Step::Starved;
         }
         let Some(kept) = queue.pop() else { return Step::Nothing };
@@ -218,11 +221,13 @@ impl Shard {
             self.want_run(slot, turn);
         }
         let Some(session) = self.sessions.get_mut(slot) else { return Step::Nothing };
-        if is_expired {
+        if !is_sent {
             if is_acknowledged {
                 session.outbound.get_or_insert_default().skip();
             }
-            self.discard(slot, DiscardReason::Expired, turn);
+            if is_expired {
+                self.discard(slot, DiscardReason::Expired, turn);
+            }
             self.finish(slot, kept, turn);
         } else if is_acknowledged {
             self.begin(slot, id, port, kept, &mut Layouts::default(), turn);
@@ -276,7 +281,9 @@ impl Shard {
         let retained = self.shared.retained();
         let is_replaced =
             || retained.sequence() != replay.fetched_at && !retained.holds(message.topic_bytes(), replay.cursor.upto());
-        if message.is_expired(now_s) || is_replaced() || replay.sent.contains(&number) {
+        let client = session.identity.as_deref().filter(|_| port.is(Port::RESTRICTED));
+        let is_withheld = || client.is_some_and(|client| !client.may_receive(message.parts().topic));
+        if message.is_expired(now_s) || is_withheld() || is_replaced() || replay.sent.contains(&number) {
             replay.fetched.pop_front();
             return Step::Done;
         }

@@ -279,6 +279,9 @@ impl Shard {
         } else {
             turn.records.changed(name, &state);
         }
+        if let Some(identity) = session.identity.as_deref() {
+            turn.records.owner(name, identity.port, identity.username.as_deref());
+        }
         self.note_record(slot);
         self.sessions.set_flag(slot, Port::RECORDED, true);
         if self.is_durable(slot) != is_durable {

@@ -2,6 +2,7 @@
 
 use super::Shard;
 use crate::groups::Member;
+use crate::identity::Identity;
 use crate::ids::ReceiverOptions;
 use crate::record::SubscriptionRecord;
 use crate::recovery::{Draft, DraftQueue, DraftSubscription, Held};
@@ -10,6 +11,7 @@ use crate::session::{Kept, Membership, Port, Session, Subscription};
 use crate::turn::Now;
 use midge_codec::{PacketId, QoS};
 use midge_protocol::{Inbound, Outbound};
+use std::sync::Arc;
 
 impl Shard {
     /// Nothing has happened here yet, and the clock shows `now`.
@@ -25,6 +27,8 @@ impl Shard {
         let mut session = Session::new(&draft.client_id, hash);
         session.expiry_interval_s = draft.expiry_interval_s;
         session.will = draft.will.map(Box::new);
+        session.identity =
+            draft.owner.map(|(port, username)| Arc::new(Identity { username, port, ..Identity::default() }));
         let away = draft.away.unwrap_or_default();
         (session.ends_at_ms, session.will_at_ms) = (away.ends_at_ms, away.will_at_ms);
         let slot = self.sessions.restore(session, place);

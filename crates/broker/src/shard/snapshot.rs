@@ -285,6 +285,9 @@ impl Shard {
         let records = &mut self.walk.records;
         let Some(session) = self.sessions.get(slot) else { return Stage::Queue(slot, 0) };
         records.began(name, &session.client_id, &session.record(is_durable, receive_maximum, away));
+        if let Some(identity) = session.identity.as_deref() {
+            records.owner(name, identity.port, identity.username.as_deref());
+        }
         match is_durable {
             true => Stage::Subscriptions(slot, session.subscriptions.len()),
             false => Stage::Queue(slot, 0),

@@ -45,6 +45,13 @@ impl Shard {
                 filter.text().len() >= self.options.topic_levels_max && filter.levels() > self.options.topic_levels_max;
             let code = if is_too_deep {
                 ReasonCode::TOPIC_FILTER_INVALID.0
+            } else if self.restricted(slot).is_some_and(|client| !client.may_subscribe(filter.text())) {
+                match version {
+                    Version::V5 => ReasonCode::NOT_AUTHORIZED.0,
+                    Version::V311 => ReasonCode::UNSPECIFIED_ERROR.0,
+                    // It knows no other answer.
+                    Version::V31 => asked as u8,
+                }
             } else if self.has_no_room(slot, &filter) {
                 if version == Version::V5 { ReasonCode::QUOTA_EXCEEDED.0 } else { ReasonCode::UNSPECIFIED_ERROR.0 }
             } else {

@@ -9,6 +9,7 @@ mod qos2;
 mod queues;
 mod restarts;
 mod retained;
+mod rights;
 mod room;
 mod sessions;
 mod shared_subscriptions;

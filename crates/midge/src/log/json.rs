@@ -58,6 +58,11 @@ pub(super) fn record(position: u64, stamp: &Stamp, record: &Record<'_>) -> Strin
             session(to, *name);
             to.text("filter", filter);
         }
+        Record::Owner(name, port, username) => {
+            session(to, *name);
+            username.iter().for_each(|username| drop(to.text("username", username)));
+            to.number("port", *port);
+        }
         Record::ReplaySent(name, filter, number) => {
             session(to, *name);
             to.text("filter", filter).number("retained_sequence", *number);
@@ -146,6 +151,7 @@ fn kind(record: &Record<'_>) -> &'static str {
         Record::Subscribed(..) => "subscribed",
         Record::Unsubscribed(..) => "unsubscribed",
         Record::Replayed(..) => "replayed",
+        Record::Owner(..) => "owner",
         Record::ReplaySent(..) => "replay_sent",
         Record::GroupBegan(..) => "group_began",
         Record::GroupEnded(..) => "group_ended",

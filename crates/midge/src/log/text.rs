@@ -53,6 +53,10 @@ pub(super) fn record(record: &Record<'_>) -> String {
         }
         Record::Unsubscribed(name, filter) => format!("UNSUBSCRIBED {} {}", session(*name), quoted(filter)),
         Record::Replayed(name, filter) => format!("REPLAYED {} {}", session(*name), quoted(filter)),
+        Record::Owner(name, port, None) => format!("OWNER {} without a name, port {port}", session(*name)),
+        Record::Owner(name, port, Some(username)) => {
+            format!("OWNER {} {} port {port}", session(*name), quoted(username))
+        }
         Record::ReplaySent(name, filter, number) => {
             format!("REPLAY SENT {} {} v{number}", session(*name), quoted(filter))
         }

@@ -8,11 +8,13 @@
 //!
 //! [`script`] puts conversations on top, [`device`] clients that keep the rules by themselves.
 
+mod authority;
 pub(crate) mod device;
 pub(crate) mod random;
 mod restart;
 pub(crate) mod script;
 
+use authority::Authority;
 use midge_broker::outbox::Gathered;
 use midge_broker::{
     Arrival, ConnectionEnd, ConnectionId, Consumed, Counters, FirstBytes, Gauges, ListenerId, LogState, Next, Now,
@@ -27,6 +29,7 @@ pub(crate) type LinkId = usize;
 
 /// The world.
 pub(crate) struct World {
+    authority: Authority,
     pub(crate) shared: Arc<Shared>,
     options: Arc<Options>,
     log: restart::Log,
@@ -109,6 +112,7 @@ impl World {
             options,
             log: restart::Log::default(),
             reads: Vec::new(),
+            authority: Authority::default(),
             links: Vec::new(),
             now_ms: 1_000,
             wall_s: 2_000_000_000,
@@ -367,7 +371,12 @@ impl World {
         let lane = &mut self.lanes[at];
         let shown = &bytes[..self.links[number].read];
         let outcome = if phase == Phase::Greeting {
-            match lane.shard.handle_first_bytes(id, ListenerId(0), shown, &mut lane.turn) {
+            let mut first = lane.shard.handle_first_bytes(id, ListenerId(0), shown, &mut lane.turn);
+            if let FirstBytes::Authenticate(credentials) = &first {
+                let answer = self.authority.ask(credentials);
+                first = lane.shard.handle_authenticated(id, ListenerId(0), shown, &answer, &mut lane.turn);
+            }
+            match first {
                 FirstBytes::NeedMore => None,
                 FirstBytes::Stay(consumed) => {
                     self.links[number].phase = Phase::Serving;
@@ -379,7 +388,7 @@ impl World {
                     self.links[number].phase = Phase::Moving;
                     None
                 }
-                FirstBytes::Refused => None,
+                FirstBytes::Refused | FirstBytes::Authenticate(_) => None,
             }
         } else {
             Some(lane.shard.handle_bytes(id, shown, &mut lane.turn))

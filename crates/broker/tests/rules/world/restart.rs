@@ -109,6 +109,7 @@ impl World {
         if self.begin_again(shards, off_ms) {
             self.snapshot();
         }
+        self.renew();
         for number in 0..self.lanes.len() {
             let lane = self.begin(number);
             lane.shard.handle_restored(&mut lane.turn);

@@ -26,6 +26,7 @@
 //! | `server publishes TOPIC m=x retain` | a message of the server's own |
 //! | `server shuts down` | the orderly end |
 //! | `server snapshots` | the log is written anew while the shards go on |
+//! | `server lets u publish a`, `server takes publish from u`, `server takes everything from u` | what a user may do with topics that begin so; who may nothing is not let in |
 //! | `server has no room for messages`, `server has no room`, `server has room` | how the log is doing |
 //! | `server restarts`, `server restarts after 30s` | it is killed as it stands and started again, with another number of shards |
 //! | `server restarts in vain first` | and is killed once more before it lets anybody in |
@@ -115,6 +116,7 @@ impl Conversation {
     pub(crate) fn everybody_leaves(&mut self) -> Result<(), String> {
         self.clients.values().for_each(|client| self.world.close(client.link));
         self.world.settle();
+        self.world.open_to_all();
         for identifier in std::mem::take(&mut self.identifiers) {
             let link = self.world.open();
             let connect = Packet::parse(&format!("CONNECT v5 clean id={identifier:?}"));
@@ -226,6 +228,18 @@ impl Conversation {
                 let off_ms = rest.strip_prefix("after ").map_or(0, duration_ms);
                 self.world.restart_with_any_shards(off_ms);
                 self.clients.clear();
+                Ok(())
+            }
+            "lets" if name == "server" => {
+                let mut words = rest.split(' ');
+                let mut word = || words.next().unwrap_or_default();
+                let (user, deed, topic) = (word(), word(), word());
+                self.world.grant(user, deed, topic);
+                Ok(())
+            }
+            "takes" if name == "server" => {
+                let (deed, user) = rest.split_once(" from ").ok_or("`takes DEED from USER`")?;
+                self.world.revoke(user, if deed == "everything" { "" } else { deed });
                 Ok(())
             }
             "has" if name == "server" => {

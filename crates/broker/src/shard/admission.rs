@@ -1,0 +1,354 @@
+//! Who may come in: the first bytes of a connection, judged before anything comes of them.
+
+use super::Shard;
+use super::packets::Consumed;
+use crate::directory::Claim;
+use crate::event::{Event, EventKind, EventMask};
+use crate::identity::{Authentication, Credentials, Identity, RefusedCredentials};
+use crate::ids::{ConnectionId, ListenerId, ShardId};
+use crate::limits;
+use crate::options::ListenerOptions;
+use crate::outbox::After;
+use crate::turn::Turn;
+use midge_codec::{ConnAck, Connect, DecodeError, Packet, PropertiesBuf, Property, QoS, ReasonCode, Version};
+use midge_codec::{fixed_header, topic_levels};
+use std::sync::Arc;
+
+/// What the first bytes of a connection turned out to be.
+pub enum FirstBytes {
+    /// Not a whole packet yet: keep them until more come.
+    NeedMore,
+    /// Accepted, and its Session lives here.
+    Stay(Consumed),
+    /// Its Session lives on another shard: move the connection there with all its bytes, and call
+    /// [`Shard::handle_arrival`].
+    Move {
+        /// Where it lives.
+        shard: ShardId,
+        /// What that shard must be given.
+        arrival: Arrival,
+    },
+    /// Somebody must be asked who this is. Keep the bytes, and call [`Shard::handle_authenticated`] with the answer.
+    Authenticate(Credentials),
+    /// Refused. What there is to say is in the outbox, the close in `turn.closes`.
+    Refused,
+}
+
+/// A connection whose CONNECT was judged and whose Client Identifier was claimed.
+#[derive(Debug)]
+pub struct Arrival {
+    pub(super) claim: Claim,
+    pub(super) listener: ListenerId,
+    pub(super) identity: Option<Arc<Identity>>,
+    /// Where it is not the one in CONNECT.
+    pub(super) client_id: Option<String>,
+    pub(super) is_assigned: bool,
+}
+
+impl Arrival {
+    pub(super) fn client_id<'a>(&'a self, connect: &Connect<'a>) -> &'a str {
+        self.client_id.as_deref().unwrap_or(connect.client_id)
+    }
+
+    pub(super) fn username<'a>(&'a self, connect: &Connect<'a>) -> Option<&'a str> {
+        self.identity.as_ref().map_or(connect.username, |identity| identity.username.as_deref())
+    }
+}
+
+/// Why a CONNECT is refused.
+pub(super) struct Refusal {
+    /// What CONNACK says; without it there is none, only the end.
+    code: Option<u8>,
+    /// The same as version 5 would put it.
+    reason: ReasonCode,
+    cause: &'static str,
+}
+
+impl Refusal {
+    fn not_authorised(version: Version, cause: &'static str) -> Refusal {
+        let reason = ReasonCode::NOT_AUTHORIZED;
+        Refusal { code: Some(if version == Version::V5 { reason.0 } else { 5 }), reason, cause }
+    }
+}
+
+impl Shard {
+    /// The first bytes of a connection that has no Session yet.
+    pub fn handle_first_bytes(
+        &mut self,
+        id: ConnectionId,
+        listener: ListenerId,
+        bytes: &[u8],
+        turn: &mut Turn,
+    ) -> FirstBytes {
+        self.receive(id, listener, bytes, None, turn)
+    }
+
+    /// The same bytes again, after it was asked who this is.
+    pub fn handle_authenticated(
+        &mut self,
+        id: ConnectionId,
+        listener: ListenerId,
+        bytes: &[u8],
+        authentication: &Authentication,
+        turn: &mut Turn,
+    ) -> FirstBytes {
+        self.receive(id, listener, bytes, Some(authentication), turn)
+    }
+
+    fn receive(
+        &mut self,
+        id: ConnectionId,
+        listener: ListenerId,
+        bytes: &[u8],
+        authentication: Option<&Authentication>,
+        turn: &mut Turn,
+    ) -> FirstBytes {
+        let connect = match first_packet(bytes) {
+            Ok(Some((connect, _))) => connect,
+            Ok(None) => return FirstBytes::NeedMore,
+            Err(refusal) => {
+                let version = peek_version(bytes).unwrap_or(Version::V311);
+                return self.refuse(id, version, listener, None, &refusal, turn);
+            }
+        };
+        let all = Arc::clone(&self.options);
+        let options = &all.listeners[usize::from(listener.0)];
+        let admitted = self.admit(options, &connect).and_then(|()| identify(options, &connect, authentication));
+        let identity = match admitted {
+            Ok(_) if options.authenticates && authentication.is_none() => {
+                return FirstBytes::Authenticate(credentials_of(&connect));
+            }
+            Ok(identity) => identity,
+            Err(refusal) => return self.refuse(id, connect.version, listener, Some(&connect), &refusal, turn),
+        };
+        let (client_id, is_assigned) = match self.name_client(options, &connect, identity.as_deref()) {
+            Ok(client_id) => client_id,
+            Err(refusal) => return self.refuse(id, connect.version, listener, Some(&connect), &refusal, turn),
+        };
+        let claim = self.shared.directory().claim(client_id.as_deref().unwrap_or(connect.client_id), self.id);
+        let arrival = Arrival { claim, listener, identity, client_id, is_assigned };
+        if claim.shard != self.id {
+            return FirstBytes::Move { shard: claim.shard, arrival };
+        }
+        FirstBytes::Stay(self.handle_arrival(id, arrival, bytes, turn))
+    }
+
+    /// The Client Identifier where it is not the one in CONNECT, and whether the server assigns it.
+    fn name_client(
+        &mut self,
+        listener: &ListenerOptions,
+        connect: &Connect<'_>,
+        identity: Option<&Identity>,
+    ) -> Result<(Option<String>, bool), Refusal> {
+        let (client_id, is_assigned) = if listener.username_is_client_id {
+            let username = identity.map_or(connect.username, |identity| identity.username.as_deref());
+            let Some(username) = username else {
+                return Err(Refusal::not_authorised(connect.version, "no user name to be the client identifier"));
+            };
+            (Some(username.to_owned()), false)
+        } else if connect.client_id.is_empty() {
+            (Some(format!("{}{}", listener.auto_id_prefix, self.random.uuid())), true)
+        } else {
+            (None, false)
+        };
+        let is_ours = is_assigned
+            || client_id.as_deref().unwrap_or(connect.client_id).starts_with(&*self.options.client_id_prefix);
+        match is_ours {
+            true => Ok((client_id, is_assigned)),
+            false => Err(Refusal::not_authorised(
+                connect.version,
+                "client identifier without the prefix of clientid_prefixes",
+            )),
+        }
+    }
+
+    /// Whether a CONNECT is acceptable at all. Everything that needs no Session is judged here, before any effect.
+    fn admit(&self, listener: &ListenerOptions, connect: &Connect<'_>) -> Result<(), Refusal> {
+        let v5 = connect.version == Version::V5;
+        let refuse = |v3: Option<u8>, reason: ReasonCode, cause| {
+            Err(Refusal { code: if v5 { Some(reason.0) } else { v3 }, reason, cause })
+        };
+        if !listener.accepts(connect.version) {
+            return refuse(Some(1), ReasonCode::UNSUPPORTED_PROTOCOL_VERSION, "protocol version not accepted here");
+        }
+        if self.shared.is_memory_short() {
+            return refuse(Some(3), ReasonCode::QUOTA_EXCEEDED, "memory_limit reached");
+        }
+        if self.shared.is_log_scarce() && self.would_be_recorded(connect) {
+            return refuse(Some(3), ReasonCode::QUOTA_EXCEEDED, "no room for the log");
+        }
+        if connect.client_id.is_empty() && !listener.username_is_client_id {
+            let needs_clean = connect.version == Version::V311 && !connect.clean_start;
+            if connect.version == Version::V31 || needs_clean || !listener.allow_zero_length_client_id {
+                return refuse(Some(2), ReasonCode::UNSPECIFIED_ERROR, "client identifier must not be empty");
+            }
+        }
+        if connect.properties.authentication_method().is_some() {
+            return refuse(None, ReasonCode::BAD_AUTHENTICATION_METHOD, "authentication method not supported");
+        }
+        if !v5 && connect.keep_alive_s_above(self.options.max_keep_alive_s) {
+            return refuse(Some(2), ReasonCode::UNSPECIFIED_ERROR, "keep alive above max_keepalive");
+        }
+        if let Some(will) = &connect.will {
+            if will.qos > listener.max_qos {
+                return refuse(None, ReasonCode::QOS_NOT_SUPPORTED, "QoS of the will above max_qos");
+            }
+            if will.retain && !self.options.retain_available {
+                return refuse(None, ReasonCode::RETAIN_NOT_SUPPORTED, "retained will, but retain is not available");
+            }
+            let limit = self.options.message_size_limit as usize;
+            if limit != 0 && will.payload.len() > limit {
+                return refuse(Some(5), ReasonCode::PACKET_TOO_LARGE, "payload of the will above message_size_limit");
+            }
+            let invalid = will.topic.is_empty() || will.topic.contains(['+', '#']);
+            if invalid || topic_levels(will.topic) > self.options.topic_levels_max {
+                return refuse(None, ReasonCode::TOPIC_NAME_INVALID, "topic of the will is not valid");
+            }
+        }
+        let directory = self.shared.directory();
+        if self.options.global_max_clients.is_some_and(|max| directory.sessions() >= max)
+            && !directory.knows(connect.client_id)
+        {
+            return refuse(None, ReasonCode::SERVER_BUSY, "global_max_clients reached");
+        }
+        Ok(())
+    }
+
+    /// Whether this begins a Session that the log would have to know.
+    fn would_be_recorded(&self, connect: &Connect<'_>) -> bool {
+        let lasts = self.session_expiry(connect) > 0 || connect.will.is_some();
+        lasts && !self.shared.directory().knows(connect.client_id)
+    }
+
+    fn refuse(
+        &mut self,
+        id: ConnectionId,
+        version: Version,
+        listener: ListenerId,
+        connect: Option<&Connect<'_>>,
+        refusal: &Refusal,
+        turn: &mut Turn,
+    ) -> FirstBytes {
+        self.counters.connects_refused += 1;
+        self.counters.packets_received += 1;
+        let max_qos = self.options.listeners[usize::from(listener.0)].max_qos;
+        if let Some(code) = refusal.code {
+            let reason = connect.filter(|connect| wants_reason_strings(connect)).map(|_| refusal.cause);
+            let mut properties = PropertiesBuf::default();
+            if let Some(reason) = reason {
+                properties.push(Property::ReasonString(reason));
+            }
+            if version == Version::V5 && max_qos < QoS::ExactlyOnce {
+                properties.push(Property::MaximumQoS(max_qos as u8));
+            }
+            let answer =
+                Packet::ConnAck(ConnAck { session_present: false, code, properties: properties.as_properties() });
+            self.send_control(id, After::Now, turn, |out| answer.encode(version, out));
+            turn.tell_client(EventMask::PACKET, id, connect.map_or("", |connect| connect.client_id), || {
+                EventKind::SendingConnAck { session_present: false, code }
+            });
+        }
+        turn.tell(EventMask::NOTICE, || Event {
+            connection: Some(id),
+            client_id: connect.map(|connect| connect.client_id.into()),
+            kind: EventKind::Refused { reason: refusal.reason, cause: refusal.cause },
+        });
+        turn.closes.push(id);
+        FirstBytes::Refused
+    }
+}
+
+/// Who the client is, as far as it was asked.
+fn identify(
+    listener: &ListenerOptions,
+    connect: &Connect<'_>,
+    authentication: Option<&Authentication>,
+) -> Result<Option<Arc<Identity>>, Refusal> {
+    match authentication {
+        Some(Authentication::Known(identity)) => Ok(Some(Arc::clone(identity))),
+        Some(Authentication::Refused(RefusedCredentials::NotAuthorized)) => {
+            Err(Refusal::not_authorised(connect.version, "not authorised"))
+        }
+        Some(Authentication::Refused(RefusedCredentials::NoIdentity)) => {
+            let (reason, cause) = (ReasonCode::BAD_USER_NAME_OR_PASSWORD, "no identity in the certificate");
+            Err(Refusal { code: Some(if connect.version == Version::V5 { reason.0 } else { 4 }), reason, cause })
+        }
+        None if listener.authenticates || listener.allow_anonymous => Ok(None),
+        None => Err(Refusal::not_authorised(connect.version, "not authorised")),
+    }
+}
+
+fn credentials_of(connect: &Connect<'_>) -> Credentials {
+    Credentials {
+        client_id: connect.client_id.into(),
+        username: connect.username.map(Into::into),
+        password: connect.password.map(Into::into),
+    }
+}
+
+/// The CONNECT that `bytes` begins with, and its length.
+pub(super) fn first_packet(bytes: &[u8]) -> Result<Option<(Connect<'_>, usize)>, Refusal> {
+    let close = |cause| Refusal { code: None, reason: ReasonCode::PROTOCOL_ERROR, cause };
+    if bytes.first().is_some_and(|first| first >> 4 != 1) {
+        return Err(close("first packet is not CONNECT"));
+    }
+    let header = match fixed_header(bytes) {
+        Ok(Some(header)) => header,
+        Ok(None) => return Ok(None),
+        Err(error) => return Err(close(error.message())),
+    };
+    let length = usize::from(header.length) + header.remaining as usize;
+    if header.remaining as usize > limits::CONNECT_BYTES_MAX {
+        return Err(close("CONNECT too large"));
+    }
+    let Some(packet) = bytes.get(..length) else { return Ok(None) };
+    let body = &packet[usize::from(header.length)..];
+    match Connect::decode(header, body) {
+        Ok(connect) => Ok(Some((connect, length))),
+        Err(error) => {
+            let code = refusal_code(&error, bytes);
+            let reason = if code.is_some() { error.reason_code() } else { ReasonCode::PROTOCOL_ERROR };
+            Err(Refusal { code, reason, cause: error.message() })
+        }
+    }
+}
+
+/// What CONNACK can say of a CONNECT that does not decode: versions 3.x only know that the version is wrong.
+fn refusal_code(error: &DecodeError, bytes: &[u8]) -> Option<u8> {
+    let is_version = error.reason_code() == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION;
+    match (peek_version(bytes), is_version) {
+        (None, _) => None,
+        (Some(Version::V5), _) => Some(error.reason_code().0),
+        (Some(_), true) => Some(1),
+        (Some(_), false) => None,
+    }
+}
+
+/// The version in which a CONNECT that does not decode is to be answered; `None` where the protocol is not MQTT.
+fn peek_version(bytes: &[u8]) -> Option<Version> {
+    let header = fixed_header(bytes).ok()??;
+    let body = bytes.get(usize::from(header.length)..)?;
+    let level = match body {
+        [0, 4, b'M', b'Q', b'T', b'T', level, ..] => level & 0x7f,
+        [0, 6, b'M', b'Q', b'I', b's', b'd', b'p', level, ..] => level & 0x7f,
+        _ => return None,
+    };
+    Some(if level >= 5 { Version::V5 } else { Version::V311 })
+}
+
+/// Only a client that asks in so many words gets Reason Strings: many compare packets byte for byte.
+pub(super) fn wants_reason_strings(connect: &Connect<'_>) -> bool {
+    connect.properties.iter().any(|property| property == Property::RequestProblemInformation(1))
+}
+
+/// Questions about a Keep Alive.
+pub(super) trait KeepAlive {
+    fn keep_alive_s_above(&self, max_s: u16) -> bool;
+}
+
+impl KeepAlive for Connect<'_> {
+    /// Whether it is above a bound. 0, which is no Keep Alive at all, is above every bound but the highest.
+    fn keep_alive_s_above(&self, max_s: u16) -> bool {
+        max_s < u16::MAX && max_s > 0 && (self.keep_alive_s == 0 || self.keep_alive_s > max_s)
+    }
+}
