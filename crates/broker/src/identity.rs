@@ -44,6 +44,8 @@ pub enum RefusedCredentials {
     NotAuthorized,
     /// The transport was to say who the client is, and does not.
     NoIdentity,
+    /// Too many wait to be checked.
+    Busy,
 }
 
 /// What a client says of itself.

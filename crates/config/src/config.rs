@@ -19,6 +19,10 @@ pub struct Config {
     pub topic_levels_max: u16,
     /// Deliver a Retained Message only while the Client that published it may still publish there.
     pub check_retain_source: bool,
+    /// Let in only Clients whose identifier begins like this.
+    pub clientid_prefixes: Option<String>,
+    /// SUBACK refuses filters that the ACL file does not grant.
+    pub acl_strict_suback: bool,
     /// Log connects and disconnects.
     pub connection_messages: bool,
     /// Most Sessions, those that are away included.
@@ -115,6 +119,8 @@ impl Config {
             connect_timeout_s: 30,
             topic_levels_max: 200,
             check_retain_source: false,
+            clientid_prefixes: None,
+            acl_strict_suback: false,
             connection_messages: true,
             global_max_clients: None,
             global_max_connections: None,
@@ -188,6 +194,12 @@ pub struct Listener {
     pub allow_zero_length_clientid: bool,
     /// How Client Identifiers that the server assigns begin.
     pub auto_id_prefix: String,
+    /// The file with User Names and hashes of their passwords.
+    pub password_file: Option<String>,
+    /// The file that says who may do what.
+    pub acl_file: Option<String>,
+    /// The User Name is the Client Identifier.
+    pub use_username_as_clientid: bool,
     /// The line that opens it; `None` for the two of a server without listeners.
     pub place: Option<Place>,
 }
@@ -207,6 +219,9 @@ impl Listener {
             anonymous_stated: false,
             allow_zero_length_clientid: true,
             auto_id_prefix: "auto-".to_owned(),
+            password_file: None,
+            acl_file: None,
+            use_username_as_clientid: false,
             place: None,
         }
     }

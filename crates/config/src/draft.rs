@@ -65,6 +65,8 @@ pub(crate) struct Security {
     pub(crate) allow_anonymous: Option<bool>,
     pub(crate) allow_zero_length_clientid: Option<bool>,
     pub(crate) auto_id_prefix: Option<String>,
+    pub(crate) password_file: Option<String>,
+    pub(crate) acl_file: Option<String>,
 }
 
 impl Draft {
@@ -314,7 +316,10 @@ impl DraftListener {
         let for_all = if per_listener { nothing } else { for_all };
         let stated = own.allow_anonymous.or(for_all.allow_anonymous);
         let plain = self.listener.clone();
+        let file = |own: &Option<String>, for_all: &Option<String>| own.clone().or_else(|| for_all.clone());
         Listener {
+            password_file: file(&own.password_file, &for_all.password_file),
+            acl_file: file(&own.acl_file, &for_all.acl_file),
             // Whoever cannot be reached from outside needs no line for a first try.
             allow_anonymous: stated.unwrap_or(local_only),
             anonymous_stated: stated.is_some(),

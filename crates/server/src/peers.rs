@@ -1,11 +1,11 @@
 //! What the shards' threads share beside the broker's own `Shared`: wake-ups, the lane for connections that move, the
-//! listeners, published counters, and the order to stop.
+//! listeners, who decides whom to let in, published counters, and the order to stop.
 //!
 //! What must hold: nothing here is locked for longer than a push or a take, and nothing is locked for each packet. A
 //! connection on its way between shards is never refused: it has a Session to go to.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Barrier, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Barrier, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 
 use midge_broker::ReadRequest;
@@ -14,6 +14,7 @@ use midge_broker::sys::Totals;
 use midge_net::Listener;
 use mio::Waker;
 
+use crate::authority::{Answer, Asker, Authority, Check, Workers};
 use crate::persistence::{Reads, RunRead};
 use crate::published::Published;
 use crate::shard::moves::Moved;
@@ -34,6 +35,10 @@ pub(crate) struct Peers {
     log: OnceLock<Thread>,
     /// Who reads from it.
     reads: OnceLock<Reads>,
+    authority: Mutex<Arc<Authority>>,
+    /// How often it was replaced.
+    authority_number: AtomicU64,
+    workers: OnceLock<Workers>,
     /// All shards have come to the same step of the orderly end.
     pub(crate) step: Barrier,
 }
@@ -57,13 +62,26 @@ struct Peer {
     lane: Mutex<Vec<Moved>>,
     /// What was read for it from the log.
     read: Mutex<Vec<RunRead>>,
+    /// What came of checks for it.
+    answers: Mutex<Vec<Answer>>,
     published: Published,
 }
 
 impl Peers {
-    pub(crate) fn new(wakers: Vec<Waker>, sockets: Vec<Socket>, gates: Vec<Gate>, gate: Gate) -> Peers {
-        let peer =
-            |waker| Peer { waker, lane: Mutex::default(), read: Mutex::default(), published: Published::default() };
+    pub(crate) fn new(
+        wakers: Vec<Waker>,
+        sockets: Vec<Socket>,
+        gates: Vec<Gate>,
+        gate: Gate,
+        authority: Arc<Authority>,
+    ) -> Peers {
+        let peer = |waker| Peer {
+            waker,
+            lane: Mutex::default(),
+            read: Mutex::default(),
+            answers: Mutex::default(),
+            published: Published::default(),
+        };
         Peers {
             step: Barrier::new(wakers.len()),
             peers: wakers.into_iter().map(peer).collect(),
@@ -74,7 +92,48 @@ impl Peers {
             stopping: AtomicBool::new(false),
             log: OnceLock::new(),
             reads: OnceLock::new(),
+            authority: Mutex::new(authority),
+            authority_number: AtomicU64::new(0),
+            workers: OnceLock::new(),
         }
+    }
+
+    /// Who decides whom to let in.
+    pub(crate) fn authority(&self) -> Arc<Authority> {
+        Arc::clone(&self.authority.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on this one does, also about those who are there.
+    pub(crate) fn set_authority(&self, authority: Arc<Authority>) {
+        *self.authority.lock().unwrap_or_else(PoisonError::into_inner) = authority;
+        self.authority_number.fetch_add(1, Ordering::Release);
+        self.wake_all();
+    }
+
+    /// Another number: another one decides.
+    pub(crate) fn authority_number(&self) -> u64 {
+        self.authority_number.load(Ordering::Acquire)
+    }
+
+    /// Says who checks what takes its time.
+    pub(crate) fn set_workers(&self, workers: Workers) {
+        let was_new = self.workers.set(workers).is_ok();
+        debug_assert!(was_new, "one set of workers");
+    }
+
+    /// Has something checked. `false`: too much waits already.
+    pub(crate) fn hand_in(&self, asker: Asker, check: Check, authority: &Arc<Authority>) -> bool {
+        self.workers.get().is_some_and(|workers| workers.hand_in(asker, check, authority))
+    }
+
+    /// What came of a check. The caller wakes the shard.
+    pub(crate) fn send_answer(&self, answer: Answer) {
+        self.answers(answer.asker.shard).push(answer);
+    }
+
+    /// Takes what came of checks for `me`.
+    pub(crate) fn take_answers(&self, me: ShardId) -> Vec<Answer> {
+        std::mem::take(&mut *self.answers(me))
     }
 
     /// Ends the sleep of `shard`, or has its next one end at once.
@@ -130,7 +189,7 @@ impl Peers {
     }
 
     pub(crate) fn has_arrivals(&self, me: ShardId) -> bool {
-        !self.lane(me).is_empty() || !self.read(me).is_empty()
+        !self.lane(me).is_empty() || !self.read(me).is_empty() || !self.answers(me).is_empty()
     }
 
     pub(crate) fn published(&self, shard: ShardId) -> &Published {
@@ -174,6 +233,10 @@ impl Peers {
     /// Has all shards end in order.
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
+        self.wake_all();
+    }
+
+    fn wake_all(&self) {
         (0..self.peers.len()).for_each(|shard| self.wake(ShardId(shard as u16)));
     }
 
@@ -183,6 +246,10 @@ impl Peers {
 
     fn read(&self, shard: ShardId) -> MutexGuard<'_, Vec<RunRead>> {
         self.peer(shard).read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn answers(&self, shard: ShardId) -> MutexGuard<'_, Vec<Answer>> {
+        self.peer(shard).answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lane(&self, shard: ShardId) -> MutexGuard<'_, Vec<Moved>> {
@@ -224,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_shortage_is_told_once_a_minute() {
-        let peers = Peers::new(Vec::new(), Vec::new(), Vec::new(), Gate::new(None));
+        let peers = Peers::new(Vec::new(), Vec::new(), Vec::new(), Gate::new(None), Arc::default());
         let told = [0, 0, 100, 59_999, 60_001, 60_002].map(|now_ms| peers.is_news_of_shortage(now_ms));
         assert_eq!(told, [true, false, false, false, true, false]);
     }

@@ -273,6 +273,10 @@ fn identify(
             let (reason, cause) = (ReasonCode::BAD_USER_NAME_OR_PASSWORD, "no identity in the certificate");
             Err(Refusal { code: Some(if connect.version == Version::V5 { reason.0 } else { 4 }), reason, cause })
         }
+        Some(Authentication::Refused(RefusedCredentials::Busy)) => {
+            let (reason, cause) = (ReasonCode::SERVER_BUSY, "too many passwords wait to be checked");
+            Err(Refusal { code: Some(if connect.version == Version::V5 { reason.0 } else { 3 }), reason, cause })
+        }
         None if listener.authenticates || listener.allow_anonymous => Ok(None),
         None => Err(Refusal::not_authorised(connect.version, "not authorised")),
     }

@@ -91,10 +91,13 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     )
     .doc("Put this before every topic of the listener's clients, so that they see nothing else.")
     .refused("clients of this listener would see the topics of all others."),
-    directive("use_username_as_clientid", ListenerOrDefault, Bool(nothing))
-        .default("false")
-        .doc("Give each client its user name as client identifier.")
-        .refused("a client could take the identifier of another user."),
+    directive(
+        "use_username_as_clientid",
+        ListenerOrDefault,
+        Bool(|draft, on| draft.listener().use_username_as_clientid = on),
+    )
+    .default("false")
+    .doc("Give each client its user name as client identifier."),
     directive("http_dir", Listener, Text(Again::Error, nothing))
         .doc("Serve the files of this folder to web browsers.")
         .planned("no files are served."),

@@ -52,20 +52,30 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     .default("auto-")
     .reloadable()
     .doc("How the client identifiers that the server makes on this listener begin; counts more than auto_id_prefix."),
-    directive("clientid_prefixes", Global, Text(Again::Replaces, nothing))
-        .reloadable()
-        .doc("Let in only clients whose identifier begins like this.")
-        .note("One prefix, whatever the name says.")
-        .refused("every client would be let in."),
-    directive("password_file", Security, Text(Again::Replaces, nothing))
-        .reloadable()
-        .doc("The file with user names and hashes of their passwords.")
-        .refused("nobody would be asked for a password."),
-    directive("acl_file", Security, Text(Again::Replaces, nothing))
+    directive(
+        "clientid_prefixes",
+        Global,
+        Text(Again::Replaces, |draft, prefix| draft.config.clientid_prefixes = Some(prefix)),
+    )
+    .reloadable()
+    .doc("Let in only clients whose identifier begins like this.")
+    .note("One prefix, whatever the name says."),
+    directive(
+        "password_file",
+        Security,
+        Text(Again::Replaces, |draft, path| draft.security().password_file = Some(path)),
+    )
+    .reloadable()
+    .doc("The file with user names and hashes of their passwords."),
+    directive("acl_file", Security, Text(Again::Replaces, |draft, path| draft.security().acl_file = Some(path)))
         .reloadable()
         .doc("The file that says who may publish and receive what.")
-        .note("Without it everybody who is let in may do everything.")
-        .refused("every client could read and write every topic."),
+        .note("Without it everybody who is let in may do everything."),
+    directive("acl_strict_suback", Global, Bool(|draft, on| draft.config.acl_strict_suback = on))
+        .default("false")
+        .reloadable()
+        .doc("Refuse a SUBSCRIBE for topics that the acl_file does not grant.")
+        .note("Not in Mosquitto, which grants every SUBSCRIBE and then sends nothing."),
     directive("plugin", Security, Words(plugin))
         .aliases(&["auth_plugin"])
         .doc("Load this plugin, a shared object.")

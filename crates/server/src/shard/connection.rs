@@ -38,12 +38,15 @@ pub(super) struct Connection {
 ///
 /// ```text
 /// Greeting ──CONNECT──▶ Serving ──close asked or ended──▶ Ending ──rest to be sent──▶ Lingering ──▶ gone
+///    ⇅ Authenticating
 ///     └─────────────────refused or ended────────────────────▲   └───────nothing left───────────────────▲
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Phase {
     /// No CONNECT yet: time and bytes are limited.
     Greeting,
+    /// It is being found out who that is. Nothing is read meanwhile.
+    Authenticating,
     /// The broker has a Session for it.
     Serving,
     /// The broker has let go of it; it goes at the end of the turn.
@@ -51,6 +54,13 @@ pub(super) enum Phase {
     /// Only what is left is written, and input discarded, until the other side closes: closing with unread input would
     /// reset the connection, and the reset would overtake the packet that says why.
     Lingering,
+}
+
+impl Phase {
+    /// The broker has no Session for it yet.
+    pub(super) fn is_early(self) -> bool {
+        matches!(self, Phase::Greeting | Phase::Authenticating)
+    }
 }
 
 /// What a connection holds while it needs it.

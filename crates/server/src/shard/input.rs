@@ -50,7 +50,7 @@ impl Shard {
             match connection.phase {
                 Phase::Greeting | Phase::Serving => {}
                 Phase::Lingering => return self.discard_input(index, buffer),
-                Phase::Ending => return,
+                Phase::Authenticating | Phase::Ending => return,
             }
             if connection.is_held {
                 return;
@@ -130,28 +130,40 @@ impl Shard {
     fn consume(&mut self, index: usize, input: &[u8]) -> Option<usize> {
         let id = connection_id(index);
         let connection = &self.connections[index];
-        let first = if connection.phase == Phase::Greeting {
+        if connection.phase == Phase::Greeting {
             let listener = ListenerId(connection.listener);
-            match self.broker.handle_first_bytes(id, listener, input, &mut self.turn) {
-                // The broker refuses a first packet that is too large when it sees its header.
-                FirstBytes::NeedMore => return Some(0),
-                FirstBytes::Stay(consumed) => {
-                    self.connections[index].phase = Phase::Serving;
-                    consumed
-                }
-                FirstBytes::Move { shard, arrival } => {
-                    self.depart(index, shard, arrival, input);
-                    return None;
-                }
-                FirstBytes::Refused => {
-                    self.note_closes();
-                    return None;
-                }
-            }
-        } else {
-            self.broker.handle_bytes(id, input, &mut self.turn)
-        };
+            let first = self.broker.handle_first_bytes(id, listener, input, &mut self.turn);
+            return self.welcome(index, first, input);
+        }
+        let first = self.broker.handle_bytes(id, input, &mut self.turn);
         self.consume_after(index, first, input)
+    }
+
+    /// Does what the broker wants of a connection's first bytes. As `consume`.
+    pub(super) fn welcome(&mut self, index: usize, first: FirstBytes, input: &[u8]) -> Option<usize> {
+        match first {
+            // The broker refuses a first packet that is too large when it sees its header.
+            FirstBytes::NeedMore => Some(0),
+            FirstBytes::Stay(consumed) => {
+                self.connections[index].phase = Phase::Serving;
+                self.consume_after(index, consumed, input)
+            }
+            FirstBytes::Move { shard, arrival } => {
+                self.depart(index, shard, arrival, input);
+                None
+            }
+            FirstBytes::Authenticate(credentials) => {
+                let Some(authentication) = self.authenticate(index, credentials) else { return Some(0) };
+                let listener = ListenerId(self.connections[index].listener);
+                let id = connection_id(index);
+                let first = self.broker.handle_authenticated(id, listener, input, &authentication, &mut self.turn);
+                self.welcome(index, first, input)
+            }
+            FirstBytes::Refused => {
+                self.note_closes();
+                None
+            }
+        }
     }
 
     /// Goes on with `input` after the broker has taken its first part. As `consume`.

@@ -89,6 +89,9 @@ pub(crate) struct Shard {
     waiters: Waiters,
     memory_limit: Option<MemoryLimit>,
     system_topics: Option<SystemTopics>,
+    /// Who decides whom to let in, and which of those there have been this is.
+    authority: Arc<Authority>,
+    authority_number: u64,
 }
 
 /// What a shard is made of.
@@ -132,6 +135,8 @@ impl Shard {
             scratch: Vec::new(),
             ended: Vec::new(),
             closes_seen: 0,
+            authority_number: parts.peers.authority_number(),
+            authority: parts.peers.authority(),
             greetings: Deadlines::new(u64::from(parts.connect_timeout_s) * 1000),
             lingerers: Deadlines::new(closing::LINGER_MS),
             acceptor: Acceptor::new(parts.peers.sockets.len()),
@@ -159,6 +164,8 @@ impl Shard {
             self.take_mail();
             self.take_reads();
             self.accept();
+            self.look_at_authority();
+            self.take_answers();
             self.take_arrivals();
             self.take_time();
             self.take_output_room();
@@ -271,7 +278,7 @@ impl Shard {
             self.note_closes();
         }
         while let Some(due) = self.greetings.pop_due(now_ms) {
-            if self.connection_of(&due).is_some_and(|connection| connection.phase == Phase::Greeting) {
+            if self.connection_of(&due).is_some_and(|connection| connection.phase.is_early()) {
                 self.end(due.index as usize, midge_broker::ConnectionEnd::ConnectTimeout);
             }
         }
