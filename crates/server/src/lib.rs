@@ -22,4 +22,4 @@ mod shard;
 pub use boot::{StartError, run};
 pub use log::{LogDestination, LogOptions, LogType, LogTypes};
 pub use options::{Endpoint, Identity, ListenerOptions, Options};
-pub use persistence::{PersistenceOptions, SyncPolicy};
+pub use persistence::{Autosave, PersistenceOptions, SyncPolicy};

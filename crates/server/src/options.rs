@@ -7,7 +7,7 @@ use midge_config::{Address, Config, Listener, PersistenceSync, SocketDomain};
 use midge_net::{Family, sys};
 
 use crate::log::{LogDestination, LogOptions, LogType, LogTypes};
-use crate::persistence::{PersistenceOptions, SyncPolicy};
+use crate::persistence::{Autosave, PersistenceOptions, SyncPolicy};
 
 /// Everything [`crate::run`] needs to know.
 #[derive(Clone, Debug)]
@@ -162,8 +162,11 @@ fn persistence_of(config: &Config) -> Option<PersistenceOptions> {
             PersistenceSync::Os => SyncPolicy::Os,
             PersistenceSync::Interval(ms) => SyncPolicy::Interval(ms),
         },
-        autosave_interval: persistence.autosave_interval,
-        autosave_on_changes: persistence.autosave_on_changes,
+        autosave: persistence.autosave_interval.map(if persistence.autosave_on_changes {
+            Autosave::Changes
+        } else {
+            Autosave::Seconds
+        }),
         max_bytes: persistence.max_bytes,
         repair: false,
         allow_symlinks: false,
