@@ -76,6 +76,7 @@ impl Client {
                 sent_last: now.step,
                 sends: 1,
                 acknowledged: None,
+                is_refused: false,
                 settled: None,
                 will: Some(record.wills.len()),
             });
@@ -86,6 +87,7 @@ impl Client {
                 expiry_s,
                 is_accepted: false,
                 is_disconnected: false,
+                may_be_refused: false,
                 may_come_since: None,
             });
             (habit, message.to_string())
@@ -256,9 +258,10 @@ impl Client {
     /// The server has ended the connection. It may do so only for a reason.
     pub(super) fn handle_end(&mut self, record: &mut Record) -> Result<(), String> {
         let now = self.ground.moment();
+        let may_be_refused = self.may_be_refused();
         let Some(link) = self.forget_link(record) else { return Ok(()) };
         self.say(|| format!("sees the end of connection {}", link.wire));
-        let may = self.may_be_ended(&link);
+        let may = may_be_refused || self.may_be_ended(&link);
         self.ground.network.borrow_mut().client_close(link.wire, now);
         if may { Ok(()) } else { Err(format!("the server closed connection {} for no reason", link.wire)) }
     }
@@ -268,5 +271,10 @@ impl Client {
         let network = self.ground.network.borrow();
         let is_late = |&wire: &usize| network.wire(wire).closed.is_none_or(|closed| closed.at.step >= link.sent.step);
         network.wire(link.wire).is_cut() || self.loose.iter().any(is_late)
+    }
+
+    /// Whether the server may have no room for a message of its, and cannot say so but by ending the connection.
+    pub(super) fn may_be_refused(&self) -> bool {
+        self.ground.may_refuse() && self.habits.version != Version::V5 && !self.memory.outgoing.is_empty()
     }
 }

@@ -128,6 +128,11 @@ impl Client {
         let Some(outgoing) = outgoing else { return Err(format!("{kind:?} {packet_id} answers nothing")) };
         let message = outgoing.message;
         let qos = record.messages[message].qos;
+        if code == ReasonCode::QUOTA_EXCEEDED && self.ground.may_refuse() && (qos == 2) == is_first {
+            self.memory.outgoing.retain(|outgoing| outgoing.packet_id != packet_id);
+            self.ground.see(|seen| seen.refusals += 1);
+            return record.refused(message, step);
+        }
         if code.is_error() || (qos == 2) != is_first {
             return Err(format!("{kind:?} {packet_id} with {code:?} for a message of QoS {qos}"));
         }

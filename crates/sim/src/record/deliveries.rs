@@ -31,6 +31,9 @@ impl Record {
         if message.topic != topic {
             return said(&format!("it came on {topic}"));
         }
+        if message.is_refused {
+            return said("it was refused");
+        }
         if delivery.qos > message.qos {
             return said("the QoS is higher than it was published with");
         }
