@@ -96,9 +96,55 @@ fn take_snapshot<D: Disk>(
     shards: &mut [Shard],
     now: impl Fn() -> Now,
 ) -> Result<(), WriteError> {
-    let done = recovery::write_snapshot(shards, queue, now, |batches| log.write(batches))?;
+    // Also where the log is as large as it may be: what this makes room for may be all of it.
+    let done = recovery::write_snapshot(shards, queue, now, |batches| log.write_reserved(batches))?;
     log.sync()?;
     log.retire(crate::snapshot(done))?;
     queue.set_durable(log.durable().0);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use midge_broker::ids::ShardId;
+    use midge_broker::message::{Message, MessageParts};
+    use midge_codec::QoS;
+    use midge_store::memory_disk::MemoryDisk;
+    use midge_store::{BATCH_HEADER_BYTES, Repair, SEGMENT_HEADER_BYTES};
+
+    #[test]
+    fn all_state_is_written_anew_also_into_a_log_that_is_as_large_as_it_may_be() {
+        let segment_bytes = 2 * SEGMENT_HEADER_BYTES;
+        let max_bytes = Some(2 * segment_bytes);
+        let how = midge_store::Options { segment_bytes, reserve_segments: 0, max_bytes, ..Default::default() };
+        let opened = Log::open(MemoryDisk::new(1), "/log".as_ref(), how, Repair::No);
+        let mut log = opened.expect("a new log").log;
+        let room_bytes = (segment_bytes - SEGMENT_HEADER_BYTES) as usize;
+        let full = || {
+            let mut batch = vec![0; room_bytes];
+            batch[..4].copy_from_slice(&((room_bytes - BATCH_HEADER_BYTES) as u32).to_le_bytes());
+            batch
+        };
+        log.write(&mut full()).expect("room");
+        log.write(&mut full()).expect("room");
+        assert!(matches!(log.write(&mut full()), Err(WriteError::Full { .. })));
+
+        let shared = Arc::new(Shared::new(1, 0).with_log(queue(&log, 1)));
+        shared.retained().keep(Message::new(&MessageParts {
+            topic: "t",
+            properties: &[],
+            payload: b"x",
+            qos: QoS::AtLeastOnce,
+            retain: true,
+            received_s: 0,
+            expiry_interval_s: None,
+        }));
+        let queue = shared.log().expect("a log");
+        let mut shards = [Shard::new(Arc::default(), ShardId(0), Arc::clone(&shared))];
+        let now = || Now { monotonic_ms: 1, wall_s: 1 };
+        take_snapshot(&mut log, queue, &mut shards, now).expect("it is written all the same");
+        assert!(log.start().0 >= room_bytes as u64, "and makes room");
+        assert_eq!(queue.durable(), log.end().0);
+    }
 }

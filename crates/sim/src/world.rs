@@ -171,7 +171,8 @@ impl World {
         }
         let thread = self.ground.random.borrow_mut().weighted(&weights);
         if let Err(End { what, is_for_room }) = server.resume(thread) {
-            let may_be_for_room = is_for_room && self.ground.settings.space.is_some();
+            // What the operator allows is no reason: what has to be written at a start makes room.
+            let may_be_for_room = is_for_room && self.ground.settings.space.is_some_and(|it| it.disk_bytes.is_some());
             if !self.has_disk_fault && !may_be_for_room {
                 return Err(format!("the server ends by itself: {what}"));
             }

@@ -7,6 +7,8 @@
 //! disk holds. A full disk does not ([`care`]): what would have to be kept is refused until there is room again.
 
 mod care;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 
