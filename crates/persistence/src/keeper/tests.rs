@@ -1,3 +1,5 @@
+//! The keeper as whoever drives it sees it: what it writes when, whom it tells, and how it rests.
+
 use std::sync::Arc;
 
 use super::*;
