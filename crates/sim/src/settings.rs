@@ -192,13 +192,16 @@ impl Settings {
         self.bounds.growth_min = *random.pick(&[2 << 10, 16 << 10, self.bounds.growth_min]);
         self.bounds.spill_max = *random.pick(&[0, 32 << 10, self.bounds.spill_max]);
         if random.one_in(3) {
-            self.space = Some(Space::new(self.segment_bytes, self.reserve_segments, random));
+            // The smallest: a few Sessions that come and go use up a reserve of these.
+            self.segment_bytes = if random.one_in(2) { 8 << 10 } else { self.segment_bytes };
+            self.space = Some(Space::new(self, random));
         }
     }
 }
 
 impl Space {
-    fn new(segment_bytes: u64, reserve_segments: u32, random: &mut Random) -> Space {
+    fn new(settings: &Settings, random: &mut Random) -> Space {
+        let Settings { segment_bytes, reserve_segments, large_per_mille, .. } = *settings;
         // Less, and a log is not opened.
         let least = (u64::from(reserve_segments) + 2) * segment_bytes;
         let bytes =
@@ -206,7 +209,9 @@ impl Space {
         let is_disk_limited = !random.one_in(3);
         let is_log_bound = !is_disk_limited || random.one_in(4);
         let log_bytes_max = is_log_bound.then(|| bytes(random));
-        let is_ample = log_bytes_max.is_none_or(|max| max >= least + AMPLE_SEGMENTS * segment_bytes);
+        // A large message has a file of its own, of more than a segment.
+        let is_ample =
+            large_per_mille == 0 && log_bytes_max.is_none_or(|max| max >= least + AMPLE_SEGMENTS * segment_bytes);
         Space {
             disk_bytes: is_disk_limited.then(|| bytes(random)),
             log_bytes_max,

@@ -42,7 +42,8 @@ pub(super) fn boot(ground: &Ground, disk: Option<Disk>, count: u16) -> Result<St
     };
     let Opened { mut log, report, .. } = Log::open(disk, Path::new(FOLDER), ground.store_options(), Repair::No)?;
     ground.say("        boot: ", || format!("{log:?}, {:?}, cut {:?}", log.snapshot(), report.cut));
-    tell_records(ground, &log)?;
+    // A world that is looked at is the same world.
+    coroutine::undisturbed(|| tell_records(ground, &log))?;
     let mut recovery = start::replay(&log, &options)?;
     if ground.is_mutated(Mutation::ReplayedTwice) {
         replay_again(&log, &mut recovery)?;
