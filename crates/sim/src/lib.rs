@@ -1,7 +1,8 @@
 //! A whole server world on one thread from one seed: shards, connections, clients, time; and checkers of what was promised.
 //!
 //! The shards are those of the real server (`midge_broker::Shard` around one `Shared`), each a coroutine that may be held up
-//! before every use of what shards share ([`coroutine`](self)). Everything that chance decides comes from the seed, so that a
+//! before every use of what shards share ([`coroutine`](self)); so are the threads of the log, which `midge_persistence` decides
+//! for here and there. Disks fail, lose power, and fill up. Everything that chance decides comes from the seed, so that a
 //! history that breaks a promise is found again as often as one likes, with a log of every step:
 //!
 //! ```text

@@ -1,7 +1,8 @@
 //! Faults put into the server on purpose, each of which the checkers must find: a checker that finds none of them proves
 //! nothing.
 //!
-//! The world's own turn has them where it repeats the steps of the real one, so that the broker has no switches for them.
+//! They are where the world's own turn repeats the steps of the real one, in what it hands on for the log's thread, and in its
+//! disk, so that broker, log and keeper have no switches for them.
 
 use midge_codec::fixed_header;
 

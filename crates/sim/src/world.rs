@@ -56,7 +56,8 @@ impl World {
         });
         let clients = clients.collect();
         let server = Some(Server::start(&ground, disk.clone(), ground.settings.shards as u16));
-        World { clients, server, disk, discarded: 0, has_disk_fault: false, record: Record::default(), ground }
+        let record = Record { may_refuse: ground.may_refuse(), ..Record::default() };
+        World { clients, server, disk, discarded: 0, has_disk_fault: false, record, ground }
     }
 
     /// The whole life of it. `Err`: a promise was broken.

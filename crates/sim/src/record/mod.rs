@@ -34,6 +34,8 @@ pub(crate) struct Record {
     pub(crate) connectings: Vec<Connecting>,
     /// When the server died.
     pub(crate) deaths: Vec<Death>,
+    /// The server may have no room for a message.
+    pub(crate) may_refuse: bool,
 }
 
 /// The server died.
