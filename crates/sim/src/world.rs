@@ -258,7 +258,7 @@ impl World {
     fn come_to_rest(&mut self) -> Result<(), String> {
         let mut quiet_until_ms = None;
         for _ in 0..STEPS_TO_REST_MAX {
-            if self.ground.settings.space.is_some() {
+            if self.ground.may_refuse() {
                 // Who is refused comes again at once, for ever: there is room again after some time, not after many attempts.
                 self.ground.pass(1);
             }

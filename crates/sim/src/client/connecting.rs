@@ -273,7 +273,7 @@ impl Client {
         network.wire(link.wire).is_cut() || self.loose.iter().any(is_late)
     }
 
-    /// Whether the server may have no room for a message of its, and cannot say so but by ending the connection.
+    /// Whether the server may have no room for one of its messages, and cannot say so but by ending the connection.
     pub(super) fn may_be_refused(&self) -> bool {
         self.ground.may_refuse() && self.habits.version != Version::V5 && !self.memory.outgoing.is_empty()
     }

@@ -177,7 +177,7 @@ impl Client {
             payload.extend(std::iter::repeat_n('x', LARGE_BYTES));
         }
         if message.qos > 0 && self.may_be_refused() {
-            record.may_refuse(self.link.as_ref().and_then(|link| link.will), self.step());
+            record.let_refusable_will(self.link.as_ref().and_then(|link| link.will), self.step());
         }
         let message = &record.messages[id];
         let (alias, is_named) = self.alias(message.topic);

@@ -49,7 +49,7 @@ impl Record {
     }
 
     /// The client with this Will sends what the server can only refuse by ending the connection.
-    pub(crate) fn may_refuse(&mut self, will: Option<usize>, step: u64) {
+    pub(crate) fn let_refusable_will(&mut self, will: Option<usize>, step: u64) {
         self.let_will(will, step);
         if let Some(will) = will {
             self.wills[will].may_be_refused = true;
