@@ -4,7 +4,7 @@
 //! Batching grows with load by itself: while one write is on its way, the next gathers. Nobody waits for a timer.
 //!
 //! A disk that fails ends the process: nothing that was not durable was acknowledged, and only a new start can tell what the
-//! disk holds. A full disk does not ([`care`]): what would have to be kept is refused until there is room again.
+//! disk holds. A full disk does not (`care.rs`): what would have to be kept is refused until there is room again.
 
 mod care;
 #[cfg(test)]
