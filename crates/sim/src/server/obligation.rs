@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use midge_broker::LogState;
 use midge_broker::outbox::{After, Gathered};
 
 use super::connection::Phase;
@@ -119,6 +120,25 @@ impl Lane {
         }
     }
 
+    /// Whether a connection is not to be read: it makes records that the log has no room for.
+    pub(super) fn is_ahead_of_log(&self, index: usize) -> bool {
+        let Some(connection) = &self.connections[index] else { return false };
+        let may_wait = !connection.is_over() && !connection.is_broken;
+        may_wait
+            && !connection.held.is_empty()
+            && !self.ground.network.borrow().has_end_arrived(connection.wire)
+            && self.shared.log().is_some_and(|log| log.state() != LogState::Ready)
+    }
+
+    /// A connection is not read until the log has caught up. Its Keep Alive stands still.
+    pub(super) fn park(&mut self, index: usize) {
+        let Some(connection) = &mut self.connections[index] else { return };
+        connection.is_parked = true;
+        self.ground.network.borrow_mut().wire_mut(connection.wire).is_held = true;
+        self.broker.handle_held(connection_id(index), true, self.turn.now);
+        self.say(|| "does not read on: the log is full".to_owned());
+    }
+
     fn durable(&self) -> Option<u64> {
         self.shared.log().map(|log| log.durable())
     }
@@ -129,6 +149,11 @@ impl Lane {
             return;
         }
         connection.held.release(durable, &mut connection.backlog);
+        let was_parked = std::mem::take(&mut connection.is_parked);
+        if was_parked {
+            self.ground.network.borrow_mut().wire_mut(connection.wire).is_held = connection.is_held;
+            self.broker.handle_held(connection_id(waiter.index), connection.is_held, self.turn.now);
+        }
         if !connection.is_broken {
             self.write_backlog(waiter.index);
         }
