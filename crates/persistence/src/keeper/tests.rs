@@ -110,8 +110,9 @@ fn a_full_disk_is_told_once_and_waited_for() {
     world.disk.limit_bytes(Some(world.disk.used_bytes()));
     world.now_ms = LOOK_AGAIN_MS;
     let (effects, next) = world.live();
-    assert!(matches!(effects[..], [Effect::Full { .. }, Effect::Wake(_)]), "a snapshot may make room: {effects:?}");
-    assert_eq!((world.queue().state(), next), (LogState::Full, Next::Rest(FULL_PAUSE_MS)));
+    let expected = matches!(effects[..], [Effect::Full { .. }, Effect::Scarce, Effect::Wake(_)]);
+    assert!(expected, "a snapshot may make room: {effects:?}");
+    assert_eq!((world.queue().state(), next), (LogState::Scarce, Next::Rest(FULL_PAUSE_MS)));
 
     // What shards have to write goes into the reserve, until that is used up.
     let most = 10 * SEGMENT_BYTES;
