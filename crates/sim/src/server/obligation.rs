@@ -38,6 +38,12 @@ impl Held {
         self.turns.is_empty()
     }
 
+    /// CONNACK is among it, or among these packets, which join it.
+    fn waits_for_connack(&self, bytes: &[u8]) -> bool {
+        let is_connack = |bytes: &[u8]| bytes.first().is_some_and(|first| first >> 4 == 2);
+        is_connack(bytes) || self.turns.front().is_some_and(|turn| is_connack(&turn.1))
+    }
+
     fn add(&mut self, position: u64, bytes: Vec<u8>, holds_all: bool) {
         self.holds_all |= holds_all;
         match self.turns.back_mut() {
@@ -79,7 +85,7 @@ impl Lane {
         let had_backlog = !connection.backlog.is_empty();
         if let Some(mutation) = self.ground.mutation {
             mutation.forget(&mut bytes);
-            let (early, waiting) = mutation.part(&bytes, holds_all);
+            let (early, waiting) = mutation.part(&bytes, connection.held.waits_for_connack(&bytes));
             connection.backlog.extend(early);
             bytes = waiting;
         }
