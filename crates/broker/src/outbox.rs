@@ -121,7 +121,7 @@ impl Outbox {
         self.list(connection).map_or(0, |list| list.bytes)
     }
 
-    /// Nothing for `connection` may overtake what it was sent in this turn: it begins with CONNACK.
+    /// Nothing for `connection` may overtake what it was sent in this turn: it begins with CONNACK, or has a message that waits.
     pub fn hold_behind(&mut self, connection: ConnectionId) {
         self.list_mut(connection).holds_all = true;
     }

@@ -23,4 +23,4 @@ mod shard;
 pub use boot::{StartError, run};
 pub use log::{LogDestination, LogOptions, LogType, LogTypes};
 pub use options::{Endpoint, Identity, ListenerOptions, Options};
-pub use persistence::{PersistenceOptions, check_folder};
+pub use persistence::{Autosave, PersistenceOptions, SyncPolicy, check_folder};

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use midge_codec::QoS;
-use midge_config::{Address, Config, Listener, SocketDomain};
+use midge_config::{Address, Config, Listener, PersistenceSync, SocketDomain};
 use midge_net::{Family, sys};
 
 use crate::log::{LogDestination, LogOptions, LogType, LogTypes};
-use crate::persistence::PersistenceOptions;
+use crate::persistence::{Autosave, PersistenceOptions, SyncPolicy};
 
 /// Everything [`crate::run`] needs to know.
 #[derive(Clone, Debug)]
@@ -156,9 +156,16 @@ fn persistence_of(config: &Config) -> Option<PersistenceOptions> {
     let persistence = &config.persistence;
     persistence.on.then(|| PersistenceOptions {
         folder: log_folder(persistence.location.as_deref(), &persistence.file),
-        sync: persistence.sync,
-        autosave_interval: persistence.autosave_interval,
-        autosave_on_changes: persistence.autosave_on_changes,
+        sync: match persistence.sync {
+            PersistenceSync::Always => SyncPolicy::Always,
+            PersistenceSync::Os => SyncPolicy::Os,
+            PersistenceSync::Interval(ms) => SyncPolicy::Interval(ms),
+        },
+        autosave: persistence.autosave_interval.map(if persistence.autosave_on_changes {
+            Autosave::Changes
+        } else {
+            Autosave::Seconds
+        }),
         max_bytes: persistence.max_bytes,
         repair: false,
         allow_symlinks: false,

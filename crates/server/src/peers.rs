@@ -12,10 +12,11 @@ use midge_broker::ReadRequest;
 use midge_broker::ids::{ListenerId, ShardId};
 use midge_broker::sys::Totals;
 use midge_net::Listener;
+use midge_persistence::RunRead;
 use mio::Waker;
 
 use crate::authority::{Answer, Asker, Authority, Check, Workers};
-use crate::persistence::{Reads, RunRead};
+use crate::persistence::Reads;
 use crate::published::Published;
 use crate::shard::moves::Moved;
 

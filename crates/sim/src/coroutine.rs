@@ -80,7 +80,18 @@ pub(crate) fn interlude_of_disk() {
     interlude_if(|chance| chance.disk_per_mille);
 }
 
+/// Does something before which nobody goes first, and which leaves all chances as they were.
+pub(crate) fn undisturbed<T>(act: impl FnOnce() -> T) -> T {
+    let way_out = CURRENT.replace(ptr::null());
+    let outcome = act();
+    CURRENT.set(way_out);
+    outcome
+}
+
 fn interlude_if(per_mille: impl FnOnce(&Chance) -> u32) {
+    if CURRENT.get().is_null() {
+        return;
+    }
     let switches = CHANCE.with_borrow_mut(|chance| {
         let per_mille = per_mille(chance);
         chance.random.as_mut().is_some_and(|random| random.per_mille(per_mille))

@@ -3,12 +3,13 @@
 use std::cell::{Cell, RefCell};
 
 use midge_broker::Now;
+use midge_store::Options as StoreOptions;
 
-use crate::How;
 use crate::mutation::Mutation;
 use crate::network::{Moment, Network};
 use crate::random::Random;
 use crate::settings::Settings;
+use crate::{How, Seen};
 
 /// Shared by the shards' coroutines and the rest of the world. Nobody keeps a borrow of its parts while another coroutine
 /// could run.
@@ -20,6 +21,9 @@ pub(crate) struct Ground {
     step: Cell<u64>,
     /// The world comes to rest: nothing breaks any more.
     is_calm: Cell<bool>,
+    /// The operator has taken back the bound on the log's size.
+    is_unbounded: Cell<bool>,
+    seen: Cell<Seen>,
     /// A fault of the server.
     pub(crate) mutation: Option<Mutation>,
     /// Every line of what happens is printed.
@@ -28,6 +32,7 @@ pub(crate) struct Ground {
 
 impl Ground {
     pub(crate) fn new(settings: Settings, random: Random, how: How) -> Ground {
+        let has_little_room = settings.is_durable && settings.space.is_some();
         Ground {
             settings,
             network: RefCell::default(),
@@ -35,6 +40,8 @@ impl Ground {
             now_ms: Cell::new(1_000),
             step: Cell::new(0),
             is_calm: Cell::new(false),
+            is_unbounded: Cell::new(false),
+            seen: Cell::new(Seen { has_little_room, ..Seen::default() }),
             mutation: how.mutation,
             is_traced: how.is_traced,
         }
@@ -70,6 +77,34 @@ impl Ground {
 
     pub(crate) fn is_mutated(&self, mutation: Mutation) -> bool {
         self.mutation == Some(mutation)
+    }
+
+    /// Whether there may be no room for a message.
+    pub(crate) fn may_refuse(&self) -> bool {
+        self.settings.is_durable && self.settings.space.is_some()
+    }
+
+    /// How the server's log is kept, as the operator wants it by now.
+    pub(crate) fn store_options(&self) -> StoreOptions {
+        let Settings { segment_bytes, reserve_segments, space, .. } = self.settings;
+        let max_bytes = space.and_then(|space| space.log_bytes_max).filter(|_| !self.is_unbounded.get());
+        StoreOptions { segment_bytes, reserve_segments, max_bytes, ..StoreOptions::default() }
+    }
+
+    /// The operator takes back the bound on the log's size: the next start goes without.
+    pub(crate) fn take_back_bound(&self) {
+        self.is_unbounded.set(true);
+    }
+
+    pub(crate) fn seen(&self) -> Seen {
+        self.seen.get()
+    }
+
+    /// Notes something that worlds are to show often enough.
+    pub(crate) fn see(&self, note: impl FnOnce(&mut Seen)) {
+        let mut seen = self.seen.get();
+        note(&mut seen);
+        self.seen.set(seen);
     }
 
     pub(crate) fn is_calm(&self) -> bool {

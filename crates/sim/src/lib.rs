@@ -1,7 +1,8 @@
 //! A whole server world on one thread from one seed: shards, connections, clients, time; and checkers of what was promised.
 //!
 //! The shards are those of the real server (`midge_broker::Shard` around one `Shared`), each a coroutine that may be held up
-//! before every use of what shards share ([`coroutine`](self)). Everything that chance decides comes from the seed, so that a
+//! before every use of what shards share ([`coroutine`](self)); so are the threads of the log, which `midge_persistence` decides
+//! for here and there. Disks fail, lose power, and fill up. Everything that chance decides comes from the seed, so that a
 //! history that breaks a promise is found again as often as one likes, with a log of every step:
 //!
 //! ```text
@@ -43,6 +44,25 @@ pub struct How {
     pub is_traced: bool,
 }
 
+/// What a world has been through. Worlds that never see what they are for prove nothing.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Seen {
+    /// Its disk, or what the operator allowed, was small.
+    pub has_little_room: bool,
+    /// How often the log was full.
+    pub times_full: u32,
+    /// How often there was room for nothing any more but what makes room.
+    pub times_scarce: u32,
+    /// How often there was room again.
+    pub times_room_again: u32,
+    /// How often the log looked for room in vain, its reserve used up.
+    pub waits_for_room: u32,
+    /// How often the server could not start for lack of room.
+    pub starts_without_room: u32,
+    /// Messages that were refused.
+    pub refusals: u32,
+}
+
 /// A seed whose world broke a promise.
 #[derive(Clone, Debug)]
 pub struct Failure {
@@ -67,13 +87,13 @@ impl fmt::Display for Failure {
 }
 
 /// Lives through the world of a seed.
-pub fn run(seed: u64, how: How) -> Result<(), Failure> {
+pub fn run(seed: u64, how: How) -> Result<Seen, Failure> {
     let mut world = None;
     let outcome = panic::catch_unwind(AssertUnwindSafe(|| world.insert(World::new(seed, how)).run()));
     // Not while a panic goes through here: shards that are held up are unwound when they are dropped.
     drop(world);
     let what = match outcome {
-        Ok(Ok(())) => return Ok(()),
+        Ok(Ok(seen)) => return Ok(seen),
         Ok(Err(what)) => what,
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str);

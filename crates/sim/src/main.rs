@@ -1,9 +1,10 @@
 //! `midge-sim [COUNT] [--from N] [--seed N] [--disk | --memory] [--mutation NAME]`: lives through many worlds, or shows one.
 
+use std::fmt;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use midge_sim::{How, Mutation};
+use midge_sim::{How, Mutation, Seen};
 
 /// What is asked for.
 struct Asked {
@@ -52,10 +53,14 @@ fn run_many(from: u64, count: u64, how: How) -> ExitCode {
     let began = Instant::now();
     let mut told = began;
     let mut failures = 0;
+    let mut room = Room::default();
     for seed in from..from + count {
-        if let Err(failure) = midge_sim::run(seed, how) {
-            failures += 1;
-            println!("seed {seed}: {failure}");
+        match midge_sim::run(seed, how) {
+            Ok(seen) => room.count(&seen),
+            Err(failure) => {
+                failures += 1;
+                println!("seed {seed}: {failure}");
+            }
         }
         let done = seed - from + 1;
         if told.elapsed().as_secs() >= 5 || done == count {
@@ -64,13 +69,49 @@ fn run_many(from: u64, count: u64, how: How) -> ExitCode {
             println!("{done} of {count} seeds, {failures} broke a promise, {rate:.0} a second");
         }
     }
+    println!("{room}");
     if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn report(outcome: Result<(), midge_sim::Failure>) -> ExitCode {
+/// In how many worlds there was little room, and what came of it.
+#[derive(Default)]
+struct Room {
+    little: u64,
+    full: u64,
+    refused: u64,
+    scarce: u64,
+    again: u64,
+    waited: u64,
+    no_start: u64,
+}
+
+impl Room {
+    fn count(&mut self, seen: &Seen) {
+        self.little += u64::from(seen.has_little_room);
+        self.full += u64::from(seen.times_full > 0);
+        self.refused += u64::from(seen.refusals > 0);
+        self.scarce += u64::from(seen.times_scarce > 0);
+        self.again += u64::from(seen.times_room_again > 0);
+        self.waited += u64::from(seen.waits_for_room > 0);
+        self.no_start += u64::from(seen.starts_without_room > 0);
+    }
+}
+
+impl fmt::Display for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Room { little, full, scarce, refused, again, waited, no_start } = self;
+        write!(
+            f,
+            "{little} worlds had little room: {full} were full, {scarce} of them to the brim, {refused} refused something, {again} had room again before \
+             the server ended, {waited} used up the reserve, {no_start} could not start for a while"
+        )
+    }
+}
+
+fn report(outcome: Result<Seen, midge_sim::Failure>) -> ExitCode {
     match outcome {
-        Ok(()) => {
-            println!("every promise was kept");
+        Ok(seen) => {
+            println!("every promise was kept: {seen:?}");
             ExitCode::SUCCESS
         }
         Err(failure) => {

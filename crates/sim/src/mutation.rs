@@ -1,7 +1,8 @@
 //! Faults put into the server on purpose, each of which the checkers must find: a checker that finds none of them proves
 //! nothing.
 //!
-//! The world's own turn has them where it repeats the steps of the real one, so that the broker has no switches for them.
+//! They are where the world's own turn repeats the steps of the real one, in what it hands on for the log's thread, and in its
+//! disk, so that broker, log and keeper have no switches for them.
 
 use midge_codec::fixed_header;
 
@@ -36,11 +37,15 @@ pub enum Mutation {
     ReplayedTwice,
     /// A shard goes to sleep without looking into its inbox once more.
     Oversleeping,
+    /// What a full disk does not take counts as written.
+    FullDiskTakenForWritten,
+    /// A message that is refused for want of room is acknowledged all the same.
+    RefusalAcknowledged,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Mutation; 14] = [
+    pub const ALL: [Mutation; 16] = [
         Mutation::EarlyPubAck,
         Mutation::EarlyPubRec,
         Mutation::EarlyPubRel,
@@ -55,6 +60,8 @@ impl Mutation {
         Mutation::EarlyRetirement,
         Mutation::ReplayedTwice,
         Mutation::Oversleeping,
+        Mutation::FullDiskTakenForWritten,
+        Mutation::RefusalAcknowledged,
     ];
 
     /// Whether a packet with this first byte leaves too early.
@@ -92,14 +99,17 @@ impl Mutation {
 
     /// What leaves, changed.
     pub(crate) fn change(self, bytes: &mut [u8]) {
-        if self != Mutation::NoDup {
+        if !matches!(self, Mutation::NoDup | Mutation::RefusalAcknowledged) {
             return;
         }
         let starts: Vec<usize> =
             packets(bytes).map(|packet| packet.as_ptr() as usize - bytes.as_ptr() as usize).collect();
         for start in starts {
-            if bytes[start] >> 4 == 3 {
+            let is_refusal = || matches!(bytes[start] >> 4, 4 | 5) && bytes.get(start + 4) == Some(&QUOTA_EXCEEDED);
+            if self == Mutation::NoDup && bytes[start] >> 4 == 3 {
                 bytes[start] &= !DUP;
+            } else if self == Mutation::RefusalAcknowledged && is_refusal() {
+                bytes[start + 4] = 0;
             }
         }
     }
@@ -115,6 +125,7 @@ fn packets(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+const QUOTA_EXCEEDED: u8 = 0x97;
 const DUP: u8 = 0b1000;
 const QOS: u8 = 0b0110;
 const QOS_2: u8 = 0b0100;

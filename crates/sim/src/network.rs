@@ -260,6 +260,11 @@ impl Network {
         self.wires[id].up.is_readable() && !self.wires[id].is_held
     }
 
+    /// Whether the client, or the network, has ended it, and what is left can be read.
+    pub(crate) fn has_end_arrived(&self, id: WireId) -> bool {
+        self.wires[id].up.end == End::Arrived
+    }
+
     /// Whether the client finds something when it reads.
     pub(crate) fn is_client_readable(&self, id: WireId) -> bool {
         self.wires[id].down.is_readable()

@@ -4,6 +4,7 @@
 //! disconnects in a row, or none at all, has its seeds too.
 
 use midge_broker::{ListenerOptions, Options};
+use midge_persistence::{Autosave, Bounds};
 
 use crate::random::Random;
 
@@ -95,7 +96,25 @@ pub(crate) struct Settings {
     pub(crate) varies_shards: bool,
     pub(crate) segment_bytes: u64,
     pub(crate) reserve_segments: u32,
+    /// When a snapshot is taken by itself.
+    pub(crate) autosave: Option<Autosave>,
+    pub(crate) bounds: Bounds,
+    /// `None`: as much as anybody wants.
+    pub(crate) space: Option<Space>,
     pub(crate) options: Options,
+}
+
+/// How much room there is for the log.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Space {
+    /// What the disk takes at first.
+    pub(crate) disk_bytes: Option<u64>,
+    /// What the operator allows.
+    pub(crate) log_bytes_max: Option<u64>,
+    /// How often others take or give back room on the disk, in a hundred thousand steps.
+    pub(crate) changes: u32,
+    /// The operator takes back the bound once the faults stop. Otherwise the log must find room by itself.
+    pub(crate) is_bound_taken_back: bool,
 }
 
 /// The most shards of any server.
@@ -124,7 +143,7 @@ impl Settings {
         let chosen = !random.one_in(4);
         let is_durable = is_durable.unwrap_or(chosen);
         let congested_bytes = *random.pick(&[100, 1000, 256 << 10]);
-        Settings {
+        let mut settings = Settings {
             shards,
             clients: random.between(2, 7),
             steps: *random.pick(&[300, 1500, 4000, 12_000]),
@@ -157,10 +176,53 @@ impl Settings {
             varies_shards: random.one_in(4),
             segment_bytes: *random.pick(&[16 << 10, 32 << 10, 256 << 10]),
             reserve_segments: *random.pick(&[0, 1, 2]),
+            autosave: None,
+            bounds: Bounds::new(shards, None),
+            space: None,
             options: options(random),
+        };
+        settings.choose_space();
+        settings
+    }
+
+    /// What has to do with the room for the log. Chosen for itself: what else a seed makes of a world stays as it was.
+    fn choose_space(&mut self) {
+        let random = &mut Random::new(self.options.seed);
+        self.autosave = *random.pick(&[None, None, Some(Autosave::Seconds(2)), Some(Autosave::Changes(30))]);
+        self.bounds.growth_min = *random.pick(&[2 << 10, 16 << 10, self.bounds.growth_min]);
+        self.bounds.spill_max = *random.pick(&[0, 32 << 10, self.bounds.spill_max]);
+        if random.one_in(3) {
+            // The smallest: a few Sessions that come and go use up a reserve of these.
+            self.segment_bytes = if random.one_in(2) { 8 << 10 } else { self.segment_bytes };
+            self.space = Some(Space::new(self, random));
         }
     }
 }
+
+impl Space {
+    fn new(settings: &Settings, random: &mut Random) -> Space {
+        let Settings { segment_bytes, reserve_segments, large_per_mille, .. } = *settings;
+        // Less, and a log is not opened.
+        let least = (u64::from(reserve_segments) + 2) * segment_bytes;
+        let bytes =
+            |random: &mut Random| least + *random.pick(&[0, 1, 2, 4, 8]) * segment_bytes + random.below(1000) as u64;
+        let is_disk_limited = !random.one_in(3);
+        let is_log_bound = !is_disk_limited || random.one_in(4);
+        let log_bytes_max = is_log_bound.then(|| bytes(random));
+        // A large message has a file of its own, of more than a segment.
+        let is_ample =
+            large_per_mille == 0 && log_bytes_max.is_none_or(|max| max >= least + AMPLE_SEGMENTS * segment_bytes);
+        Space {
+            disk_bytes: is_disk_limited.then(|| bytes(random)),
+            log_bytes_max,
+            changes: if is_disk_limited { *random.pick(&[0, 50, 500]) } else { 0 },
+            is_bound_taken_back: !is_ample || random.one_in(3),
+        }
+    }
+}
+
+/// With so many segments beyond the least there is room again once everything is delivered.
+const AMPLE_SEGMENTS: u64 = 8;
 
 fn options(random: &mut Random) -> Options {
     let listener = ListenerOptions {

@@ -2,15 +2,16 @@
 
 use std::rc::Rc;
 
-use crate::How;
 use crate::client::{Client, Habits};
 use crate::coroutine;
 use crate::disk::Disk;
 use crate::ground::Ground;
+use crate::mutation::Mutation;
 use crate::random::Random;
 use crate::record::{Death, Record};
-use crate::server::Server;
-use crate::settings::{SHARDS_MAX, Settings};
+use crate::server::{End, Server};
+use crate::settings::{SHARDS_MAX, Settings, Space};
+use crate::{How, Seen};
 use midge_store::memory_disk::{Fault, MemoryDisk};
 
 /// See the module.
@@ -39,7 +40,11 @@ impl World {
         let mut random = Random::new(seed);
         let settings = Settings::new(how.is_durable, &mut random);
         coroutine::set_chance(random.next(), settings.switch_per_mille, settings.disk_per_mille);
-        let disk = settings.is_durable.then(|| Disk(MemoryDisk::new(random.next())));
+        let disk = settings.is_durable.then(|| {
+            let memory = MemoryDisk::new(random.next());
+            memory.limit_bytes(settings.space.and_then(|space| space.disk_bytes));
+            Disk { memory, hides_fullness: how.mutation == Some(Mutation::FullDiskTakenForWritten) }
+        });
         let habits: Vec<Habits> = (0..settings.clients)
             .map(|number| Habits::new(&settings, number == 0 && settings.has_witness, &mut random))
             .collect();
@@ -51,19 +56,18 @@ impl World {
         });
         let clients = clients.collect();
         let server = Some(Server::start(&ground, disk.clone(), ground.settings.shards as u16));
-        World { clients, server, disk, discarded: 0, has_disk_fault: false, record: Record::default(), ground }
+        let record = Record { may_refuse: ground.may_refuse(), ..Record::default() };
+        World { clients, server, disk, discarded: 0, has_disk_fault: false, record, ground }
     }
 
     /// The whole life of it. `Err`: a promise was broken.
-    pub(crate) fn run(&mut self) -> Result<(), String> {
+    pub(crate) fn run(&mut self) -> Result<Seen, String> {
         self.welcome_witness()?;
         for _ in 0..self.ground.settings.steps {
             self.step()?;
         }
         self.ground.become_calm();
-        if let Some(Disk(disk)) = &self.disk {
-            disk.mend();
-        }
+        self.make_room();
         self.ground.network.borrow_mut().end_silence();
         self.come_to_rest()?;
         if self.disk.is_some() && self.ground.one_in(2) {
@@ -72,7 +76,8 @@ impl World {
         }
         self.check_end()?;
         self.check_retained()?;
-        self.leave()
+        self.leave()?;
+        Ok(self.ground.seen())
     }
 
     /// Who is to see everything is there first.
@@ -166,11 +171,14 @@ impl World {
             return Ok(false);
         }
         let thread = self.ground.random.borrow_mut().weighted(&weights);
-        if let Err(failure) = server.resume(thread) {
-            if !self.has_disk_fault {
-                return Err(format!("the server ends by itself: {failure}"));
+        if let Err(End { what, is_for_room }) = server.resume(thread) {
+            // What the operator allows is no reason: what has to be written at a start makes room.
+            let may_be_for_room = is_for_room && self.ground.settings.space.is_some_and(|it| it.disk_bytes.is_some());
+            if !self.has_disk_fault && !may_be_for_room {
+                return Err(format!("the server ends by itself: {what}"));
             }
-            self.die(&failure);
+            self.ground.see(|seen| seen.starts_without_room += u32::from(is_for_room));
+            self.die(&what);
         }
         Ok(true)
     }
@@ -183,7 +191,7 @@ impl World {
 
     /// Now and then the server dies, its disk fails, or it is told to take a snapshot.
     fn disturb_server(&mut self) {
-        let Some(Disk(disk)) = &self.disk else { return };
+        let Some(Disk { memory: disk, .. }) = &self.disk else { return };
         let (ground, settings) = (&self.ground, &self.ground.settings);
         let Some(server) = &self.server else { return };
         if ground.per_mille(settings.snapshots_per_mille) {
@@ -196,19 +204,45 @@ impl World {
             disk.fail_at(at, fault, std::io::ErrorKind::Other);
             self.has_disk_fault = true;
         }
+        if settings.space.is_some_and(|space| ground.below(100_000) < space.changes as usize) {
+            self.change_room();
+        }
         if ground.below(100_000) < settings.deaths as usize {
             self.die("killed");
         }
     }
 
+    /// Others take some of the disk's room, or give it back.
+    fn change_room(&self) {
+        let (Some(Disk { memory, .. }), settings) = (&self.disk, &self.ground.settings) else { return };
+        let segments = [0, 0, 1, 4, 16][self.ground.below(5)];
+        let limit = memory.used_bytes() + segments * settings.segment_bytes + self.ground.below(1000) as u64;
+        self.ground.say("world: ", || format!("the disk takes {limit} bytes from now on"));
+        memory.limit_bytes(Some(limit));
+    }
+
+    /// The faults stop, and the operator makes room.
+    fn make_room(&mut self) {
+        let Some(Disk { memory, .. }) = &self.disk else { return };
+        memory.mend();
+        memory.limit_bytes(None);
+        let is_taken_back = |space: Space| space.log_bytes_max.is_some() && space.is_bound_taken_back;
+        if self.ground.settings.space.is_some_and(is_taken_back) {
+            self.ground.take_back_bound();
+            self.die("to be configured anew");
+        }
+    }
+
     /// The server dies: what is on the disk is all that is left of it.
     fn die(&mut self, why: &str) {
-        let (Some(disk), Some(server)) = (self.disk.take(), self.server.take()) else { return };
+        let Some(server) = self.server.take() else { return };
+        let Some(disk) = self.disk.take() else { return };
         let now = self.ground.moment();
         let is_power_cut = self.ground.per_mille(self.ground.settings.power_cut_per_mille);
         self.ground.say("world: ", || format!("the server dies: {why}, power cut: {is_power_cut}"));
         let seed = self.ground.random.borrow_mut().next();
-        self.disk = Some(Disk(if is_power_cut { disk.0.crash(seed) } else { disk.0.kill() }));
+        let memory = if is_power_cut { disk.memory.crash(seed) } else { disk.memory.kill() };
+        self.disk = Some(Disk { memory, ..disk });
         self.has_disk_fault = false;
         let unsafe_since = server.unsafe_since().unwrap_or(now.step);
         self.record.deaths.push(Death { at: now, unsafe_since });
@@ -224,6 +258,11 @@ impl World {
     fn come_to_rest(&mut self) -> Result<(), String> {
         let mut quiet_until_ms = None;
         for _ in 0..STEPS_TO_REST_MAX {
+            if self.ground.may_refuse() {
+                // Who is refused comes again at once, for ever: there is room again after some time, not after many attempts, of
+                // which each with a Will takes some.
+                self.ground.pass(10);
+            }
             for client in 0..self.clients.len() {
                 self.act(client)?;
             }

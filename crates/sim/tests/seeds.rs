@@ -1,6 +1,6 @@
 //! Worlds of all kinds, and faults that must be found.
 
-use midge_sim::{How, Mutation};
+use midge_sim::{How, Mutation, Seen};
 
 #[test]
 fn two_thousand_worlds_keep_every_promise() {
@@ -17,39 +17,19 @@ fn what_was_found_once_stays_mended() {
     midge_sim::check(113_717, on_disk);
     // A replay that a crash had cut began anew: what it had sent with QoS 2 came twice.
     midge_sim::check(511_910, on_disk);
+    // With share groups, or fewer shards, a server did not start whose log was as large as it might be.
+    midge_sim::check(200_784, on_disk);
     // What was on its way to a Subscription was left out because the same SUBSCRIBE came again.
     midge_sim::check(304_292, How { is_durable: Some(false), ..How::default() });
 }
 
-/// Every fault that can be put into the server, with a seed whose world shows it.
-const FOUND_BY: [(Mutation, u64); Mutation::ALL.len()] = [
-    (Mutation::EarlyPubAck, 270),
-    (Mutation::EarlyPubRec, 85),
-    (Mutation::EarlyPubRel, 165),
-    (Mutation::EarlyPubComp, 85),
-    (Mutation::EarlyPublish, 70),
-    (Mutation::EarlyConnAck, 49),
-    (Mutation::EarlySubAck, 419),
-    (Mutation::NoDup, 2),
-    (Mutation::ForgottenPubRel, 2),
-    (Mutation::MailFirst, 45),
-    (Mutation::ShuffledInbox, 212),
-    (Mutation::EarlyRetirement, 0),
-    (Mutation::ReplayedTwice, 2),
-    (Mutation::Oversleeping, 50),
-];
-
+/// No list says which seed shows which fault: any change of what a server does in which order makes other worlds of the seeds,
+/// and half of such a list wrong, which would tell nothing about the change. The rarest is shown by one world in a thousand.
 #[test]
 fn every_fault_is_found() {
     for mutation in Mutation::ALL {
-        let (_, known) = FOUND_BY.iter().find(|found| found.0 == mutation).expect("every mutation has its seed");
-        // Worlds change with the server: then another seed shows it, and should stand in the table.
-        let found = std::iter::once(*known).chain(0..SEEDS_MAX).find(|&seed| is_shown(mutation, seed));
-        match found {
-            Some(seed) if seed == *known => {}
-            Some(seed) => eprintln!("{mutation:?} is not found by {known} any more, but by {seed}"),
-            None => panic!("{mutation:?} goes unnoticed"),
-        }
+        let is_found = (0..SEEDS_MAX).any(|seed| is_shown(mutation, seed));
+        assert!(is_found, "{mutation:?} goes unnoticed; look further: cargo xtask sim --mutation {mutation:?}");
     }
 }
 
@@ -59,5 +39,16 @@ fn is_shown(mutation: Mutation, seed: u64) -> bool {
     midge_sim::run(seed, how).is_err() && midge_sim::run(seed, How::default()).is_ok()
 }
 
-/// So many seeds are tried for each fault: the rarest are shown by one in a thousand.
+/// So many seeds are tried for each fault.
 const SEEDS_MAX: u64 = 20_000;
+
+/// Worlds in which nothing is ever refused prove nothing about what happens then.
+#[test]
+fn many_worlds_have_a_full_disk() {
+    let on_disk = How { is_durable: Some(true), ..How::default() };
+    let worlds: Vec<Seen> = (0..300).filter_map(|seed| midge_sim::run(seed, on_disk).ok()).collect();
+    let share = |is_it: fn(&Seen) -> bool| worlds.iter().filter(|seen| is_it(seen)).count() * 100 / worlds.len();
+    assert!(share(|seen| seen.has_little_room) >= 25);
+    assert!(share(|seen| seen.times_full > 0) >= 12);
+    assert!(share(|seen| seen.refusals > 0) >= 5);
+}

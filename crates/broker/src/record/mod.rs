@@ -93,7 +93,7 @@ pub struct PublishRecord<'a> {
 }
 
 /// Receivers as they stand in a record.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Default, Debug)]
 pub struct Receivers<'a>(&'a [u8]);
 
 /// Bytes of one receiver in a record.

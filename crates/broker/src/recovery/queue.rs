@@ -38,18 +38,21 @@ pub(crate) struct Held {
     pub retain: bool,
     pub dup: bool,
     pub identifiers: SmallVec<[u32; 2]>,
+    /// The number of the retained write that came as this; 0 where there was none, or it is not known.
+    pub retained_sequence: u64,
 }
 
 impl Held {
     /// A message about which no more is known.
     pub(super) fn of(message: Message) -> Held {
         let (qos, retain) = (message.qos(), false);
-        Held { message, qos, retain, dup: false, identifiers: SmallVec::new() }
+        Held { message, qos, retain, dup: false, identifiers: SmallVec::new(), retained_sequence: 0 }
     }
 
     pub(super) fn with(message: Message, entry: &EntryRecord) -> Held {
         let qos = QoS::from_u8(entry.qos).unwrap_or(QoS::AtLeastOnce);
-        Held { message, qos, retain: entry.retain, dup: entry.dup, identifiers: SmallVec::new() }
+        let (retain, dup) = (entry.retain, entry.dup);
+        Held { message, qos, retain, dup, identifiers: SmallVec::new(), retained_sequence: 0 }
     }
 
     pub(super) fn identity(&self) -> u64 {
@@ -99,6 +102,12 @@ impl HeldQueue {
         self.len
     }
 
+    /// Those that came after this one.
+    fn after(&self, identity: u64) -> impl Iterator<Item = &Held> {
+        let from = self.entries.partition_point(|entry| entry.0 <= identity);
+        self.entries.range(from..).filter_map(|entry| entry.1.as_ref())
+    }
+
     fn into_entries(self) -> impl Iterator<Item = Held> {
         self.entries.into_iter().filter_map(|entry| entry.1)
     }
@@ -131,6 +140,11 @@ impl DraftQueue {
     /// Whether it has the message, and not in a run.
     pub(super) fn contains(&self, message: u64) -> bool {
         self.held.contains(message)
+    }
+
+    /// What it has beside runs, and came after this message.
+    pub(super) fn after(&self, message: u64) -> impl Iterator<Item = &Held> {
+        self.held.after(message)
     }
 
     pub(super) fn get_mut(&mut self, message: u64) -> Option<&mut Held> {

@@ -46,6 +46,8 @@ pub(crate) struct DraftSubscription {
     pub replays: bool,
     /// What it has sent so far with records of their own.
     pub sent: BTreeSet<u64>,
+    /// The latest message that was routed to the Session before this began.
+    since: u64,
 }
 
 impl Draft {
@@ -85,11 +87,28 @@ impl Draft {
     pub(super) fn subscribe(&mut self, subscription: &SubscriptionRecord<'_>) {
         let SubscriptionRecord { filter, options, identifier, replay_upto, covered_upto } = *subscription;
         let replays = replay_upto != 0;
-        let begun =
-            DraftSubscription { options, identifier, replay_upto, covered_upto, replays, sent: BTreeSet::new() };
-        match self.subscriptions.get_mut(filter) {
+        let known = self.subscriptions.get_mut(filter);
+        let since = known.as_ref().map_or(self.latest.0, |known| known.since);
+        let sent = BTreeSet::new();
+        let begun = DraftSubscription { options, identifier, replay_upto, covered_upto, replays, sent, since };
+        match known {
             Some(known) if !replays => (known.options, known.identifier) = (options, identifier),
-            _ => drop(self.subscriptions.insert(filter.into(), begun)),
+            Some(known) => *known = begun,
+            None => drop(self.subscriptions.insert(filter.into(), begun)),
+        }
+        if covered_upto > 0 {
+            self.leave_out_covered(since, covered_upto);
+        }
+    }
+
+    /// A Subscription is in the router before it is known up to where it is replayed. What came to it in between as well is left
+    /// out when it arrives, and so here.
+    fn leave_out_covered(&mut self, since: u64, upto: u64) {
+        let came_live = self.queue.after(since).filter(|held| (1..=upto).contains(&held.retained_sequence));
+        let is_covered = |held: &&Held| self.is_covered_by_replay(held.message.topic(), held.retained_sequence);
+        let covered: Vec<u64> = came_live.filter(is_covered).map(Held::identity).collect();
+        for message in covered {
+            self.queue.take_held(message);
         }
     }
 
@@ -131,11 +150,13 @@ impl Draft {
         let qos = if upgrade { granted } else { granted.min(publish.parts.qos) };
         let retain = publish.parts.retain && options.is_retain_as_published();
         if self.latest.0 != publish.identity {
-            let is_known = self.queue.contains(publish.identity) || self.is_covered_by_replay(publish);
+            let is_known = self.queue.contains(publish.identity)
+                || self.is_covered_by_replay(publish.parts.topic, publish.retained_sequence);
             self.latest = (publish.identity, !is_known);
             if !is_known {
                 let identifiers = self.identifiers(publish.parts.topic);
-                self.queue.insert(Held { message: message.clone(), qos, retain, dup: false, identifiers });
+                let (message, retained_sequence) = (message.clone(), publish.retained_sequence);
+                self.queue.insert(Held { message, qos, retain, dup: false, identifiers, retained_sequence });
             }
         } else if self.latest.1
             && let Some(held) = self.queue.get_mut(publish.identity)
@@ -146,12 +167,11 @@ impl Draft {
     }
 
     /// Whether every Subscription that matches a Retained Message gets it by replay instead.
-    fn is_covered_by_replay(&self, publish: &PublishRecord<'_>) -> bool {
-        let sequence = publish.retained_sequence;
+    fn is_covered_by_replay(&self, topic: &str, sequence: u64) -> bool {
         if sequence == 0 || self.subscriptions.values().all(|subscription| subscription.covered_upto < sequence) {
             return false;
         }
-        self.matching(publish.parts.topic).all(|subscription| subscription.covered_upto >= sequence)
+        self.matching(topic).all(|subscription| subscription.covered_upto >= sequence)
     }
 
     fn identifiers(&self, topic: &str) -> SmallVec<[u32; 2]> {
@@ -173,7 +193,8 @@ impl Draft {
         let membership = self.subscriptions.get(share);
         let retain = message.retain() && membership.is_some_and(|known| known.options.is_retain_as_published());
         let identifiers = membership.map(|known| known.identifier).filter(|&identifier| identifier != 0);
-        Held { message, qos: QoS::ExactlyOnce, retain, dup: false, identifiers: identifiers.into_iter().collect() }
+        let (qos, identifiers) = (QoS::ExactlyOnce, identifiers.into_iter().collect());
+        Held { message, qos, retain, dup: false, identifiers, retained_sequence: 0 }
     }
 
     pub(super) fn exchange_mut(&mut self, packet_id: u16) -> Option<&mut Held> {
@@ -229,5 +250,54 @@ impl Draft {
             (self.expiry_interval_s != u32::MAX || !self.is_durable).then(|| after(self.expiry_interval_s));
         let will_at_ms = self.will.as_ref().map(|will| after(will.delay_s));
         self.away = Some(AwayRecord { ends_at_ms, will_at_ms, sent_upto: u64::MAX });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::MessageParts;
+    use crate::record::Receivers;
+
+    /// What is left for a Session with these Subscriptions (filter, covered up to) of messages on `t`, given as identity and
+    /// number of the retained write, that came before the last one was known to be replayed.
+    #[track_caller]
+    fn check(subscriptions: &[(&str, u64)], messages: &[(u64, u64)], left: &[u64]) {
+        let will = WillRecord::None;
+        let state = SessionRecord { is_durable: true, expiry_interval_s: 9, receive_maximum: 9, will, away: None };
+        let mut draft = Draft::new(1, "c", &state);
+        let options = ReceiverOptions::with_qos(2);
+        let begun = |filter| SubscriptionRecord::without_replay(filter, options, 0);
+        subscriptions.iter().for_each(|(filter, _)| draft.subscribe(&begun(filter)));
+        for &(identity, retained_sequence) in messages {
+            let parts = MessageParts {
+                topic: "t",
+                properties: &[],
+                payload: b"m",
+                qos: QoS::ExactlyOnce,
+                retain: retained_sequence > 0,
+                received_s: 0,
+                expiry_interval_s: None,
+            };
+            let message = Message::new(&parts);
+            message.set_identity(identity);
+            let (publisher, will_of, receivers) = (None, None, Receivers::default());
+            let record = PublishRecord { identity, parts, retained_sequence, publisher, will_of, receivers };
+            draft.route(&record, &message, options, false);
+        }
+        for &(filter, upto) in subscriptions.iter().filter(|(_, upto)| *upto > 0) {
+            draft.subscribe(&SubscriptionRecord { replay_upto: upto, covered_upto: upto, ..begun(filter) });
+        }
+        let held: Vec<u64> = draft.queue.after(0).map(Held::identity).collect();
+        assert_eq!(held, left, "{subscriptions:?} {messages:?}");
+    }
+
+    #[test]
+    fn what_is_replayed_does_not_come_live_as_well() {
+        // Not retained, covered, and written later.
+        check(&[("#", 2)], &[(100, 0), (110, 2), (120, 3)], &[100, 120]);
+        check(&[("#", 2), ("t", 2)], &[(100, 1)], &[]);
+        check(&[("#", 2), ("u", 0)], &[(100, 1)], &[]);
+        check(&[("#", 2), ("t", 0)], &[(100, 1)], &[100]);
     }
 }

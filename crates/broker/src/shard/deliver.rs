@@ -393,6 +393,10 @@ impl Shard {
         let frame = layouts.frame(port.is(Port::V5), parts, message, outgoing, aliased, turn);
         let after = if outgoing.qos == QoS::ExactlyOnce { After::TurnDurable } else { After::Now };
         turn.outbox.send(id, &frame, outgoing.packet_id, after);
+        if after == After::TurnDurable && port.is(Port::DURABLE) {
+            // Messages come in the order in which they were published, whatever their QoS.
+            turn.outbox.hold_behind(id);
+        }
         self.counters.packets_sent += 1;
         self.counters.publish_sent += 1;
         self.counters.bytes_sent += turn.outbox.frame_len(&frame) as u64;

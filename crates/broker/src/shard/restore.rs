@@ -66,7 +66,7 @@ impl Shard {
             return self.restore_membership(slot, filter, subscription);
         }
         let place = self.shared.router().subscribe(filter, self.id, receiver);
-        let DraftSubscription { options, identifier, replay_upto, covered_upto, replays, ref sent } = *subscription;
+        let DraftSubscription { options, identifier, replay_upto, covered_upto, replays, ref sent, .. } = *subscription;
         let Some(session) = self.sessions.get_mut(slot) else { return };
         session.subscriptions.insert(Subscription { place, identifier, options });
         self.subscriptions += 1;

@@ -108,6 +108,24 @@ fn a_full_log_refuses_only_what_would_be_recorded() {
     }
 }
 
+/// A QoS 2 PUBLISH waits for the log with its Packet Identifier; what follows must not come before it.
+#[test]
+fn messages_of_lower_qos_do_not_overtake_a_qos_2_message_that_waits() {
+    let mut server = Server::new();
+    server.connect_as(b'd', 1, D, true);
+    server.connect(0, C, false);
+    server.send(0, C, b"\x82\x06\0\x01\0\x01t\x02");
+    let mut deliver = |publish: &[u8]| {
+        server.shards[0].handle_bytes(C, publish, &mut server.turn);
+        let (holds_all, waits) = (server.turn.outbox.holds_all(C), server.turn.outbox.waits(C));
+        server.finish_turn(0);
+        (holds_all, waits)
+    };
+    assert_eq!(deliver(b"\x30\x04\0\x01tm"), (false, false));
+    assert_eq!(deliver(b"\x32\x06\0\x01t\0\x01m"), (false, true), "PUBACK waits, the message need not");
+    assert_eq!(deliver(b"\x34\x06\0\x01t\0\x02m"), (true, true));
+}
+
 /// Two shards and a log that is durable when it is told to be.
 struct Server {
     shared: Arc<Shared>,

@@ -3,7 +3,8 @@
 //! Every packet that acknowledges something, or was derived from state that must survive, may leave only when the records
 //! it was derived from are durable; the outbox marks them. What hangs on a batch that is not durable yet is kept with the
 //! connection, with the position up to which the log must have come, and written when it has. Among themselves these
-//! packets keep their order; others pass them, but for those behind a CONNACK, which is always the first.
+//! packets keep their order; others pass them, but for those behind a CONNACK, which is always the first, or behind a QoS 2
+//! PUBLISH: messages come in their order.
 
 use std::collections::VecDeque;
 

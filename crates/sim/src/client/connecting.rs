@@ -1,6 +1,6 @@
 //! CONNECT, CONNACK, and what a client may expect of its Session.
 
-use midge_codec::{ConnAck, Version};
+use midge_codec::{ConnAck, ReasonCode, Version};
 
 use super::habits::FOR_EVER_S;
 use super::packets::{self, Greeting};
@@ -76,6 +76,7 @@ impl Client {
                 sent_last: now.step,
                 sends: 1,
                 acknowledged: None,
+                is_refused: false,
                 settled: None,
                 will: Some(record.wills.len()),
             });
@@ -86,6 +87,7 @@ impl Client {
                 expiry_s,
                 is_accepted: false,
                 is_disconnected: false,
+                may_be_refused: false,
                 may_come_since: None,
             });
             (habit, message.to_string())
@@ -116,6 +118,7 @@ impl Client {
         self.link = Some(Link {
             wire,
             is_accepted: false,
+            is_refused: false,
             is_clean,
             expiry_s,
             will: will_number,
@@ -138,7 +141,13 @@ impl Client {
         let present = packet.session_present;
         self.say(|| format!("< CONNACK session-present={present} code={:#x}", packet.code));
         let now_ms = self.ground.now_ms();
+        let refusal = if self.habits.version == Version::V5 { ReasonCode::QUOTA_EXCEEDED.0 } else { 3 };
         let Some(link) = &mut self.link else { return Ok(()) };
+        if self.ground.may_refuse() && packet.code == refusal && !link.is_accepted {
+            link.is_refused = true;
+            self.ground.see(|seen| seen.refusals += 1);
+            return Ok(());
+        }
         if packet.code != 0 || link.is_accepted {
             return Err(format!("CONNACK with code {:#x}", packet.code));
         }
@@ -256,9 +265,10 @@ impl Client {
     /// The server has ended the connection. It may do so only for a reason.
     pub(super) fn handle_end(&mut self, record: &mut Record) -> Result<(), String> {
         let now = self.ground.moment();
+        let may_be_refused = self.may_be_refused();
         let Some(link) = self.forget_link(record) else { return Ok(()) };
         self.say(|| format!("sees the end of connection {}", link.wire));
-        let may = self.may_be_ended(&link);
+        let may = may_be_refused || link.is_refused || self.may_be_ended(&link);
         self.ground.network.borrow_mut().client_close(link.wire, now);
         if may { Ok(()) } else { Err(format!("the server closed connection {} for no reason", link.wire)) }
     }
@@ -268,5 +278,10 @@ impl Client {
         let network = self.ground.network.borrow();
         let is_late = |&wire: &usize| network.wire(wire).closed.is_none_or(|closed| closed.at.step >= link.sent.step);
         network.wire(link.wire).is_cut() || self.loose.iter().any(is_late)
+    }
+
+    /// Whether the server may have no room for one of its messages, and cannot say so but by ending the connection.
+    pub(super) fn may_be_refused(&self) -> bool {
+        self.ground.may_refuse() && self.habits.version != Version::V5 && !self.memory.outgoing.is_empty()
     }
 }

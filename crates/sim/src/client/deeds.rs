@@ -156,6 +156,7 @@ impl Client {
             sent_last: sent,
             sends: 0,
             acknowledged: None,
+            is_refused: false,
             settled: None,
             will: None,
         });
@@ -175,6 +176,10 @@ impl Client {
             payload.push(' ');
             payload.extend(std::iter::repeat_n('x', LARGE_BYTES));
         }
+        if message.qos > 0 && self.may_be_refused() {
+            record.let_refusable_will(self.link.as_ref().and_then(|link| link.will), self.step());
+        }
+        let message = &record.messages[id];
         let (alias, is_named) = self.alias(message.topic);
         self.say(|| {
             let Message { topic, qos, retain, .. } = message;

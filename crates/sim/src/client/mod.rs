@@ -63,6 +63,8 @@ struct Outgoing {
 struct Link {
     wire: WireId,
     is_accepted: bool,
+    /// The server has no room for its Session.
+    is_refused: bool,
     is_clean: bool,
     expiry_s: u32,
     /// Of [`Record::wills`], [`Record::connectings`].

@@ -128,6 +128,11 @@ impl Client {
         let Some(outgoing) = outgoing else { return Err(format!("{kind:?} {packet_id} answers nothing")) };
         let message = outgoing.message;
         let qos = record.messages[message].qos;
+        if code == ReasonCode::QUOTA_EXCEEDED && self.ground.may_refuse() && (qos == 2) == is_first {
+            self.memory.outgoing.retain(|outgoing| outgoing.packet_id != packet_id);
+            self.ground.see(|seen| seen.refusals += 1);
+            return record.refused(message, step);
+        }
         if code.is_error() || (qos == 2) != is_first {
             return Err(format!("{kind:?} {packet_id} with {code:?} for a message of QoS {qos}"));
         }
@@ -169,6 +174,10 @@ impl Client {
             let asked = record.sessions[session].asked[question].clone();
             let code = codes.get(at).copied();
             match asked.ask {
+                Ask::Subscribe { .. } if self.ground.may_refuse() && code == Some(self.refusal_of_subscription()) => {
+                    self.ground.see(|seen| seen.refusals += 1);
+                    record.refused_subscription(session, question);
+                }
                 Ask::Subscribe { qos, .. } if code != Some(qos) => {
                     return Err(format!("SUBSCRIBE {} was answered {codes:x?}", topics::FILTERS[asked.filter]));
                 }
@@ -180,6 +189,11 @@ impl Client {
             record.answered(session, question, step);
         }
         Ok(())
+    }
+
+    fn refusal_of_subscription(&self) -> u8 {
+        let is_v5 = self.habits.version == Version::V5;
+        if is_v5 { ReasonCode::QUOTA_EXCEEDED.0 } else { ReasonCode::UNSPECIFIED_ERROR.0 }
     }
 
     /// On a new connection everything that is not complete is sent again, in its order.
@@ -199,6 +213,10 @@ impl Client {
 
 /// The server says that nobody has subscribed.
 fn check_nobody(record: &Record, message: usize, step: u64) -> Result<(), String> {
+    if record.may_refuse {
+        // Who published what was refused may have lost its connection and not know it yet.
+        return Ok(());
+    }
     let it = &record.messages[message];
     for session in record.sessions.iter().filter(|session| session.here_since.is_some_and(|since| since < it.sent)) {
         if session.gets(it.topic, it.sent, step).is_some() && it.sends == 1 {

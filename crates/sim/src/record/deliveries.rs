@@ -31,6 +31,9 @@ impl Record {
         if message.topic != topic {
             return said(&format!("it came on {topic}"));
         }
+        if message.is_refused {
+            return said("it was refused");
+        }
         if delivery.qos > message.qos {
             return said("the QoS is higher than it was published with");
         }
@@ -89,8 +92,9 @@ impl Record {
     fn check_order(&self, session: SessionId, delivery: &Delivery) -> Result<(), String> {
         let message = &self.messages[delivery.message];
         let has_share = self.is_of_share(session, message.topic);
-        // After a death, what was delivered before it was durable is sent again by its publisher.
-        let is_repeated = message.sends > 1 && (message.qos == 1 || !self.deaths.is_empty());
+        // After a death, what was delivered before it was durable is sent again by its publisher; and what was refused, if he did
+        // not hear of that.
+        let is_repeated = message.sends > 1 && (message.qos == 1 || !self.deaths.is_empty() || self.may_refuse);
         if message.retain || message.will.is_some() || has_share || is_repeated || delivery.dup {
             return Ok(());
         }
@@ -184,7 +188,7 @@ impl Record {
         let qos: BTreeMap<u8, ()> = asked
             .filter_map(|asked| match asked.ask {
                 Ask::Subscribe { qos, .. } => Some((qos, ())),
-                Ask::Unsubscribe => None,
+                Ask::Unsubscribe | Ask::Refused => None,
             })
             .collect();
         if qos.len() == 1 { qos.into_keys().next() } else { None }

@@ -34,6 +34,8 @@ pub(crate) struct Record {
     pub(crate) connectings: Vec<Connecting>,
     /// When the server died.
     pub(crate) deaths: Vec<Death>,
+    /// The server may have no room for a message.
+    pub(crate) may_refuse: bool,
 }
 
 /// The server died.
@@ -64,6 +66,8 @@ pub(crate) struct Message {
     pub(crate) sends: u32,
     /// When its PUBACK or PUBREC was read.
     pub(crate) acknowledged: Option<u64>,
+    /// The server has no room for it: it has no effect.
+    pub(crate) is_refused: bool,
     /// Since when it is never sent again, nor on its way.
     pub(crate) settled: Option<u64>,
     /// The connection whose Will it is.
@@ -104,6 +108,21 @@ impl Record {
         let message = &mut self.messages[message];
         message.acknowledged.get_or_insert(step);
         message.settled.get_or_insert(step);
+    }
+
+    /// The server has no room for it. `Err`: somebody has it all the same.
+    pub(crate) fn refused(&mut self, id: MessageId, step: u64) -> Result<(), String> {
+        let message = &mut self.messages[id];
+        message.settled.get_or_insert(step);
+        // What was sent before may have been taken, and forgotten by a server that died.
+        message.is_refused = message.sends == 1;
+        let has_come =
+            message.is_refused && self.sessions.iter().any(|it| it.deliveries.iter().any(|it| it.message == id));
+        if has_come {
+            Err(format!("it was refused, and delivered: {}", describe(id, &self.messages[id])))
+        } else {
+            Ok(())
+        }
     }
 
     /// A Session begins.

@@ -27,7 +27,7 @@ impl Record {
     }
 
     fn writes<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = MessageId> + 'a {
-        let is_write = move |message: &Message| message.retain && message.topic == topic;
+        let is_write = move |message: &Message| message.retain && message.topic == topic && !message.is_refused;
         (0..self.messages.len()).filter(move |&id| is_write(&self.messages[id]))
     }
 

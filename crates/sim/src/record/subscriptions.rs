@@ -14,8 +14,13 @@ pub(crate) struct Asked {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Ask {
-    Subscribe { qos: u8, identifier: u32 },
+    Subscribe {
+        qos: u8,
+        identifier: u32,
+    },
     Unsubscribe,
+    /// A SUBSCRIBE that was refused.
+    Refused,
 }
 
 impl Record {
@@ -29,6 +34,11 @@ impl Record {
     /// The server has answered.
     pub(crate) fn answered(&mut self, session: SessionId, question: usize, step: u64) {
         self.sessions[session].asked[question].answered = Some(step);
+    }
+
+    /// The server has no room for this Subscription.
+    pub(crate) fn refused_subscription(&mut self, session: SessionId, question: usize) {
+        self.sessions[session].asked[question].ask = Ask::Refused;
     }
 }
 

@@ -13,6 +13,8 @@ pub(crate) struct Will {
     pub(crate) is_accepted: bool,
     /// DISCONNECT was written on its connection.
     pub(crate) is_disconnected: bool,
+    /// Its client has sent what may be refused, which ends the connection.
+    pub(crate) may_be_refused: bool,
     /// Before this step its client lived, connected, and had not said goodbye.
     pub(crate) may_come_since: Option<u64>,
 }
@@ -43,6 +45,14 @@ impl Record {
     pub(crate) fn let_will(&mut self, will: Option<usize>, step: u64) {
         if let Some(will) = will {
             self.wills[will].may_come_since.get_or_insert(step);
+        }
+    }
+
+    /// The client with this Will sends what the server can only refuse by ending the connection.
+    pub(crate) fn let_refusable_will(&mut self, will: Option<usize>, step: u64) {
+        self.let_will(will, step);
+        if let Some(will) = will {
+            self.wills[will].may_be_refused = true;
         }
     }
 
@@ -83,6 +93,9 @@ impl Record {
         let Some(closed) = network.wire(will.wire).closed.filter(|_| will.is_accepted) else { return Fate::Open };
         let Closed { at, how, has_read_all } = closed;
         let is_remembered = self.is_remembered(&closed);
+        if will.may_be_refused && how == How::ByServer {
+            return Fate::Open;
+        }
         if will.is_disconnected {
             let is_in_order = has_read_all && how == How::ByServer && is_remembered;
             return if is_in_order { Fate::StaysAway } else { Fate::Open };

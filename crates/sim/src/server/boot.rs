@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use midge_broker::record::RecordError;
-use midge_broker::recovery::{self, Recovery};
-use midge_broker::{LogQueue, Now, Shard, ShardId, Shared};
-use midge_store::{Log, Opened, Options, Position, Repair, Snapshot};
+use midge_broker::recovery::Recovery;
+use midge_broker::{LogQueue, Options, Shard, ShardId, Shared};
+use midge_persistence::start::{self, StartError};
+use midge_persistence::{Keeper, KeeperOptions, SyncPolicy};
+use midge_store::{Log, OpenError, Opened, Repair, WriteError};
 
 use crate::coroutine;
 use crate::disk::Disk;
@@ -17,104 +18,90 @@ use crate::mutation::Mutation;
 pub(super) struct Started {
     pub(super) shared: Arc<Shared>,
     pub(super) shards: Vec<Shard>,
-    pub(super) log: Option<Log<Disk>>,
+    pub(super) keeper: Option<Keeper<Disk>>,
     /// The server's clock shows so much more than the world's.
     pub(super) ahead_ms: i64,
+}
+
+/// Why a server ends by itself.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) what: String,
+    /// There was no room for what has to be written at the start.
+    pub(crate) is_for_room: bool,
 }
 
 const FOLDER: &str = "/log";
 
 /// Makes the shards: empty, or with what the log on this disk holds.
-pub(super) fn boot(ground: &Ground, disk: Option<Disk>, count: u16) -> Result<Started, String> {
+pub(super) fn boot(ground: &Ground, disk: Option<Disk>, count: u16) -> Result<Started, End> {
     let options = Arc::new(ground.settings.options.clone());
-    let shared = |log: Option<LogQueue>| {
-        let shared = Shared::new(count, options.seed).with_interlude(Box::new(coroutine::interlude));
-        Arc::new(if let Some(log) = log { shared.with_log(log) } else { shared })
-    };
-    let make = |shared: &Arc<Shared>| {
-        (0..count).map(|shard| Shard::new(options.clone(), ShardId(shard), shared.clone())).collect::<Vec<_>>()
-    };
     let Some(disk) = disk else {
-        let shared = shared(None);
-        return Ok(Started { shards: make(&shared), shared, log: None, ahead_ms: 0 });
+        let shared = share(&options, count, None);
+        return Ok(Started { shards: shards(&options, &shared, count), shared, keeper: None, ahead_ms: 0 });
     };
-    let store = Options {
-        segment_bytes: ground.settings.segment_bytes,
-        reserve_segments: ground.settings.reserve_segments,
-        ..Options::default()
-    };
-    let opened = Log::open(disk, Path::new(FOLDER), store, Repair::No);
-    let Opened { mut log, snapshot, report } = opened.map_err(|error| error.to_string())?;
-    ground.say("        boot: ", || format!("{log:?}, {snapshot:?}, cut {:?}", report.cut));
-    let mut recovery = Recovery::new(options.clone(), snapshot.map_or(0, |snapshot| snapshot.mark));
-    if let Some(snapshot) = snapshot {
-        read(&log, snapshot.from, snapshot.end, |address, content| recovery.read_snapshot(address, content))?;
+    let Opened { mut log, report, .. } = Log::open(disk, Path::new(FOLDER), ground.store_options(), Repair::No)?;
+    ground.say("        boot: ", || format!("{log:?}, {:?}, cut {:?}", log.snapshot(), report.cut));
+    // A world that is looked at is the same world.
+    coroutine::undisturbed(|| tell_records(ground, &log))?;
+    let mut recovery = start::replay(&log, &options)?;
+    if ground.is_mutated(Mutation::ReplayedTwice) {
+        replay_again(&log, &mut recovery)?;
     }
-    let from = snapshot.map_or(log.start(), |snapshot| snapshot.from);
-    replay(ground, &log, &mut recovery, from)?;
-    let now_ms = ground.now_ms();
-    let ahead_ms = recovery.clock().resume_ms(ground.now().wall_s) as i64 - now_ms as i64;
+    let ahead_ms = recovery.clock().resume_ms(ground.now().wall_s) as i64 - ground.now_ms() as i64;
     let now = ground.now_ahead(ahead_ms);
-    let shared = shared(Some(LogQueue::new(count, log.end().0)));
-    if let (Some(queue), Some(snapshot)) = (shared.log(), snapshot) {
-        queue.set_kept_from(snapshot.from.0);
-    }
-    let mut shards = make(&shared);
-    let recovered = recovery.restore(&mut shards, &shared, now);
+    let shared = share(&options, count, Some(start::queue(&log, count)));
+    let mut shards = shards(&options, &shared, count);
+    let recovered = start::restore(recovery, &mut log, &shared, &mut shards, || now)?;
     ground.say("        boot: ", || format!("{recovered:?}"));
-    if recovered.is_renamed {
-        take_snapshot(&mut log, &shared, &mut shards, now)?;
-    }
-    Ok(Started { shared, shards, log: Some(log), ahead_ms })
+    let (autosave, bounds) = (ground.settings.autosave, ground.settings.bounds);
+    let how = KeeperOptions { sync: SyncPolicy::Always, autosave, bounds };
+    let keeper = Keeper::new(log, recovered.kept_bytes, &how, ground.now_ahead(ahead_ms));
+    Ok(Started { shared, shards, keeper: Some(keeper), ahead_ms })
 }
 
-/// What happened from `from` on.
-fn replay(ground: &Ground, log: &Log<Disk>, recovery: &mut Recovery, from: Position) -> Result<(), String> {
-    let end = log.end();
-    read(log, from, end, |address, content| {
-        tell_records(ground, address, content);
-        recovery.replay(address, content)
-    })?;
-    if !ground.is_mutated(Mutation::ReplayedTwice) {
-        return Ok(());
-    }
+fn share(options: &Options, count: u16, log: Option<LogQueue>) -> Arc<Shared> {
+    let shared = Shared::new(count, options.seed).with_interlude(Box::new(coroutine::interlude));
+    Arc::new(if let Some(log) = log { shared.with_log(log) } else { shared })
+}
+
+fn shards(options: &Arc<Options>, shared: &Arc<Shared>, count: u16) -> Vec<Shard> {
+    (0..count).map(|shard| Shard::new(options.clone(), ShardId(shard), shared.clone())).collect()
+}
+
+/// A part of what happened happens once more, as though it were new.
+fn replay_again(log: &Log<Disk>, recovery: &mut Recovery) -> Result<(), StartError> {
+    let (from, end) = (start::replayed_from(log), log.end());
     let middle = from.0.midpoint(end.0);
     let mut again = |address, content: &[u8]| if address < middle { recovery.replay(address, content) } else { Ok(()) };
-    read(log, from, end, &mut again)
-}
-
-fn read(
-    log: &Log<Disk>,
-    from: Position,
-    to: Position,
-    mut visit: impl FnMut(u64, &[u8]) -> Result<(), RecordError>,
-) -> Result<(), String> {
-    let visited = log.try_read(from, to, |position, content| visit(position.0, content));
-    visited.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
-}
-
-/// All state is written anew, and what was before is retired.
-fn take_snapshot(log: &mut Log<Disk>, shared: &Shared, shards: &mut [Shard], now: Now) -> Result<(), String> {
-    let Some(queue) = shared.log() else { return Ok(()) };
-    let done = recovery::write_snapshot(shards, queue, || now, |batches| log.write(batches));
-    let done = done.map_err(|error| error.to_string())?;
-    let (from, end) = (Position(done.from), Position(done.end));
-    log.sync().map_err(|error| error.to_string())?;
-    let snapshot = Snapshot { from, end, floor: Position(done.floor), mark: done.retained_sequence };
-    log.retire(snapshot).map_err(|error| error.to_string())?;
-    queue.set_durable(log.durable().0);
-    Ok(())
+    start::read(log, from, end, &mut again)
 }
 
 /// Each record in the log of what happens.
-fn tell_records(ground: &Ground, address: u64, content: &[u8]) {
+fn tell_records(ground: &Ground, log: &Log<Disk>) -> Result<(), StartError> {
     if !ground.is_traced {
-        return;
+        return Ok(());
     }
-    let Ok(mut batch) = midge_broker::record::Batch::open(address, content) else { return };
-    let shard = batch.stamp.shard.0;
-    while let Ok(Some(record)) = batch.next_record() {
+    start::read(log, start::replayed_from(log), log.end(), |address, content| {
+        let mut batch = midge_broker::record::Batch::open(address, content)?;
+        let shard = batch.stamp.shard.0;
         let is_snapshot = if batch.stamp.is_snapshot { " (snapshot)" } else { "" };
-        ground.say("        boot: ", || format!("  {address} of shard {shard}{is_snapshot}: {record:?}"));
+        while let Some(record) = batch.next_record()? {
+            ground.say("        boot: ", || format!("  {address} of shard {shard}{is_snapshot}: {record:?}"));
+        }
+        Ok(())
+    })
+}
+
+impl From<OpenError> for End {
+    fn from(error: OpenError) -> End {
+        End { what: error.to_string(), is_for_room: matches!(error, OpenError::Full { .. }) }
+    }
+}
+
+impl From<StartError> for End {
+    fn from(error: StartError) -> End {
+        let is_for_room = matches!(error, StartError::Write(WriteError::Full { .. }));
+        End { what: error.to_string(), is_for_room }
     }
 }

@@ -18,6 +18,8 @@ pub(super) struct Connection {
     pub(super) held: Held,
     pub(super) is_congested: bool,
     pub(super) is_held: bool,
+    /// It is not read until what waits for the log is written.
+    pub(super) is_parked: bool,
     /// Writing failed. The end is told when everything that has arrived is read.
     pub(super) is_broken: bool,
 }
@@ -43,6 +45,7 @@ impl Connection {
             held: Held::default(),
             is_congested: false,
             is_held: false,
+            is_parked: false,
             is_broken: false,
         }
     }

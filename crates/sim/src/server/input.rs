@@ -18,7 +18,11 @@ impl Lane {
             if ground.one_in(8) {
                 continue;
             }
-            self.read(index);
+            if self.is_ahead_of_log(index) {
+                self.park(index);
+            } else {
+                self.read(index);
+            }
             if self.turn.is_full() {
                 self.finish_turn();
             }

@@ -1,11 +1,12 @@
-//! The log's thread: takes what has gathered, writes it, syncs it, tells the shards; and puts snapshots in force.
+//! The log's thread: drives the keeper of the log, in the time of the world.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use midge_broker::{LogQueue, ShardId, Shared, SnapshotDone, SnapshotOrder, record};
-use midge_store::{Log, Position, Snapshot, WriteError};
+use midge_broker::{ShardId, Shared, SnapshotDone, SnapshotOrder};
+use midge_persistence::{Effect, Keeper, Next};
+use midge_store::WriteError;
 
 use super::Gate;
 use crate::coroutine::{self, Pause};
@@ -18,6 +19,8 @@ use crate::mutation::Mutation;
 pub(super) struct Desk {
     pub(super) is_waiting: Cell<bool>,
     pub(super) is_woken: Cell<bool>,
+    /// It waits for room, and for nobody.
+    is_deaf: Cell<bool>,
     pub(super) deadline_ms: Cell<Option<u64>>,
     pub(super) orders_snapshot: Cell<bool>,
     /// The disk has failed: the process ends.
@@ -27,138 +30,69 @@ pub(super) struct Desk {
 }
 
 pub(super) struct LogWriter {
-    log: Log<Disk>,
-    shared: Arc<Shared>,
-    ground: Rc<Ground>,
-    gates: Rc<[Gate]>,
-    desk: Rc<Desk>,
-    ahead_ms: i64,
-    batches: Vec<u8>,
-    last_batch_ms: u64,
-    /// Finished, and not in force yet.
-    snapshot: Option<SnapshotDone>,
+    pub(super) keeper: Keeper<Disk>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) ground: Rc<Ground>,
+    pub(super) gates: Rc<[Gate]>,
+    pub(super) desk: Rc<Desk>,
+    pub(super) ahead_ms: i64,
 }
-
-/// How often an idle thread looks around.
-const LOOK_AGAIN_MS: u64 = 1_000;
 
 const NAME: &str = "        log: ";
 
-impl LogWriter {
-    pub(super) fn new(
-        log: Log<Disk>,
-        shared: Arc<Shared>,
-        ground: Rc<Ground>,
-        gates: Rc<[Gate]>,
-        desk: Rc<Desk>,
-        ahead_ms: i64,
-    ) -> LogWriter {
-        let last_batch_ms = ground.now_ms();
-        LogWriter { log, shared, ground, gates, desk, ahead_ms, batches: Vec::new(), last_batch_ms, snapshot: None }
+impl Desk {
+    pub(super) fn is_runnable(&self, now_ms: u64) -> bool {
+        let is_woken = self.is_woken.get() && !self.is_deaf.get();
+        !self.is_waiting.get() || is_woken || self.deadline_ms.get().is_some_and(|at| at <= now_ms)
     }
+}
 
+impl LogWriter {
     /// Runs until the server is killed.
     pub(super) fn run(&mut self) {
-        let shared = self.shared.clone();
-        let Some(_) = shared.log() else { return };
-        self.prepare();
-        while let Some(queue) = shared.log() {
-            queue.take(&mut self.batches);
-            if self.batches.is_empty() {
-                self.prepare();
-                self.rest(queue);
-            } else {
-                self.write();
-                self.sync(queue);
+        loop {
+            if self.desk.orders_snapshot.take() {
+                self.take_order();
             }
-            self.care_for_snapshots(queue);
-        }
-    }
-
-    fn write(&mut self) {
-        let written = self.log.write(&mut self.batches);
-        self.ground.say(NAME, || format!("writes {} bytes", self.batches.len()));
-        self.batches.clear();
-        self.last_batch_ms = self.ground.now_ms();
-        self.must(written);
-    }
-
-    fn sync(&mut self, queue: &LogQueue) {
-        let synced = self.log.sync().map(drop);
-        self.must(synced);
-        let durable = self.log.end().0;
-        coroutine::interlude();
-        if queue.durable() < durable {
-            self.ground.say(NAME, || format!("is durable up to {durable}"));
-            queue.set_durable(durable);
-            for shard in self.shards() {
-                if queue.is_waiting(shard) && self.shared.mesh().is_to_be_woken(shard) {
-                    self.wake(shard);
-                }
+            let next = self.keeper.step(&self.shared, self.ground.now_ahead(self.ahead_ms), false);
+            while let Some(effect) = self.keeper.next_effect() {
+                self.pass_on(effect);
             }
-        }
-    }
-
-    fn prepare(&mut self) {
-        match self.log.prepare() {
-            Ok(()) | Err(WriteError::Full { .. } | WriteError::Misuse(_)) => {}
-            Err(error) => self.fail(&error),
-        }
-    }
-
-    /// Sleeps until there is something to be written, or it is time to look around.
-    fn rest(&mut self, queue: &LogQueue) {
-        let now_ms = self.ground.now_ms();
-        if now_ms - self.last_batch_ms >= record::HEARTBEAT_MS {
-            record::heartbeat(queue, self.ground.now_ahead(self.ahead_ms));
-            return;
-        }
-        coroutine::interlude();
-        if queue.writer_about_to_sleep() {
-            self.desk.deadline_ms.set(Some(now_ms + LOOK_AGAIN_MS));
-            self.desk.is_waiting.set(true);
-            coroutine::pause(Pause::Wait);
-            self.desk.is_waiting.set(false);
-            self.desk.is_woken.set(false);
-            self.desk.deadline_ms.set(None);
-        }
-        queue.writer_awake();
-    }
-
-    fn care_for_snapshots(&mut self, queue: &LogQueue) {
-        if let Some(done) = queue.take_snapshot() {
-            self.snapshot = Some(done);
-        }
-        if let Some(done) = self.snapshot.filter(|done| done.end <= self.log.end().0) {
-            self.snapshot = None;
-            let (mut from, end) = (Position(done.from), Position(done.end));
-            if self.ground.is_mutated(Mutation::EarlyRetirement) {
-                from = end;
-            }
-            let snapshot = Snapshot { from, end, floor: Position(done.floor).min(from), mark: done.retained_sequence };
-            self.ground.say(NAME, || format!("puts {snapshot:?} in force"));
-            match self.log.retire(snapshot) {
-                Ok(()) | Err(WriteError::Full { .. }) => {}
+            match next {
+                Ok(Next::GoOn) => {}
+                Ok(Next::Rest(ms)) => self.sleep(ms),
+                Ok(Next::Wait(ms)) => self.wait_for_room(ms),
+                Ok(Next::PutInForce(done)) => self.put_in_force(done),
+                Ok(Next::End) => return,
                 Err(error) => self.fail(&error),
             }
         }
-        if self.snapshot.is_none() && self.desk.orders_snapshot.take() {
-            self.begin_snapshot(queue);
-        }
     }
 
-    fn begin_snapshot(&self, queue: &LogQueue) {
-        let (start, end) = (self.log.start().0, self.log.end().0);
+    /// A snapshot was ordered. Where there is room for anything, it may be one that the plan would not make.
+    fn take_order(&mut self) {
+        let Some(queue) = self.shared.log() else { return };
+        if self.ground.settings.space.is_some() || self.ground.one_in(4) {
+            return self.keeper.order_snapshot();
+        }
+        let (start, end) = (self.keeper.log().start().0, self.keeper.log().end().0);
         let move_before =
             if self.ground.one_in(2) { start + self.ground.below((end - start) as usize + 1) as u64 } else { 0 };
         if queue.begin_snapshot(SnapshotOrder { move_before, may_spill: self.ground.one_in(2) }) {
             self.ground.say(NAME, || format!("begins a snapshot, and moves what stands before {move_before}"));
-            self.shards().for_each(|shard| self.wake(shard));
+            (0..self.gates.len() as u16).for_each(|shard| self.wake(ShardId(shard)));
         }
     }
 
-    fn shards(&self) -> impl Iterator<Item = ShardId> + use<> {
-        (0..self.gates.len() as u16).map(ShardId)
+    fn pass_on(&self, effect: Effect) {
+        self.ground.say(NAME, || format!("{effect:?}"));
+        match effect {
+            Effect::Wake(shard) => self.wake(shard),
+            Effect::Full { .. } => self.ground.see(|seen| seen.times_full += 1),
+            Effect::Scarce => self.ground.see(|seen| seen.times_scarce += 1),
+            Effect::Room => self.ground.see(|seen| seen.times_room_again += 1),
+            Effect::SnapshotSaved { .. } => {}
+        }
     }
 
     fn wake(&self, shard: ShardId) {
@@ -166,8 +100,33 @@ impl LogWriter {
         self.gates[usize::from(shard.0)].is_woken.set(true);
     }
 
-    fn must(&self, outcome: Result<(), WriteError>) {
-        if let Err(error) = outcome {
+    fn sleep(&self, ms: u64) {
+        self.wait(ms);
+        self.desk.is_woken.set(false);
+    }
+
+    fn wait_for_room(&self, ms: u64) {
+        self.ground.say(NAME, || "has used up the reserve".to_owned());
+        self.ground.see(|seen| seen.waits_for_room += 1);
+        self.desk.is_deaf.set(true);
+        self.wait(ms);
+        self.desk.is_deaf.set(false);
+    }
+
+    fn wait(&self, ms: u64) {
+        self.desk.deadline_ms.set(Some(self.ground.now_ms() + ms));
+        self.desk.is_waiting.set(true);
+        coroutine::pause(Pause::Wait);
+        self.desk.is_waiting.set(false);
+        self.desk.deadline_ms.set(None);
+    }
+
+    fn put_in_force(&mut self, mut done: SnapshotDone) {
+        if self.ground.is_mutated(Mutation::EarlyRetirement) {
+            done.from = done.end;
+        }
+        self.ground.say(NAME, || format!("puts {done:?} in force"));
+        if let Err(error) = self.keeper.put_in_force(done) {
             self.fail(&error);
         }
     }

@@ -24,10 +24,12 @@ use crate::coroutine::{Pause, Task};
 use crate::disk::Disk;
 use crate::ground::Ground;
 use crate::network::WireId;
+pub(crate) use boot::End;
 use boot::Started;
 use lane::{Lane, Parts};
-use log_reader::{Counter, LogReader, RunRead};
+use log_reader::{Counter, LogReader};
 use log_writer::{Desk, LogWriter};
+use midge_persistence::RunRead;
 
 /// A server that starts or runs.
 pub(crate) struct Server {
@@ -37,7 +39,7 @@ pub(crate) struct Server {
 }
 
 enum Stage {
-    Starting(Task, Rc<RefCell<Option<Result<Started, String>>>>),
+    Starting(Task, Rc<RefCell<Option<Result<Started, End>>>>),
     Running(Running),
 }
 
@@ -106,13 +108,13 @@ impl Server {
     }
 
     /// Lets a thread go on until it stops by itself, or at an interlude. `Err`: the process has ended, and why.
-    pub(crate) fn resume(&mut self, thread: usize) -> Result<(), String> {
+    pub(crate) fn resume(&mut self, thread: usize) -> Result<(), End> {
         match &mut self.stage {
             Stage::Starting(task, outcome) => {
                 if task.resume().is_some() {
                     return Ok(());
                 }
-                let started = outcome.take().unwrap_or_else(|| Err("it did not even try".to_owned()))?;
+                let started = outcome.take().expect("it has tried")?;
                 self.stage = Stage::Running(Running::new(&self.ground, started, self.shards));
             }
             Stage::Running(running) => {
@@ -121,8 +123,8 @@ impl Server {
                 if why == Some(Pause::Switch) {
                     self.ground.say("        ", || format!("(thread {thread} is held up)"));
                 }
-                if let Some(failure) = running.desk.failure.take() {
-                    return Err(failure);
+                if let Some(what) = running.desk.failure.take() {
+                    return Err(End { what, is_for_room: false });
                 }
             }
         }
@@ -185,7 +187,7 @@ impl Server {
 
 impl Running {
     fn new(ground: &Rc<Ground>, started: Started, shards: u16) -> Running {
-        let Started { shared, shards: brokers, log, ahead_ms } = started;
+        let Started { shared, shards: brokers, keeper, ahead_ms } = started;
         let gates: Rc<[Gate]> = (0..shards).map(|_| Gate::default()).collect();
         let (desk, counter) = (Rc::new(Desk::default()), Rc::new(Counter::default()));
         let mut tasks = Vec::new();
@@ -202,15 +204,22 @@ impl Running {
             });
             tasks.push(Task::new(move || lane.run()));
         }
-        if let Some(log) = log {
+        if let Some(keeper) = keeper {
             let reader = LogReader {
-                reader: log.reader(),
+                reader: keeper.log().reader(),
                 shared: shared.clone(),
                 ground: ground.clone(),
                 gates: gates.clone(),
                 counter: counter.clone(),
             };
-            let mut writer = LogWriter::new(log, shared.clone(), ground.clone(), gates.clone(), desk.clone(), ahead_ms);
+            let mut writer = LogWriter {
+                keeper,
+                shared: shared.clone(),
+                ground: ground.clone(),
+                gates: gates.clone(),
+                desk: desk.clone(),
+                ahead_ms,
+            };
             tasks.push(Task::new(move || writer.run()));
             tasks.push(Task::new(move || reader.run()));
         }
@@ -226,11 +235,5 @@ impl Running {
         network.has_knocking()
             || network.is_lane_ready(lane)
             || gate.deadline_ms.get().is_some_and(|at| at <= ground.now_ms())
-    }
-}
-
-impl Desk {
-    fn is_runnable(&self, now_ms: u64) -> bool {
-        !self.is_waiting.get() || self.is_woken.get() || self.deadline_ms.get().is_some_and(|at| at <= now_ms)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use midge_broker::LogState;
 use midge_broker::outbox::{After, Gathered};
 
 use super::connection::Phase;
@@ -35,6 +36,12 @@ pub(super) enum Part {
 impl Held {
     pub(super) fn is_empty(&self) -> bool {
         self.turns.is_empty()
+    }
+
+    /// CONNACK is among it, or among these packets, which join it.
+    fn waits_for_connack(&self, bytes: &[u8]) -> bool {
+        let is_connack = |bytes: &[u8]| bytes.first().is_some_and(|first| first >> 4 == 2);
+        is_connack(bytes) || self.turns.front().is_some_and(|turn| is_connack(&turn.1))
     }
 
     fn add(&mut self, position: u64, bytes: Vec<u8>, holds_all: bool) {
@@ -78,7 +85,7 @@ impl Lane {
         let had_backlog = !connection.backlog.is_empty();
         if let Some(mutation) = self.ground.mutation {
             mutation.forget(&mut bytes);
-            let (early, waiting) = mutation.part(&bytes, holds_all);
+            let (early, waiting) = mutation.part(&bytes, connection.held.waits_for_connack(&bytes));
             connection.backlog.extend(early);
             bytes = waiting;
         }
@@ -119,6 +126,25 @@ impl Lane {
         }
     }
 
+    /// Whether a connection is not to be read: it makes records that the log has no room for.
+    pub(super) fn is_ahead_of_log(&self, index: usize) -> bool {
+        let Some(connection) = &self.connections[index] else { return false };
+        let may_wait = !connection.is_over() && !connection.is_broken;
+        may_wait
+            && !connection.held.is_empty()
+            && !self.ground.network.borrow().has_end_arrived(connection.wire)
+            && self.shared.log().is_some_and(|log| log.state() != LogState::Ready)
+    }
+
+    /// A connection is not read until the log has caught up. Its Keep Alive stands still.
+    pub(super) fn park(&mut self, index: usize) {
+        let Some(connection) = &mut self.connections[index] else { return };
+        connection.is_parked = true;
+        self.ground.network.borrow_mut().wire_mut(connection.wire).is_held = true;
+        self.broker.handle_held(connection_id(index), true, self.turn.now);
+        self.say(|| "does not read on: the log is full".to_owned());
+    }
+
     fn durable(&self) -> Option<u64> {
         self.shared.log().map(|log| log.durable())
     }
@@ -129,6 +155,11 @@ impl Lane {
             return;
         }
         connection.held.release(durable, &mut connection.backlog);
+        let was_parked = std::mem::take(&mut connection.is_parked);
+        if was_parked {
+            self.ground.network.borrow_mut().wire_mut(connection.wire).is_held = connection.is_held;
+            self.broker.handle_held(connection_id(waiter.index), connection.is_held, self.turn.now);
+        }
         if !connection.is_broken {
             self.write_backlog(waiter.index);
         }

@@ -81,7 +81,7 @@ impl Lane {
         {
             let mut network = self.ground.network.borrow_mut();
             let wire = network.wire_mut(connection.wire);
-            (wire.has_backlog, wire.is_held) = (waiting > 0, connection.is_held);
+            (wire.has_backlog, wire.is_held) = (waiting > 0, connection.is_held || connection.is_parked);
         }
         if connection.phase != Phase::Serving {
             return;

@@ -223,6 +223,11 @@ impl<D: Disk> Log<D> {
         self.or_fail(retired)
     }
 
+    /// The size of a segment file of the usual size.
+    pub fn segment_bytes(&self) -> u64 {
+        self.pool.usual_room_bytes() + crate::SEGMENT_HEADER_BYTES
+    }
+
     /// The size of all segment files together, those that are ready or kept free included.
     pub fn bytes(&self) -> u64 {
         self.pool.total_bytes()
@@ -234,7 +239,7 @@ impl<D: Disk> Log<D> {
         let room_bytes = self.pool.usual_room_bytes();
         let free_bytes = self.shared.disk.free_bytes(&self.folder).unwrap_or(u64::MAX);
         let with = |may_grow_bytes: u64| {
-            let to_come = may_grow_bytes / (room_bytes + crate::SEGMENT_HEADER_BYTES);
+            let to_come = may_grow_bytes / self.segment_bytes();
             let segments = (self.pool.ready_count() as u64 + to_come).saturating_sub(self.reserve_segments as u64);
             self.last.limit().since(self.end).saturating_add(segments.saturating_mul(room_bytes))
         };

@@ -11,17 +11,20 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("midge-config", &[]),
     ("midge-net", &[]),
     ("midge-store", &[]),
-    ("midge-server", &["midge-broker", "midge-codec", "midge-config", "midge-net", "midge-store"]),
+    ("midge-persistence", &["midge-broker", "midge-store"]),
+    ("midge-server", &["midge-broker", "midge-codec", "midge-config", "midge-net", "midge-persistence", "midge-store"]),
     ("midge", &["midge-broker", "midge-config", "midge-server", "midge-store"]),
     // A whole world around the broker, in memory.
-    ("midge-sim", &["midge-broker", "midge-codec", "midge-store"]),
+    ("midge-sim", &["midge-broker", "midge-codec", "midge-persistence", "midge-store"]),
     // Tests look at the server from outside.
     ("midge-testkit", &["midge-codec"]),
     ("xtask", &[]),
 ];
 
-/// The crates without clock, file, socket, thread, randomness or hash order: values in, values out.
-pub(crate) const PURE: &[&str] = &["midge-codec", "midge-protocol", "midge-broker", "midge-config"];
+/// The crates without clock, file, socket, thread, randomness or hash order: values in, values out; and a log, where they are
+/// given one.
+pub(crate) const PURE: &[&str] =
+    &["midge-codec", "midge-protocol", "midge-broker", "midge-config", "midge-persistence"];
 
 /// What a pure crate may use from crates.io: containers, errors, and loom, which only replaces the atomics in a model.
 const PURE_MAY_USE: &[&str] = &["foldhash", "hashbrown", "loom", "slab", "smallvec", "thiserror", "triomphe"];

@@ -15,7 +15,7 @@ use midge_broker::{SnapshotDone, SnapshotOrder};
 
 /// See the module. All numbers are bytes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Snapshots {
+pub(crate) struct Snapshots {
     bounds: Bounds,
     /// Where the last snapshot ended, or the one under way began.
     end: u64,
@@ -47,31 +47,31 @@ struct Sweep {
 
 /// What a server allows.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds {
+pub struct Bounds {
     /// No snapshot to save space before the log has grown by this much: it is the fixed part of the disk that is used.
-    pub(super) growth_min: u64,
+    pub growth_min: u64,
     /// What the queues of all shards may have in memory, each message for each receiver.
-    pub(super) spill_max: u64,
+    pub spill_max: u64,
 }
 
 /// The log at some moment.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Extent {
-    pub(super) start: u64,
-    pub(super) end: u64,
+pub(crate) struct Extent {
+    pub(crate) start: u64,
+    pub(crate) end: u64,
     /// What can still be recorded without the reserve, within the bounds that the operator has set.
-    pub(super) room: u64,
+    pub(crate) room: u64,
     /// And what the disk itself has room for.
-    pub(super) disk_room: u64,
+    pub(crate) disk_room: u64,
     /// What was ever written for the sake of snapshots.
-    pub(super) written: u64,
+    pub(crate) written: u64,
     /// Large messages that were ever put into queues.
-    pub(super) large: u64,
+    pub(crate) large: u64,
 }
 
 impl Bounds {
     /// Of a server with so many shards whose log may have so many bytes.
-    pub(super) fn new(shards: usize, max: Option<u64>) -> Bounds {
+    pub fn new(shards: usize, max: Option<u64>) -> Bounds {
         let growth_min = max.map_or(GROWTH_MIN, |max| GROWTH_MIN.min(max / GROWTH_PART_OF_MAX));
         Bounds { growth_min, spill_max: shards as u64 * SPILL_MAX_OF_SHARD }
     }
@@ -85,19 +85,19 @@ const SPILL_MAX_OF_SHARD: u64 = 128 << 20;
 
 impl Snapshots {
     /// Of a log that was opened. The last snapshot wrote `state`, and ended at `end`; beside that `kept` is alive.
-    pub(super) fn new(bounds: Bounds, end: u64, state: u64, kept: u64) -> Snapshots {
+    pub(crate) fn new(bounds: Bounds, end: u64, state: u64, kept: u64) -> Snapshots {
         Snapshots { bounds, end, state, kept, large: 0, large_since: 0, under_way: 0, written: 0, sweep: None }
     }
 
     /// Whether so much was written since the last one that one saves space.
-    pub(super) fn is_due(&self, log: &Extent) -> bool {
+    pub(crate) fn is_due(&self, log: &Extent) -> bool {
         let grown = self.grown(log);
         let is_short = self.spare(log) < self.bounds.growth_min;
         grown > self.bounds.growth_min.max(self.state) || is_short && grown > self.bounds.growth_min / 4
     }
 
     /// What was written since the last snapshot ended; since the one under way began, beside what that wrote.
-    pub(super) fn grown(&self, log: &Extent) -> u64 {
+    pub(crate) fn grown(&self, log: &Extent) -> u64 {
         let own = if self.under_way > 0 { self.own(log) } else { 0 };
         log.end.saturating_sub(self.end + own)
     }
@@ -115,17 +115,17 @@ impl Snapshots {
     }
 
     /// How much may be recorded until the log is full: each byte takes its own, and that for the next snapshot.
-    pub(super) fn recordable(&self, log: &Extent) -> u64 {
+    pub(crate) fn recordable(&self, log: &Extent) -> u64 {
         self.spare(log).saturating_sub(self.margin(log)) / 3
     }
 
     /// Whether messages must be refused that would have to be kept.
-    pub(super) fn is_full(&self, log: &Extent) -> bool {
+    pub(crate) fn is_full(&self, log: &Extent) -> bool {
         self.spare(log) <= self.margin(log)
     }
 
     /// Whether the disk has only room for what makes room. `is_scarce`: it had no more before.
-    pub(super) fn is_scarce(&self, log: &Extent, is_scarce: bool) -> bool {
+    pub(crate) fn is_scarce(&self, log: &Extent, is_scarce: bool) -> bool {
         let spare = log.disk_room.saturating_sub(self.needed(log));
         spare <= if is_scarce { self.margin(log) / 2 } else { 0 }
     }
@@ -146,12 +146,12 @@ impl Snapshots {
     }
 
     /// Whether a log that was full has so much room again that it is not full the next moment.
-    pub(super) fn is_ample(&self, log: &Extent) -> bool {
+    pub(crate) fn is_ample(&self, log: &Extent) -> bool {
         self.spare(log) > self.ample(log)
     }
 
     /// A snapshot is about to be taken, in this way.
-    pub(super) fn begin(&mut self, log: &Extent) -> SnapshotOrder {
+    pub(crate) fn begin(&mut self, log: &Extent) -> SnapshotOrder {
         let (spare, grown, alive) = (self.spare(log), self.grown(log), self.alive(log));
         let step = self.step(log);
         let state = self.state + 2 * grown;
@@ -170,7 +170,7 @@ impl Snapshots {
     }
 
     /// It is in force.
-    pub(super) fn finish(&mut self, done: &SnapshotDone) {
+    pub(crate) fn finish(&mut self, done: &SnapshotDone) {
         (self.end, self.under_way) = (done.end, 0);
         (self.state, self.kept) = (done.end - done.from, done.kept_bytes);
         if let Some(sweep) = &mut self.sweep {
@@ -183,7 +183,7 @@ impl Snapshots {
     }
 
     /// It could not be put in force: the one before stays.
-    pub(super) fn give_up(&mut self) {
+    pub(crate) fn give_up(&mut self) {
         self.under_way = 0;
     }
 

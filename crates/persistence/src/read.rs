@@ -1,0 +1,97 @@
+//! Reading for the shards, which must not wait for a disk: stretches of long queues, and large messages, that are in the log only.
+
+use std::time::Duration;
+
+use midge_broker::{LogQueue, ReadBatch, ReadRequest, record};
+use midge_store::{Disk, Failure, Position, ReadError, Reader};
+
+/// What a shard asked for.
+pub struct RunRead {
+    /// What it asked.
+    pub request: ReadRequest,
+    /// The run; empty where it could not be read.
+    pub run: Vec<u8>,
+    /// The batches it refers to.
+    pub referred: Vec<ReadBatch>,
+    /// Why it could not be read. Where nobody wants it any more that is no fault: what is not needed leaves the log.
+    pub error: Option<String>,
+}
+
+impl RunRead {
+    fn lost(request: ReadRequest, error: &dyn std::fmt::Display) -> RunRead {
+        RunRead { request, run: Vec::new(), referred: Vec::new(), error: Some(error.to_string()) }
+    }
+}
+
+/// What becomes of a request.
+pub enum Answer {
+    /// This is to be given to the shard.
+    Read(RunRead),
+    /// It is to be asked again after so long, where the disk has failed for this reason.
+    Later(Duration, Option<Failure>),
+}
+
+/// Reads something.
+pub fn answer<D: Disk>(reader: &Reader<D>, queue: &LogQueue, request: ReadRequest) -> Answer {
+    // A run may be wanted back before it has reached the disk: it is on its way.
+    if queue.durable() <= request.address {
+        return Answer::Later(WRITE_PAUSE, None);
+    }
+    match read(reader, request) {
+        Ok(read) => Answer::Read(read),
+        // Nothing is known of what stands there: it waits where it is, however long the disk does not give it.
+        Err(ReadError::Failed(failure)) => Answer::Later(ATTEMPT_PAUSE, Some(failure)),
+        Err(error) => Answer::Read(RunRead::lost(request, &error)),
+    }
+}
+
+fn read<D: Disk>(reader: &Reader<D>, request: ReadRequest) -> Result<RunRead, ReadError> {
+    // As long as it lasts, nothing from here on is given back.
+    let lease = reader.lease(Position(request.address))?;
+    let mut run = Vec::new();
+    lease.read_batch(Position(request.address), &mut run)?;
+    let mut referred = Vec::new();
+    let addresses = match record::references(request.address, &run) {
+        Ok(addresses) => addresses,
+        // Half a run would pass for all of it.
+        Err(error) => return Ok(RunRead::lost(request, &error)),
+    };
+    for address in addresses {
+        let mut content = Vec::new();
+        reader.read_batch(Position(address), &mut content)?;
+        referred.push(ReadBatch { address, content });
+    }
+    Ok(RunRead { request, run, referred, error: None })
+}
+
+/// A sync takes about so long.
+const WRITE_PAUSE: Duration = Duration::from_millis(1);
+
+/// A disk that refuses once may not refuse again.
+const ATTEMPT_PAUSE: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests {
+    use midge_broker::Purpose;
+    use midge_store::memory_disk::MemoryDisk;
+    use midge_store::{BATCH_HEADER_BYTES, Log, Options, Repair};
+
+    use super::*;
+
+    /// Nothing of it is passed off as the whole: it is told where it stands.
+    #[test]
+    fn a_run_that_cannot_be_understood_is_lost_with_a_reason() {
+        let opened = Log::open(MemoryDisk::new(1), "/log".as_ref(), Options::default(), Repair::No);
+        let mut log = opened.expect("a log").log;
+        let address = log.end();
+        // A stamp of this version, and a record that nobody knows.
+        let content = [&[1][..], &[0; record::STAMP_BYTES - 1], &[200]].concat();
+        let mut batch = [&(content.len() as u32).to_le_bytes()[..], &[0; BATCH_HEADER_BYTES - 4], &content].concat();
+        log.write(&mut batch).expect("written");
+        let request = ReadRequest { address: address.0, purpose: Purpose::MoveRetained(0) };
+        let read = read(&log.reader(), request).expect("the disk is well");
+        assert_eq!((read.run.len(), read.referred.len()), (0, 0));
+        let error = read.error.expect("an error");
+        assert!(error.contains(&format!("unknown kind at position {}", address.0 + 45)), "{error}");
+    }
+}
