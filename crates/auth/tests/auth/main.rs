@@ -1,0 +1,7 @@
+//! The crate as the server and the tools see it: bytes of files in; verdicts, decisions, notes or errors out.
+
+mod hashes;
+mod password_edit;
+mod password_errors;
+mod passwords;
+mod support;
