@@ -1,11 +1,26 @@
 //! Files that must be right, and errors as the operator sees them.
 
-use midge_auth::{FileError, Loaded, Passwords};
+use std::sync::Arc;
+
+use midge_auth::{Acl, FileError, Loaded, Passwords, Rights};
 
 /// The content of a password file without errors.
 #[track_caller]
 pub(crate) fn passwords(text: &str) -> Passwords {
     content(Passwords::parse("pw", text.as_bytes()))
+}
+
+/// The content of an access control list without errors.
+#[track_caller]
+pub(crate) fn acl(text: &str) -> Arc<Acl> {
+    Arc::new(content(Acl::parse("acl", text.as_bytes())))
+}
+
+/// What a Client may do by this list. `who` is `user/client id`, without User Name `/client id`.
+#[track_caller]
+pub(crate) fn rights(text: &str, who: &str) -> Rights {
+    let (user_name, client_id) = who.split_once('/').expect("user/client id");
+    Rights::new(&acl(text), Some(user_name).filter(|name| !name.is_empty()), client_id)
 }
 
 /// The errors of a file.
