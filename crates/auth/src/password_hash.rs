@@ -56,14 +56,21 @@ impl Scheme {
     fn takes_salt(self, salt_bytes: usize) -> bool {
         match self {
             Scheme::Sha512 | Scheme::Pbkdf2 { .. } => matches!(salt_bytes, 12 | 64),
-            Scheme::Argon2id { .. } => (8..=SALT_BYTES_MAX).contains(&salt_bytes),
+            Scheme::Argon2id { .. } => (8..=BYTES_MAX).contains(&salt_bytes),
         }
     }
 
     fn takes_digest(self, digest_bytes: usize) -> bool {
         match self {
             Scheme::Sha512 | Scheme::Pbkdf2 { .. } => digest_bytes == DIGEST_BYTES,
-            Scheme::Argon2id { .. } => (16..=DIGEST_BYTES_MAX).contains(&digest_bytes),
+            Scheme::Argon2id { .. } => (16..=BYTES_MAX).contains(&digest_bytes),
+        }
+    }
+
+    fn decode<'a>(self, field: &str, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+        match self {
+            Scheme::Sha512 | Scheme::Pbkdf2 { .. } => Base64::decode(field, buffer).ok(),
+            Scheme::Argon2id { .. } => Base64Unpadded::decode(field, buffer).ok(),
         }
     }
 
@@ -112,8 +119,9 @@ pub enum Cost {
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash {
     scheme: Scheme,
-    salt: Box<[u8]>,
-    digest: Box<[u8]>,
+    salt_bytes: u32,
+    /// A large file has a million of them, so they are one allocation each.
+    salt_and_digest: Box<[u8]>,
 }
 
 impl PasswordHash {
@@ -126,9 +134,9 @@ impl PasswordHash {
         if !scheme.takes_salt(salt.len()) {
             return Err(HashError::Salt);
         }
-        let mut digest = vec![0; DIGEST_BYTES].into_boxed_slice();
+        let mut digest = [0; DIGEST_BYTES];
         scheme.calculate(password, salt, &mut digest)?;
-        Ok(Self { scheme, salt: salt.into(), digest })
+        Ok(Self::of(scheme, salt, &digest))
     }
 
     /// Reads what stands behind the User Name in a password file. The error says what is wrong with it.
@@ -136,32 +144,44 @@ impl PasswordHash {
         let fields = text.strip_prefix('$').ok_or(HashError::PlainText)?;
         let mut fields = fields.split('$');
         let mut next = || fields.next().ok_or(HashError::Incomplete);
-        let (scheme, salt, digest) = match next()? {
-            "6" => (Scheme::Sha512, padded(next()?), padded(next()?)),
-            "7" => (Scheme::Pbkdf2 { iterations: iterations(next()?)? }, padded(next()?), padded(next()?)),
-            "argon2id" => (argon2id(next()?, next()?)?, unpadded(next()?), unpadded(next()?)),
+        let scheme = match next()? {
+            "6" => Scheme::Sha512,
+            "7" => Scheme::Pbkdf2 { iterations: number(next()?).ok_or(HashError::Iterations)? },
+            "argon2id" => argon2id(next()?, next()?)?,
             _ => return Err(HashError::UnknownScheme),
         };
+        let (salt, digest) = (next()?, next()?);
         if fields.next().is_some() {
             return Err(HashError::TooLong);
         }
         scheme.check()?;
-        let salt = salt.filter(|salt| scheme.takes_salt(salt.len())).ok_or(HashError::Salt)?;
-        let digest = digest.filter(|digest| scheme.takes_digest(digest.len())).ok_or(HashError::Digest)?;
-        Ok(Self { scheme, salt: salt.into(), digest: digest.into() })
+        let buffers = (&mut [0; BYTES_MAX], &mut [0; BYTES_MAX]);
+        let salt =
+            scheme.decode(salt, buffers.0).filter(|salt| scheme.takes_salt(salt.len())).ok_or(HashError::Salt)?;
+        let digest = scheme.decode(digest, buffers.1).filter(|digest| scheme.takes_digest(digest.len()));
+        Ok(Self::of(scheme, salt, digest.ok_or(HashError::Digest)?))
+    }
+
+    fn of(scheme: Scheme, salt: &[u8], digest: &[u8]) -> Self {
+        Self { scheme, salt_bytes: salt.len() as u32, salt_and_digest: [salt, digest].concat().into() }
     }
 
     /// One that no password is known for, whose check takes as long as that of any other of its kind.
     pub(crate) fn nobodys(scheme: Scheme) -> Self {
-        Self { scheme, salt: [0; DIGEST_BYTES].into(), digest: [0; DIGEST_BYTES].into() }
+        Self::of(scheme, &[0; DIGEST_BYTES], &[0; DIGEST_BYTES])
     }
 
     /// Whether this is the password. How long that takes depends on the scheme and the length of the password, not on how much
     /// of it is right.
     pub fn is_of(&self, password: &[u8]) -> bool {
-        let mut digest = vec![0; self.digest.len()];
-        let calculated = self.scheme.calculate(password, &self.salt, &mut digest);
-        calculated.is_ok() && bool::from(digest.ct_eq(&self.digest))
+        let (salt, digest) = self.parts();
+        let calculated = &mut [0; BYTES_MAX][..digest.len()];
+        self.scheme.calculate(password, salt, calculated).is_ok() && bool::from(calculated.ct_eq(digest))
+    }
+
+    /// Salt and digest.
+    fn parts(&self) -> (&[u8], &[u8]) {
+        self.salt_and_digest.split_at(self.salt_bytes as usize)
     }
 
     /// How it was hashed.
@@ -175,7 +195,7 @@ impl fmt::Display for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let padded = Base64::encode_string;
         let unpadded = Base64Unpadded::encode_string;
-        let (salt, digest) = (&self.salt, &self.digest);
+        let (salt, digest) = self.parts();
         match self.scheme {
             Scheme::Sha512 => write!(f, "$6${}${}", padded(salt), padded(digest)),
             Scheme::Pbkdf2 { iterations } => write!(f, "$7${iterations}${}${}", padded(salt), padded(digest)),
@@ -225,18 +245,6 @@ pub enum HashError {
     Memory,
 }
 
-fn padded(field: &str) -> Option<Vec<u8>> {
-    Base64::decode_vec(field).ok()
-}
-
-fn unpadded(field: &str) -> Option<Vec<u8>> {
-    Base64Unpadded::decode_vec(field).ok()
-}
-
-fn iterations(field: &str) -> Result<u32, HashError> {
-    number(field).ok_or(HashError::Iterations)
-}
-
 fn argon2id(version: &str, parameters: &str) -> Result<Scheme, HashError> {
     let mut parameters = parameters.split(',');
     let mut next = |name| parameters.next()?.strip_prefix(name).and_then(number);
@@ -257,9 +265,8 @@ fn number(field: &str) -> Option<u32> {
 /// Of SHA-512, and of what Mosquitto makes with Argon2id.
 const DIGEST_BYTES: usize = 64;
 
-const DIGEST_BYTES_MAX: usize = 256;
-
-const SALT_BYTES_MAX: usize = 256;
+/// Of a salt or a digest.
+const BYTES_MAX: usize = 256;
 
 /// As many as Mosquitto can count.
 const ITERATIONS_MAX: u32 = i32::MAX as u32;
