@@ -9,7 +9,6 @@ use std::hint::black_box;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
 
 use crate::lines::{is_blank, read_lines};
 use crate::password_hash::{Cost, PasswordHash, Scheme};
@@ -117,36 +116,39 @@ fn read_line(report: &mut Report<'_>, users: &mut Users, line: &str) {
         }
         return;
     };
-    let Some(password) = password else {
-        let text = format!("Invalid line in password file '{file}': {user_name}");
-        return report.error(text, "A line is a User Name, ':' and a hashed password.");
-    };
+    match new_hash(users, user_name, password, file) {
+        Ok(hash) => drop(users.insert(user_name.into(), hash)),
+        Err((text, hint)) => report.error(text, hint),
+    }
+}
+
+/// The hash of a line, or text and hint of the first error in Mosquitto's order.
+fn new_hash(
+    users: &Users,
+    user_name: &str,
+    password: Option<&str>,
+    file: &str,
+) -> Result<PasswordHash, (String, String)> {
+    let error = |text: String, hint: &str| Err((text, hint.to_owned()));
     if user_name.len() > STRING_BYTES_MAX {
         let text = format!("Invalid line in password file '{file}', username too long.");
-        return report.error(text, "A User Name has at most 65535 bytes.");
+        return error(text, "A User Name has at most 65535 bytes.");
     }
     if user_name.is_empty() {
-        let text = format!("Empty username in password file '{file}'.");
-        return report.error(text, "A line is a User Name, ':' and a hashed password.");
+        return error(format!("Empty username in password file '{file}'."), FORM);
     }
+    if users.contains_key(user_name) {
+        return error(format!("Duplicate user '{user_name}' in password file '{file}'."), "Keep one of the lines.");
+    }
+    let Some(password) = password else {
+        return error(format!("Invalid line in password file '{file}': {user_name}"), FORM);
+    };
     if password.len() > STRING_BYTES_MAX {
         let text = format!("Invalid line in password file '{file}', password too long.");
-        return report.error(text, "A hashed password has at most 65535 bytes.");
+        return error(text, "A hashed password has at most 65535 bytes.");
     }
-    let hash = match PasswordHash::parse(password) {
-        Ok(hash) => hash,
-        Err(error) => {
-            let text = format!("Unable to decode line in password file '{file}'.");
-            return report.error(text, error.to_string());
-        }
-    };
-    match users.entry(user_name.into()) {
-        Entry::Vacant(vacant) => drop(vacant.insert(hash)),
-        Entry::Occupied(_) => {
-            let text = format!("Duplicate user '{user_name}' in password file '{file}'.");
-            report.error(text, "Keep one of the lines.");
-        }
-    }
+    let undecodable = || format!("Unable to decode line in password file '{file}'.");
+    PasswordHash::parse(password).map_err(|error| (undecodable(), error.to_string()))
 }
 
 /// A hash of the kind that most users have, or of the usual kind where there are none.
@@ -161,6 +163,8 @@ fn nobody(users: &Users) -> PasswordHash {
 
 /// Nobody but the operator chooses names that go in here, so the seed needs to be no secret.
 type Users = HashMap<Box<str>, PasswordHash, FixedState>;
+
+const FORM: &str = "A line is a User Name, ':' and a hashed password.";
 
 /// Whatever goes into an MQTT string.
 const STRING_BYTES_MAX: usize = u16::MAX as usize;
