@@ -50,6 +50,13 @@ impl Acl {
         report.finish(reader.acl)
     }
 
+    /// The Users that the file names, in the order of the alphabet.
+    pub fn user_names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.users.keys().map(|name| &**name).collect();
+        names.sort_unstable();
+        names
+    }
+
     pub(crate) fn own(&self, user_name: Option<&str>) -> Own {
         match user_name {
             None => Own::Anonymous,

@@ -2,7 +2,7 @@
 
 use midge_auth::{Access, Decision, Rights};
 
-use crate::support::rights;
+use crate::support::{acl, rights};
 
 /// Each word of `allowed` is an access and a topic that is allowed to the Client, or not with `!` in front: `+write:a/b`.
 #[track_caller]
@@ -42,6 +42,12 @@ fn blocks_of_one_user_merge() {
     let list = "user ada\ntopic a\nuser bob\ntopic b\nuser ada\ntopic c\n";
     check(list, "ada/1", "+read:a +read:c -read:b");
     check(list, "bob/1", "+read:b -read:a -read:c");
+}
+
+#[test]
+fn the_users_of_a_file_are_known() {
+    let list = acl("topic a\nuser eve\nuser ada\ntopic a\nuser two words\nuser ada\n");
+    assert_eq!(list.user_names(), ["ada", "eve", "two words"]);
 }
 
 #[test]
