@@ -11,6 +11,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("midge-config", &[]),
     ("midge-net", &[]),
     ("midge-store", &[]),
+    ("midge-mosquitto-db", &["midge-codec"]),
     ("midge-server", &["midge-broker", "midge-codec", "midge-config", "midge-net", "midge-store"]),
     ("midge", &["midge-broker", "midge-config", "midge-server", "midge-store"]),
     // A whole world around the broker, in memory.
@@ -21,7 +22,8 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// The crates without clock, file, socket, thread, randomness or hash order: values in, values out.
-pub(crate) const PURE: &[&str] = &["midge-codec", "midge-protocol", "midge-broker", "midge-config"];
+pub(crate) const PURE: &[&str] =
+    &["midge-codec", "midge-protocol", "midge-broker", "midge-config", "midge-mosquitto-db"];
 
 /// What a pure crate may use from crates.io: containers, errors, and loom, which only replaces the atomics in a model.
 const PURE_MAY_USE: &[&str] = &["foldhash", "hashbrown", "loom", "slab", "smallvec", "thiserror", "triomphe"];
