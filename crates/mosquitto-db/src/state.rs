@@ -10,8 +10,8 @@ pub enum Direction {
     Out = 1,
 }
 
-/// The step that a message has reached with one client. Those that say *send* or *resend* ask for a packet as soon as the
-/// client is there; Mosquitto sets them when a client comes back, whatever was in the file.
+/// The step that a message has reached with one client. When that client comes back, Mosquitto sends anew what was sent, from
+/// the PUBLISH on; the only step that it goes on from is [`WaitForPubComp`](State::WaitForPubComp), with PUBREL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum State {
@@ -27,7 +27,7 @@ pub enum State {
     PublishQoS2 = 4,
     /// Out, QoS 2: sent, PUBREC has not come.
     WaitForPubRec = 5,
-    /// Out, QoS 2: PUBREC has come, PUBREL to be sent.
+    /// Out, QoS 2: PUBREC has come, PUBREL to be sent. Not for a file: Mosquitto makes a PUBLISH of it.
     ResendPubRel = 6,
     /// In, QoS 2: PUBREC was sent, PUBREL has not come.
     WaitForPubRel = 7,
