@@ -78,7 +78,7 @@ pub struct BaseMessage<'a> {
     pub retain: bool,
     /// Any bytes.
     pub payload: &'a [u8],
-    /// Those that are passed on, without Message Expiry Interval, in an order of Mosquitto's own. None in versions to 4.
+    /// Those that are passed on, in the publisher's order: no Message Expiry Interval, no Topic Alias. None in versions to 4.
     pub properties: Properties<'a>,
 }
 
