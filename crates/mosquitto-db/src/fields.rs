@@ -46,6 +46,11 @@ impl<'a> Fields<'a> {
         self.array(name).map(i64::from_le_bytes)
     }
 
+    /// A time as 32-bit processors have it.
+    pub(crate) fn short_time(&mut self, name: &'static str) -> Result<i64> {
+        self.array(name).map(|bytes| i32::from_le_bytes(bytes).into())
+    }
+
     pub(crate) fn take(&mut self, count: usize, name: &'static str) -> Result<&'a [u8]> {
         let (bytes, rest) = self.rest.split_at_checked(count).ok_or(ReadErrorKind::Short(name))?;
         self.rest = rest;

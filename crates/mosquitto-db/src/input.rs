@@ -65,3 +65,16 @@ impl<R: Read> Input<R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Input;
+
+    #[test]
+    fn room_is_made_for_what_is_there() {
+        let mut input = Input::new(&[7; 100][..]);
+        let read = input.up_to(1 << 30).expect("memory can be read");
+        assert_eq!(read, [7; 100]);
+        assert!(input.read.capacity() < 1000);
+    }
+}

@@ -140,7 +140,7 @@ fn client<'a>(fields: &mut Fields<'a>) -> Result<Client<'a>> {
     let last_packet_id = fields.u16("last packet id")?;
     let disconnected_time_s = match fields.len() {
         0 => None,
-        4 => Some(i64::from(fields.u32("time")?.swap_bytes() as i32)),
+        4 => Some(fields.short_time("time")?),
         _ => Some(fields.time("time")?),
     };
     Ok(Client { id, username: &[], listener_port: 0, last_packet_id, expiry: None, disconnected_time_s })
