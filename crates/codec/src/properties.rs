@@ -4,7 +4,7 @@
 
 use crate::error::DecodeError;
 use crate::property::{self, Property, id};
-use crate::property_rules::{PropertySet, Rules};
+use crate::property_rules::{self, PropertySet, Rules};
 use crate::reader::Reader;
 use crate::variable_byte_integer;
 use crate::version::Version;
@@ -22,6 +22,15 @@ impl<'a> Properties<'a> {
     #[inline]
     pub const fn from_raw(bytes: &'a [u8]) -> Properties<'a> {
         Properties(bytes)
+    }
+
+    /// Properties of a PUBLISH that stood somewhere else than in a packet, without the Property Length.
+    ///
+    /// # Errors
+    /// When they could not stand in a PUBLISH.
+    pub fn of_publish(bytes: &'a [u8]) -> Result<Properties<'a>, DecodeError> {
+        property_rules::PUBLISH.check(bytes)?;
+        Ok(Properties(bytes))
     }
 
     /// The bytes on the wire, without the Property Length.

@@ -178,6 +178,15 @@ fn finders_see_a_no() {
     assert!(!no.shared_subscription_available());
 }
 
+#[test]
+fn properties_of_a_publish_that_is_no_packet() {
+    let of_publish = |text: &str| Properties::of_publish(&notation::bytes(text)).map(|found| found.iter().count());
+    assert_eq!(of_publish(""), Ok(0));
+    assert_eq!(of_publish("01 01 0B 05"), Ok(2));
+    assert_eq!(of_publish("01 01 11 00000005").map_err(|error| error.reason_code()), Err(ReasonCode::MALFORMED_PACKET));
+    assert_eq!(of_publish("01").map_err(|error| error.reason_code()), Err(ReasonCode::MALFORMED_PACKET));
+}
+
 /// At the Client's end, where Subscription Identifiers may come in a PUBLISH.
 fn decode(text: &str) -> Result<(), ReasonCode> {
     let bytes = notation::bytes(text);
