@@ -13,6 +13,7 @@
 
 mod address;
 mod listener;
+pub mod proxy_protocol;
 mod stream;
 pub mod sys;
 
