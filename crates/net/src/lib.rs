@@ -16,6 +16,7 @@ mod listener;
 pub mod proxy_protocol;
 mod stream;
 pub mod sys;
+pub mod websocket;
 
 pub use address::Address;
 pub use listener::{BindError, Family, Listener, ListenerOptions, bind_tcp, bind_unix};
