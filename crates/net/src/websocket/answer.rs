@@ -98,3 +98,19 @@ pub fn append_redirect(location: &str, out: &mut Vec<u8>) {
     );
     out.extend_from_slice(head.as_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_in_front_of_files_and_folders() {
+        let mut out = Vec::new();
+        append_file_head("text/css", 17, &mut out);
+        append_redirect("/a/", &mut out);
+        let expected = "HTTP/1.1 200 OK\r\nContent-Type: text/css\r\nContent-Length: 17\r\n\
+                        X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n\
+                        HTTP/1.1 301 Moved Permanently\r\nLocation: /a/\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+        assert_eq!(String::from_utf8_lossy(&out), expected);
+    }
+}

@@ -119,6 +119,7 @@ fn what_may_differ() {
         "Connection: keep-alive, Upgrade",
         "Connection: upgrade,close",
         "Sec-WebSocket-Version:\t13 ",
+        "Sec-WebSocket-Key: madeUpByHandInSomeTest==",
     ] {
         upgrade(&with(line));
     }
@@ -130,8 +131,8 @@ fn what_may_differ() {
     upgrade(names(str::to_uppercase).as_bytes());
     upgrade(names(str::to_lowercase).as_bytes());
     upgrade((GOOD.join("\n") + "\n\n").as_bytes());
-    upgrade(&and(&["Cookie: caf\u{e9}", "Accept: */*", "Empty:", "Content-Length: 0"]));
-    let spread = [&GOOD[..3], &["Upgrade: h2c", "Connection: x"], &GOOD[3..]].concat();
+    upgrade(&and(&["Cookie: caf\u{e9}", "Accept: */*", "Empty:", "Tab: a\tb", "Content-Length: 0"]));
+    let spread = [&GOOD[..3], &["Upgrade: h2c", "Connection: x"], &GOOD[3..], &["Connection: y"]].concat();
     upgrade(&request(&spread));
     upgrade(&and(&["Origin: https://anywhere.example"]));
 }
@@ -219,9 +220,10 @@ fn handshakes_that_are_refused() {
     for key in [
         "",
         "1JaITHdgDZVd/4OE2AzTTA",
+        "1JaITHdgDZVd/4OE2A==",
         "1JaITHdgDZVd/4OE2AzT",
         "1JaITHdgDZVd/4OE2AzTTAA=",
-        "1JaITHdgDZVd/4OE2AzTTB==",
+        "1JaITHdgDZVd/4OE2AzTTAAA",
         "1JaITHdgDZVd-4OE2AzTTA==",
         "1JaITHdgDZVd/4OE 2AzTTA==",
         "1JaITHdgDZVd/4OE2AzTTA==1JaITHdgDZVd/4OE2AzTTA==",
