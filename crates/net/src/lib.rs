@@ -5,7 +5,8 @@
 //! * no call blocks, except the look-up of a listener's host name at start;
 //! * a port or path in use by another server is an error (`SO_REUSEPORT` is never set): two brokers that share a port would
 //!   each see half of the clients;
-//! * everything that differs between platforms is in [`sys`].
+//! * everything that differs between platforms is in [`sys`];
+//! * what is spoken on a stream before and around MQTT ([`proxy_protocol`], [`websocket`]) is pure: bytes in, bytes out.
 //!
 //! Left to others: when to read and write (the shard), what the bytes mean (the broker).
 
@@ -13,8 +14,10 @@
 
 mod address;
 mod listener;
+pub mod proxy_protocol;
 mod stream;
 pub mod sys;
+pub mod websocket;
 
 pub use address::Address;
 pub use listener::{BindError, Family, Listener, ListenerOptions, bind_tcp, bind_unix};
