@@ -51,6 +51,11 @@ impl Passwords {
         self.users.get(user_name).unwrap_or(&self.nobody).scheme().cost()
     }
 
+    /// The entry of this User Name: it is another one when the password has changed.
+    pub fn entry(&self, user_name: &str) -> Option<&PasswordHash> {
+        self.users.get(user_name)
+    }
+
     /// Whether the file knows this User Name.
     pub fn contains(&self, user_name: &str) -> bool {
         self.users.contains_key(user_name)

@@ -18,7 +18,7 @@ use subtle::ConstantTimeEq;
 use thiserror::Error;
 
 /// How a password is hashed.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub enum Scheme {
     /// `$6$`: SHA-512 once.
     Sha512,
@@ -116,7 +116,7 @@ pub enum Cost {
 }
 
 /// A hashed password.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct PasswordHash {
     scheme: Scheme,
     salt_bytes: u32,

@@ -27,6 +27,8 @@ enum Status {
     Failure,
     /// The command line or the configuration is wrong.
     Usage,
+    /// Another that scripts know from Mosquitto.
+    Other(u8),
 }
 
 impl From<Status> for ExitCode {
@@ -35,6 +37,7 @@ impl From<Status> for ExitCode {
             Status::Success => 0,
             Status::Failure => 1,
             Status::Usage => 3,
+            Status::Other(status) => status,
         })
     }
 }

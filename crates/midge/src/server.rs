@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use midge_config::{Config, Level, LogTypes, Note, Persistence};
+use midge_config::{Config, ConfigError, Level, LogTypes, Note, Persistence};
 use midge_server::{Identity, LogType, Options, PersistenceOptions};
 
 use crate::command_line::{self, Serve, Wish};
@@ -51,15 +51,23 @@ fn serve(identity: Identity, wish: &Serve) -> Status {
     let notes = notes.iter().map(|note| (kind_of(note), note.to_string()));
     options.remarks.splice(0..0, notes);
     apply(&mut options, wish, keeps_unasked, &environment);
-    match midge_server::run(&options) {
+    let reload = || reload(identity, wish, &environment);
+    match midge_server::run(&options, &reload) {
         Ok(()) => Status::Success,
         Err(error) => {
             if !error.is_told {
                 eprintln!("{error}");
             }
-            Status::Failure
+            Status::Other(error.status)
         }
     }
+}
+
+/// What the configuration says by now. The error is for the log, in lines.
+fn reload(identity: Identity, wish: &Serve, environment: &Environment) -> Result<Options, String> {
+    let (mut config, _) = read(wish).map_err(|error| error.to_string())?;
+    persistence::relocate(&mut config.persistence, environment)?;
+    Ok(Options::from_config(&config, identity))
 }
 
 /// The rest of a test of the configuration, when its file is good: what is kept needs a place. Nothing is made.
@@ -102,16 +110,20 @@ pub(crate) fn log_folder(config_file: Option<String>) -> Result<Option<PathBuf>,
 
 /// The configuration that the file and the command line make together.
 fn load(wish: &Serve) -> Result<(Config, Vec<Note>), Status> {
+    read(wish).map_err(|error| {
+        error.notes.iter().for_each(|note| eprintln!("{note}"));
+        eprintln!("{error}");
+        Status::Usage
+    })
+}
+
+fn read(wish: &Serve) -> Result<(Config, Vec<Note>), ConfigError> {
     let (config, notes) = match &wish.config_file {
         None => (Config::without_file(), Vec::new()),
-        Some(path) => match midge_config::load(path, &FileSystem) {
-            Ok(loaded) => (loaded.config, loaded.notes),
-            Err(error) => {
-                error.notes.iter().for_each(|note| eprintln!("{note}"));
-                eprintln!("{error}");
-                return Err(Status::Usage);
-            }
-        },
+        Some(path) => {
+            let loaded = midge_config::load(path, &FileSystem)?;
+            (loaded.config, loaded.notes)
+        }
     };
     let mut config = config.with_ports(&wish.ports);
     if wish.is_verbose {

@@ -1,6 +1,7 @@
 //! Start and end of the process: the one place that knows all parts.
 
 use std::fmt;
+use std::hash::RandomState;
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -13,11 +14,13 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook_mio::v1_0::Signals;
 
 use crate::abort::AbortOnPanic;
+use crate::authority::{Authority, FileProblem, Workers};
 use crate::clock::{self, Clock};
 use crate::log::{Log, LogBuffer, LogType};
 use crate::options::{Endpoint, ListenerOptions, Options};
 use crate::peers::{Gate, Peers, Socket};
 use crate::persistence::{self, Admin, AdminParts, Persistence, ReaderParts, Reads, Recovered, Writer, WriterParts};
+use crate::reload::Reloading;
 use crate::shard::{MemoryLimit, Parts, Shard, SystemTopics, WAKER};
 
 /// Why the server could not start, in a sentence. It stands in the log too, as far as there is one.
@@ -26,7 +29,12 @@ pub struct StartError {
     text: String,
     /// Whether it already went to standard error.
     pub is_told: bool,
+    /// The exit status that goes with it.
+    pub status: u8,
 }
+
+/// Gives the options anew, as the configuration has them by now; or what is wrong with it, in lines.
+pub type Reload<'a> = &'a dyn Fn() -> Result<Options, String>;
 
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -36,15 +44,18 @@ impl fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
-/// Runs the server until SIGTERM or SIGINT.
-pub fn run(options: &Options) -> Result<(), StartError> {
+/// Runs the server until SIGTERM or SIGINT. SIGHUP asks `reload` for new options.
+pub fn run(options: &Options, reload: Reload<'_>) -> Result<(), StartError> {
     let clock = Clock::start();
-    let log = Log::open(options.log.clone())
-        .map_err(|error| StartError { text: format!("Error: {error}"), is_told: false })?;
+    let log = Log::open(options.log.clone()).map_err(|error| StartError {
+        text: format!("Error: {error}"),
+        is_told: false,
+        status: STATUS_FAILURE,
+    })?;
     let mut journal = Journal(LogBuffer::new(Arc::clone(&log)));
     let result = start(options, clock, &log, &mut journal).and_then(|server| {
         journal.line(LogType::Information, format_args!("{} running", options.identity.version()));
-        server.wait(&mut journal)
+        server.wait(&mut journal, options, reload)
     });
     match result {
         Ok(()) => {
@@ -53,16 +64,17 @@ pub fn run(options: &Options) -> Result<(), StartError> {
         }
         Err(error) => {
             journal.line(LogType::Error, format_args!("Error: {error}"));
-            Err(StartError { text: format!("Error: {error}"), is_told: log.tells_stderr(LogType::Error) })
+            let is_told = log.tells_stderr(LogType::Error);
+            Err(StartError { text: format!("Error: {error}"), is_told, status: error.status() })
         }
     }
 }
 
 /// The log as the starting thread writes it: line by line.
-struct Journal(LogBuffer);
+pub(crate) struct Journal(pub(crate) LogBuffer);
 
 impl Journal {
-    fn line(&mut self, kind: LogType, text: fmt::Arguments<'_>) {
+    pub(crate) fn line(&mut self, kind: LogType, text: fmt::Arguments<'_>) {
         let wall_s = clock::wall_ms() / 1000;
         self.0.line(wall_s, kind, text);
         self.0.flush(wall_s);
@@ -73,6 +85,8 @@ impl Journal {
 /// A running server.
 struct Server {
     threads: Threads,
+    /// Keys what an identity was found by.
+    key: RandomState,
     signals: Signals,
     /// Where they are waited for.
     poll: Poll,
@@ -93,6 +107,7 @@ struct Threads {
 enum Failure {
     Bind(BindError),
     Persistence(persistence::Failure),
+    Access(FileProblem),
     System(&'static str, io::Error),
 }
 
@@ -107,10 +122,26 @@ impl fmt::Display for Failure {
                 f.write_str(".")
             }
             Failure::Persistence(error) => write!(f, "{error}"),
+            Failure::Access(error) => write!(f, "{error}"),
             Failure::System(what, error) => write!(f, "{what}: {error}."),
         }
     }
 }
+
+impl Failure {
+    /// As Mosquitto's.
+    fn status(&self) -> u8 {
+        match self {
+            Failure::Access(FileProblem::Unreadable { .. }) => STATUS_UNREADABLE,
+            Failure::Access(FileProblem::Malformed(_)) => STATUS_MALFORMED,
+            _ => STATUS_FAILURE,
+        }
+    }
+}
+
+const STATUS_FAILURE: u8 = 1;
+const STATUS_MALFORMED: u8 = 3;
+const STATUS_UNREADABLE: u8 = 13;
 
 fn start(options: &Options, clock: Clock, log: &Arc<Log>, journal: &mut Journal) -> Result<Server, Failure> {
     journal.line(LogType::Information, format_args!("{} starting", options.identity.version()));
@@ -126,11 +157,19 @@ fn start(options: &Options, clock: Clock, log: &Arc<Log>, journal: &mut Journal)
     // Also before anybody can connect: a crowd that takes all descriptors must not leave us without.
     let poll = Poll::new().map_err(no_signals)?;
     poll.registry().register(&mut signals, Token(0), Interest::READABLE).map_err(no_signals)?;
+    let key = RandomState::new();
+    let authority = authority(options, &key, journal)?;
     // First of all that others can see: two servers with one log must not both have a port.
     let state = restore(options, clock, journal)?;
     let sockets = open_listeners(options, journal)?;
-    let threads = spawn(options, state, sockets, log)?;
-    Ok(Server { threads, signals, poll })
+    let threads = spawn(options, state, sockets, authority, log)?;
+    Ok(Server { threads, key, signals, poll })
+}
+
+fn authority(options: &Options, key: &RandomState, journal: &mut Journal) -> Result<Arc<Authority>, Failure> {
+    let (authority, notes) = Authority::load(&options.authority, key).map_err(Failure::Access)?;
+    notes.iter().for_each(|note| journal.line(LogType::Warning, format_args!("{note}")));
+    Ok(Arc::new(authority))
 }
 
 /// What the server begins with.
@@ -209,7 +248,13 @@ fn open_listener(options: &ListenerOptions, journal: &mut Journal) -> Result<Vec
     }
 }
 
-fn spawn(options: &Options, beginning: Beginning, sockets: Vec<Socket>, log: &Arc<Log>) -> Result<Threads, Failure> {
+fn spawn(
+    options: &Options,
+    beginning: Beginning,
+    sockets: Vec<Socket>,
+    authority: Arc<Authority>,
+    log: &Arc<Log>,
+) -> Result<Threads, Failure> {
     let Beginning { shared, shards, persistence, clock } = beginning;
     let no_loop = |error| Failure::System("unable to make an event loop", error);
     let no_thread = |error| Failure::System("unable to start a thread", error);
@@ -218,7 +263,8 @@ fn spawn(options: &Options, beginning: Beginning, sockets: Vec<Socket>, log: &Ar
     let wakers = wakers.collect::<io::Result<_>>().map_err(no_loop)?;
     let gates = options.listeners.iter().map(|listener| Gate::new(listener.max_connections)).collect();
     let gate = Gate::new(options.global_max_connections);
-    let peers = Arc::new(Peers::new(wakers, sockets, gates, gate));
+    let peers = Arc::new(Peers::new(wakers, sockets, gates, gate, authority));
+    peers.set_workers(Workers::start(shards.len().min(WORKERS_MAX), &peers).map_err(no_thread)?);
     let buffer = || LogBuffer::new(Arc::clone(log));
     let mut admin = None;
     if let Some(persistence) = &persistence {
@@ -270,7 +316,8 @@ fn run_shard(shard: Shard) {
 
 impl Server {
     /// Waits for signals, until one says stop; then ends the shards.
-    fn wait(mut self, journal: &mut Journal) -> Result<(), Failure> {
+    fn wait(mut self, journal: &mut Journal, options: &Options, reload: Reload<'_>) -> Result<(), Failure> {
+        let reloading = Reloading::new(options, &self.key);
         let mut events = Events::with_capacity(1);
         'wait: loop {
             match self.poll.poll(&mut events, None) {
@@ -280,7 +327,7 @@ impl Server {
             for signal in self.signals.pending() {
                 match signal {
                     SIGTERM | SIGINT => break 'wait,
-                    SIGHUP => reopen_log(journal),
+                    SIGHUP => reloading.reload(reload, &self.threads.peers, journal),
                     SIGUSR1 => match &self.threads.writer {
                         Some(writer) => writer.order_snapshot(),
                         None => journal.line(LogType::Notice, format_args!("SIGUSR1: persistence is off.")),
@@ -301,16 +348,8 @@ impl Server {
     }
 }
 
-/// What SIGHUP does so far: log files that were renamed are opened anew.
-fn reopen_log(journal: &mut Journal) {
-    match journal.0.log().reopen() {
-        Ok(()) => {
-            let text = "SIGHUP: log files opened again; the configuration is not read again yet.";
-            journal.line(LogType::Notice, format_args!("{text}"));
-        }
-        Err(error) => journal.line(LogType::Error, format_args!("Error: {error}.")),
-    }
-}
-
 /// Stack of a shard's thread. Nothing recurses, and no frame holds a buffer; 512 KiB is a hundred times what is used.
 const STACK_BYTES: usize = 512 * 1024;
+
+/// Threads that check passwords: argon2 takes tens of megabytes in each.
+const WORKERS_MAX: usize = 4;

@@ -9,6 +9,7 @@
 //! told. Left to others: the rules of MQTT (`broker`), sockets (`net`), the syntax of configuration (`config`).
 
 mod abort;
+mod authority;
 mod boot;
 mod clock;
 mod heap;
@@ -18,9 +19,11 @@ mod options;
 mod peers;
 mod persistence;
 mod published;
+mod reload;
 mod shard;
 
-pub use boot::{StartError, run};
+pub use authority::AuthorityOptions;
+pub use boot::{Reload, StartError, run};
 pub use log::{LogDestination, LogOptions, LogType, LogTypes};
 pub use options::{Endpoint, Identity, ListenerOptions, Options};
 pub use persistence::{Autosave, PersistenceOptions, SyncPolicy, check_folder};

@@ -6,6 +6,7 @@ use midge_codec::QoS;
 use midge_config::{Address, Config, Listener, PersistenceSync, SocketDomain};
 use midge_net::{Family, sys};
 
+use crate::authority::AuthorityOptions;
 use crate::log::{LogDestination, LogOptions, LogType, LogTypes};
 use crate::persistence::{Autosave, PersistenceOptions, SyncPolicy};
 
@@ -34,6 +35,8 @@ pub struct Options {
     pub log: LogOptions,
     /// The rules.
     pub broker: midge_broker::Options,
+    /// Who is let in, for each listener.
+    pub authority: Vec<AuthorityOptions>,
     /// Lines for the log at the start: what the operator should know of the configuration.
     pub remarks: Vec<(LogType, String)>,
 }
@@ -104,6 +107,7 @@ impl Options {
             persistence: persistence_of(config),
             log: log_of(config),
             broker: rules_of(config),
+            authority: config.listeners.iter().map(|listener| authority_of(listener, config)).collect(),
             remarks,
         }
     }
@@ -198,6 +202,7 @@ fn rules_of(config: &Config) -> midge_broker::Options {
         persistent_client_expiration_s: config.persistent_client_expiration_s,
         upgrade_outgoing_qos: config.upgrade_outgoing_qos,
         global_max_clients: config.global_max_clients.map(u64::from),
+        client_id_prefix: config.clientid_prefixes.as_deref().unwrap_or_default().into(),
         topic_levels_max: usize::from(config.topic_levels_max),
         seed: unpredictable(),
         queue_memory_bytes: QUEUE_MEMORY_BYTES / shards_of(config) as u64,
@@ -208,6 +213,9 @@ fn rules_of(config: &Config) -> midge_broker::Options {
 fn listener_rules_of(listener: &Listener) -> midge_broker::ListenerOptions {
     midge_broker::ListenerOptions {
         allow_anonymous: listener.allow_anonymous,
+        // Whoever is asked knows at once where there is nothing to be asked, and names everybody.
+        authenticates: true,
+        username_is_client_id: listener.use_username_as_clientid,
         allow_zero_length_client_id: listener.allow_zero_length_clientid,
         auto_id_prefix: listener.auto_id_prefix.as_str().into(),
         accepts_v31: listener.accept_protocol_versions.v31,
@@ -216,6 +224,19 @@ fn listener_rules_of(listener: &Listener) -> midge_broker::ListenerOptions {
         max_qos: QoS::from_u8(listener.max_qos).unwrap_or(QoS::ExactlyOnce),
         max_topic_alias: listener.max_topic_alias,
         max_topic_alias_broker: listener.max_topic_alias_broker,
+    }
+}
+
+fn authority_of(listener: &Listener, config: &Config) -> AuthorityOptions {
+    AuthorityOptions {
+        port: match listener.address {
+            Address::Tcp { port, .. } => port,
+            Address::Unix(_) => 0,
+        },
+        allow_anonymous: listener.allow_anonymous,
+        password_file: listener.password_file.clone(),
+        acl_file: listener.acl_file.clone(),
+        strict_suback: config.acl_strict_suback,
     }
 }
 
@@ -250,13 +271,16 @@ fn remarks(config: &Config) -> Vec<(LogType, String)> {
                 .to_owned(),
         ));
     }
-    for listener in config.listeners.iter().filter(|listener| !listener.allow_anonymous && !listener.anonymous_stated) {
+    let refuses_all = |listener: &&Listener| {
+        !listener.allow_anonymous && !listener.anonymous_stated && listener.password_file.is_none()
+    };
+    for listener in config.listeners.iter().filter(refuses_all) {
         let place = listener.place.as_ref().map(|place| format!(" of {place}")).unwrap_or_default();
         remarks.push((
             LogType::Warning,
             format!(
-                "Warning: every client is refused on the listener{place}, as passwords are not built yet. To let clients in \
-                 without one, add the line `allow_anonymous true`; to refuse them without this warning, \
+                "Warning: every client is refused on the listener{place}, as there is no password_file. To let clients in \
+                 without a password, add the line `allow_anonymous true`; to refuse them without this warning, \
                  `allow_anonymous false`."
             ),
         ));

@@ -65,6 +65,8 @@ struct Peer {
     read: Mutex<Vec<RunRead>>,
     /// What came of checks for it.
     answers: Mutex<Vec<Answer>>,
+    /// The number of the authority that decides there.
+    authority_number: AtomicU64,
     published: Published,
 }
 
@@ -81,6 +83,7 @@ impl Peers {
             lane: Mutex::default(),
             read: Mutex::default(),
             answers: Mutex::default(),
+            authority_number: AtomicU64::new(0),
             published: Published::default(),
         };
         Peers {
@@ -114,6 +117,17 @@ impl Peers {
     /// Another number: another one decides.
     pub(crate) fn authority_number(&self) -> u64 {
         self.authority_number.load(Ordering::Acquire)
+    }
+
+    /// On this shard this one decides.
+    pub(crate) fn note_authority(&self, me: ShardId, number: u64) {
+        self.peer(me).authority_number.store(number, Ordering::Release);
+    }
+
+    /// Whether the latest one decides on all shards.
+    pub(crate) fn is_authority_in_force(&self) -> bool {
+        let number = self.authority_number();
+        self.peers.iter().all(|peer| peer.authority_number.load(Ordering::Acquire) == number)
     }
 
     /// Says who checks what takes its time.

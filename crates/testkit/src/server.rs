@@ -79,9 +79,14 @@ impl Server {
 
     /// The same with other lines of configuration.
     pub fn restart_with(&mut self, configuration: &str) {
+        self.configure(configuration);
+        self.restart();
+    }
+
+    /// From now on its file has these lines of configuration; it has not read them yet.
+    pub fn configure(&self, configuration: &str) {
         let lines = with_listener(self.port, configuration);
         fs::write(self.folder.join(CONFIGURATION_FILE), lines).expect("write the configuration file");
-        self.restart();
     }
 
     /// Where it listens.

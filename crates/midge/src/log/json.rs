@@ -60,7 +60,9 @@ pub(super) fn record(position: u64, stamp: &Stamp, record: &Record<'_>) -> Strin
         }
         Record::Owner(name, port, username) => {
             session(to, *name);
-            username.iter().for_each(|username| drop(to.text("username", username)));
+            if let Some(username) = username {
+                to.text("username", username);
+            }
             to.number("port", *port);
         }
         Record::ReplaySent(name, filter, number) => {

@@ -21,7 +21,7 @@ pub(super) struct Files {
 
 /// Why a file does not do. A server does not start with it.
 #[derive(Debug)]
-pub enum FileProblem {
+pub(crate) enum FileProblem {
     /// It cannot be read.
     Unreadable {
         /// What it is for.
@@ -85,7 +85,9 @@ impl Files {
 fn warning(directive: &str, path: &Path) -> Option<String> {
     let mode = fs::metadata(path).ok()?.mode() & 0o7777;
     let shown = path.display();
-    let text = format!("Warning: every user of this machine can read the {directive} {shown} (mode {mode:04o}): chmod 640 {shown}");
+    let text = format!(
+        "Warning: every user of this machine can read the {directive} {shown} (mode {mode:04o}): chmod 640 {shown}"
+    );
     (mode & OTHERS_READ != 0).then_some(text)
 }
 

@@ -12,7 +12,7 @@ mod files;
 mod remembered;
 mod workers;
 
-pub use files::FileProblem;
+pub(crate) use files::FileProblem;
 pub(crate) use workers::{Answer, Asker, NOT_NOW, Workers};
 
 use std::hash::{BuildHasher, RandomState};
@@ -73,7 +73,10 @@ pub(crate) struct Check {
 
 impl Authority {
     /// Reads the files of all listeners, each once. Gives what the operator should know of them too.
-    pub(crate) fn load(options: &[AuthorityOptions], key: &RandomState) -> Result<(Authority, Vec<String>), FileProblem> {
+    pub(crate) fn load(
+        options: &[AuthorityOptions],
+        key: &RandomState,
+    ) -> Result<(Authority, Vec<String>), FileProblem> {
         let mut files = Files::default();
         let listeners = options.iter().map(|options| Listener::load(options, &mut files)).collect::<Result<_, _>>()?;
         let authority = Authority { listeners, remembered: Remembered::default(), key: key.clone() };
@@ -147,8 +150,7 @@ impl Listener {
     fn load(options: &AuthorityOptions, files: &mut Files) -> Result<Listener, FileProblem> {
         let passwords = options.password_file.as_deref().map(|path| files.passwords(path)).transpose()?;
         let acl = options.acl_file.as_deref().map(|path| files.acl(path)).transpose()?;
-        let policy =
-            ConnectPolicy { has_password_file: passwords.is_some(), allow_anonymous: options.allow_anonymous };
+        let policy = ConnectPolicy { has_password_file: passwords.is_some(), allow_anonymous: options.allow_anonymous };
         Ok(Listener { port: options.port, policy, passwords, acl, strict_suback: options.strict_suback })
     }
 

@@ -54,7 +54,8 @@ mod tests {
             password: Some(password.as_bytes().into()),
         };
         remembered.remember(ListenerId(1), &credentials("ada", "secret"));
-        let knows = |listener, username, password| remembered.knows(ListenerId(listener), &credentials(username, password));
+        let knows =
+            |listener, username, password| remembered.knows(ListenerId(listener), &credentials(username, password));
         assert!(knows(1, "ada", "secret"));
         assert!(!knows(0, "ada", "secret") && !knows(1, "ada", "secret ") && !knows(1, "adas", "ecret"));
     }

@@ -37,8 +37,7 @@ impl Shard {
             self.note_input(asker.index);
             let listener = ListenerId(self.connections[asker.index].listener);
             let id = connection_id(asker.index);
-            let first =
-                self.broker.handle_authenticated(id, listener, &input, &authentication, &mut self.turn);
+            let first = self.broker.handle_authenticated(id, listener, &input, &authentication, &mut self.turn);
             let used = self.welcome(asker.index, first, &input);
             self.keep(asker.index, used, &input);
             if self.connections.contains(asker.index) {
@@ -59,5 +58,6 @@ impl Shard {
         let renew = |credentials: &Credentials, identity: &Identity| authority.renew(credentials, identity);
         self.broker.renew_identities(&renew, &mut self.turn);
         self.note_closes();
+        self.peers.note_authority(self.id, number);
     }
 }

@@ -13,6 +13,7 @@
 //! speak of the old one. Left to others: what bytes mean (`broker`), how sockets work (`net`).
 
 mod accept;
+mod authentication;
 mod backlog;
 mod closing;
 mod connection;
@@ -43,6 +44,7 @@ pub(crate) use self::memory_limit::MemoryLimit;
 use self::moves::Moved;
 use self::obligation::Waiters;
 pub(crate) use self::system_topics::SystemTopics;
+use crate::authority::Authority;
 use crate::clock::Clock;
 use crate::log::{LogBuffer, LogType, lines};
 use crate::peers::Peers;
@@ -135,7 +137,7 @@ impl Shard {
             scratch: Vec::new(),
             ended: Vec::new(),
             closes_seen: 0,
-            authority_number: parts.peers.authority_number(),
+            authority_number: NONE_YET,
             authority: parts.peers.authority(),
             greetings: Deadlines::new(u64::from(parts.connect_timeout_s) * 1000),
             lingerers: Deadlines::new(closing::LINGER_MS),
@@ -153,6 +155,8 @@ impl Shard {
 
     /// Runs until the process is told to stop. An error is one without which no shard can live.
     pub(crate) fn run(mut self) -> io::Result<()> {
+        // Also those who were away when the server ended may do what the files say now.
+        self.look_at_authority();
         self.broker.handle_restored(&mut self.turn);
         self.finish_turn();
         self.open_doors()?;
@@ -359,6 +363,9 @@ impl Shard {
         self.log.repeated_line(self.turn.now.wall_s, LogType::Warning, "system calls", text);
     }
 }
+
+/// No authority has this number.
+const NONE_YET: u64 = u64::MAX;
 
 fn connection_id(index: usize) -> ConnectionId {
     ConnectionId(index as u32)

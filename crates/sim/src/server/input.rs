@@ -95,6 +95,7 @@ impl Lane {
                 self.departures[usize::from(shard.0)].push(Moved { wire, arrival, input });
                 None
             }
+            FirstBytes::Authenticate(_) => unreachable!("its listeners ask nobody"),
             FirstBytes::Refused => {
                 self.note_closes();
                 None

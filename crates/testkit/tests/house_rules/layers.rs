@@ -16,15 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("midge-persistence", &["midge-broker", "midge-store"]),
     (
         "midge-server",
-        &[
-            "midge-auth",
-            "midge-broker",
-            "midge-codec",
-            "midge-config",
-            "midge-net",
-            "midge-persistence",
-            "midge-store",
-        ],
+        &["midge-auth", "midge-broker", "midge-codec", "midge-config", "midge-net", "midge-persistence", "midge-store"],
     ),
     ("midge", &["midge-broker", "midge-config", "midge-server", "midge-store"]),
     // A whole world around the broker, in memory.
@@ -36,8 +28,15 @@ const LAYERS: &[(&str, &[&str])] = &[
 
 /// The crates without clock, file, socket, thread, randomness or hash order: values in, values out; and a log, where they are
 /// given one.
-pub(crate) const PURE: &[&str] =
-    &["midge-codec", "midge-protocol", "midge-broker", "midge-config", "midge-auth", "midge-mosquitto-db", "midge-persistence"];
+pub(crate) const PURE: &[&str] = &[
+    "midge-codec",
+    "midge-protocol",
+    "midge-broker",
+    "midge-config",
+    "midge-auth",
+    "midge-mosquitto-db",
+    "midge-persistence",
+];
 
 /// What a pure crate may use from crates.io: containers, errors, what is calculated with passwords, and loom, which only replaces
 /// the atomics in a model.
