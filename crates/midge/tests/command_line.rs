@@ -141,11 +141,12 @@ fn links_do_not_replace_programs() {
 
 #[test]
 fn signals_are_answered() {
-    let port = free_port();
-    let mut server = Server::configured(port, "");
-    for signal in ["HUP", "USR1", "USR2"] {
+    let (port, folder) = (free_port(), Folder::new());
+    let file = folder.file("server.conf", &format!("listener {port} 127.0.0.1\nallow_anonymous true\n"));
+    let mut server = Server::start(PROGRAM, &["-c", &file]);
+    for (signal, answer) in [("HUP", "The configuration was reloaded."), ("USR1", "SIGUSR1"), ("USR2", "SIGUSR2")] {
         server.signal(signal);
-        server.wait_for(&format!("SIG{signal}"));
+        server.wait_for(answer);
     }
     let mut stream = client(port, "a");
     server.signal("INT");

@@ -225,9 +225,9 @@ fn per_listener_settings_stand_above_what_they_change() {
 fn all_errors_are_found_in_the_order_of_the_file() {
     let expected = "Error: Unknown configuration variable 'x'.\nError found at m.conf:1.\n\
                     Error: 'port' value not a number.\nError found at m.conf:2.\n\
-                    Error: The 'password_file' option does not work yet: nobody would be asked for a password.\n\
+                    Error: The 'psk_file' option does not work yet: nobody would be asked for a key.\n\
                     Error found at m.conf:4.";
-    assert_eq!(errors("x\nport y\nallow_anonymous true\npassword_file /p"), expected);
+    assert_eq!(errors("x\nport y\nallow_anonymous true\npsk_file /p"), expected);
 }
 
 #[test]

@@ -64,6 +64,8 @@ fn limits() {
     check("message_size_limit 100", |c| c.message_size_limit = Some(100));
     check("max_keepalive 65535", |c| c.max_keepalive_s = Some(65535));
     check("global_max_clients 3", |c| c.global_max_clients = Some(3));
+    check("clientid_prefixes ok-", |c| c.clientid_prefixes = Some("ok-".to_owned()));
+    check("acl_strict_suback true", |c| c.acl_strict_suback = true);
     check("global_max_connections 3", |c| c.global_max_connections = Some(3));
     check("topic_levels_max 10", |c| c.topic_levels_max = 10);
 }
@@ -174,6 +176,9 @@ fn options_of_a_listener() {
     check_listener("max_topic_alias_broker 65535", |l| l.max_topic_alias_broker = 65535);
     check_listener("auto_id_prefix my-", |l| l.auto_id_prefix = "my-".to_owned());
     check_listener("listener_auto_id_prefix my-", |l| l.auto_id_prefix = "my-".to_owned());
+    check_listener("password_file /p w", |l| l.password_file = Some("/p w".to_owned()));
+    check_listener("acl_file /acl", |l| l.acl_file = Some("/acl".to_owned()));
+    check_listener("use_username_as_clientid true", |l| l.use_username_as_clientid = true);
     check_listener("allow_zero_length_clientid false", |l| l.allow_zero_length_clientid = false);
     check_listener("allow_anonymous true", |l| (l.allow_anonymous, l.anonymous_stated) = (true, true));
     check_listener("allow_anonymous false", |l| l.anonymous_stated = true);
