@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::{io, thread};
 
 use midge_broker::ids::ShardId;
@@ -41,13 +41,13 @@ struct Job {
 }
 
 impl Workers {
-    /// Starts the threads, which end with the process.
+    /// Starts the threads, which end with what they work for.
     pub(crate) fn start(count: usize, peers: &Arc<Peers>) -> io::Result<Workers> {
         let (sender, receiver) = channel();
         let receiver = Arc::new(Mutex::new(receiver));
         let waiting = Arc::new(AtomicUsize::new(0));
         for number in 0..count {
-            let (receiver, waiting, peers) = (Arc::clone(&receiver), Arc::clone(&waiting), Arc::clone(peers));
+            let (receiver, waiting, peers) = (Arc::clone(&receiver), Arc::clone(&waiting), Arc::downgrade(peers));
             let thread = thread::Builder::new().name(format!("worker-{number}")).stack_size(STACK_BYTES);
             thread.spawn(move || {
                 let on_panic = AbortOnPanic;
@@ -69,13 +69,14 @@ impl Workers {
     }
 }
 
-fn work(jobs: &Mutex<Receiver<Job>>, waiting: &AtomicUsize, peers: &Peers) {
+fn work(jobs: &Mutex<Receiver<Job>>, waiting: &AtomicUsize, peers: &Weak<Peers>) {
     loop {
         // One waits with the lock, the others for the lock.
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job { asker, check, authority }) = job else { return };
         let authentication = authority.check(&check);
         waiting.fetch_sub(1, Ordering::Relaxed);
+        let Some(peers) = peers.upgrade() else { return };
         peers.send_answer(Answer { asker, authentication });
         peers.wake(asker.shard);
     }
