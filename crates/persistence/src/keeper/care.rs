@@ -187,6 +187,7 @@ impl<D: Disk> Keeper<D> {
             disk_room: room.disk_bytes.saturating_sub(not_free),
             written: queue.snapshot_bytes(),
             large: queue.large_bytes(),
+            freed: queue.freed_bytes(),
         }
     }
 
