@@ -59,7 +59,7 @@ impl Held {
         Held { message, qos, retain, dup, identifiers: SmallVec::new(), retained_sequence: 0 }
     }
 
-    pub(super) fn identity(&self) -> u64 {
+    pub(crate) fn identity(&self) -> u64 {
         self.message.identity()
     }
 }
@@ -175,6 +175,19 @@ impl DraftQueue {
 
     pub(super) fn take_held(&mut self, message: u64) -> Option<Held> {
         self.held.take(message)
+    }
+
+    /// Takes the QoS 1 messages in memory that are older than this one, oldest first.
+    pub(crate) fn take_older(&mut self, identity: u64) -> Vec<Held> {
+        let is_older = |held: &Held| held.qos == QoS::AtLeastOnce && held.identity() < identity;
+        let older = self.held.entries.iter().filter_map(|entry| entry.1.as_ref()).filter(|held| is_older(held));
+        let older: Vec<u64> = older.map(Held::identity).collect();
+        older.into_iter().filter_map(|identity| self.held.take(identity)).collect()
+    }
+
+    /// Puts back what was taken.
+    pub(crate) fn put_back(&mut self, held: Held) {
+        self.held.insert(held);
     }
 
     /// Takes a message out. One that stands in a run is done with there, and `None`.

@@ -145,8 +145,8 @@ impl<D: Disk> Keeper<D> {
         let now_ms = now.monotonic_ms;
         Keeper {
             sync: options.sync,
-            // So that a switch of segments costs nothing when it comes.
-            phase: Phase::Prepare,
+            // A log that was full is full, before anything is taken.
+            phase: Phase::Look,
             did: Did::Nothing,
             effects: VecDeque::new(),
             batches: Vec::new(),
