@@ -42,6 +42,8 @@ pub struct LogQueue {
     stored: Mutex<BTreeMap<u64, u64>>,
     /// Bytes of large messages that were ever put into queues.
     large_bytes: AtomicU64,
+    /// Bytes of runs that were ever read back or forgotten.
+    freed_bytes: AtomicU64,
     /// Records that were ever handed over, those of snapshots not counted.
     changes: AtomicU64,
 }
@@ -87,6 +89,8 @@ struct SnapshotStage {
     kept_bytes: AtomicU64,
     /// Large messages that were stored again for it.
     stored_bytes: AtomicU64,
+    /// Runs that were written for it.
+    moved_bytes: AtomicU64,
     /// The number of the latest retained write when the Retained Messages began to be written.
     retained_sequence: AtomicU64,
 }
@@ -114,6 +118,8 @@ pub struct SnapshotDone {
     pub kept_bytes: u64,
     /// So much of large messages was moved.
     pub stored_bytes: u64,
+    /// So much of runs, which it refers to, was written for it.
+    pub moved_bytes: u64,
     /// Retained writes up to this number are covered by it.
     pub retained_sequence: u64,
 }
@@ -127,11 +133,13 @@ pub(crate) struct SnapshotPart {
     pub kept_bytes: u64,
     /// See [`SnapshotDone`].
     pub stored_bytes: u64,
+    /// See [`SnapshotDone`].
+    pub moved_bytes: u64,
 }
 
 impl Default for SnapshotPart {
     fn default() -> Self {
-        SnapshotPart { floor: u64::MAX, kept_bytes: 0, stored_bytes: 0 }
+        SnapshotPart { floor: u64::MAX, kept_bytes: 0, stored_bytes: 0, moved_bytes: 0 }
     }
 }
 
@@ -155,6 +163,7 @@ impl LogQueue {
             snapshot: SnapshotStage::default(),
             stored: Mutex::new(BTreeMap::new()),
             large_bytes: AtomicU64::new(0),
+            freed_bytes: AtomicU64::new(0),
             changes: AtomicU64::new(0),
         }
     }
@@ -273,6 +282,16 @@ impl LogQueue {
         self.large_bytes.load(Ordering::Relaxed)
     }
 
+    /// Runs of so many bytes are not needed any more.
+    pub(crate) fn note_freed(&self, bytes: u64) {
+        self.freed_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// The bytes of all runs that were read back or forgotten since the start.
+    pub fn freed_bytes(&self) -> u64 {
+        self.freed_bytes.load(Ordering::Relaxed)
+    }
+
     /// The snapshot under way is to leave nothing in use before this position.
     pub(crate) fn move_before(&self) -> u64 {
         self.snapshot.move_before.load(Ordering::SeqCst)
@@ -335,6 +354,7 @@ impl LogQueue {
         stage.floor.store(u64::MAX, Ordering::SeqCst);
         stage.kept_bytes.store(0, Ordering::SeqCst);
         stage.stored_bytes.store(0, Ordering::SeqCst);
+        stage.moved_bytes.store(0, Ordering::SeqCst);
         stage.number.fetch_add(1, Ordering::SeqCst);
         true
     }
@@ -356,6 +376,7 @@ impl LogQueue {
             floor: stage.floor.load(Ordering::SeqCst).min(from),
             kept_bytes: stage.kept_bytes.load(Ordering::SeqCst),
             stored_bytes: stage.stored_bytes.load(Ordering::SeqCst),
+            moved_bytes: stage.moved_bytes.load(Ordering::SeqCst),
             end: self.next(),
             retained_sequence: stage.retained_sequence.load(Ordering::SeqCst),
         };
@@ -398,6 +419,7 @@ impl LogQueue {
         self.snapshot.floor.fetch_min(part.floor, Ordering::SeqCst);
         self.snapshot.kept_bytes.fetch_add(part.kept_bytes, Ordering::SeqCst);
         self.snapshot.stored_bytes.fetch_add(part.stored_bytes, Ordering::SeqCst);
+        self.snapshot.moved_bytes.fetch_add(part.moved_bytes, Ordering::SeqCst);
         self.snapshot.finished.fetch_add(1, Ordering::SeqCst) + 1 == self.waits.len() && self.is_writer_to_be_woken()
     }
 }
@@ -478,12 +500,19 @@ mod tests {
         queue.snapshot_arrived();
         assert!(queue.have_all_arrived());
         queue.set_retained_sequence(7);
-        queue.snapshot_finished(&SnapshotPart { floor: 5, kept_bytes: 100, stored_bytes: 10 });
+        queue.snapshot_finished(&SnapshotPart { floor: 5, kept_bytes: 100, stored_bytes: 10, moved_bytes: 3 });
         assert_eq!(queue.take_snapshot(), None);
         queue.append(&mut batch(b"state"));
         queue.snapshot_finished(&SnapshotPart { kept_bytes: 20, ..SnapshotPart::default() });
-        let done =
-            SnapshotDone { from: 10, end: 39, floor: 5, kept_bytes: 120, stored_bytes: 10, retained_sequence: 7 };
+        let done = SnapshotDone {
+            from: 10,
+            end: 39,
+            floor: 5,
+            kept_bytes: 120,
+            stored_bytes: 10,
+            moved_bytes: 3,
+            retained_sequence: 7,
+        };
         assert_eq!(queue.take_snapshot(), Some(done));
         assert_eq!(queue.take_snapshot(), None);
         assert!(queue.begin_snapshot(SnapshotOrder::default()));

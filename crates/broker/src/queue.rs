@@ -63,6 +63,16 @@ impl Run {
     pub(crate) fn is_done(&self, message: u64) -> bool {
         self.done.as_ref().is_some_and(|done| done.binary_search(&message).is_ok())
     }
+
+    /// Messages of it that are still wanted.
+    pub(crate) fn messages(&self) -> u64 {
+        self.record.left(self.done.as_ref().map_or(0, |done| done.len()))
+    }
+
+    /// Bytes of its batch that are of use.
+    pub(crate) fn alive_bytes(&self) -> u64 {
+        self.record.alive_bytes(self.messages())
+    }
 }
 
 impl Queue {
@@ -199,8 +209,8 @@ impl Queue {
 
     /// A run behind all others, and messages that stand somewhere among its own.
     pub(crate) fn push_run_among(&mut self, run: Run, messages: VecDeque<Kept>) {
-        self.on_disk.add(Load::of_run(&run.record));
-        self.total.add(Load::of_run(&run.record));
+        self.on_disk.add(Load::of_run(&run));
+        self.total.add(Load::of_run(&run));
         self.total.add(Load::sum(&messages));
         self.runs.push_back(Stretch { run: Some(run), messages });
     }
@@ -220,8 +230,8 @@ impl Queue {
         let is_it = |stretch: &mut Stretch| stretch.run.as_ref().is_some_and(|run| run.record.address == address);
         let Some(Stretch { run: Some(run), messages: among }) = self.runs.pop_front_if(is_it) else { return false };
         self.is_reading = false;
-        self.on_disk.remove(Load::of_run(&run.record));
-        self.total.remove(Load::of_run(&run.record));
+        self.on_disk.remove(Load::of_run(&run));
+        self.total.remove(Load::of_run(&run));
         let from = self.front.len();
         for kept in messages {
             self.total.add(Load::of(&kept));
@@ -240,11 +250,11 @@ impl Queue {
     pub(crate) fn move_run(&mut self, to: RunRecord) {
         let moved = self.runs.iter_mut().filter_map(|stretch| stretch.run.as_mut());
         for run in moved.filter(|run| run.record.origin == to.origin) {
+            let old = std::mem::replace(run, Run { record: to, done: None });
             for load in [&mut self.on_disk, &mut self.total] {
-                load.remove(Load::of_run(&run.record));
-                load.add(Load::of_run(&to));
+                load.remove(Load::of_run(&old));
+                load.add(Load::of_run(run));
             }
-            *run = Run { record: to, done: None };
         }
     }
 
@@ -252,8 +262,8 @@ impl Queue {
     pub(crate) fn remove_run(&mut self, origin: u64) {
         let is_it = |run: &mut Run| run.record.origin == origin;
         for run in self.runs.iter_mut().filter_map(|stretch| stretch.run.take_if(is_it)) {
-            self.on_disk.remove(Load::of_run(&run.record));
-            self.total.remove(Load::of_run(&run.record));
+            self.on_disk.remove(Load::of_run(&run));
+            self.total.remove(Load::of_run(&run));
         }
         self.join_front();
     }
@@ -312,8 +322,9 @@ impl Load {
         Load { messages: 1, bytes: kept.message.bytes() as u64 }
     }
 
-    fn of_run(run: &RunRecord) -> Load {
-        Load { messages: u64::from(run.messages), bytes: run.bytes }
+    fn of_run(run: &Run) -> Load {
+        let messages = run.messages();
+        Load { messages, bytes: run.record.part(run.record.bytes, messages) }
     }
 
     fn sum<'k>(messages: impl IntoIterator<Item = &'k Kept>) -> Load {
@@ -450,7 +461,7 @@ mod tests {
         queue.push(kept(8));
         queue.move_run(RunRecord { address: 20, messages: 5, ..run(2, 0) });
         let at: Vec<u64> = queue.runs().map(|run| run.record.address).collect();
-        assert_eq!((at, queue.len(), queue.on_disk()), (vec![1, 20], 11, 9));
+        assert_eq!((at, queue.len(), queue.on_disk()), (vec![1, 20], 10, 8));
         queue.remove_run(1);
         assert_eq!(queue.pop().map(|kept| kept.message.payload()[0]), Some(5));
         queue.remove_run(2);

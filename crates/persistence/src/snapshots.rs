@@ -29,6 +29,8 @@ pub(crate) struct Snapshots {
     /// What the one under way may write; 0 without one. And what had been written for all snapshots when it began.
     under_way: u64,
     written: u64,
+    /// The count of runs read back or forgotten when the last one began.
+    freed: u64,
     sweep: Option<Sweep>,
 }
 
@@ -67,6 +69,8 @@ pub(crate) struct Extent {
     pub(crate) written: u64,
     /// Large messages that were ever put into queues.
     pub(crate) large: u64,
+    /// Runs that were ever read back or forgotten.
+    pub(crate) freed: u64,
 }
 
 impl Bounds {
@@ -86,12 +90,24 @@ const SPILL_MAX_OF_SHARD: u64 = 128 << 20;
 impl Snapshots {
     /// Of a log that was opened. The last snapshot wrote `state`, and ended at `end`; beside that `kept` is alive.
     pub(crate) fn new(bounds: Bounds, end: u64, state: u64, kept: u64) -> Snapshots {
-        Snapshots { bounds, end, state, kept, large: 0, large_since: 0, under_way: 0, written: 0, sweep: None }
+        Snapshots {
+            bounds,
+            end,
+            state,
+            kept,
+            large: 0,
+            large_since: 0,
+            under_way: 0,
+            written: 0,
+            freed: 0,
+            sweep: None,
+        }
     }
 
     /// Whether so much was written since the last one that one saves space.
     pub(crate) fn is_due(&self, log: &Extent) -> bool {
-        let grown = self.grown(log);
+        // What was freed comes back with the next one.
+        let grown = self.grown(log) + (log.freed - self.freed);
         let is_short = self.spare(log) < self.bounds.growth_min;
         grown > self.bounds.growth_min.max(self.state) || is_short && grown > self.bounds.growth_min / 4
     }
@@ -165,14 +181,16 @@ impl Snapshots {
         };
         let spill = if may_spill { self.bounds.spill_max } else { 0 };
         self.under_way = (state + step + spill).max(alive + 2 * grown).max(1);
-        (self.end, self.written) = (log.end, log.written);
+        (self.end, self.written, self.freed) = (log.end, log.written, log.freed);
         order
     }
 
     /// It is in force.
     pub(crate) fn finish(&mut self, done: &SnapshotDone) {
         (self.end, self.under_way) = (done.end, 0);
-        (self.state, self.kept) = (done.end - done.from, done.kept_bytes);
+        // What was moved is not state: it is among what is kept.
+        let state = (done.end - done.from).saturating_sub(done.moved_bytes + done.stored_bytes);
+        (self.state, self.kept) = (state, done.kept_bytes);
         if let Some(sweep) = &mut self.sweep {
             sweep.moved += done.stored_bytes;
             if done.floor >= sweep.upto {
@@ -234,7 +252,15 @@ mod tests {
 
         fn log(&self) -> Extent {
             let room = self.size.checked_sub(self.end - self.start).expect("the log is within its bounds");
-            Extent { start: self.start, end: self.end, room, disk_room: room, written: self.written, large: self.large }
+            Extent {
+                start: self.start,
+                end: self.end,
+                room,
+                disk_room: room,
+                written: self.written,
+                large: self.large,
+                freed: 0,
+            }
         }
 
         fn write(&mut self, bytes: u64) -> u64 {
@@ -247,11 +273,13 @@ mod tests {
             if self.snapshots.is_due(&self.log()) || self.refused {
                 let from = self.end;
                 let order = self.snapshots.begin(&self.log());
+                let mut moved = 0;
                 for at in 0..self.runs.len() {
                     let (address, bytes) = self.runs[at];
                     if address < order.move_before {
                         self.runs[at].0 = self.write(bytes);
                         self.written += bytes;
+                        moved += bytes;
                     }
                     if self.snapshots.recordable(&self.log()) > meanwhile / 8 {
                         self.write(meanwhile / 8);
@@ -262,7 +290,15 @@ mod tests {
                 let floor = self.runs.iter().map(|run| run.0).min().unwrap_or(from).min(from);
                 let kept_bytes = self.runs.iter().map(|run| run.1).sum();
                 let end = self.end;
-                let done = SnapshotDone { from, end, floor, kept_bytes, stored_bytes: 0, retained_sequence: 0 };
+                let done = SnapshotDone {
+                    from,
+                    end,
+                    floor,
+                    kept_bytes,
+                    stored_bytes: 0,
+                    moved_bytes: moved,
+                    retained_sequence: 0,
+                };
                 self.snapshots.finish(&done);
                 self.start = floor;
             }

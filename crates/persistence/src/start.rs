@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use midge_broker::record::RecordError;
-use midge_broker::recovery::{self, Recovered, Recovery};
+use midge_broker::recovery::{self, LostMessages, Recovered, Recovery};
 use midge_broker::{LogQueue, Now, Options, Shard, Shared};
 use midge_store::{Disk, Log, Position, ReadError, WriteError};
 
@@ -24,12 +24,12 @@ pub enum StartError {
     Write(#[from] WriteError),
 }
 
-/// Reads everything that a log holds.
+/// Reads everything that a log holds. What it should hold and does not was given up by a repair, and is lost.
 ///
 /// # Errors
 ///
 /// Damage, also to what is only referred to.
-pub fn replay<D: Disk>(log: &Log<D>, options: &Arc<Options>) -> Result<Recovery, StartError> {
+pub fn replay<D: Disk>(log: &Log<D>, options: &Arc<Options>) -> Result<(Recovery, Vec<LostMessages>), StartError> {
     let snapshot = log.snapshot();
     let mut recovery = Recovery::new(Arc::clone(options), snapshot.map_or(0, |snapshot| snapshot.mark));
     if let Some(snapshot) = snapshot {
@@ -37,9 +37,10 @@ pub fn replay<D: Disk>(log: &Log<D>, options: &Arc<Options>) -> Result<Recovery,
     }
     let from = replayed_from(log);
     // Long queues and large messages stand before: damage there is to be known now, not when somebody comes for them.
-    read(log, log.start(), from, |_, _| Ok(()))?;
+    read(log, log.start(), from, |address, content| recovery.pass_over(address, content))?;
     read(log, from, log.end(), |address, content| recovery.replay(address, content))?;
-    Ok(recovery)
+    let lost = recovery.forget_lost_runs();
+    Ok((recovery, lost))
 }
 
 /// Where the part of the log begins that is replayed.

@@ -82,9 +82,9 @@ impl<M> Default for Outbound<M> {
 }
 
 impl<M> Outbound<M> {
-    /// QoS 2 exchanges that had begun before the server was started, each under its Packet Identifier; without a message
-    /// they wait for PUBCOMP. The window begins behind the widest gap between identifiers.
-    pub fn restore(exchanges: impl IntoIterator<Item = (PacketId, Option<M>)>) -> Self {
+    /// Exchanges that had begun before the server was started, each under its Packet Identifier; without a message they wait
+    /// for PUBCOMP. The window begins behind the widest gap between identifiers.
+    pub fn restore(exchanges: impl IntoIterator<Item = (PacketId, Option<(QoS, M)>)>) -> Self {
         let mut exchanges: Vec<_> = exchanges.into_iter().collect();
         exchanges.sort_by_key(|exchange| exchange.0.get());
         let gap = |at: usize| {
@@ -99,7 +99,12 @@ impl<M> Outbound<M> {
             while outbound.identifier(outbound.window.len()) != id {
                 outbound.window.push_back(Pending { state: State::Complete, counted: false, message: None });
             }
-            let state = if message.is_some() { State::AwaitPubRec } else { State::AwaitPubComp };
+            let state = match message {
+                None => State::AwaitPubComp,
+                Some((QoS::ExactlyOnce, _)) => State::AwaitPubRec,
+                Some(_) => State::AwaitPubAck,
+            };
+            let message = message.map(|(_, message)| message);
             outbound.window.push_back(Pending { state, counted: false, message });
         }
         outbound
@@ -356,14 +361,20 @@ mod tests {
 
     #[test]
     fn exchanges_from_before_a_start_go_on_under_their_identifiers() {
-        let restored = [(id(2), Some('c')), (id(65_534), Some('a')), (id(65_535), None)];
+        let restored = [
+            (id(2), Some((QoS::ExactlyOnce, 'c'))),
+            (id(65_534), Some((QoS::ExactlyOnce, 'a'))),
+            (id(65_535), None),
+            (id(1), Some((QoS::AtLeastOnce, 'b'))),
+        ];
         let mut outbound = Outbound::restore(restored);
         outbound.handle_connection();
         assert_eq!(outbound.next_resend(9), Some(Resend::Publish(id(65_534), QoS::ExactlyOnce, &'a')));
         assert_eq!(outbound.next_resend(9), Some(Resend::Release(id(65_535))));
+        assert_eq!(outbound.next_resend(9), Some(Resend::Publish(id(1), QoS::AtLeastOnce, &'b')));
         assert_eq!(outbound.next_resend(9), Some(Resend::Publish(id(2), QoS::ExactlyOnce, &'c')));
         assert_eq!(outbound.next_resend(9), None);
-        assert_eq!(outbound.len(), 3);
+        assert_eq!(outbound.len(), 4);
         assert_eq!(outbound.begin(QoS::AtLeastOnce, 'd'), id(3));
         assert_eq!(outbound.handle_pubcomp(id(65_535)), Received::Complete(None));
         assert_eq!(Outbound::<char>::restore([]).next_packet_id(), id(1));

@@ -292,6 +292,23 @@ pub struct RunRecord {
     pub disk_bytes: u64,
 }
 
+impl RunRecord {
+    /// Messages that are still wanted when so many are done with, of which some may be of other runs.
+    pub(crate) fn left(&self, done: usize) -> u64 {
+        u64::from(self.messages).saturating_sub(done as u64)
+    }
+
+    /// What `bytes` of all its messages come to for so many of them.
+    pub(crate) fn part(&self, bytes: u64, messages: u64) -> u64 {
+        (u128::from(bytes) * u128::from(messages) / u128::from(self.messages.max(1))) as u64
+    }
+
+    /// The bytes of its batch that so many of its messages take.
+    pub(crate) fn alive_bytes(&self, messages: u64) -> u64 {
+        self.part(self.disk_bytes, messages)
+    }
+}
+
 /// A message with so large a payload is not written again into runs: they refer to its record, which therefore begins a
 /// batch.
 pub const LARGE_MESSAGE_BYTES: usize = 8 << 10;

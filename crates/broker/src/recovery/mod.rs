@@ -34,7 +34,7 @@ use crate::session::Kept;
 use crate::shard::Shard;
 use crate::shared::Shared;
 use crate::turn::{Now, Turn};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// State that is being put together from the log.
@@ -49,6 +49,8 @@ pub struct Recovery {
     last_held: Option<(SessionName, Where)>,
     /// And the last `RunEntry` or `RunDone`.
     last_run: Option<(Holder, RunRecord)>,
+    /// Where runs were found.
+    runs: BTreeSet<u64>,
     clock: LogClock,
 }
 
@@ -83,6 +85,15 @@ pub struct Recovered {
     pub kept_bytes: u64,
     /// Sessions have new names: a snapshot must be taken before anything else happens.
     pub is_renamed: bool,
+}
+
+/// Messages that are gone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LostMessages {
+    /// The Client Identifier of the Session, or the share group, for which they waited.
+    pub holder: Box<str>,
+    /// How many.
+    pub messages: u64,
 }
 
 /// Wall clocks that show less were never set: no time is reckoned from them (2020-01-01).
@@ -125,8 +136,28 @@ impl Recovery {
             bodies: BTreeMap::new(),
             last_held: None,
             last_run: None,
+            runs: BTreeSet::new(),
             clock: LogClock::default(),
         }
+    }
+
+    /// A batch before the snapshot, and before what is replayed: it may be referred to.
+    pub fn pass_over(&mut self, address: u64, content: &[u8]) -> Result<(), RecordError> {
+        if let Some(Record::Run(..)) = Batch::open(address, content)?.next_record()? {
+            self.runs.insert(address);
+        }
+        Ok(())
+    }
+
+    /// All was read: gives up the runs that were not among it, because a repair gave up the part of the log where they stood.
+    pub fn forget_lost_runs(&mut self) -> Vec<LostMessages> {
+        let is_there = |run: &RunRecord| self.runs.contains(&run.address);
+        let of_sessions = self.sessions.values_mut().map(|draft| (&draft.client_id, &mut draft.queue));
+        let of_groups = self.groups.values_mut().map(|group| (&group.share, &mut group.queue));
+        let lost = of_sessions
+            .chain(of_groups)
+            .map(|(holder, queue)| LostMessages { holder: holder.clone(), messages: queue.forget_runs(is_there) });
+        lost.filter(|lost| lost.messages > 0).collect()
     }
 
     /// First pass: a batch between the beginning and the end of the snapshot. `content` is what follows its header.
@@ -205,6 +236,9 @@ impl Recovery {
                 }
             }
             Record::Run(holder, ref run) | Record::RunHeld(holder, ref run) => {
+                if matches!(record, Record::Run(..)) {
+                    self.runs.insert(run.address);
+                }
                 let queue = self.queue_of(holder);
                 let is_known = queue.is_some_and(|queue| queue.hold_run(run, stamp.is_snapshot));
                 self.last_run = is_known.then_some((holder, *run));

@@ -25,6 +25,10 @@ struct DraftRun {
 }
 
 impl DraftRun {
+    fn left(&self) -> u64 {
+        self.record.left(self.done.len())
+    }
+
     fn may_have(&self, message: u64) -> bool {
         (self.record.first..=self.record.last).contains(&message)
     }
@@ -55,7 +59,7 @@ impl Held {
         Held { message, qos, retain, dup, identifiers: SmallVec::new(), retained_sequence: 0 }
     }
 
-    pub(super) fn identity(&self) -> u64 {
+    pub(crate) fn identity(&self) -> u64 {
         self.message.identity()
     }
 }
@@ -127,14 +131,27 @@ impl DraftQueue {
 
     /// Messages, wherever they are.
     pub(super) fn messages(&self) -> u64 {
-        // What is done with may name messages of other runs too.
-        let left = |run: &DraftRun| (run.record.messages as usize).saturating_sub(run.done.len());
-        (self.held.len() + self.runs.iter().map(left).sum::<usize>()) as u64
+        self.held.len() as u64 + self.runs.iter().map(DraftRun::left).sum::<u64>()
     }
 
     /// What the runs have on disk.
     pub(super) fn run_bytes(&self) -> u64 {
-        self.runs.iter().map(|run| run.record.disk_bytes).sum()
+        self.runs.iter().map(|run| run.record.alive_bytes(run.left())).sum()
+    }
+
+    /// Gives up the runs that the log does not have any more, and says how many messages were lost with them.
+    pub(super) fn forget_runs(&mut self, is_there: impl Fn(&RunRecord) -> bool) -> u64 {
+        let (there, lost): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.runs).into_iter().partition(|run| is_there(&run.record));
+        self.runs = there;
+        lost.iter().map(DraftRun::left).sum()
+    }
+
+    /// Runs of which all is done with: what could be of another run could not be of this one.
+    fn is_used_up(&self, run: &DraftRun) -> bool {
+        let shares_range =
+            |other: &DraftRun| other.record.first <= run.record.last && run.record.first <= other.record.last;
+        run.left() == 0 && self.runs.iter().filter(|other| shares_range(other)).count() == 1
     }
 
     /// Whether it has the message, and not in a run.
@@ -158,6 +175,19 @@ impl DraftQueue {
 
     pub(super) fn take_held(&mut self, message: u64) -> Option<Held> {
         self.held.take(message)
+    }
+
+    /// Takes the QoS 1 messages in memory that are older than this one, oldest first.
+    pub(crate) fn take_older(&mut self, identity: u64) -> Vec<Held> {
+        let is_older = |held: &Held| held.qos == QoS::AtLeastOnce && held.identity() < identity;
+        let older = self.held.entries.iter().filter_map(|entry| entry.1.as_ref()).filter(|held| is_older(held));
+        let older: Vec<u64> = older.map(Held::identity).collect();
+        older.into_iter().filter_map(|identity| self.held.take(identity)).collect()
+    }
+
+    /// Puts back what was taken.
+    pub(crate) fn put_back(&mut self, held: Held) {
+        self.held.insert(held);
     }
 
     /// Takes a message out. One that stands in a run is done with there, and `None`.
@@ -212,6 +242,9 @@ impl DraftQueue {
 
     /// Messages and runs in the order of their identities.
     pub(crate) fn into_queue(mut self, mut keep: impl FnMut(Held) -> Kept) -> Queue {
+        let is_used_up: Vec<bool> = self.runs.iter().map(|run| self.is_used_up(run)).collect();
+        let mut is_used_up = is_used_up.into_iter();
+        self.runs.retain(|_| !is_used_up.next().unwrap_or_default());
         self.runs.sort_by_key(|run| run.record.origin);
         let mut held = self.held.into_entries().peekable();
         let mut take = |upto: u64| -> VecDeque<Kept> {
@@ -283,5 +316,20 @@ mod tests {
         queue.insert(held(3));
         queue.move_into_run(&run(30, 30), 3);
         assert_eq!(left(queue), (vec![], vec![(30, vec![]), (20, vec![3])]));
+    }
+
+    #[test]
+    fn a_run_that_is_used_up_or_gone_is_not_there() {
+        let range = |origin, first, last| RunRecord { first, last, ..run(origin, origin) };
+        let mut queue = DraftQueue::default();
+        for run in [range(10, 1, 3), range(20, 4, 6), range(30, 5, 9)] {
+            assert!(queue.hold_run(&run, true));
+        }
+        [1, 3, 4, 6].into_iter().for_each(|message| queue.done_in_run(message));
+        assert_eq!(queue.messages(), 1, "6 may be one of the last");
+        assert_eq!(queue.forget_runs(|run| run.address != 30), 1);
+        let queue = queue.into_queue(|held| Kept::in_group(held.message));
+        assert_eq!(queue.runs().count(), 0);
+        assert!(queue.is_empty());
     }
 }

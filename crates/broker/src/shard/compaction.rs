@@ -59,7 +59,7 @@ impl Shard {
         });
         // What could not be read stays where it is: it may be repaired.
         if is_readable {
-            self.put_moved(holder, &old.record, moved, log, turn);
+            self.put_moved(holder, &old, moved, log, turn);
         }
         true
     }
@@ -76,21 +76,22 @@ impl Shard {
     }
 
     /// The moved run takes the place of the old one. Of a group that may be on its way into memory by now, and then stays.
-    fn put_moved(&mut self, holder: Holder, old: &RunRecord, moved: RunWriter, log: &LogQueue, turn: &mut Turn) {
+    fn put_moved(&mut self, holder: Holder, old: &Run, moved: RunWriter, log: &LogQueue, turn: &mut Turn) {
         let shared = Arc::clone(&self.shared);
         let hand_over = |shard: &mut Shard| (!moved.is_empty()).then(|| shard.hand_over_run(moved, log, turn));
         let slot = match holder {
             Holder::Session(name) => name.slot,
             Holder::Group(name) => {
-                return shared.groups().move_run(GroupId::named(name), old.address, || hand_over(self));
+                return shared.groups().move_run(GroupId::named(name), old.record.address, || hand_over(self));
             }
         };
         let record = hand_over(self);
-        self.messages_on_disk -= u64::from(old.messages - record.map_or(0, |record| record.messages));
+        self.messages_on_disk -= old.messages();
+        self.messages_on_disk += record.map_or(0, |record| u64::from(record.messages));
         let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) else { return };
         match record {
             Some(record) => queue.move_run(record),
-            None => queue.remove_run(old.origin),
+            None => queue.remove_run(old.record.origin),
         }
     }
 

@@ -225,6 +225,7 @@ impl Shard {
     fn forget_messages(&mut self, session: &mut Session) {
         if let Some(queue) = session.queue.take() {
             self.messages_on_disk -= queue.on_disk();
+            self.note_freed(queue.runs().map(|run| run.record.disk_bytes).sum());
             queue.into_messages().for_each(|kept| drop(self.release(kept)));
         }
         if let Some(mut outbound) = session.outbound.take() {

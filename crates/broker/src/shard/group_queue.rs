@@ -57,6 +57,7 @@ impl Shard {
         let terms = self.terms(turn);
         let Some(out) = self.shared.groups().take_run(group, address, messages, terms) else { return false };
         self.hand_on(group, out, turn);
+        self.note_freed(run.len() as u64);
         true
     }
 

@@ -145,7 +145,8 @@ impl Shard {
         self.shared.router().route(parts.topic, &mut self.cache, matches);
         let mut receivers = matches.receivers.iter();
         let is_kept = parts.qos > QoS::AtMostOnce && receivers.any(|receiver| receiver.options().is_durable());
-        parts.retain || is_remembered || is_kept
+        let is_retained = parts.retain && !parts.payload.is_empty();
+        is_retained || is_remembered || is_kept
     }
 
     fn take_qos_2(

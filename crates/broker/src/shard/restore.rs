@@ -41,8 +41,10 @@ impl Shard {
             self.restore_subscription(slot, filter, subscription);
         }
         self.restore_inbound(slot, draft.inbound);
-        self.restore_exchanges(slot, draft.exchanges);
-        self.restore_queue(slot, draft.queue, away.sent_upto);
+        let (mut exchanges, mut queue) = (draft.exchanges, draft.queue);
+        weave(&mut exchanges, &mut queue);
+        self.restore_exchanges(slot, exchanges);
+        self.restore_queue(slot, queue, away.sent_upto);
     }
 
     fn restore_queue(&mut self, slot: u32, draft: DraftQueue, sent_upto: u64) {
@@ -109,7 +111,7 @@ impl Shard {
         let mut kept = Vec::with_capacity(exchanges.len());
         for (packet_id, held) in exchanges {
             let Some(packet_id) = PacketId::new(packet_id) else { continue };
-            kept.push((packet_id, held.map(|held| self.restore_held(held))));
+            kept.push((packet_id, held.map(|held| (held.qos, self.restore_held(held)))));
         }
         if let Some(session) = self.sessions.get_mut(slot) {
             session.outbound = Some(Box::new(Outbound::restore(kept)));
@@ -119,5 +121,47 @@ impl Shard {
     fn restore_held(&mut self, held: Held) -> Kept {
         let kept = self.hold(held.message, held.qos, held.retain, &held.identifiers, None);
         Kept { dup: held.dup, ..kept }
+    }
+}
+
+/// QoS 1 messages that were sent between QoS 2 messages which are to be sent again are exchanges again, so that all come in
+/// their order `[MQTT-4.6.0-1]`. Their Packet Identifiers are not known any more, but that they are those between.
+fn weave(exchanges: &mut Vec<(u16, Option<Held>)>, queue: &mut DraftQueue) {
+    let mut woven: Vec<(u16, Option<Held>)> = Vec::with_capacity(exchanges.len());
+    for (packet_id, held) in std::mem::take(exchanges) {
+        let older = held.as_ref().map_or_else(Vec::new, |held| queue.take_older(held.identity()));
+        let before = woven.last().map(|exchange| exchange.0);
+        let room = before.map_or(ROOM_BEFORE, |before| distance(before, packet_id).saturating_sub(1));
+        let surplus = older.len().saturating_sub(usize::from(room));
+        let mut older = older.into_iter();
+        older.by_ref().take(surplus).for_each(|held| queue.put_back(held));
+        for (at, held) in older.rev().enumerate().collect::<Vec<_>>().into_iter().rev() {
+            woven.push((behind_by(packet_id, at as u16 + 1), Some(held)));
+        }
+        woven.push((packet_id, held));
+    }
+    *exchanges = woven;
+}
+
+/// Packet Identifiers from one to the next, which come round from 65535 to 1.
+fn distance(from: u16, to: u16) -> u16 {
+    if to > from { to - from } else { to.wrapping_add(u16::MAX - from) }
+}
+
+fn behind_by(packet_id: u16, count: u16) -> u16 {
+    if packet_id > count { packet_id - count } else { u16::MAX - (count - packet_id) }
+}
+
+/// Messages that may have been sent before the first exchange: more than any window has.
+const ROOM_BEFORE: u16 = 1 << 14;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packet_identifiers_come_round() {
+        assert_eq!([distance(3, 7), distance(65_535, 1), distance(65_534, 2)], [4, 1, 3]);
+        assert_eq!([behind_by(7, 3), behind_by(1, 1), behind_by(2, 3)], [4, 65_535, 65_534]);
     }
 }

@@ -166,6 +166,7 @@ impl Shard {
         self.note_snapshot_bytes(run.records.bytes());
         let (run, appended) = run.hand_over(log, self.id, turn.now);
         self.note_handed_over(&appended, turn);
+        self.note_moved(run.disk_bytes);
         run
     }
 
@@ -232,8 +233,9 @@ impl Shard {
         });
         self.note_queue_changed(slot);
         if let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) {
-            self.messages_on_disk -= u64::from(wanted.record.messages);
+            self.messages_on_disk -= wanted.messages();
             queue.replace_run(address, messages);
+            self.note_freed(wanted.record.disk_bytes);
         }
         if self.sessions.port(slot).and_then(Port::connection).is_some() {
             self.pump(slot, turn);

@@ -235,6 +235,21 @@ impl Shard {
         }
     }
 
+    /// A run was written, perhaps for the sake of the snapshot.
+    pub(super) fn note_moved(&mut self, bytes: u64) {
+        if self.walk.is_writing {
+            self.walk.part.moved_bytes += bytes;
+        }
+    }
+
+    /// A run is not needed any more.
+    pub(super) fn note_freed(&self, bytes: u64) {
+        // Perhaps with a share group locked.
+        if let Some(log) = self.shared.log_within_lock() {
+            log.note_freed(bytes);
+        }
+    }
+
     /// A large message was stored again.
     pub(super) fn note_stored(&mut self, parts: &MessageParts<'_>) {
         self.walk.part.stored_bytes += parts.payload.len() as u64;
@@ -438,7 +453,7 @@ impl Walk {
     fn write_run(&mut self, holder: Holder, run: &Run) {
         self.records.run_held(holder, run);
         self.part.floor = self.part.floor.min(run.record.floor);
-        self.part.kept_bytes += run.record.disk_bytes;
+        self.part.kept_bytes += run.alive_bytes();
     }
 }
 

@@ -476,8 +476,8 @@ fn what_is_acknowledged_of_a_run_does_not_come_again() {
         server restarts
         s connects v311 session-present
         s< PUBREL id={f}
-        s< PUBLISH t qos=2 id={h} dup m=h
         s< PUBLISH t qos=1 id={g3} dup m=g
+        s< PUBLISH t qos=2 id={h} dup m=h
         s< nothing
         ",
     );
@@ -613,4 +613,45 @@ fn a_snapshot_of_many_subscriptions_misses_none() {
         "s< nothing\n",
     ];
     check(&script.concat());
+}
+
+/// Those that were sent before the server was killed come again as they came, whatever their QoS.
+#[test]
+fn what_is_sent_again_after_a_restart_keeps_its_order() {
+    for snapshot in ["", "server snapshots"] {
+        check(&format!(
+            r"
+            s connects v311
+            s subscribes t qos=2
+            p connects v311 clean
+            p publishes t qos=1 m=a
+            p publishes t qos=1 m=b
+            p publishes t qos=2 m=c
+            p publishes t qos=1 m=d
+            p publishes t qos=1 m=e
+            p publishes t qos=2 m=f
+            p publishes t qos=1 m=g
+            s< PUBLISH t qos=1 id={{a}} m=a
+            s> PUBACK id={{a}}
+            {snapshot}
+            server restarts
+            s connects v311 session-present
+            s< PUBLISH t qos=1 id={{b}} dup m=b
+            s< PUBLISH t qos=2 id={{c}} dup m=c
+            s< PUBLISH t qos=1 id={{d}} dup m=d
+            s< PUBLISH t qos=1 id={{e}} dup m=e
+            s> PUBACK id={{e}}
+            s< PUBLISH t qos=2 id={{f}} dup m=f
+            s> PUBREC id={{f}}
+            s< PUBLISH t qos=1 id={{g}} dup m=g
+            s< PUBREL id={{f}}
+            server restarts
+            s connects v311 session-present
+            s< PUBLISH t qos=1 id={{b2}} dup m=b
+            s< PUBLISH t qos=2 id={{c}} dup m=c
+            s< PUBREL id={{f}}
+            s< PUBLISH t qos=1 id={{d2}} dup m=d
+            "
+        ));
+    }
 }

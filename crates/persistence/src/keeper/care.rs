@@ -21,8 +21,8 @@ pub(super) struct Care {
     changes_saved: u64,
     /// It was told that the log is full, and not that there is room again.
     is_told_full: bool,
-    /// When it was last looked whether there is room and a snapshot is due, and where the log ended then.
-    looked: (u64, u64),
+    /// When it was last looked whether there is room and a snapshot is due, and where the log ended then; `None` is never.
+    looked: Option<(u64, u64)>,
 }
 
 impl Care {
@@ -39,7 +39,7 @@ impl Care {
             took_ms: 0,
             changes_saved: 0,
             is_told_full: false,
-            looked: (now_ms, log.end().0),
+            looked: None,
         }
     }
 
@@ -155,7 +155,7 @@ impl<D: Disk> Keeper<D> {
             // What waited there goes on.
             self.effects.extend(shards(shared).map(Effect::Wake));
         }
-        self.care.looked = (now_ms, self.log.end().0);
+        self.care.looked = Some((now_ms, self.log.end().0));
     }
 
     /// Looks whether a full log has room for anything but what makes room.
@@ -171,7 +171,7 @@ impl<D: Disk> Keeper<D> {
     /// Whether it is time to look around: often enough, and not with each batch.
     fn is_to_look_around(&self, queue: &LogQueue, now_ms: u64) -> bool {
         let pause_ms = if queue.state() == LogState::Ready { LOOK_AGAIN_MS } else { FULL_PAUSE_MS };
-        let (looked_ms, looked_end) = self.care.looked;
+        let Some((looked_ms, looked_end)) = self.care.looked else { return true };
         self.log.end().0 - looked_end > LOOK_EVERY_BYTES || now_ms.saturating_sub(looked_ms) >= pause_ms
     }
 
@@ -187,6 +187,7 @@ impl<D: Disk> Keeper<D> {
             disk_room: room.disk_bytes.saturating_sub(not_free),
             written: queue.snapshot_bytes(),
             large: queue.large_bytes(),
+            freed: queue.freed_bytes(),
         }
     }
 

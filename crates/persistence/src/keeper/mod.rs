@@ -32,6 +32,8 @@ pub struct Keeper<D: Disk> {
     /// Something was written since.
     is_unsynced: bool,
     last_batch_ms: u64,
+    /// A batch that says nothing stands behind all others.
+    is_end_dated: bool,
     care: Care,
 }
 
@@ -143,14 +145,15 @@ impl<D: Disk> Keeper<D> {
         let now_ms = now.monotonic_ms;
         Keeper {
             sync: options.sync,
-            // So that a switch of segments costs nothing when it comes.
-            phase: Phase::Prepare,
+            // A log that was full is full, before anything is taken.
+            phase: Phase::Look,
             did: Did::Nothing,
             effects: VecDeque::new(),
             batches: Vec::new(),
             synced_ms: now_ms,
             is_unsynced: false,
             last_batch_ms: now_ms,
+            is_end_dated: false,
             care: Care::new(&log, kept_bytes, options, now_ms),
             log,
         }
@@ -171,7 +174,7 @@ impl<D: Disk> Keeper<D> {
         let Some(queue) = shared.log() else { return Ok(Next::End) };
         self.note_end(now.monotonic_ms);
         match self.phase {
-            Phase::Write => return self.write(queue, is_stopping),
+            Phase::Write => return self.write(queue, now, is_stopping),
             Phase::Sync(then) => return self.sync_and(then, shared, queue, now),
             Phase::Prepare => self.prepare()?,
             Phase::Rest => return Ok(self.rest(queue, now, is_stopping)),
@@ -200,9 +203,15 @@ impl<D: Disk> Keeper<D> {
 
     /// Writes what has gathered. While the disk is full this goes into the reserve, and what would need more room is refused
     /// elsewhere; once that is used up too, it waits.
-    fn write(&mut self, queue: &LogQueue, is_stopping: bool) -> Result<Next, WriteError> {
+    fn write(&mut self, queue: &LogQueue, now: Now, is_stopping: bool) -> Result<Next, WriteError> {
         if self.batches.is_empty() {
             queue.take(&mut self.batches);
+        }
+        if self.batches.is_empty() && is_stopping && !self.is_end_dated && queue.state() == LogState::Ready {
+            // Damage to the last one that says something cannot be taken for a batch that was never written.
+            self.is_end_dated = true;
+            record::heartbeat(queue, now);
+            return Ok(Next::GoOn);
         }
         if self.batches.is_empty() {
             self.phase = Phase::Sync(if is_stopping { Then::End } else { Then::Prepare });

@@ -91,7 +91,8 @@ fn what_the_system_has_is_told_before_the_disk_has_it() {
     world.hand_over(76);
     assert_eq!((world.live().1, world.durable()), (Next::Rest(LOOK_AGAIN_MS), (100, 0)));
     world.is_stopping = true;
-    assert_eq!((world.live().1, world.durable()), (Next::End, (100, 100)));
+    let end = 100 + (BATCH_HEADER_BYTES + record::STAMP_BYTES) as u64;
+    assert_eq!((world.live().1, world.durable()), (Next::End, (end, end)), "the end is dated");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use midge_broker::recovery;
+use midge_broker::recovery::{self, LostMessages};
 use midge_broker::{Shard, Shared};
 use midge_persistence::start;
 use midge_store::{Log, Opened, Options, Repair, Report, SystemDisk};
@@ -32,7 +32,7 @@ pub(crate) fn recover(
 ) -> Result<Recovered, Failure> {
     let begun = Instant::now();
     let Opened { mut log, report, .. } = open(options)?;
-    let recovery = start::replay(&log, broker).map_err(Failure::Log)?;
+    let (recovery, lost) = start::replay(&log, broker).map_err(Failure::Log)?;
     let read_bytes = log.end().0 - start::replayed_from(&log).0;
     let clock = clock.set(recovery.clock().resume_ms(clock::wall_ms() / 1000).max(clock.monotonic_ms()));
     let shared = Arc::new(Shared::new(shards, broker.seed).with_log(start::queue(&log, shards)));
@@ -41,7 +41,13 @@ pub(crate) fn recover(
     let recovered = restored.map_err(Failure::Log)?;
     let persistence = Persistence { options: options.clone(), log, kept_bytes: recovered.kept_bytes };
     let took_ms = begun.elapsed().as_millis() as u64;
-    let remarks = remarks(&options.folder, &report, &recovered, read_bytes, took_ms);
+    let mut remarks = remarks(&options.folder, &report, &recovered, read_bytes, took_ms);
+    remarks.extend(lost.iter().map(|LostMessages { holder, messages }| {
+        format!(
+            "Warning: {messages} messages that waited for '{holder}' are lost: a repair gave up the part of the log where they \
+             stood."
+        )
+    }));
     Ok(Recovered { persistence, shared, shards, clock, remarks })
 }
 

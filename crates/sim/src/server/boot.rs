@@ -44,7 +44,8 @@ pub(super) fn boot(ground: &Ground, disk: Option<Disk>, count: u16) -> Result<St
     ground.say("        boot: ", || format!("{log:?}, {:?}, cut {:?}", log.snapshot(), report.cut));
     // A world that is looked at is the same world.
     coroutine::undisturbed(|| tell_records(ground, &log))?;
-    let mut recovery = start::replay(&log, &options)?;
+    let (mut recovery, lost) = start::replay(&log, &options)?;
+    assert_eq!(lost, [], "nothing was given up");
     if ground.is_mutated(Mutation::ReplayedTwice) {
         replay_again(&log, &mut recovery)?;
     }

@@ -251,6 +251,25 @@ fn a_damaged_byte_in_a_long_queue() {
     overwrite(&path, offset, b"W");
     let line = refuses(&folder, "is damaged at byte *; restore it from a copy, or start with --repair");
     assert!(line.contains(&path.display().to_string()), "{line}");
+    // What is lost is told by whom it was for, and nothing is promised that is not there.
+    let server = Launch::new().arguments(&["--repair"]).start(&format!("log_type all\n{}", folder.configuration()));
+    server.expect_log("Warning: 5 messages that waited for 's' are lost*");
+    server.expect_log("*1 sessions with 1 subscriptions and 0 messages*");
+    Conversation::with(&server).play("s connects v311 session-present\ns< nothing");
+}
+
+/// A server that ended in order wrote everything: what cannot be read at the end is damage, and not a batch that was cut off.
+#[test]
+fn a_damaged_byte_of_the_last_message_before_an_orderly_end() {
+    let folder = Folder::new();
+    let mut server = start(&folder);
+    Conversation::with(&server).play(
+        "s connects v311\ns subscribes t qos=1\ns disconnects\np connects v311\np publishes t qos=1 m=last\np disconnects",
+    );
+    assert!(server.terminate().success());
+    let (path, offset) = file_with(&folder, b"last");
+    overwrite(&path, offset, b"L");
+    refuses(&folder, "is damaged at byte *; restore it from a copy, or start with --repair");
 }
 
 #[test]
