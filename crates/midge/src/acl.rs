@@ -234,7 +234,10 @@ mod tests {
         check("explain publish t", Err("Error: Which configuration? Name its file: -c FILE."));
         check("explain -c a fly t", Err("Error: Unknown word 'fly'; it is 'publish', 'subscribe' or 'receive'."));
         check("show -c a publish t", Err("Error: Unknown word 'show'; it is 'explain'."));
-        check("explain -c a publish", Err("Error: Ask like this: midge acl explain -c FILE --user ada publish a/topic."));
+        check(
+            "explain -c a publish",
+            Err("Error: Ask like this: midge acl explain -c FILE --user ada publish a/topic."),
+        );
         check("explain -c a --listener 0 publish t", Err("Error: Invalid port specified (0)."));
         assert!(parse(["explain", "-c", "a", "publish", "t/#"].map(Into::into).to_vec()).is_err());
         assert!(parse(["explain", "-c", "a", "subscribe", "a#"].map(Into::into).to_vec()).is_err());

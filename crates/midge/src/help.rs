@@ -95,7 +95,8 @@ The exit status is 3 where something is wrong, and 0 otherwise. Where standard e
 environment has a NO_COLOR.";
 
 /// How `midge acl` is used.
-pub(crate) const ACL: &str = "Usage: midge acl explain -c FILE [--user NAME] [--id ID] [--listener PORT] publish|subscribe|receive TOPIC
+pub(crate) const ACL: &str =
+    "Usage: midge acl explain -c FILE [--user NAME] [--id ID] [--listener PORT] publish|subscribe|receive TOPIC
 
 Tells whether a client may do that where a server runs with FILE, and which line of the acl_file says so.
 
