@@ -6,11 +6,12 @@
 //!
 //! Reading order: this file (the commands), `setup.rs` (what is set up, and how a step reports), then one file for each kind of
 //! thing: `debian.rs`, `python.rs`, `tools.rs`. What runs for long is in `long.rs`, and
-//! what measures in `measure.rs`; `sim.rs` runs the simulator.
+//! what measures in `measure.rs`; `sim.rs` runs the simulator, `manual.rs` writes a page.
 
 mod debian;
 mod kill;
 mod long;
+mod manual;
 mod measure;
 mod python;
 mod setup;
@@ -64,6 +65,7 @@ const WORDS: &[Word] = &[
         summary: "speed and memory, beside Debian's mosquitto; `--help` shows scenarios, `--write-docs` keeps the charts",
         run: measure::measure,
     },
+    Word { name: "manual", summary: "write docs/mosquitto.conf.md from the table of directives", run: manual::write },
 ];
 
 fn main() -> ExitCode {

@@ -60,7 +60,7 @@ pub(crate) fn will(
     message: &MessageParts<'_>,
 ) -> Result<Allowed, Denied> {
     let (topic, payload_bytes) = (message.topic, message.payload.len());
-    if topic.starts_with('$') && is_ours(topic) {
+    if topic.starts_with('$') && is_server_topic(topic) {
         let cause = "topics of the server itself cannot be published to";
         return Err(Denied { code: ReasonCode::NOT_AUTHORIZED, cause, closes: false, is_for_log: false });
     }
@@ -93,7 +93,7 @@ fn makes_room(shared: &Shared, message: &MessageParts<'_>) -> bool {
 }
 
 /// Topics that only the server publishes to, but for the state that a bridge tells of itself.
-fn is_ours(topic: &str) -> bool {
+pub fn is_server_topic(topic: &str) -> bool {
     let is_bridge_state =
         || topic.strip_prefix("$SYS/broker/connection/").is_some_and(|rest| rest.split('/').nth(1) == Some("state"));
     topic.starts_with("$share") || topic.starts_with("$SYS") && !is_bridge_state()

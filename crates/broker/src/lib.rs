@@ -35,6 +35,7 @@ pub mod sys;
 mod timers;
 mod turn;
 
+pub use access::is_server_topic;
 pub use counters::{Counters, Gauges};
 pub use directory::{Claim, Directory};
 pub use identity::{Authentication, Credentials, Identity, RefusedCredentials, Renewed, Rights};

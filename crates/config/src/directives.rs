@@ -17,7 +17,7 @@ use crate::value::Words;
 
 /// All options, grouped.
 pub fn directives() -> impl Iterator<Item = &'static Directive> {
-    TABLE.iter().copied().flatten()
+    TABLE.iter().flat_map(|(_, group)| group.iter())
 }
 
 /// One option of the file.
@@ -101,6 +101,8 @@ pub enum Value {
     Choice(&'static [&'static str]),
     /// The rest of the line, with everything in it.
     Text,
+    /// The same, and it is the path of a file or folder that must be there.
+    Path,
     /// Several words, as the description says.
     Words,
 }
@@ -113,7 +115,8 @@ impl Directive {
             Take::Integer(bounds, _) => Value::Integer { min: bounds.min, max: bounds.max },
             Take::Decimal(bounds, _) => Value::Decimal { min: bounds.min, max: bounds.max },
             Take::Choice(words, _) => Value::Choice(words),
-            Take::Text(..) | Take::IncludeDir => Value::Text,
+            Take::Text(..) => Value::Text,
+            Take::Path(..) | Take::IncludeDir => Value::Path,
             Take::Words(_) | Take::Anything => Value::Words,
         }
     }
@@ -127,6 +130,8 @@ pub(crate) enum Take {
     Decimal(Bounds, fn(&mut Draft, i64)),
     Choice(&'static [&'static str], fn(&mut Draft, &'static str)),
     Text(Again, fn(&mut Draft, String)),
+    /// A text that names a file or folder to be read.
+    Path(Again, fn(&mut Draft, String)),
     /// A grammar of its own.
     Words(fn(&mut Draft, Given<'_>)),
     /// The reader's own: more files.
@@ -173,14 +178,15 @@ pub(crate) fn find(word: &str) -> Option<&'static Directive> {
     directives().find(|directive| names(directive).any(matches))
 }
 
-const TABLE: [&[Directive]; 7] = [
-    server::DIRECTIVES,
-    listener::DIRECTIVES,
-    limits::DIRECTIVES,
-    log::DIRECTIVES,
-    security::DIRECTIVES,
-    tls::DIRECTIVES,
-    bridge::DIRECTIVES,
+/// The groups, with what they are about.
+pub(crate) const TABLE: [(&str, &[Directive]); 7] = [
+    ("The server, and what it keeps", server::DIRECTIVES),
+    ("Listeners", listener::DIRECTIVES),
+    ("Limits", limits::DIRECTIVES),
+    ("Logging", log::DIRECTIVES),
+    ("Who may do what", security::DIRECTIVES),
+    ("TLS", tls::DIRECTIVES),
+    ("Bridges", bridge::DIRECTIVES),
 ];
 
 // How entries are written.

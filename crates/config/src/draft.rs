@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use crate::Loaded;
 use crate::config::{Address, Config, Listener, PORT};
 use crate::directives::Scope;
-use crate::report::{ConfigError, Level, Note, Place, Problem};
-use crate::value::{NoInteger, c_integer, shown};
+use crate::report::{ConfigError, Excerpt, Level, Mentions, NamedPath, Note, Place, Problem};
+use crate::value::{NoInteger, Words, c_integer, shown};
 
 /// What the lines read so far say.
 pub(crate) struct Draft {
@@ -37,10 +37,31 @@ pub(crate) struct Draft {
     bridges: usize,
     /// Strings that may not be given again.
     given: BTreeSet<(&'static str, usize)>,
-    /// The files being read, the main one first, with the current line.
-    pub(crate) reading: Vec<(String, u32)>,
+    /// The files being read, the main one first.
+    pub(crate) reading: Vec<Reading>,
     problems: Vec<Problem>,
     notes: Vec<Note>,
+    mentions: Mentions,
+}
+
+/// A file that is being read.
+pub(crate) struct Reading {
+    pub(crate) file: String,
+    /// The number of the current line.
+    pub(crate) line: u32,
+    /// What stands there.
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Which part of the current line is to blame.
+#[derive(Clone, Copy)]
+pub(crate) enum Part<'a> {
+    /// The first word.
+    Name,
+    /// All that follows it; where there is nothing, the place where it is missing.
+    Value,
+    /// This word behind the first one.
+    Word(&'a [u8]),
 }
 
 /// What a line belongs to that needs something above it. It ends with its file.
@@ -87,6 +108,7 @@ impl Draft {
             reading: Vec::new(),
             problems: Vec::new(),
             notes: Vec::new(),
+            mentions: Mentions::default(),
         }
     }
 
@@ -110,7 +132,8 @@ impl Draft {
             Scope::Plugin => (!self.context.plugin).then_some("plugin/global_plugin/plugin_load"),
         };
         if let Some(missing) = missing {
-            self.error(format!("The '{name}' option requires {missing} to be defined first."));
+            let text = format!("The '{name}' option requires {missing} to be defined first.");
+            self.error_in(Part::Name, text, None);
         }
         missing.is_none()
     }
@@ -194,25 +217,57 @@ impl Draft {
 
     /// The current line.
     fn place(&self) -> Place {
-        let place = |(file, line): &(String, u32), included_at| Place { file: file.clone(), line: *line, included_at };
+        let place = |one: &Reading, included_at| Place { file: one.file.clone(), line: one.line, included_at };
         let mut files = self.reading.iter();
         let main = files.next().map(|main| place(main, None));
         let included = files.next().map(|included| place(included, main.clone().map(Box::new)));
         included.or(main).unwrap_or_else(|| Place { file: String::new(), line: 0, included_at: None })
     }
 
+    /// An error in the value.
     pub(crate) fn error(&mut self, text: impl Into<String>) {
-        self.error_with_hint(text, None);
+        self.error_in(Part::Value, text, None);
     }
 
-    pub(crate) fn error_with_hint(&mut self, text: impl Into<String>, hint: Option<String>) {
-        let place = Some(self.place());
-        self.problems.push(Problem { text: text.into(), place, hint });
+    pub(crate) fn error_in(&mut self, part: Part<'_>, text: impl Into<String>, hint: Option<String>) {
+        let (place, excerpt) = (Some(self.place()), Some(self.excerpt(part)));
+        self.problems.push(Problem { text: text.into(), place, hint, excerpt });
+    }
+
+    fn excerpt(&self, part: Part<'_>) -> Excerpt {
+        let line = self.reading.last().map_or(&[][..], |reading| &reading.bytes);
+        let mut words = Words(line);
+        let name = words.next().unwrap_or_default();
+        let name_end = line.len() - words.0.len();
+        let value = words.rest();
+        let value_start = name_end + words.0.len() - words.0.trim_ascii_start().len();
+        let bytes = match part {
+            Part::Name => name_end - name.len()..name_end,
+            Part::Value if value.is_empty() => line.len()..line.len(),
+            Part::Value => value_start..value_start + value.len(),
+            Part::Word(word) => {
+                let at = words.0.windows(word.len().max(1)).position(|part| part == word);
+                at.map_or(name_end..line.len(), |at| name_end + at..name_end + at + word.len())
+            }
+        };
+        Excerpt::new(line, bytes)
+    }
+
+    /// The current line gives this option.
+    pub(crate) fn mention(&mut self, directive: &'static str) {
+        let place = self.place();
+        self.mentions.places.insert(directive, place);
+    }
+
+    /// The current line names this file or folder.
+    pub(crate) fn mention_path(&mut self, directive: &'static str, path: &str) {
+        let (place, excerpt) = (self.place(), self.excerpt(Part::Value));
+        self.mentions.paths.push(NamedPath { directive, path: path.to_owned(), place, excerpt });
     }
 
     /// An error that no line is to blame for.
     pub(crate) fn error_nowhere(&mut self, text: String, hint: String) {
-        self.problems.push(Problem { text, place: None, hint: Some(hint) });
+        self.problems.push(Problem { text, place: None, hint: Some(hint), excerpt: None });
     }
 
     pub(crate) fn errors(&self) -> usize {
@@ -240,11 +295,13 @@ impl Draft {
         word: Option<&[u8]>,
         read: fn(&[u8]) -> Result<i64, NoInteger>,
     ) -> Option<i64> {
-        match read(self.word(name, word)?) {
+        let word = self.word(name, word)?;
+        let why = match read(word) {
             Ok(number) => return Some(number),
-            Err(NoInteger::NotANumber) => self.error(format!("'{name}' value not a number.")),
-            Err(NoInteger::OutOfRange) => self.error(format!("'{name}' value out of range.")),
-        }
+            Err(NoInteger::NotANumber) => "not a number",
+            Err(NoInteger::OutOfRange) => "out of range",
+        };
+        self.error_in(Part::Word(word), format!("'{name}' value {why}."), None);
         None
     }
 
@@ -257,7 +314,7 @@ impl Draft {
     }
 
     pub(crate) fn invalid(&mut self, name: &str, word: &[u8]) {
-        self.error(format!("Invalid '{name}' value ({}).", shown(word)));
+        self.error_in(Part::Word(word), format!("Invalid '{name}' value ({}).", shown(word)), None);
     }
 
     // What it means.
@@ -271,7 +328,7 @@ impl Draft {
             self.config.log.stderr = true;
         }
         if !self.problems.is_empty() {
-            return Err(ConfigError { problems: self.problems, notes: self.notes });
+            return Err(ConfigError { problems: self.problems, notes: self.notes, mentions: self.mentions });
         }
         let first = if opens_default { DEFAULT } else { DEFAULT + 1 };
         let local_only = !opens_default && !has_listener_lines;
@@ -284,7 +341,7 @@ impl Draft {
             let listeners = self.listeners[first..].iter().map(resolve).collect();
             Config { listeners, local_only, ..self.config }
         };
-        Ok(Loaded { config, notes: self.notes })
+        Ok(Loaded { config, notes: self.notes, mentions: self.mentions })
     }
 
     /// Options that stand above every listener seldom do what was meant: they are for one more listener, or for none.

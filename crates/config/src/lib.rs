@@ -2,7 +2,7 @@
 //!
 //! One table, [`directives`], says of every option what it is called, what it takes, where it may stand, what it is when
 //! not given, and whether it works yet. The parser, its errors and the manual are made from that table; the grammar and
-//! the order of events are in `reader`, what the words mean together in `draft`, the result in [`Config`].
+//! the order of events are in `reader`, what the words mean together in `draft`, the result in [`Config`]; [`traps`] finds what is legal and hardly meant.
 //!
 //! What must hold:
 //! - an existing file means here what it means to Mosquitto, and where it is wrong the message is the same;
@@ -18,16 +18,20 @@
 mod config;
 mod directives;
 mod draft;
+mod manual;
 mod nearest;
 mod reader;
 mod report;
+mod traps;
 mod value;
 
 pub use config::{
     Address, Config, Listener, Log, LogTypes, Persistence, PersistenceSync, ProtocolVersions, SocketDomain,
 };
 pub use directives::{Directive, Scope, State, Value, directives};
-pub use report::{ConfigError, Level, Note, Place, Problem};
+pub use manual::manual;
+pub use report::{ConfigError, Excerpt, Level, Mentions, NamedPath, Note, Place, Problem};
+pub use traps::traps;
 
 /// How configuration files are read. The server gives the file system, tests a map.
 pub trait Files {
@@ -46,6 +50,8 @@ pub struct Loaded {
     /// What the operator should know although the server can start, in the order of the file; what is known only at its
     /// end comes last.
     pub notes: Vec<Note>,
+    /// What is mentioned where.
+    pub mentions: Mentions,
 }
 
 /// Reads the file and those it includes. Paths in it are taken as they stand, not relative to it.

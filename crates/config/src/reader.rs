@@ -4,8 +4,8 @@
 //! spaces only. What ends with a word ignores the rest of its line; what takes text takes all of it.
 
 use crate::Files;
-use crate::directives::{Again, Bounds, Directive, Given, Scope, State, Take, find};
-use crate::draft::Draft;
+use crate::directives::{Again, Bounds, Directive, Given, Scope, State, Take, Value, find};
+use crate::draft::{Draft, Part, Reading};
 use crate::nearest;
 use crate::report::Level;
 use crate::value::{Words, decimal, shown, text};
@@ -19,17 +19,19 @@ pub(crate) fn read_main_file(draft: &mut Draft, files: &dyn Files, path: &str) {
 }
 
 fn read_lines(draft: &mut Draft, files: &dyn Files, path: &str, bytes: &[u8]) {
-    draft.reading.push((path.to_owned(), 0));
+    draft.reading.push(Reading { file: path.to_owned(), line: 0, bytes: Vec::new() });
     for line in bytes.split(|byte| *byte == b'\n') {
-        if let Some((_, number)) = draft.reading.last_mut() {
-            *number = number.saturating_add(1);
+        let end = line.iter().rposition(|byte| *byte != b'\r').map_or(0, |last| last + 1);
+        let line = &line[..end];
+        if let Some(reading) = draft.reading.last_mut() {
+            reading.line = reading.line.saturating_add(1);
+            line.clone_into(&mut reading.bytes);
         }
         if draft.errors() >= ERRORS_MAX {
             break;
         }
         if line.first() != Some(&b'#') {
-            let end = line.iter().rposition(|byte| *byte != b'\r').map_or(0, |last| last + 1);
-            read_line(draft, files, Words(&line[..end]));
+            read_line(draft, files, Words(line));
         }
     }
     draft.reading.pop();
@@ -41,7 +43,7 @@ fn read_line(draft: &mut Draft, files: &dyn Files, mut words: Words<'_>) {
     };
     let name = &shown(word);
     let Some(directive) = find(name) else {
-        draft.error_with_hint(format!("Unknown configuration variable '{name}'."), nearest::hint(name));
+        draft.error_in(Part::Name, format!("Unknown configuration variable '{name}'."), nearest::hint(name));
         return;
     };
     if !draft.enter(directive.scope, name) {
@@ -49,8 +51,11 @@ fn read_line(draft: &mut Draft, files: &dyn Files, mut words: Words<'_>) {
     }
     let errors = draft.errors();
     let changes = take(draft, files, directive, Given { name, words });
-    if changes && draft.errors() == errors {
-        report_state(draft, directive, name);
+    if draft.errors() == errors {
+        draft.mention(directive.name);
+        if changes {
+            report_state(draft, directive, name);
+        }
     }
 }
 
@@ -74,12 +79,14 @@ fn take(draft: &mut Draft, files: &dyn Files, directive: &'static Directive, mut
             directive.default != on.to_string()
         }
         Take::Integer(bounds, set) => {
-            let number = draft.integer(name, given.words.next());
-            take_number(draft, directive, number, (bounds, *set))
+            let word = given.words.next();
+            let number = draft.integer(name, word);
+            take_number(draft, directive, word.zip(number), (bounds, *set))
         }
         Take::Decimal(bounds, set) => {
-            let number = draft.number(name, given.words.next(), decimal);
-            take_number(draft, directive, number, (bounds, *set))
+            let word = given.words.next();
+            let number = draft.number(name, word, decimal);
+            take_number(draft, directive, word.zip(number), (bounds, *set))
         }
         Take::Choice(choices, set) => {
             let Some(word) = draft.word(name, given.words.next()) else {
@@ -92,11 +99,14 @@ fn take(draft: &mut Draft, files: &dyn Files, directive: &'static Directive, mut
             set(draft, choice);
             directive.default != *choice
         }
-        Take::Text(again, set) => {
+        Take::Text(again, set) | Take::Path(again, set) => {
             let Some(text) = take_text(draft, directive, *again, given) else {
                 return false;
             };
             let changes = directive.default != text;
+            if directive.value() == Value::Path {
+                draft.mention_path(directive.name, &text);
+            }
             set(draft, text);
             changes
         }
@@ -115,14 +125,14 @@ fn take(draft: &mut Draft, files: &dyn Files, directive: &'static Directive, mut
 fn take_number(
     draft: &mut Draft,
     directive: &Directive,
-    number: Option<i64>,
+    number: Option<(&[u8], i64)>,
     (bounds, set): (&Bounds, fn(&mut Draft, i64)),
 ) -> bool {
-    let Some(number) = number else {
+    let Some((word, number)) = number else {
         return false;
     };
     if number < bounds.min || number > bounds.max {
-        draft.error(bounds.outside.replace("{}", &number.to_string()));
+        draft.error_in(Part::Word(word), bounds.outside.replace("{}", &number.to_string()), None);
         return false;
     }
     set(draft, number);
@@ -137,7 +147,7 @@ fn take_text(draft: &mut Draft, directive: &'static Directive, again: Again, giv
         return None;
     }
     if again == Again::Error && !draft.is_first(directive.name, directive.scope) {
-        draft.error(format!("Duplicate '{name}' value in configuration."));
+        draft.error_in(Part::Name, format!("Duplicate '{name}' value in configuration."), None);
         return None;
     }
     if bytes.len() > TEXT_BYTES_MAX {
@@ -160,7 +170,9 @@ fn report_state(draft: &mut Draft, directive: &Directive, name: &str) {
     let reason = directive.reason;
     match directive.state {
         State::Works => {}
-        State::Planned { refuse: true } => draft.error(format!("The '{name}' option does not work yet: {reason}")),
+        State::Planned { refuse: true } => {
+            draft.error_in(Part::Name, format!("The '{name}' option does not work yet: {reason}"), None);
+        }
         State::Planned { refuse: false } => draft.warn(format!("The '{name}' option has no effect yet: {reason}")),
         State::Ignored => draft.warn(format!("The '{name}' option has no effect: {reason}")),
     }
@@ -169,7 +181,7 @@ fn report_state(draft: &mut Draft, directive: &Directive, name: &str) {
 /// `include_dir`: every `*.conf` of the folder, each with a context of its own.
 fn include(draft: &mut Draft, files: &dyn Files, given: Given<'_>) {
     if draft.reading.len() > 1 {
-        draft.error("The include_dir option is only valid in the main configuration file.");
+        draft.error_in(Part::Name, "The include_dir option is only valid in the main configuration file.", None);
         return;
     }
     let bytes = given.words.rest();
@@ -184,7 +196,8 @@ fn include(draft: &mut Draft, files: &dyn Files, given: Given<'_>) {
     let mut names = match files.list(&folder) {
         Ok(names) => names,
         Err(why) => {
-            draft.error_with_hint(format!("Unable to open include_dir '{folder}'."), Some(format!("It says: {why}.")));
+            let hint = Some(format!("It says: {why}."));
+            draft.error_in(Part::Value, format!("Unable to open include_dir '{folder}'."), hint);
             return;
         }
     };
@@ -201,7 +214,7 @@ fn include(draft: &mut Draft, files: &dyn Files, given: Given<'_>) {
             }
             Err(why) => {
                 let hint = Some(format!("It says: {why}."));
-                draft.error_with_hint(format!("Unable to open config file '{path}'."), hint);
+                draft.error_in(Part::Value, format!("Unable to open config file '{path}'."), hint);
             }
         }
     }

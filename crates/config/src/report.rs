@@ -2,7 +2,9 @@
 //!
 //! The lines are Mosquitto's where there is one, because scripts compare them; a hint of ours follows.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 
 /// A line of a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -30,6 +32,58 @@ pub struct Problem {
     pub place: Option<Place>,
     /// How it may have been meant, a sentence.
     pub hint: Option<String>,
+    /// The line, where there is one.
+    pub excerpt: Option<Excerpt>,
+}
+
+/// A line for people to look at, and the part of it that is meant.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Excerpt {
+    /// The line, or the beginning of a long one; without control characters.
+    pub line: String,
+    /// Which characters of it are meant; behind its end where something is missing. Never empty.
+    pub columns: Range<usize>,
+}
+
+impl Excerpt {
+    /// `bytes` are those of the line that are meant.
+    pub(crate) fn new(line: &[u8], bytes: Range<usize>) -> Self {
+        let characters = |bytes: &[u8]| String::from_utf8_lossy(bytes).chars().count();
+        let start = characters(&line[..bytes.start]).min(LINE_CHARACTERS_MAX);
+        let end = characters(&line[..bytes.end]).clamp(start + 1, LINE_CHARACTERS_MAX + 1);
+        let visible = |character: char| match character {
+            '\t' => ' ',
+            other if other.is_control() => char::REPLACEMENT_CHARACTER,
+            other => other,
+        };
+        let line = String::from_utf8_lossy(line).chars().take(LINE_CHARACTERS_MAX).map(visible).collect();
+        Excerpt { line, columns: start..end }
+    }
+}
+
+/// What a screen has room for.
+const LINE_CHARACTERS_MAX: usize = 160;
+
+/// What is mentioned where.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Mentions {
+    /// The options that are given, by their usual names; of those given more than once the last.
+    pub places: BTreeMap<&'static str, Place>,
+    /// The files and folders to be read, in the order of the configuration.
+    pub paths: Vec<NamedPath>,
+}
+
+/// A file or folder that the configuration names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NamedPath {
+    /// The option that names it.
+    pub directive: &'static str,
+    /// Where it is, as it was written.
+    pub path: String,
+    /// The line.
+    pub place: Place,
+    /// What the line looks like.
+    pub excerpt: Excerpt,
 }
 
 /// One or more lines: the error, where it was found, the hint.
@@ -56,6 +110,8 @@ pub struct ConfigError {
     pub problems: Vec<Problem>,
     /// What was noted besides.
     pub notes: Vec<Note>,
+    /// What the good lines mention.
+    pub mentions: Mentions,
 }
 
 /// The lines of all errors.

@@ -7,7 +7,7 @@ pub(crate) fn server(identity: Identity) -> String {
     let version = identity.version();
     let usage = match identity {
         Identity::Midge => {
-            "Usage: midge [-c config_file] [-p port] [-v] [-q] [--repair] [--test-config]\n       midge log [--json | --verify] FOLDER\n       midge backup DIR [-c config_file | --socket PATH]\n       midge links DIR\n       midge -h | --version"
+            "Usage: midge [-c config_file] [-p port] [-v] [-q] [--repair] [--test-config]\n       midge check FILE\n       midge acl explain -c FILE [--user NAME] [--id ID] publish|subscribe|receive TOPIC\n       midge log [--json | --verify] FOLDER\n       midge backup DIR [-c config_file | --socket PATH]\n       midge links DIR\n       midge -h | --version"
         }
         // This line is compared by test suites.
         Identity::Mosquitto => {
@@ -21,6 +21,8 @@ pub(crate) fn server(identity: Identity) -> String {
     let links = match identity {
         Identity::Midge => {
             "
+ check FILE       Tell what is wrong with a configuration file and the files it names, and what is dangerous about it.
+ acl explain      Tell whether a client may do something, and which line says so; see midge acl --help.
  log FOLDER       Show or check what a server has kept; see midge log --help.
  backup DIR       Copy what a running server keeps; see midge backup --help.
  links DIR        Make links in DIR by which the program goes under Mosquitto's names."
@@ -42,7 +44,8 @@ An MQTT server for versions 5.0, 3.1.1 and 3.1.
  -q, --quiet      Log nothing.
  --repair         Keep what is good of a damaged log; what is lost is told, and the damaged files are set aside with .bad
                   at the end of their names.
- --test-config    Read the configuration file, tell what is wrong with it or with the folder for what is kept, and end.
+ --test-config    Read the configuration file, tell what is wrong with it, with the files that it names or with the folder for
+                  what is kept, and end.
  -h, --help       Show this.
  --version        Show the version.{links}
 
@@ -79,3 +82,29 @@ copy. DIR must be empty, or is made; the server makes the copy, so that its user
 
 To start from the copy, name it as a server names its log: a DIR /copy/mosquitto.db.midge is what a server with
 persistence_location /copy goes on with. midge log --verify DIR checks it.";
+
+/// How `midge check` is used.
+pub(crate) const CHECK: &str = "Usage: midge check FILE
+
+Reads FILE (a mosquitto.conf), the files that it includes and those that it names, and tells all that is wrong with them and all
+that is right and dangerous. Nothing is changed, and no server is started.
+
+ -h, --help       Show this.
+
+The exit status is 3 where something is wrong, and 0 otherwise. Where standard error is a terminal it has colours, unless the
+environment has a NO_COLOR.";
+
+/// How `midge acl` is used.
+pub(crate) const ACL: &str =
+    "Usage: midge acl explain -c FILE [--user NAME] [--id ID] [--listener PORT] publish|subscribe|receive TOPIC
+
+Tells whether a client may do that where a server runs with FILE, and which line of the acl_file says so.
+
+ -c, --config-file FILE
+                  The configuration file.
+ --user NAME      The client's user name. Without it: a client that gives none.
+ --id ID          The client's identifier, which patterns with %c ask for.
+ --listener PORT  Where it comes in. Needed where the listeners have different rules.
+ -h, --help       Show this.
+
+The exit status is 0 where it may, 1 where it may not, and 3 where FILE or a file that it names is wrong.";

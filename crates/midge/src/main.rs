@@ -3,7 +3,9 @@
 //! This crate turns words of the command line into calls; it decides nothing about MQTT. Data goes to standard output,
 //! talk to standard error.
 
+mod acl;
 mod backup;
+mod check;
 mod command_line;
 mod files;
 mod help;
@@ -54,6 +56,8 @@ fn run(name: &str, mut words: Vec<OsString>) -> Status {
         (Some(links::Tool::Server), _) => server::run(midge_server::Identity::Mosquitto, words),
         (None, Some("links")) => links::run(&words[1..]),
         (None, Some("backup")) => backup::run(words.split_off(1)),
+        (None, Some("check")) => check::run(words.split_off(1)),
+        (None, Some("acl")) => acl::run(words.split_off(1)),
         (None, Some("log")) => log::run(words.split_off(1)),
         (None, _) => server::run(midge_server::Identity::Midge, words),
     }

@@ -3,13 +3,13 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use midge_config::{Config, ConfigError, Level, LogTypes, Note, Persistence};
-use midge_server::{Identity, LogType, Options, PersistenceOptions};
+use midge_config::{Config, ConfigError, Level, Loaded, LogTypes, Mentions, Note, Persistence};
+use midge_server::{Identity, LogType, Options};
 
 use crate::command_line::{self, Serve, Wish};
 use crate::files::FileSystem;
 use crate::persistence::{self, Environment};
-use crate::{Status, help};
+use crate::{Status, check, help};
 
 /// Does what the words behind the program's name ask for.
 pub(crate) fn run(identity: Identity, words: Vec<OsString>) -> Status {
@@ -32,14 +32,13 @@ pub(crate) fn run(identity: Identity, words: Vec<OsString>) -> Status {
 }
 
 fn serve(identity: Identity, wish: &Serve) -> Status {
-    let (mut config, notes) = match load(wish) {
+    if let (true, Some(path)) = (wish.tests_config, &wish.config_file) {
+        return check::check(path);
+    }
+    let Loaded { mut config, mut notes, mentions } = match load(wish) {
         Ok(loaded) => loaded,
         Err(status) => return status,
     };
-    if wish.tests_config {
-        notes.iter().for_each(|note| eprintln!("{note}"));
-        return test_config(config, identity);
-    }
     // Whoever only wants to try it out has written no file, and is surprised by nothing so much as by what is gone.
     let keeps_unasked = identity == Identity::Midge && wish.config_file.is_none();
     let environment = Environment::of_process();
@@ -47,6 +46,7 @@ fn serve(identity: Identity, wish: &Serve) -> Status {
         eprintln!("{message}");
         return Status::Failure;
     }
+    notes.extend(midge_config::traps(&config, &mentions));
     let mut options = Options::from_config(&config, identity);
     let notes = notes.iter().map(|note| (kind_of(note), note.to_string()));
     options.remarks.splice(0..0, notes);
@@ -65,37 +65,16 @@ fn serve(identity: Identity, wish: &Serve) -> Status {
 
 /// What the configuration says by now. The error is for the log, in lines.
 fn reload(identity: Identity, wish: &Serve, environment: &Environment) -> Result<Options, String> {
-    let (mut config, _) = read(wish).map_err(|error| error.to_string())?;
+    let Loaded { mut config, .. } = read(wish).map_err(|error| error.to_string())?;
     persistence::relocate(&mut config.persistence, environment)?;
     Ok(Options::from_config(&config, identity))
-}
-
-/// The rest of a test of the configuration, when its file is good: what is kept needs a place. Nothing is made.
-fn test_config(mut config: Config, identity: Identity) -> Status {
-    let environment = Environment::of_process();
-    let checked = persistence::relocate(&mut config.persistence, &environment).and_then(|()| {
-        let Some(options) = Options::from_config(&config, identity).persistence else { return Ok(None) };
-        let options = PersistenceOptions { allow_symlinks: environment.allows_symlinks, ..options };
-        midge_server::check_folder(&options).map_err(|error| format!("Error: {error}"))
-    });
-    match checked {
-        Ok(warning) => {
-            warning.iter().for_each(|warning| eprintln!("{warning}"));
-            println!("Configuration file is OK.");
-            Status::Success
-        }
-        Err(message) => {
-            eprintln!("{message}");
-            Status::Usage
-        }
-    }
 }
 
 /// The folder of the log of a server that is started with this configuration file, or without one; `None` where it keeps
 /// nothing. Nothing is made. What is wrong was told.
 pub(crate) fn log_folder(config_file: Option<String>) -> Result<Option<PathBuf>, Status> {
     let is_without_file = config_file.is_none();
-    let (mut config, _) = load(&Serve { config_file, ..Serve::default() })?;
+    let mut config = load(&Serve { config_file, ..Serve::default() })?.config;
     let environment = Environment::of_process();
     let settled = persistence::relocate(&mut config.persistence, &environment).and_then(|()| {
         let persistence = &mut config.persistence;
@@ -108,8 +87,8 @@ pub(crate) fn log_folder(config_file: Option<String>) -> Result<Option<PathBuf>,
     Ok(Options::from_config(&config, Identity::Midge).persistence.map(|persistence| persistence.folder))
 }
 
-/// The configuration that the file and the command line make together.
-fn load(wish: &Serve) -> Result<(Config, Vec<Note>), Status> {
+/// The configuration that the file and the command line make together. What is wrong was told.
+pub(crate) fn load(wish: &Serve) -> Result<Loaded, Status> {
     read(wish).map_err(|error| {
         error.notes.iter().for_each(|note| eprintln!("{note}"));
         eprintln!("{error}");
@@ -117,22 +96,19 @@ fn load(wish: &Serve) -> Result<(Config, Vec<Note>), Status> {
     })
 }
 
-fn read(wish: &Serve) -> Result<(Config, Vec<Note>), ConfigError> {
-    let (config, notes) = match &wish.config_file {
-        None => (Config::without_file(), Vec::new()),
-        Some(path) => {
-            let loaded = midge_config::load(path, &FileSystem)?;
-            (loaded.config, loaded.notes)
-        }
+fn read(wish: &Serve) -> Result<Loaded, ConfigError> {
+    let loaded = match &wish.config_file {
+        None => Loaded { config: Config::without_file(), notes: Vec::new(), mentions: Mentions::default() },
+        Some(path) => midge_config::load(path, &FileSystem)?,
     };
-    let mut config = config.with_ports(&wish.ports);
+    let mut config = loaded.config.with_ports(&wish.ports);
     if wish.is_verbose {
         config.log.types = LogTypes::ALL;
     }
     if wish.is_quiet {
         config.log.types = LogTypes::NONE;
     }
-    Ok((config, notes))
+    Ok(Loaded { config, ..loaded })
 }
 
 /// What is kept, where the file does not have the last word on it. The error is the message for the user.

@@ -64,7 +64,7 @@ fn a_configuration_can_be_tested_without_starting() {
     let port = free_port();
     let _taken = TcpListener::bind(("127.0.0.1", port)).expect("bound");
     let config = folder.file("a.conf", &format!("listener {port} 127.0.0.1\n"));
-    check(PROGRAM, &["-c", &config, "--test-config"], 0, "Configuration file is OK.", "");
+    check(PROGRAM, &["-c", &config, "--test-config"], 0, "Configuration file is OK.", "every client is refused");
     check(PROGRAM, &["--test-config"], 3, "Usage", "Error: --test-config needs the file to test: -c FILE.");
 }
 

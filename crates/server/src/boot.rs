@@ -122,7 +122,8 @@ impl fmt::Display for Failure {
                 f.write_str(".")
             }
             Failure::Persistence(error) => write!(f, "{error}"),
-            Failure::Access(error) => write!(f, "{error}"),
+            // It says itself that it is an error.
+            Failure::Access(error) => f.write_str(error.to_string().trim_start_matches("Error: ")),
             Failure::System(what, error) => write!(f, "{what}: {error}."),
         }
     }

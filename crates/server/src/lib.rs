@@ -22,7 +22,7 @@ mod published;
 mod reload;
 mod shard;
 
-pub use authority::AuthorityOptions;
+pub use authority::{AuthorityOptions, FileProblem, check_file};
 pub use boot::{Reload, StartError, run};
 pub use log::{LogDestination, LogOptions, LogType, LogTypes};
 pub use options::{Endpoint, Identity, ListenerOptions, Options};

@@ -271,20 +271,6 @@ fn remarks(config: &Config) -> Vec<(LogType, String)> {
                 .to_owned(),
         ));
     }
-    let refuses_all = |listener: &&Listener| {
-        !listener.allow_anonymous && !listener.anonymous_stated && listener.password_file.is_none()
-    };
-    for listener in config.listeners.iter().filter(refuses_all) {
-        let place = listener.place.as_ref().map(|place| format!(" of {place}")).unwrap_or_default();
-        remarks.push((
-            LogType::Warning,
-            format!(
-                "Warning: every client is refused on the listener{place}, as there is no password_file. To let clients in \
-                 without a password, add the line `allow_anonymous true`; to refuse them without this warning, \
-                 `allow_anonymous false`."
-            ),
-        ));
-    }
     remarks
 }
 
@@ -312,18 +298,6 @@ mod tests {
         check(Some("/var/lib/mosquitto/"), "mosquitto.db", "/var/lib/mosquitto/mosquitto.db.midge");
         check(Some("/mosquitto/data"), "/sub/m.db", "/mosquitto/data/sub/m.db.midge");
         check(Some(""), "m.db", "m.db.midge");
-    }
-
-    #[test]
-    fn a_listener_that_does_not_speak_of_anonymous_clients_gets_a_remark() {
-        let mut config = Config::without_file();
-        config.local_only = false;
-        config.listeners.truncate(1);
-        config.listeners[0].allow_anonymous = false;
-        let remarks = Options::from_config(&config, Identity::Midge).remarks;
-        assert!(matches!(&remarks[..], [(LogType::Warning, text)] if text.contains("`allow_anonymous true`")));
-        config.listeners[0].anonymous_stated = true;
-        assert!(Options::from_config(&config, Identity::Midge).remarks.is_empty());
     }
 
     #[test]

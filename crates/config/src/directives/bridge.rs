@@ -1,7 +1,7 @@
 //! Connections to other servers. None works yet: the `connection` line is refused, and with it all below.
 
 use super::Scope::{Bridge, Global};
-use super::Take::{Bool, Choice, Integer, Text, Words};
+use super::Take::{Bool, Choice, Integer, Path, Text, Words};
 use super::{ANY, Again, Bounds, Directive, Given, directive, no_words, nothing};
 use crate::draft::Draft;
 
@@ -14,6 +14,7 @@ const fn bridge(name: &'static str, take: super::Take) -> Directive {
 }
 
 const TEXT: super::Take = Text(Again::Error, nothing);
+const PATH: super::Take = Path(Again::Error, nothing);
 const BOOL: super::Take = Bool(nothing);
 
 const fn at_least(min: i64, outside: &'static str) -> super::Take {
@@ -101,13 +102,13 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         .doc("Keep alive of TCP: seconds until the first probe, seconds between probes, how many may stay unanswered."),
     bridge("bridge_tcp_user_timeout", at_least(0, "invalid TCP user timeout value."))
         .doc("After how many milliseconds what TCP sent must be acknowledged."),
-    bridge("bridge_cafile", TEXT).doc("The file with the certificates that the other server's is judged by."),
-    bridge("bridge_capath", TEXT).doc("The folder with the certificates that the other server's is judged by."),
+    bridge("bridge_cafile", PATH).doc("The file with the certificates that the other server's is judged by."),
+    bridge("bridge_capath", PATH).doc("The folder with the certificates that the other server's is judged by."),
     bridge("bridge_tls_use_os_certs", BOOL)
         .default("false")
         .doc("Judge the other server's certificate by those of the operating system."),
-    bridge("bridge_certfile", TEXT).doc("The file with the certificate to show to the other server."),
-    bridge("bridge_keyfile", Text(Again::Replaces, nothing)).doc("The file with that certificate's key."),
+    bridge("bridge_certfile", PATH).doc("The file with the certificate to show to the other server."),
+    bridge("bridge_keyfile", Path(Again::Replaces, nothing)).doc("The file with that certificate's key."),
     bridge("bridge_insecure", BOOL)
         .default("false")
         .doc("Do not compare the other server's name with its certificate."),

@@ -1,7 +1,7 @@
 //! Who may come in, and what they are called.
 
 use super::Scope::{Global, Listener, Plugin, Security, StatedListener};
-use super::Take::{Bool, Text, Words};
+use super::Take::{Bool, Path, Text, Words};
 use super::{Again, Directive, Given, directive, nothing};
 use crate::draft::Draft;
 
@@ -63,11 +63,11 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     directive(
         "password_file",
         Security,
-        Text(Again::Replaces, |draft, path| draft.security().password_file = Some(path)),
+        Path(Again::Replaces, |draft, path| draft.security().password_file = Some(path)),
     )
     .reloadable()
     .doc("The file with user names and hashes of their passwords."),
-    directive("acl_file", Security, Text(Again::Replaces, |draft, path| draft.security().acl_file = Some(path)))
+    directive("acl_file", Security, Path(Again::Replaces, |draft, path| draft.security().acl_file = Some(path)))
         .reloadable()
         .doc("The file that says who may publish and receive what.")
         .note("Without it everybody who is let in may do everything."),

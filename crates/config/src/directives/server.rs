@@ -4,7 +4,7 @@ use super::Scope::Global;
 use super::Take::{Anything, Bool, Decimal, IncludeDir, Integer, Text, Words};
 use super::{ANY, Again, Bounds, Directive, Given, directive, limit, limit_bytes, nothing};
 use crate::config::PersistenceSync;
-use crate::draft::Draft;
+use crate::draft::{Draft, Part};
 use crate::value::{decimal, shown};
 
 pub(super) const DIRECTIVES: &[Directive] = &[
@@ -158,7 +158,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
 fn persistence_file(draft: &mut Draft, name: String) {
     if matches!(name.rsplit('/').next(), Some("" | "." | "..")) {
         let hint = "It is the name of a file; the folder is for 'persistence_location' to say.".to_owned();
-        draft.error_with_hint(format!("Invalid 'persistence_file' value ({name})."), Some(hint));
+        draft.error_in(Part::Value, format!("Invalid 'persistence_file' value ({name})."), Some(hint));
     } else {
         draft.config.persistence.file = name;
     }
@@ -184,7 +184,8 @@ fn persistence_sync(draft: &mut Draft, given: Given<'_>) {
         None => {
             let value = [Some(word), next].into_iter().flatten().map(shown).collect::<Vec<_>>().join(" ");
             let allowed = format!("It is 'always', 'os', or a time from '1 ms' to '{SYNC_INTERVAL_MS_MAX} ms'.");
-            draft.error_with_hint(format!("Invalid '{}' value ({value}).", given.name), Some(allowed));
+            let text = format!("Invalid '{}' value ({value}).", given.name);
+            draft.error_in(Part::Value, text, Some(allowed));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Encryption of a listener, and what a certificate says of its client.
 
 use super::Scope::{Global, Listener, ListenerOrDefault, Security};
-use super::Take::{Anything, Bool, Text};
+use super::Take::{Anything, Bool, Path, Text};
 use super::{Again, Directive, directive, nothing};
 
 const CLEAR: &str = "connections would not be encrypted.";
@@ -9,23 +9,23 @@ const ANYBODY: &str = "clients would be let in without a certificate being looke
 const ENGINE: &str = "keys are read from files, OpenSSL and its engines are not used.";
 
 pub(super) const DIRECTIVES: &[Directive] = &[
-    directive("certfile", ListenerOrDefault, Text(Again::Replaces, nothing))
+    directive("certfile", ListenerOrDefault, Path(Again::Replaces, nothing))
         .reloadable()
         .doc("The file with the server's certificate and those between it and the root.")
         .refused(CLEAR),
-    directive("keyfile", ListenerOrDefault, Text(Again::Replaces, nothing))
+    directive("keyfile", ListenerOrDefault, Path(Again::Replaces, nothing))
         .reloadable()
         .doc("The file with the key of the server's certificate.")
         .refused(CLEAR),
-    directive("cafile", Listener, Text(Again::Replaces, nothing))
+    directive("cafile", Listener, Path(Again::Replaces, nothing))
         .reloadable()
         .doc("The file with the certificates that clients' certificates are judged by.")
         .refused(CLEAR),
-    directive("capath", ListenerOrDefault, Text(Again::Replaces, nothing))
+    directive("capath", ListenerOrDefault, Path(Again::Replaces, nothing))
         .reloadable()
         .doc("The folder with the certificates that clients' certificates are judged by.")
         .refused(CLEAR),
-    directive("crlfile", ListenerOrDefault, Text(Again::Replaces, nothing))
+    directive("crlfile", ListenerOrDefault, Path(Again::Replaces, nothing))
         .reloadable()
         .doc("The file with the certificates that are no longer good.")
         .refused("clients with certificates that were revoked would be let in."),
@@ -56,7 +56,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     directive("ciphers_tls1.3", ListenerOrDefault, Text(Again::Replaces, nothing))
         .doc("Which ciphers may be used with TLS 1.3.")
         .planned("there is no TLS."),
-    directive("psk_file", Security, Text(Again::Replaces, nothing))
+    directive("psk_file", Security, Path(Again::Replaces, nothing))
         .reloadable()
         .doc("The file with names and pre-shared keys of clients.")
         .refused("nobody would be asked for a key."),

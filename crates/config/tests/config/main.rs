@@ -2,7 +2,10 @@
 
 mod any_bytes;
 mod errors;
+mod excerpts;
 mod files;
+mod manual;
 mod support;
 mod table;
+mod traps;
 mod values;

@@ -102,7 +102,7 @@ fn another(directive: &Directive) -> String {
             let other = words.iter().find(|word| **word != directive.default);
             (*other.expect("more than one choice")).to_owned()
         }
-        Value::Text | Value::Words => "1".to_owned(),
+        Value::Text | Value::Path | Value::Words => "1".to_owned(),
     }
 }
 
@@ -171,6 +171,7 @@ fn types_can_be_asked_for() {
     check("memory_limit", Value::Decimal { min: 0, max: i64::MAX });
     check("socket_domain", Value::Choice(&["ipv4", "ipv6"]));
     check("pid_file", Value::Text);
-    check("include_dir", Value::Text);
+    check("include_dir", Value::Path);
+    check("acl_file", Value::Path);
     check("listener", Value::Words);
 }

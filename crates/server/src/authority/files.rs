@@ -21,7 +21,7 @@ pub(super) struct Files {
 
 /// Why a file does not do. A server does not start with it.
 #[derive(Debug)]
-pub(crate) enum FileProblem {
+pub enum FileProblem {
     /// It cannot be read.
     Unreadable {
         /// What it is for.
@@ -44,6 +44,17 @@ impl fmt::Display for FileProblem {
             FileProblem::Malformed(error) => write!(f, "{error}"),
         }
     }
+}
+
+/// Whether a server could use the file that this option names; gives what the operator should know of it.
+pub fn check_file(directive: &'static str, path: &str) -> Result<Vec<String>, FileProblem> {
+    let mut files = Files::default();
+    match directive {
+        "password_file" => drop(files.passwords(path)?),
+        "acl_file" => drop(files.acl(path)?),
+        _ => files.look_at(directive, path)?,
+    }
+    Ok(files.notes)
 }
 
 impl Files {
@@ -73,6 +84,14 @@ impl Files {
         Ok(content)
     }
 
+    /// What reads the file understands it; here it has to be there.
+    fn look_at(&mut self, directive: &'static str, path: &str) -> Result<(), FileProblem> {
+        let unreadable = |error| FileProblem::Unreadable { directive, path: path.to_owned(), error };
+        fs::File::open(path).map_err(unreadable)?;
+        self.notes.extend(warning(directive, Path::new(path)));
+        Ok(())
+    }
+
     fn read(&mut self, directive: &'static str, path: &str) -> Result<Vec<u8>, FileProblem> {
         let unreadable = |error| FileProblem::Unreadable { directive, path: path.to_owned(), error };
         let bytes = fs::read(path).map_err(unreadable)?;
@@ -81,14 +100,22 @@ impl Files {
     }
 }
 
-/// Hashes can be guessed at by whoever can read them.
+/// Keys are to be read by nobody else, and hashes can be guessed at by whoever can read them. Nobody else is to change anything.
 fn warning(directive: &str, path: &Path) -> Option<String> {
     let mode = fs::metadata(path).ok()?.mode() & 0o7777;
-    let shown = path.display();
-    let text = format!(
-        "Warning: every user of this machine can read the {directive} {shown} (mode {mode:04o}): chmod 640 {shown}"
-    );
-    (mode & OTHERS_READ != 0).then_some(text)
+    let is_secret = SECRETS.contains(&directive);
+    let danger = match (mode & OTHERS_WRITE != 0, mode & OTHERS_READ != 0 && is_secret) {
+        (true, true) => "read and change",
+        (true, false) => "change",
+        (false, true) => "read",
+        (false, false) => return None,
+    };
+    let (shown, remedy) = (path.display(), if is_secret { "640" } else { "o-w" });
+    Some(format!(
+        "Warning: every user of this machine can {danger} the {directive} {shown} (mode {mode:04o}): chmod {remedy} {shown}"
+    ))
 }
 
+const SECRETS: [&str; 5] = ["password_file", "acl_file", "psk_file", "keyfile", "bridge_keyfile"];
 const OTHERS_READ: u32 = 0o004;
+const OTHERS_WRITE: u32 = 0o002;

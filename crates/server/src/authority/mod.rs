@@ -12,7 +12,7 @@ mod files;
 mod remembered;
 mod workers;
 
-pub(crate) use files::FileProblem;
+pub use files::{FileProblem, check_file};
 pub(crate) use workers::{Answer, Asker, NOT_NOW, Workers};
 
 use std::hash::{BuildHasher, RandomState};

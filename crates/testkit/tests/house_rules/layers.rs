@@ -18,12 +18,13 @@ const LAYERS: &[(&str, &[&str])] = &[
         "midge-server",
         &["midge-auth", "midge-broker", "midge-codec", "midge-config", "midge-net", "midge-persistence", "midge-store"],
     ),
-    ("midge", &["midge-broker", "midge-config", "midge-server", "midge-store"]),
+    ("midge", &["midge-auth", "midge-broker", "midge-codec", "midge-config", "midge-server", "midge-store"]),
     // A whole world around the broker, in memory.
     ("midge-sim", &["midge-broker", "midge-codec", "midge-persistence", "midge-store"]),
     // Tests look at the server from outside.
     ("midge-testkit", &["midge-codec"]),
-    ("xtask", &[]),
+    // The manual page is made from the table of directives.
+    ("xtask", &["midge-config"]),
 ];
 
 /// The crates without clock, file, socket, thread, randomness or hash order: values in, values out; and a log, where they are

@@ -1,0 +1,103 @@
+//! What is legal and hardly meant: places where a configuration does what it says, and surprises whoever wrote it.
+//!
+//! Each trap is a function from the values to sentences, which say what to do. What files look like from outside (who may
+//! read them) is left to the caller.
+
+use core::net::IpAddr;
+
+use crate::config::{Address, Config, Listener, SocketDomain};
+use crate::report::{Level, Mentions, Note, Place};
+
+/// The traps that this configuration steps into: those of listeners first, in their order.
+pub fn traps(config: &Config, mentions: &Mentions) -> Vec<Note> {
+    let note = |(place, text): (&Place, String)| Note { level: Level::Warning, text, place: place.clone() };
+    let listeners = config.listeners.iter().enumerate().flat_map(|(index, listener)| {
+        let place = listener.place.as_ref();
+        let traps = [who_comes_in(listener), plain_passwords(listener), taken(listener, &config.listeners[..index])];
+        place.into_iter().flat_map(move |place| traps.clone().into_iter().flatten().map(move |text| (place, text)))
+    });
+    let queues = unbounded_queues(config).and_then(|text| Some((mentions.places.get("max_queued_messages")?, text)));
+    let folder = unnamed_folder(config).and_then(|text| Some((mentions.places.get("persistence")?, text)));
+    listeners.chain(queues).chain(folder).map(note).collect()
+}
+
+/// Everybody, or nobody.
+fn who_comes_in(listener: &Listener) -> Option<String> {
+    let is_checked = listener.password_file.is_some();
+    let text = if listener.allow_anonymous {
+        if is_local(listener) {
+            return None;
+        }
+        let who = if is_checked { "clients without a user name" } else { "all clients" };
+        format!(
+            "{who} are let in without a password, from other machines too. To refuse them write `allow_anonymous false`{}; \
+             to serve this machine only, put 127.0.0.1 behind the port.",
+            if is_checked { "" } else { " and a `password_file`" }
+        )
+    } else if !is_checked && !listener.anonymous_stated {
+        "every client is refused on this listener, as there is no password_file. To let clients in without a password, add \
+         the line `allow_anonymous true`; to refuse them without this warning, `allow_anonymous false`."
+            .to_owned()
+    } else {
+        return None;
+    };
+    Some(text)
+}
+
+/// Of a listener that can be reached over a network.
+fn plain_passwords(listener: &Listener) -> Option<String> {
+    (listener.password_file.is_some() && !is_local(listener)).then(|| {
+        "passwords cross the network unencrypted. Put 127.0.0.1 behind the port and let a proxy that speaks TLS stand in \
+         front, or have this listener in a network that you trust."
+            .to_owned()
+    })
+}
+
+/// The system gives a port once.
+fn taken(listener: &Listener, before: &[Listener]) -> Option<String> {
+    let other = before.iter().find(|other| overlap(listener, other))?;
+    let place = other.place.as_ref().map(ToString::to_string).unwrap_or_default();
+    Some(format!(
+        "the listener at {place} has the same port, so that the server will not start. Take one of them out, or give each \
+         an address of its own."
+    ))
+}
+
+fn overlap(one: &Listener, other: &Listener) -> bool {
+    let is_one_version = |a: Option<SocketDomain>, b: Option<SocketDomain>| a.is_none() || b.is_none() || a == b;
+    match (&one.address, &other.address) {
+        (Address::Unix(one), Address::Unix(other)) => one == other,
+        (Address::Tcp { port, host }, Address::Tcp { port: other_port, host: other_host }) => {
+            let is_one_host = host.is_none() || other_host.is_none() || host == other_host;
+            port == other_port && is_one_host && is_one_version(one.socket_domain, other.socket_domain)
+        }
+        _ => false,
+    }
+}
+
+fn is_local(listener: &Listener) -> bool {
+    match &listener.address {
+        Address::Unix(_) => true,
+        Address::Tcp { host: None, .. } => false,
+        Address::Tcp { host: Some(host), .. } => {
+            host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+        }
+    }
+}
+
+fn unbounded_queues(config: &Config) -> Option<String> {
+    let is_bounded = config.max_queued_messages.is_some() || config.max_queued_bytes.is_some();
+    (!is_bounded && !config.persistence.on).then(|| {
+        "nothing bounds what waits for a client that is away, and all of it is in memory. Bound it with \
+         `max_queued_messages` or `max_queued_bytes`, or have it on disk with `persistence true`."
+            .to_owned()
+    })
+}
+
+fn unnamed_folder(config: &Config) -> Option<String> {
+    (config.persistence.on && config.persistence.location.is_none()).then(|| {
+        "what is kept goes into the folder in which the server is started, which may be another one next time. Name it with \
+         `persistence_location`."
+            .to_owned()
+    })
+}

@@ -1,0 +1,245 @@
+//! `midge acl explain`: whether a client may do something, and which line says so.
+//!
+//! The files are read and asked as a server does it; what is right is decided by `auth` alone.
+
+use std::ffi::OsString;
+use std::fs;
+use std::sync::Arc;
+
+use lexopt::prelude::{Long, Short, Value};
+use midge_auth::{
+    Access, Acl, Admission, ConnectPolicy, Credentials, Decision, Rights, admission, client_id_is_welcome,
+};
+use midge_codec::{TopicFilter, check_topic_name};
+use midge_config::{Address, Config, Listener};
+
+use crate::command_line::Serve;
+use crate::{Status, help, server};
+
+/// What is asked.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Question {
+    config_file: String,
+    user_name: Option<String>,
+    client_id: String,
+    port: Option<u16>,
+    action: Action,
+    topic: String,
+}
+
+/// What the client does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Action {
+    #[default]
+    Publish,
+    Subscribe,
+    Receive,
+}
+
+/// Does what the words behind `acl` ask for.
+pub(crate) fn run(words: Vec<OsString>) -> Status {
+    match parse(words) {
+        Ok(None) => {
+            println!("{}", help::ACL);
+            Status::Success
+        }
+        Ok(Some(question)) => answer(&question).unwrap_or_else(|status| status),
+        Err(message) => {
+            eprintln!("{message}");
+            println!("{}", help::ACL);
+            Status::Usage
+        }
+    }
+}
+
+/// `None` is a wish for help. The error is the message for the user.
+fn parse(words: Vec<OsString>) -> Result<Option<Question>, String> {
+    let (mut question, mut config_file, mut rest) = (Question::default(), None, Vec::new());
+    let mut parser = lexopt::Parser::from_args(words);
+    let wrong = |error: lexopt::Error| format!("Error: {error}.");
+    while let Some(argument) = parser.next().map_err(wrong)? {
+        let option = match argument {
+            Short('h') | Long("help") => return Ok(None),
+            Short('c') | Long("config-file") => 'c',
+            Long("user") => 'u',
+            Long("id") => 'i',
+            Long("listener") => 'l',
+            Value(word) => {
+                rest.push(word.to_string_lossy().into_owned());
+                continue;
+            }
+            other => return Err(wrong(other.unexpected())),
+        };
+        let value = parser.value().map_err(wrong)?.to_string_lossy().into_owned();
+        match option {
+            'c' => config_file = Some(value),
+            'u' => question.user_name = Some(value),
+            'i' => question.client_id = value,
+            _ => question.port = Some(midge_config::port_argument(&value)?),
+        }
+    }
+    let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
+    let [what, action, topic] = rest[..] else {
+        return Err("Error: Ask like this: midge acl explain -c FILE --user ada publish a/topic.".to_owned());
+    };
+    if what != "explain" {
+        return Err(format!("Error: Unknown word '{what}'; it is 'explain'."));
+    }
+    question.action = match action {
+        "publish" => Action::Publish,
+        "subscribe" => Action::Subscribe,
+        "receive" => Action::Receive,
+        _ => return Err(format!("Error: Unknown word '{action}'; it is 'publish', 'subscribe' or 'receive'.")),
+    };
+    let is_valid = match question.action {
+        Action::Subscribe => TopicFilter::parse(topic).map(drop),
+        Action::Publish | Action::Receive => check_topic_name(topic).map(drop),
+    };
+    is_valid.map_err(|error| format!("Error: {error}."))?;
+    question.topic = topic.to_owned();
+    question.config_file = config_file.ok_or("Error: Which configuration? Name its file: -c FILE.")?;
+    Ok(Some(question))
+}
+
+/// Tells the answer; or what keeps from finding it, which was told then.
+fn answer(question: &Question) -> Result<Status, Status> {
+    let config_file = Some(question.config_file.clone());
+    let config = server::load(&Serve { config_file, ..Serve::default() })?.config;
+    let listener = listener_of(question.port, &config).map_err(|message| told(&message, Status::Usage))?;
+    let user_name = question.user_name.as_deref();
+    let client_id = user_name.filter(|_| listener.use_username_as_clientid).unwrap_or(&question.client_id);
+    if let Some(why) = refused(listener, user_name, client_id, &config) {
+        println!("denied when it connects: {why}");
+        return Ok(Status::Failure);
+    }
+    if question.action == Action::Publish && midge_broker::is_server_topic(&question.topic) {
+        println!("denied: nobody publishes to topics of the server itself");
+        return Ok(Status::Failure);
+    }
+    let (rights, text) = match &listener.acl_file {
+        None => (Rights::UNLIMITED, String::new()),
+        Some(path) => read_rights(path, user_name, client_id)?,
+    };
+    let tell = |before: &str, decision: Decision| {
+        println!("{before}{decision}{}", source(decision, listener.acl_file.as_deref(), &text));
+    };
+    let decision = match question.action {
+        Action::Publish => rights.check(Access::Publish, &question.topic),
+        Action::Receive => rights.check(Access::Receive, &question.topic),
+        Action::Subscribe => {
+            let filter = TopicFilter::parse(&question.topic).map_or(&*question.topic, |filter| filter.filter());
+            let messages = rights.check_filter(filter);
+            let answer = rights.check(Access::Subscribe, filter);
+            if !config.acl_strict_suback && answer == Decision::AlwaysGranted {
+                println!("{answer} (acl_strict_suback is false)");
+                let what = if messages.is_allowed() { "messages would come" } else { "no message would come" };
+                tell(&format!("{what}: "), messages);
+                return Ok(Status::Success);
+            }
+            messages
+        }
+    };
+    tell("", decision);
+    Ok(if decision.is_allowed() { Status::Success } else { Status::Failure })
+}
+
+/// Where the client comes in. The error is the message for the user.
+fn listener_of(port: Option<u16>, config: &Config) -> Result<&Listener, String> {
+    let ports = || {
+        let ports = config.listeners.iter().filter_map(port_of).map(|port| port.to_string());
+        ports.collect::<Vec<_>>().join(", ")
+    };
+    let first = &config.listeners[0];
+    match port {
+        Some(port) => {
+            let found = config.listeners.iter().find(|listener| port_of(listener) == Some(port));
+            found.ok_or_else(|| format!("Error: no listener has port {port}; there are: {}.", ports()))
+        }
+        None if config.listeners.iter().all(|listener| has_same_rules(listener, first)) => Ok(first),
+        None => Err(format!("Error: the listeners have different rules. Name one: --listener PORT, of {}.", ports())),
+    }
+}
+
+fn port_of(listener: &Listener) -> Option<u16> {
+    match listener.address {
+        Address::Tcp { port, .. } => Some(port),
+        Address::Unix(_) => None,
+    }
+}
+
+fn has_same_rules(one: &Listener, other: &Listener) -> bool {
+    let rules = |listener: &Listener| {
+        let has_passwords = listener.password_file.is_some();
+        (listener.acl_file.clone(), listener.allow_anonymous, has_passwords, listener.use_username_as_clientid)
+    };
+    rules(one) == rules(other)
+}
+
+/// Why the client would not even be let in. Its password is taken to be right.
+fn refused(listener: &Listener, user_name: Option<&str>, client_id: &str, config: &Config) -> Option<&'static str> {
+    let has_password_file = listener.password_file.is_some();
+    let policy = ConnectPolicy { has_password_file, allow_anonymous: listener.allow_anonymous };
+    if !client_id_is_welcome(config.clientid_prefixes.as_deref(), client_id) {
+        return Some("its identifier does not begin as clientid_prefixes wants it");
+    }
+    match admission(policy, Credentials { user_name, password: Some(&[]) }) {
+        Admission::Accept | Admission::Verify => None,
+        Admission::Refuse(_) if has_password_file => Some("clients without a user name are refused (allow_anonymous)"),
+        Admission::Refuse(_) => Some("there is no password_file, and allow_anonymous is false"),
+    }
+}
+
+/// What the file means for the client, and its text. What is wrong with it was told.
+fn read_rights(path: &str, user_name: Option<&str>, client_id: &str) -> Result<(Rights, String), Status> {
+    let unreadable = |error| told(&format!("Error: Unable to open acl_file \"{path}\": {error}."), Status::Failure);
+    let bytes = fs::read(path).map_err(unreadable)?;
+    let acl = Acl::parse(path, &bytes).map_err(|error| told(&error.to_string(), Status::Usage))?.content;
+    Ok((Rights::new(&Arc::new(acl), user_name, client_id), String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// Which file says so, and what stands in its line.
+fn source(decision: Decision, path: Option<&str>, text: &str) -> String {
+    let Some(path) = path else { return String::new() };
+    let Some(number) = decision.line() else { return format!(" ({path})") };
+    let line = text.split('\n').nth(number as usize - 1).unwrap_or_default().trim_end();
+    format!(" ({path}:{number})\n  {number} | {line}")
+}
+
+fn told(message: &str, status: Status) -> Status {
+    eprintln!("{message}");
+    status
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_has_a_file_an_action_and_a_topic() {
+        let check = |line: &str, expected: Result<Question, &str>| {
+            let words = line.split_whitespace().map(Into::into).collect();
+            assert_eq!(parse(words), expected.map(Some).map_err(str::to_owned), "{line}");
+        };
+        let question = |action, topic: &str| Question {
+            config_file: "a.conf".to_owned(),
+            action,
+            topic: topic.to_owned(),
+            ..Question::default()
+        };
+        check("explain -c a.conf publish t", Ok(question(Action::Publish, "t")));
+        check("explain subscribe $share/g/a/# -c a.conf", Ok(question(Action::Subscribe, "$share/g/a/#")));
+        let (user_name, client_id) = (Some("ada".to_owned()), "one".to_owned());
+        let whole = Question { user_name, client_id, port: Some(1883), ..question(Action::Receive, "t") };
+        check("explain -c a.conf --user ada --id one --listener 1883 receive t", Ok(whole));
+        check("explain publish t", Err("Error: Which configuration? Name its file: -c FILE."));
+        check("explain -c a fly t", Err("Error: Unknown word 'fly'; it is 'publish', 'subscribe' or 'receive'."));
+        check("show -c a publish t", Err("Error: Unknown word 'show'; it is 'explain'."));
+        check(
+            "explain -c a publish",
+            Err("Error: Ask like this: midge acl explain -c FILE --user ada publish a/topic."),
+        );
+        check("explain -c a --listener 0 publish t", Err("Error: Invalid port specified (0)."));
+        assert!(parse(["explain", "-c", "a", "publish", "t/#"].map(Into::into).to_vec()).is_err());
+        assert!(parse(["explain", "-c", "a", "subscribe", "a#"].map(Into::into).to_vec()).is_err());
+    }
+}
