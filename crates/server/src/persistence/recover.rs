@@ -7,7 +7,7 @@ use std::time::Instant;
 use midge_broker::recovery;
 use midge_broker::{Shard, Shared};
 use midge_persistence::start;
-use midge_store::{Log, Opened, Options, Repair, Report, SystemDisk};
+use midge_store::{DamagedSnapshot, Log, Opened, Options, Repair, Report, SystemDisk};
 
 use super::{Failure, Persistence, PersistenceOptions};
 use crate::clock::{self, Clock};
@@ -85,6 +85,10 @@ fn remarks(
             "Warning: {bytes} bytes of {path} were damaged and are lost (positions {from} to {to}){aside}."
         ));
     }
+    remarks.extend(report.shortened.iter().map(|path| {
+        format!("Warning: {} was shorter than it was made; what stood in the rest of it is lost.", path.display())
+    }));
+    remarks.extend(report.damaged_snapshot.as_ref().map(on_damaged_snapshot));
     if report.is_new {
         remarks.push(format!("What is acknowledged is kept in {folder}."));
     } else {
@@ -95,4 +99,21 @@ fn remarks(
         ));
     }
     remarks
+}
+
+fn on_damaged_snapshot(snapshot: &DamagedSnapshot) -> String {
+    let DamagedSnapshot { from, end, replayed_from } = snapshot;
+    let snapshot = format!("The snapshot in force (positions {from} to {end}) was damaged");
+    match replayed_from {
+        Some(older) => {
+            format!(
+                "{snapshot}; nothing is lost with it: what stood before it is whole, and read from position {older} on."
+            )
+        }
+        None => {
+            format!(
+                "Warning: {snapshot}; Sessions and Retained Messages may be lost with it, as what stood before it is not there any more."
+            )
+        }
+    }
 }
