@@ -167,9 +167,11 @@ fn fill_pool<D: Disk>(
     disk: &D,
     pool: &mut Pool<D>,
     links: &VecDeque<Link<D>>,
-    spares: Vec<Unused<D>>,
+    mut spares: Vec<Unused<D>>,
     end: Position,
 ) -> Result<(), OpenError> {
+    // What the log gave up last is used last: a repair may want it back, also after a start that was refused.
+    spares.sort_by_key(|unused| unused.header.map(|header| header.base));
     for link in links {
         pool.enter_segment(&link.segment);
     }

@@ -316,7 +316,7 @@ fn a_copy_of_which_all_but_the_last_are_short_is_opened() {
     }
 }
 
-/// Numbered batches, a snapshot after every tenth that takes some, as a server would leave them.
+/// Numbered batches and, after every tenth, three of a snapshot.
 fn log_with_snapshots(count: u32) -> (MemoryDisk, Vec<midge_store::Snapshot>) {
     let disk = MemoryDisk::new(1);
     let mut log = must_open(&disk).log;
@@ -327,6 +327,7 @@ fn log_with_snapshots(count: u32) -> (MemoryDisk, Vec<midge_store::Snapshot>) {
         (0..3).for_each(|_| put(&mut log, [1000]));
         let snapshot = midge_store::Snapshot { from, end: log.end(), floor: from, mark: u64::from(round) };
         log.retire(snapshot).expect("retired");
+        log.prepare().expect("prepared");
         snapshots.push(snapshot);
     }
     put(&mut log, [2000]);
@@ -360,6 +361,7 @@ fn a_damaged_snapshot_is_replaced_by_what_stands_before_it() {
     // The second, whose files before the floor wait to be used again.
     let (disk, snapshots) = log_with_snapshots(2);
     damage_at(&disk, snapshots[1].from);
+    assert!(read(&must_open(&disk).log).is_err(), "a start that finds the damage has begun a segment");
     let opened = repair(&disk);
     assert_eq!(opened.snapshot, Some(snapshots[0]));
     let told = opened.report.damaged_snapshot.expect("told");
@@ -380,11 +382,11 @@ fn a_damaged_snapshot_is_replaced_by_what_stands_before_it() {
     let expected: Vec<u32> = [1000; 3].into_iter().chain(10..20).chain([1000, 1000, 2000]).collect();
     assert_eq!(from_there(&opened.log), expected);
 
-    // Where the one before it is damaged as well, the log before both still does.
+    // Where the one before it is damaged as well, nothing before both is taken.
     let (disk, snapshots) = log_with_snapshots(2);
     snapshots.iter().for_each(|snapshot| damage_at(&disk, snapshot.from));
     let told = repair(&disk).report.damaged_snapshot.expect("told");
-    assert_eq!(told.replayed_from, None, "a retired file with damage is not taken back");
+    assert_eq!(told.replayed_from, None, "a retired file with damage is not taken back into the log");
 }
 
 #[test]

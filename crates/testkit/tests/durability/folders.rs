@@ -237,10 +237,7 @@ fn a_damaged_byte_in_a_long_queue() {
     conversation.play(&"p publishes t qos=1 m=\"waits\"*500\n".repeat(5));
     for snapshots in 1..=2 {
         // The first makes a run of the queue, the second begins behind it.
-        server.signal(Signal::USR1);
-        while server.count_log("Saved a snapshot") < snapshots {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        snapshot(&server, snapshots);
         conversation.play("p publishes other qos=1 m=x retain");
     }
     drop(conversation);
@@ -251,6 +248,78 @@ fn a_damaged_byte_in_a_long_queue() {
     overwrite(&path, offset, b"W");
     let line = refuses(&folder, "is damaged at byte *; restore it from a copy, or start with --repair");
     assert!(line.contains(&path.display().to_string()), "{line}");
+}
+
+/// Takes a snapshot, and waits until it is in force.
+fn snapshot(server: &Server, count: usize) {
+    server.signal(Signal::USR1);
+    while server.count_log("Saved a snapshot") < count {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// All that a snapshot held is in the log before it as well, as long as that is there.
+#[test]
+fn a_damaged_snapshot() {
+    for snapshots in 1..=2 {
+        let folder = Folder::new();
+        let mut server = Server::start(&format!("log_type all\n{}", folder.configuration()));
+        let mut conversation = Conversation::with(&server);
+        conversation.play("s connects v311\ns subscribes t/# qos=1\ns disconnects\np connects v311 clean\n");
+        for number in 1..=snapshots {
+            conversation.play(&format!("p publishes t/{number} qos=1 m=held-{number} retain"));
+            snapshot(&server, number);
+        }
+        conversation.play("p publishes t/9 qos=1 m=held-9 retain");
+        drop(conversation);
+        server.kill();
+        // In the newest file but one, the last that stands there is what the snapshot wrote.
+        let place = |path: &std::path::PathBuf| {
+            let bytes = fs::read(path).expect("a segment");
+            bytes.windows(6).rposition(|window| window == b"held-1").map(|offset| offset as u64)
+        };
+        let files = segments(&folder);
+        let (path, offset) = files.iter().rev().find_map(|path| Some((path, place(path)?))).expect("in the snapshot");
+        overwrite(path, offset, b"H");
+        refuses(&folder, "is damaged at byte");
+        let server = Launch::new().arguments(&["--repair"]).start(&folder.configuration());
+        server.expect_log(
+            "The snapshot in force (positions * was damaged; nothing is lost with it: what stood before it is whole",
+        );
+        let mut conversation = Conversation::with(&server);
+        conversation.play("s connects v311 session-present");
+        for number in (1..=snapshots).chain([9]) {
+            conversation.play(&format!("s receives t/{number} qos=1 m=held-{number}"));
+        }
+        conversation.play("n connects v311 clean\nn subscribes t/1\nn receives t/1 m=held-1 retain\nn subscribes t/9\nn receives t/9 m=held-9 retain\n");
+    }
+}
+
+/// No power cut takes anything of the length that a file was made with.
+#[test]
+fn a_file_that_was_cut_short() {
+    let folder = filled();
+    let (path, offset) = file_with(&folder, b"kept-too");
+    for length in [7000, offset] {
+        fs::OpenOptions::new().write(true).open(&path).expect("open").set_len(length).expect("truncate");
+        let line = refuses(&folder, "is shorter than it was made; restore it from a copy, or start with --repair");
+        assert!(line.contains(&path.display().to_string()), "{line}");
+    }
+    let server = Launch::new().arguments(&["--repair"]).start(&folder.configuration());
+    server.expect_log("Warning: * was shorter than it was made; what stood in the rest of it is lost.");
+    Conversation::with(&server).play("s connects v311 session-present\ns receives t qos=1 m=kept\ns< nothing\n");
+    drop(server);
+    start(&folder).expect_log("Restored from");
+}
+
+/// The segment files, by their numbers.
+fn segments(folder: &Folder) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(folder.log()).expect("the log's folder");
+    let paths = entries.map(|entry| entry.expect("the log's folder").path());
+    let mut segments: Vec<_> =
+        paths.filter(|path| path.extension().is_some_and(|ending| ending == "segment")).collect();
+    segments.sort();
+    segments
 }
 
 #[test]
