@@ -103,17 +103,14 @@ fn remarks(
 
 fn on_damaged_snapshot(snapshot: &DamagedSnapshot) -> String {
     let DamagedSnapshot { from, end, replayed_from } = snapshot;
-    let snapshot = format!("The snapshot in force (positions {from} to {end}) was damaged");
     match replayed_from {
-        Some(older) => {
-            format!(
-                "{snapshot}; nothing is lost with it: what stood before it is whole, and read from position {older} on."
-            )
-        }
-        None => {
-            format!(
-                "Warning: {snapshot}; Sessions and Retained Messages may be lost with it, as what stood before it is not there any more."
-            )
-        }
+        Some(older) => format!(
+            "The snapshot in force (positions {from} to {end}) was damaged and is not used: what stood before it is whole, and \
+             is read instead from position {older} on."
+        ),
+        None => format!(
+            "Warning: the snapshot in force (positions {from} to {end}) was damaged, and what stood before it is not whole \
+             any more: Sessions and Retained Messages may be lost with it."
+        ),
     }
 }

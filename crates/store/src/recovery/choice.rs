@@ -24,8 +24,8 @@ pub struct DamagedSnapshot {
     pub from: Position,
     /// Where it ends.
     pub end: Position,
-    /// The log is read from here on instead, and nothing is lost with the snapshot. `None`: what stood before it is not
-    /// there any more, and what is left of it is used.
+    /// The log is read from here on instead. `None`: what stood before it is not whole any more, and what is left of the
+    /// snapshot is used.
     pub replayed_from: Option<Position>,
 }
 
@@ -75,11 +75,16 @@ fn take_back<D: Disk>(
         let Some(index) = before.filter(|index| sequence(&spares[*index]).is_some()) else {
             return Ok(());
         };
-        match spares.remove(index).into_link() {
-            Ok(link) if find_holes(disk, seal, &link.segment, first, holes)? => links.push_front(link),
-            Ok(link) => return Ok(spares.push(link.into_unused())),
-            Err(unused) => return Ok(spares.push(unused)),
-        }
+        let unused = match spares.remove(index).into_link() {
+            Ok(link) if find_holes(disk, seal, &link.segment, first, holes)? => {
+                links.push_front(link);
+                continue;
+            }
+            Ok(link) => link.into_unused(),
+            Err(unused) => unused,
+        };
+        spares.push(unused);
+        return Ok(());
     }
     Ok(())
 }

@@ -267,32 +267,45 @@ fn a_damaged_snapshot() {
         let mut conversation = Conversation::with(&server);
         conversation.play("s connects v311\ns subscribes t/# qos=1\ns disconnects\np connects v311 clean\n");
         for number in 1..=snapshots {
-            conversation.play(&format!("p publishes t/{number} qos=1 m=held-{number} retain"));
+            conversation.play(&format!("p publishes r/{number} qos=1 m=held-{number} retain"));
+            conversation.play(&format!("p publishes t/{number} qos=1 m=\"waits\"*500\n").repeat(5));
             snapshot(&server, number);
         }
-        conversation.play("p publishes t/9 qos=1 m=held-9 retain");
+        conversation.play("p publishes r/9 qos=1 m=held-9 retain");
         drop(conversation);
         server.kill();
-        // In the newest file but one, the last that stands there is what the snapshot wrote.
-        let place = |path: &std::path::PathBuf| {
-            let bytes = fs::read(path).expect("a segment");
-            bytes.windows(6).rposition(|window| window == b"held-1").map(|offset| offset as u64)
-        };
-        let files = segments(&folder);
-        let (path, offset) = files.iter().rev().find_map(|path| Some((path, place(path)?))).expect("in the snapshot");
-        overwrite(path, offset, b"H");
+        let (path, offset, length) = snapshot_in_force(&folder);
+        overwrite(&path, offset, &vec![0xff; length]);
         refuses(&folder, "is damaged at byte");
         let server = Launch::new().arguments(&["--repair"]).start(&folder.configuration());
         server.expect_log(
-            "The snapshot in force (positions * was damaged; nothing is lost with it: what stood before it is whole",
+            "The snapshot in force (positions * was damaged and is not used: what stood before it is whole, and is read instead",
         );
         let mut conversation = Conversation::with(&server);
         conversation.play("s connects v311 session-present");
-        for number in (1..=snapshots).chain([9]) {
-            conversation.play(&format!("s receives t/{number} qos=1 m=held-{number}"));
+        for number in 1..=snapshots {
+            conversation.play(&format!("s receives t/{number} qos=1 m=\"waits\"*500\n").repeat(5));
         }
-        conversation.play("n connects v311 clean\nn subscribes t/1\nn receives t/1 m=held-1 retain\nn subscribes t/9\nn receives t/9 m=held-9 retain\n");
+        conversation.play("s< nothing\nn connects v311 clean\n");
+        for number in (1..=snapshots).chain([9]) {
+            conversation.play(&format!("n subscribes r/{number}\nn receives r/{number} m=held-{number} retain\n"));
+        }
     }
+}
+
+/// The file in which the snapshot in force begins, where, and how many bytes of it stand there.
+fn snapshot_in_force(folder: &Folder) -> (std::path::PathBuf, u64, usize) {
+    let mut headers = Vec::new();
+    for path in segments(folder) {
+        let bytes = fs::read(&path).expect("a segment");
+        let number = |at: usize| u64::from_le_bytes(*bytes[at..].first_chunk().expect("a header"));
+        let is_segment = path.ends_with(format!("{:010}.segment", number(24)));
+        let header = [number(32), number(56), number(64)];
+        headers.extend((is_segment && bytes.starts_with(b"MidgeLog")).then_some((path, header)));
+    }
+    let (_, [behind, from, end]) = *headers.last().expect("a segment");
+    let (path, [base, ..]) = headers.into_iter().rfind(|(_, [base, ..])| *base <= from).expect("held");
+    (path, HEADER_BYTES as u64 + from - base, (end.min(behind) - from) as usize)
 }
 
 /// No power cut takes anything of the length that a file was made with.
