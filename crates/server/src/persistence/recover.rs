@@ -109,8 +109,8 @@ fn on_damaged_snapshot(snapshot: &DamagedSnapshot) -> String {
              is read instead from position {older} on."
         ),
         None => format!(
-            "Warning: the snapshot in force (positions {from} to {end}) was damaged, and what stood before it is not whole \
-             any more: Sessions and Retained Messages may be lost with it."
+            "Warning: the snapshot in force (positions {from} to {end}) was damaged, and what stands before it cannot \
+             be used in its place: Sessions and Retained Messages may be lost with it."
         ),
     }
 }

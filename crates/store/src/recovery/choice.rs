@@ -24,8 +24,8 @@ pub struct DamagedSnapshot {
     pub from: Position,
     /// Where it ends.
     pub end: Position,
-    /// The log is read from here on instead. `None`: what stood before it is not whole any more, and what is left of the
-    /// snapshot is used.
+    /// The log is read from here on instead. `None`: what stands before it cannot be used in its place, and what is
+    /// left of the snapshot is used.
     pub replayed_from: Option<Position>,
 }
 

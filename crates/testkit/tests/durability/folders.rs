@@ -293,6 +293,25 @@ fn a_damaged_snapshot() {
     }
 }
 
+/// A start that finds share groups writes everything anew under new names, and what stood before has the old ones.
+#[test]
+fn a_damaged_snapshot_of_a_start() {
+    let folder = filled();
+    let mut server = start(&folder);
+    Conversation::with(&server).play("g connects v311\ng subscribes $share/g/t qos=1\ng disconnects\n");
+    server.kill();
+    let mut server = start(&folder);
+    Conversation::with(&server).play("p connects v311 clean\np publishes t qos=1 m=later\n");
+    server.kill();
+    let (path, offset, length) = snapshot_in_force(&folder);
+    overwrite(&path, offset, &vec![0xff; length]);
+    refuses(&folder, "is damaged at byte");
+    let server = Launch::new().arguments(&["--repair"]).start(&folder.configuration());
+    server.expect_log(
+        "Warning: the snapshot in force (positions * was damaged, and what stands before it cannot be used in its place",
+    );
+}
+
 /// The file in which the snapshot in force begins, where, and how many bytes of it stand there.
 fn snapshot_in_force(folder: &Folder) -> (std::path::PathBuf, u64, usize) {
     let mut headers = Vec::new();
