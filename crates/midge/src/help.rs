@@ -54,11 +54,11 @@ Without a configuration file it listens on port 1883 of 127.0.0.1 and [::1], and
 }
 
 /// How `midge log` is used.
-pub(crate) const LOG: &str = "Usage: midge log [--json | --verify] FOLDER
+pub(crate) const LOG: &str = "Usage: midge log [--json | --verify] FOLDER | FILE
 
 Shows what stands in a log: one line for each batch and each record, and what each file is. FOLDER is the folder
-NAME.midge with the segment files, or the one in which that stands (persistence_location). The server may be running:
-nothing is locked, and nothing is changed.
+NAME.midge with the segment files, or the one in which that stands (persistence_location). FILE is one segment file, also
+one that a repair set aside (.bad). The server may be running: nothing is locked, and nothing is changed.
 
  --json           One JSON object for each record, and nothing else. What is wrong is told on standard error.
  --verify         Only check: all checksums, and that all records can be read. The exit status is 0 where all is good, and

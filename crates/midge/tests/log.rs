@@ -86,6 +86,25 @@ fn damage_is_status_1_with_file_and_byte() {
 }
 
 #[test]
+fn one_file_is_shown_also_where_it_was_set_aside() {
+    let folder = Folder::new();
+    let _server = keeping(&folder);
+    let path = folder.path("mosquitto.db.midge/0000000001.segment");
+    let aside = path.with_added_extension("bad");
+    fs::copy(&path, &aside).expect("copied");
+    for file in [&path, &aside] {
+        let (status, shown, wrong) = log(&[], file);
+        assert_eq!((status, wrong.as_str()), (Some(0), ""), "{shown}");
+        assert!(shown.contains(" 'kept/here' q1 retain 4 bytes retained v"), "{shown}");
+        assert!(shown.contains("8388608 bytes  segment from 0"), "{shown}");
+    }
+    fs::OpenOptions::new().write(true).open(&path).and_then(|file| file.set_len(7000)).expect("truncated");
+    let (status, _, wrong) = log(&["--verify"], &folder.path(""));
+    assert_eq!(status, Some(1));
+    assert!(wrong.starts_with(&format!("Error: {} is shorter than it was made", path.display())), "{wrong}");
+}
+
+#[test]
 fn a_folder_without_a_log_and_wrong_words_are_told() {
     let folder = Folder::new();
     let (status, _, wrong) = log(&[], &folder.path(""));

@@ -82,7 +82,8 @@ impl World {
 
     /// Who is to see everything is there first.
     fn welcome_witness(&mut self) -> Result<(), String> {
-        if !self.ground.settings.has_witness {
+        // There may be no room for it in the log.
+        if !self.ground.settings.has_witness || self.ground.may_refuse() {
             return Ok(());
         }
         for _ in 0..STEPS_TO_REST_MAX {

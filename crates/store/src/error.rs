@@ -57,6 +57,11 @@ pub enum OpenError {
     /// A segment of another log.
     #[error("{} belongs to another log; move it away", .0.display())]
     Foreign(PathBuf),
+    /// A segment file that lacks its end.
+    #[error(
+        "{} is shorter than it was made; restore it from a copy, or start with --repair to keep what is good", .0.display()
+    )]
+    Shortened(PathBuf),
     /// The beginning of the log is gone.
     #[error(
         "the log in {} begins at position {to} instead of {from}: a segment file is missing; restore it from a copy, or start \

@@ -34,5 +34,7 @@ pub use disk::{Disk, Entry, EntryKind, Locked, Owner, SystemDisk};
 pub use error::{CopyError, Damage, Failure, Limit, OpenError, Operation, ReadError, WriteError};
 pub use log::{Copied, Lease, Log, Reader, Room};
 pub use options::{Options, Position, Repair, Snapshot};
-pub use recovery::{Cut, Examined, FileRole, InspectedBatch, InspectedFile, Inspection, Lost, Opened, Report};
+pub use recovery::{
+    Cut, DamagedSnapshot, Examined, FileRole, InspectedBatch, InspectedFile, Inspection, Lost, Opened, Report,
+};
 pub use segment::{FORMAT_VERSION, SEGMENT_HEADER_BYTES};

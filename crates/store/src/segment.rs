@@ -24,6 +24,8 @@ const POSITION_MAX: u64 = 1 << 62;
 
 const MAGIC: &[u8; 8] = b"MidgeLog";
 
+const ROOM_OFFSET: usize = 88;
+
 /// A segment that is part of the log.
 pub(crate) struct Segment<D: Disk> {
     pub(crate) path: PathBuf,
@@ -46,6 +48,8 @@ pub(crate) struct SegmentHeader {
     /// Where the segment before ends. Not `base` only where a repair gave up what stood between.
     pub(crate) previous_end: Position,
     pub(crate) snapshot: Option<Snapshot>,
+    /// How many bytes of batches the file was made for. 0 where that is not said, which it was not at first.
+    pub(crate) room_bytes: u64,
 }
 
 /// What a header is that is none.
@@ -73,6 +77,8 @@ impl SegmentHeader {
                 bytes.extend(number.to_le_bytes());
             }
         }
+        bytes.resize(ROOM_OFFSET, 0);
+        bytes.extend(self.room_bytes.to_le_bytes());
         bytes.resize(HEADER_LENGTH, 0);
         let checksum = checksum(&bytes);
         bytes[12..16].copy_from_slice(&checksum.to_le_bytes());
@@ -99,10 +105,12 @@ impl SegmentHeader {
             base: position(32),
             previous_end: position(40),
             snapshot: (u64_at(bytes, 48) == 1).then_some(snapshot),
+            room_bytes: u64_at(bytes, ROOM_OFFSET),
         };
         let is_in_order = header.base.0 <= POSITION_MAX
             && header.previous_end <= header.base
             && header.sequence <= POSITION_MAX
+            && header.room_bytes <= POSITION_MAX
             && header.snapshot.is_none_or(|snapshot| snapshot.is_in_order(header.base));
         if is_in_order { Ok(header) } else { Err(HeaderFault::Bad) }
     }
@@ -183,6 +191,7 @@ mod tests {
             base: Position(1000),
             previous_end: Position(1000),
             snapshot: Some(snapshot),
+            room_bytes: 4096,
         }
     }
 
@@ -192,7 +201,7 @@ mod tests {
 
     #[test]
     fn headers_come_back() {
-        for header in [header(), SegmentHeader { snapshot: None, ..header() }] {
+        for header in [header(), SegmentHeader { snapshot: None, room_bytes: 0, ..header() }] {
             assert_eq!(decode(&header.encode()), Ok(header));
         }
     }

@@ -20,7 +20,7 @@ pub(crate) struct DraftQueue {
 #[derive(Debug)]
 struct DraftRun {
     record: RunRecord,
-    /// What is done with. There may be some of other runs among them, which does no harm.
+    /// What is done with. There may be some among them that are not in it.
     done: BTreeSet<u64>,
 }
 
@@ -147,13 +147,6 @@ impl DraftQueue {
         lost.iter().map(DraftRun::left).sum()
     }
 
-    /// Runs of which all is done with: what could be of another run could not be of this one.
-    fn is_used_up(&self, run: &DraftRun) -> bool {
-        let shares_range =
-            |other: &DraftRun| other.record.first <= run.record.last && run.record.first <= other.record.last;
-        run.left() == 0 && self.runs.iter().filter(|other| shares_range(other)).count() == 1
-    }
-
     /// Whether it has the message, and not in a run.
     pub(super) fn contains(&self, message: u64) -> bool {
         self.held.contains(message)
@@ -242,9 +235,6 @@ impl DraftQueue {
 
     /// Messages and runs in the order of their identities.
     pub(crate) fn into_queue(mut self, mut keep: impl FnMut(Held) -> Kept) -> Queue {
-        let is_used_up: Vec<bool> = self.runs.iter().map(|run| self.is_used_up(run)).collect();
-        let mut is_used_up = is_used_up.into_iter();
-        self.runs.retain(|_| !is_used_up.next().unwrap_or_default());
         self.runs.sort_by_key(|run| run.record.origin);
         let mut held = self.held.into_entries().peekable();
         let mut take = |upto: u64| -> VecDeque<Kept> {
@@ -319,17 +309,15 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_is_used_up_or_gone_is_not_there() {
+    fn a_run_that_is_gone_is_not_there_and_what_is_done_with_is_not_counted() {
         let range = |origin, first, last| RunRecord { first, last, ..run(origin, origin) };
         let mut queue = DraftQueue::default();
-        for run in [range(10, 1, 3), range(20, 4, 6), range(30, 5, 9)] {
-            assert!(queue.hold_run(&run, true));
-        }
-        [1, 3, 4, 6].into_iter().for_each(|message| queue.done_in_run(message));
+        assert!(queue.hold_run(&range(20, 4, 6), true) && queue.hold_run(&range(30, 5, 9), true));
+        [4, 6].into_iter().for_each(|message| queue.done_in_run(message));
         assert_eq!(queue.messages(), 1, "6 may be one of the last");
         assert_eq!(queue.forget_runs(|run| run.address != 30), 1);
         let queue = queue.into_queue(|held| Kept::in_group(held.message));
-        assert_eq!(queue.runs().count(), 0);
-        assert!(queue.is_empty());
+        assert_eq!((queue.runs().count(), queue.len()), (1, 0));
+        assert!(!queue.is_empty(), "whether all of it is done with is known when it is read");
     }
 }

@@ -1,4 +1,4 @@
-//! `midge log FOLDER`: what stands in a log, for people and for programs, and whether it is good.
+//! `midge log FOLDER`: what stands in a log, or in one file of it, for people and for programs, and whether it is good.
 //!
 //! The log may be in use: nothing is locked and nothing is changed.
 
@@ -35,7 +35,7 @@ pub(crate) fn run(words: Vec<OsString>) -> Status {
             println!("{}", help::LOG);
             Status::Success
         }
-        Ok(Some((folder, form))) => show(&folder, form).unwrap_or_else(|message| {
+        Ok(Some((place, form))) => show(&place, form).unwrap_or_else(|message| {
             eprintln!("Error: {message}.");
             Status::Failure
         }),
@@ -47,9 +47,9 @@ pub(crate) fn run(words: Vec<OsString>) -> Status {
     }
 }
 
-/// The folder and the form; `None` is a wish for help. The error is the message for the user.
+/// The folder or file and the form; `None` is a wish for help. The error is the message for the user.
 fn parse(words: Vec<OsString>) -> Result<Option<(PathBuf, Form)>, String> {
-    let (mut folder, mut form) = (None, Form::Text);
+    let (mut place, mut form) = (None, Form::Text);
     let mut parser = lexopt::Parser::from_args(words);
     while let Some(argument) = parser.next().map_err(|error| format!("Error: {error}."))? {
         match argument {
@@ -57,18 +57,24 @@ fn parse(words: Vec<OsString>) -> Result<Option<(PathBuf, Form)>, String> {
             Long("json") if form != Form::Verdict => form = Form::Json,
             Long("verify") if form != Form::Json => form = Form::Verdict,
             Long("json" | "verify") => return Err("Error: --verify shows nothing, so that --json says nothing.".into()),
-            Value(path) if folder.is_none() => folder = Some(path.into()),
+            Value(path) if place.is_none() => place = Some(path.into()),
             other => return Err(format!("Error: {}.", other.unexpected())),
         }
     }
-    folder.map(|folder| Some((folder, form))).ok_or_else(|| "Error: Which log? Name its folder.".to_owned())
+    place.map(|place| Some((place, form))).ok_or_else(|| "Error: Which log? Name its folder.".to_owned())
 }
 
-fn show(folder: &Path, form: Form) -> Result<Status, String> {
-    let folder = find::log_in(folder)?;
-    let inspection = Inspection::take(SystemDisk, &folder).map_err(|error| error.to_string())?;
+fn show(place: &Path, form: Form) -> Result<Status, String> {
+    let (place, inspection) = if place.is_file() {
+        (place.to_path_buf(), Inspection::take_file(SystemDisk, place))
+    } else {
+        let folder = find::log_in(place)?;
+        let inspection = Inspection::take(SystemDisk, &folder);
+        (folder, inspection)
+    };
+    let inspection = inspection.map_err(|error| error.to_string())?;
     let mut listing = Listing { form, out: BufWriter::new(io::stdout().lock()), counts: Counts::default() };
-    match listing.write(&folder, &inspection) {
+    match listing.write(&place, &inspection) {
         Ok(status) => Ok(status),
         // Whoever reads it has seen enough.
         Err(Stopped::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Status::Success),
@@ -109,8 +115,8 @@ struct Listing<W: Write> {
 }
 
 impl<W: Write> Listing<W> {
-    fn write(&mut self, folder: &Path, inspection: &Inspection<SystemDisk>) -> Result<Status, Stopped> {
-        self.note(format_args!("{}", folder.display()))?;
+    fn write(&mut self, place: &Path, inspection: &Inspection<SystemDisk>) -> Result<Status, Stopped> {
+        self.note(format_args!("{}", place.display()))?;
         for file in inspection.files() {
             self.note(format_args!("{}", role(file)))?;
         }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use midge_broker::recovery::{self, LostMessages};
 use midge_broker::{Shard, Shared};
 use midge_persistence::start;
-use midge_store::{Log, Opened, Options, Repair, Report, SystemDisk};
+use midge_store::{DamagedSnapshot, Log, Opened, Options, Repair, Report, SystemDisk};
 
 use super::{Failure, Persistence, PersistenceOptions};
 use crate::clock::{self, Clock};
@@ -91,6 +91,10 @@ fn remarks(
             "Warning: {bytes} bytes of {path} were damaged and are lost (positions {from} to {to}){aside}."
         ));
     }
+    remarks.extend(report.shortened.iter().map(|path| {
+        format!("Warning: {} was shorter than it was made; what stood in the rest of it is lost.", path.display())
+    }));
+    remarks.extend(report.damaged_snapshot.as_ref().map(on_damaged_snapshot));
     if report.is_new {
         remarks.push(format!("What is acknowledged is kept in {folder}."));
     } else {
@@ -101,4 +105,18 @@ fn remarks(
         ));
     }
     remarks
+}
+
+fn on_damaged_snapshot(snapshot: &DamagedSnapshot) -> String {
+    let DamagedSnapshot { from, end, replayed_from } = snapshot;
+    match replayed_from {
+        Some(older) => format!(
+            "The snapshot in force (positions {from} to {end}) was damaged and is not used: what stood before it is whole, and \
+             is read instead from position {older} on."
+        ),
+        None => format!(
+            "Warning: the snapshot in force (positions {from} to {end}) was damaged, and what stands before it cannot \
+             be used in its place: Sessions and Retained Messages may be lost with it."
+        ),
+    }
 }

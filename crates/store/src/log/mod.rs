@@ -310,8 +310,9 @@ impl<D: Disk> Log<D> {
             base: self.end,
             previous_end: self.end,
             snapshot,
+            room_bytes,
         };
-        let last = Arc::new(begin_segment(&self.shared.disk, &mut self.pool, room_bytes, header)?);
+        let last = Arc::new(begin_segment(&self.shared.disk, &mut self.pool, header)?);
         let mut held = self.shared.held();
         if let Some(old) = held.back_mut() {
             old.end = self.end;
@@ -364,14 +365,13 @@ impl<D: Disk> fmt::Debug for Log<D> {
     }
 }
 
-/// Puts a header into a file that is ready. `header.sequence` is that of the segment before; it becomes the file's.
+/// Puts a header into a file that is ready and has the room that it states. `header.sequence` is that of the segment before; it becomes the file's.
 pub(crate) fn begin_segment<D: Disk>(
     disk: &D,
     pool: &mut Pool<D>,
-    room_bytes: u64,
     mut header: SegmentHeader,
 ) -> Result<Segment<D>, Failure> {
-    let spare = pool.take(disk, room_bytes, header.sequence)?;
+    let spare = pool.take(disk, header.room_bytes, header.sequence)?;
     let Spare { path, file, sequence, room_bytes } = spare.ok_or_else(|| pool.nothing_ready())?;
     header.sequence = sequence;
     let segment = Segment { path, file, sequence, base: header.base, room_bytes };

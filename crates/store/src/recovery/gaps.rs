@@ -62,7 +62,7 @@ fn end_of<D: Disk>(disk: &D, seal: Seal, link: &Link<D>, next: Position) -> Resu
 fn between<D: Disk>(folder: &Path, chain: &Chain<D>, before: &Link<D>, next: &Link<D>, from: Position) -> OpenError {
     let (first, last, to) = (before.segment.sequence + 1, next.segment.sequence - 1, next.header.previous_end);
     let left =
-        chain.spares.iter().find(|unused| (first..=last).contains(&unused.spare.sequence) && unused.base.is_none());
+        chain.spares.iter().find(|unused| (first..=last).contains(&unused.spare.sequence) && unused.header.is_none());
     match left {
         Some(left) => Damage { path: left.spare.path.clone(), offset: 0, position: from }.into(),
         None => {

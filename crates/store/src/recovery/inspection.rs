@@ -15,7 +15,7 @@ use super::{Cut, check_start_of};
 use crate::batch::{HEADER_BYTES, Seal};
 use crate::error::Failure;
 use crate::log::{Stop, next_good, walk};
-use crate::segment::{HEADER_LENGTH, HeaderFault, SEGMENT_HEADER_BYTES, Segment, SegmentHeader};
+use crate::segment::{HEADER_LENGTH, HeaderFault, Segment, SegmentHeader};
 use crate::{Damage, Disk, OpenError, Position, Snapshot};
 
 /// A log as it was found in a folder, not opened.
@@ -100,13 +100,19 @@ impl<D: Disk> Inspection<D> {
             // follows it.
             let Ok(inventory) = Inventory::look(&disk, folder) else { continue };
             let before = headers(&inventory);
-            let sorted = Sorted::new(&disk, folder, inventory)?;
+            let sorted = Sorted::of_a_log(&disk, folder, inventory)?;
             if Inventory::look(&disk, folder).is_ok_and(|again| headers(&again) == before) {
                 return Ok(sorted.with(disk));
             }
         }
         let inventory = Inventory::look(&disk, folder)?;
-        Ok(Sorted::new(&disk, folder, inventory)?.with(disk))
+        Ok(Sorted::of_a_log(&disk, folder, inventory)?.with(disk))
+    }
+
+    /// Looks at one segment file alone, whatever its name is: also at one that a repair set aside.
+    pub fn take_file(disk: D, path: &Path) -> Result<Self, OpenError> {
+        let inventory = Inventory::look_at(&disk, path)?;
+        Ok(Sorted::new(&disk, inventory)?.with(disk))
     }
 
     /// All files that have the name of a segment, by their number.
@@ -252,7 +258,21 @@ struct Sorted<D: Disk> {
 }
 
 impl<D: Disk> Sorted<D> {
-    fn new(disk: &D, folder: &Path, mut inventory: Inventory<D>) -> Result<Self, Failure> {
+    /// All files of a folder, and what is wrong with them as a whole.
+    fn of_a_log(disk: &D, folder: &Path, inventory: Inventory<D>) -> Result<Self, Failure> {
+        let mut sorted = Self::new(disk, inventory)?;
+        if let Some(start) = sorted.links.first().map(|first| first.segment.base)
+            && let Some((from, to)) = check_start_of(start, sorted.snapshot)
+        {
+            sorted.faults.push(OpenError::Missing { folder: folder.to_path_buf(), from, to });
+        }
+        if let Some(last) = sorted.links.last().filter(|last| last.is_shortened()) {
+            sorted.faults.push(OpenError::Shortened(last.segment.path.clone()));
+        }
+        Ok(sorted)
+    }
+
+    fn new(disk: &D, mut inventory: Inventory<D>) -> Result<Self, Failure> {
         let identity = inventory.identity(disk)?;
         let seal = Seal::of_log(identity.unwrap_or_default());
         let first = inventory.first_needed();
@@ -267,7 +287,7 @@ impl<D: Disk> Sorted<D> {
             roles.push(role);
         }
         for (role, file) in roles.into_iter().zip(inventory.found) {
-            let length_bytes = SEGMENT_HEADER_BYTES + file.room_bytes;
+            let length_bytes = file.length_bytes;
             sorted.files.push(InspectedFile { path: file.path.clone(), length_bytes, role });
             match role {
                 FileRole::Newer(version) => sorted.faults.push(OpenError::Newer { path: file.path, version }),
@@ -276,13 +296,13 @@ impl<D: Disk> Sorted<D> {
                     let header = file.header().copied();
                     sorted.links.extend(header.map(|header| file.into_link(header)));
                 }
-                FileRole::Retired | FileRole::Spare | FileRole::Unknown => {}
+                FileRole::Retired | FileRole::Spare | FileRole::Unknown => {
+                    let unused = file.into_unused();
+                    if unused.is_shortened() {
+                        sorted.faults.push(OpenError::Shortened(unused.spare.path));
+                    }
+                }
             }
-        }
-        if let Some(start) = sorted.links.first().map(|first| first.segment.base)
-            && let Some((from, to)) = check_start_of(start, snapshot)
-        {
-            sorted.faults.push(OpenError::Missing { folder: folder.to_path_buf(), from, to });
         }
         Ok(sorted)
     }
@@ -312,8 +332,8 @@ impl<D: Disk> Sorted<D> {
         };
         self.faults.push(Damage { path: file.path.clone(), offset: 0, position: base }.into());
         // As a repair would write it.
-        let sequence = file.sequence;
-        file.header = Ok(SegmentHeader { identity, sequence, base, previous_end: base, snapshot: self.snapshot });
+        let (sequence, snapshot, room_bytes) = (file.sequence, self.snapshot, file.room_bytes);
+        file.header = Ok(SegmentHeader { identity, sequence, base, previous_end: base, snapshot, room_bytes });
         Ok(FileRole::Segment { base, previous_end: base, is_damaged })
     }
 

@@ -37,8 +37,8 @@ pub(super) struct Link<D: Disk> {
 /// A file without a part in the log.
 pub(super) struct Unused<D: Disk> {
     pub(super) spare: Spare<D>,
-    /// Where it began when it last had one.
-    pub(super) base: Option<Position>,
+    /// What it was when it last had one.
+    pub(super) header: Option<SegmentHeader>,
     /// Something stands where a header would, and is none.
     pub(super) is_bad: bool,
 }
@@ -48,6 +48,7 @@ pub(super) struct Found<D: Disk> {
     pub(super) path: PathBuf,
     file: D::File,
     pub(super) sequence: u64,
+    pub(super) length_bytes: u64,
     pub(super) room_bytes: u64,
     pub(super) header: Result<SegmentHeader, HeaderFault>,
     /// What stands in the header's place for the log's number.
@@ -93,6 +94,14 @@ impl<D: Disk> Inventory<D> {
         Ok(Self { found })
     }
 
+    /// One file alone, whatever its name is.
+    pub(super) fn look_at(disk: &D, path: &Path) -> Result<Self, Failure> {
+        let file = disk.open_to_read(path).context(Operation::Open, path)?;
+        let mut found = Found::examine(disk, path.to_path_buf(), file, 0)?;
+        found.sequence = found.header.map_or(0, |header| header.sequence);
+        Ok(Self { found: vec![found] })
+    }
+
     /// Sorts the files. Without a surgeon, a damaged header is an error.
     pub(super) fn into_chain(mut self, disk: &D, mut surgeon: Option<&mut Surgeon>) -> Result<Chain<D>, OpenError> {
         let Some(identity) = self.identity(disk)? else {
@@ -113,7 +122,8 @@ impl<D: Disk> Inventory<D> {
                 return Err(Damage { path: file.path.clone(), offset: 0, position: base }.into());
             };
             let sequence = file.sequence;
-            let header = SegmentHeader { identity, sequence, base, previous_end: base, snapshot };
+            let room_bytes = file.room_bytes;
+            let header = SegmentHeader { identity, sequence, base, previous_end: base, snapshot, room_bytes };
             surgeon.replace_header(disk, &file.path, &file.file, header)?;
             file.header = Ok(header);
         }
@@ -205,7 +215,7 @@ impl<D: Disk> Found<D> {
         let header = SegmentHeader::decode(&bytes);
         let claimed_identity = SegmentHeader::identity_of(&bytes);
         let room_bytes = length_bytes.saturating_sub(SEGMENT_HEADER_BYTES);
-        Ok(Self { path, file, sequence, room_bytes, header, claimed_identity })
+        Ok(Self { path, file, sequence, length_bytes, room_bytes, header, claimed_identity })
     }
 
     /// The header of a segment: one that was written under this name.
@@ -262,10 +272,51 @@ impl<D: Disk> Found<D> {
         Link { segment: Segment { path, file, sequence, base: header.base, room_bytes }, header }
     }
 
-    fn into_unused(self) -> Unused<D> {
+    pub(super) fn into_unused(self) -> Unused<D> {
         let Self { path, file, sequence, room_bytes, header, .. } = self;
         let is_bad = header == Err(HeaderFault::Bad);
-        let base = header.ok().map(|header| header.base);
-        Unused { spare: Spare { path, file, sequence, room_bytes }, base, is_bad }
+        Unused { spare: Spare { path, file, sequence, room_bytes }, header: header.ok(), is_bad }
+    }
+}
+
+impl<D: Disk> Chain<D> {
+    /// Files that are shorter than they were made. Of the segments only the last is looked at: those before it may have been
+    /// copied up to where their batches end, and must have these.
+    pub(super) fn shortened(&self) -> Vec<PathBuf> {
+        let last = self.links.back().filter(|link| link.is_shortened()).map(|link| &link.segment.path);
+        let unused = self.spares.iter().filter(|unused| unused.is_shortened()).map(|unused| &unused.spare.path);
+        last.into_iter().chain(unused).cloned().collect()
+    }
+}
+
+impl<D: Disk> Link<D> {
+    /// Its header was written when the file had its whole length for good: no power cut can take some of that.
+    pub(super) fn is_shortened(&self) -> bool {
+        self.segment.room_bytes < self.header.room_bytes
+    }
+
+    pub(super) fn into_unused(self) -> Unused<D> {
+        let Segment { path, file, sequence, room_bytes, .. } = self.segment;
+        Unused { spare: Spare { path, file, sequence, room_bytes }, header: Some(self.header), is_bad: false }
+    }
+}
+
+impl<D: Disk> Unused<D> {
+    /// No file is made without room for batches.
+    pub(super) fn is_shortened(&self) -> bool {
+        self.header.is_none() && self.spare.room_bytes == 0
+    }
+
+    /// The number of the segment that the file was, if nothing else has come of it since.
+    pub(super) fn retired_sequence(&self) -> Option<u64> {
+        let header = self.header.filter(|header| header.sequence == self.spare.sequence);
+        header.map(|header| header.sequence)
+    }
+
+    /// The segment that the file was.
+    pub(super) fn into_link(self) -> Result<Link<D>, Self> {
+        let Some(header) = self.header else { return Err(self) };
+        let Spare { path, file, sequence, room_bytes } = self.spare;
+        Ok(Link { segment: Segment { path, file, sequence, base: header.base, room_bytes }, header })
     }
 }

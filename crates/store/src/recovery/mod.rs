@@ -6,6 +6,7 @@
 //! * the log goes on in a new segment, so that nothing behind a cut is ever read again;
 //! * opening never makes anything worse: until a header is written for the new segment, what was good stays as it is.
 
+mod choice;
 mod folder;
 mod gaps;
 mod inspection;
@@ -17,6 +18,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use choice::DamagedSnapshot;
 pub(crate) use folder::check as check_folder;
 pub use inspection::{Examined, FileRole, InspectedBatch, InspectedFile, Inspection};
 use inventory::{Chain, Inventory, Link, Unused};
@@ -35,7 +37,8 @@ pub struct Opened<D: Disk> {
     /// The log.
     pub log: Log<D>,
     /// The snapshot in force: what the last [`Log::retire`] was given. Without one, all of the log is what there is. Where a
-    /// repair has lost the beginning of the log, the positions in it are moved behind the loss.
+    /// repair has lost the beginning of the log, the positions in it are moved behind the loss; where it found the snapshot
+    /// damaged, this may be the one before ([`Report::damaged_snapshot`]).
     pub snapshot: Option<Snapshot>,
     /// What was found and done.
     pub report: Report,
@@ -50,6 +53,10 @@ pub struct Report {
     pub cut: Option<Cut>,
     /// What [`Repair::Yes`] could not keep.
     pub lost: Vec<Lost>,
+    /// Files that lacked their end. How much stood there is not known.
+    pub shortened: Vec<PathBuf>,
+    /// The snapshot that was in force, where [`Repair::Yes`] found it damaged.
+    pub damaged_snapshot: Option<DamagedSnapshot>,
 }
 
 /// A tail that was cut. It is no loss: no sync had covered it.
@@ -91,33 +98,37 @@ pub(crate) fn open<D: Disk>(disk: D, folder: &Path, options: Options, repair: Re
     let inventory = Inventory::take(&disk, folder, &options)?;
     let mut surgeon = (repair == Repair::Yes).then(|| Surgeon::new(folder));
     let chain = inventory.into_chain(&disk, surgeon.as_mut())?;
+    let shortened = chain.shortened();
     if surgeon.is_none() {
+        shortened.first().map_or(Ok(()), |path| Err(OpenError::Shortened(path.clone())))?;
         gaps::check(&disk, folder, &chain)?;
     }
-    let Chain { identity, mut links, mut snapshot, spares } = chain;
+    let Chain { identity, mut links, mut snapshot, mut spares } = chain;
     let seal = Seal::of_log(identity);
+    let mut report = Report { is_new: links.is_empty(), shortened, ..Report::default() };
     if let Some(surgeon) = &mut surgeon {
         surgeon.mend_all_but_the_last(&disk, &mut links, seal)?;
+        report.damaged_snapshot = choice::choose(&disk, seal, &mut links, &mut spares, &mut snapshot)?;
         give_up_start(folder, &links, &mut snapshot, surgeon);
     }
-    let mut report = Report { is_new: links.is_empty(), ..Report::default() };
-    let mut header = SegmentHeader { identity, sequence: 0, base: Position(0), previous_end: Position(0), snapshot };
+    let mut pool = Pool::new(folder, options);
+    let (base, room_bytes) = (Position(0), pool.usual_room_bytes());
+    let mut header = SegmentHeader { identity, sequence: 0, base, previous_end: base, snapshot, room_bytes };
     let mut is_begun = false;
-    if let Some(Link { segment, header: last }) = links.back() {
+    if let Some(link @ Link { segment, header: last }) = links.back() {
         let Tail { end, cut } = tail::find(&disk, segment, seal, surgeon.as_mut())?;
-        report.cut = cut;
+        report.cut = cut.filter(|_| !link.is_shortened());
         header = SegmentHeader { sequence: last.sequence, base: end, previous_end: end, ..header };
-        is_begun = segment.base == end && last.snapshot == snapshot;
+        is_begun = segment.base == end && last.snapshot == snapshot && !link.is_shortened();
         if is_begun {
             // Another segment would begin where this one does.
             tail::clean(&disk, segment)?;
         }
     }
-    let mut pool = fill_pool(&disk, folder, options, &links, spares, header.base)?;
+    fill_pool(&disk, &mut pool, &links, spares, header.base)?;
     if !is_begun {
         provide(&disk, &mut pool, folder)?;
-        let room_bytes = pool.usual_room_bytes();
-        let segment = begin_segment(&disk, &mut pool, room_bytes, header)?;
+        let segment = begin_segment(&disk, &mut pool, header)?;
         links.push_back(Link { segment, header });
     }
     report.lost = surgeon.map(Surgeon::into_lost).unwrap_or_default();
@@ -154,25 +165,26 @@ fn check_start_of(start: Position, snapshot: Option<Snapshot>) -> Option<(Positi
 
 fn fill_pool<D: Disk>(
     disk: &D,
-    folder: &Path,
-    options: Options,
+    pool: &mut Pool<D>,
     links: &VecDeque<Link<D>>,
-    spares: Vec<Unused<D>>,
+    mut spares: Vec<Unused<D>>,
     end: Position,
-) -> Result<Pool<D>, OpenError> {
-    let mut pool = Pool::new(folder, options);
+) -> Result<(), OpenError> {
+    // What the log gave up last is used last: a repair may want it back, also after a start that was refused.
+    spares.sort_by_key(|unused| unused.header.map(|header| header.base));
     for link in links {
         pool.enter_segment(&link.segment);
     }
-    for Unused { spare, base, .. } in spares {
+    for unused in spares {
         // Where old batches would stand where new ones are looked for, the file is not used again.
-        if base.is_some_and(|base| base >= end) {
-            disk.remove(&spare.path).context(Operation::Remove, &spare.path)?;
+        let is_stale = unused.header.is_some_and(|header| header.base >= end);
+        if is_stale || unused.is_shortened() {
+            disk.remove(&unused.spare.path).context(Operation::Remove, &unused.spare.path)?;
         } else {
-            pool.enter_spare(spare);
+            pool.enter_spare(unused.spare);
         }
     }
-    Ok(pool)
+    Ok(())
 }
 
 fn provide<D: Disk>(disk: &D, pool: &mut Pool<D>, folder: &Path) -> Result<(), OpenError> {

@@ -266,3 +266,162 @@ fn a_segment_of_another_log_is_refused() {
     let error = open(disk).expect_err("refused");
     assert!(matches!(&error, OpenError::Foreign(path) if *path == segment(2)), "{error}");
 }
+
+#[test]
+fn a_last_segment_that_is_shorter_than_it_was_made_is_refused() {
+    let (disk, batches) = log_of_single_batches(45);
+    let (path, base) = segments(&disk).pop().expect("a segment");
+    let whole = disk.contents(&path).expect("there");
+    let end = 4096 + must_open(&disk.kill()).log.end().0 - base.0;
+    for length in [0, 1, 100, 4095, 4096, 4100, end - 1, end, end + 1, whole.len() as u64 - 1] {
+        let disk = disk.kill();
+        disk.put(&path, &whole[..length as usize]);
+        let said = open(disk.kill()).expect_err("refused").to_string();
+        let expected = format!("{} is shorter than it was made; restore it", path.display());
+        assert!(said.starts_with(&expected), "{length}: {said}");
+        let inspection = midge_store::Inspection::take(disk.clone(), folder()).expect("readable");
+        assert!(
+            inspection.faults().iter().any(|fault| fault.to_string() == said),
+            "{length}: {:?}",
+            inspection.faults()
+        );
+
+        let opened = repair(&disk);
+        assert_eq!((&opened.report.shortened[..], &opened.report.cut), (&[path.clone()][..], &None), "{length}");
+        let kept = read(&opened.log).expect("readable");
+        let is_whole = |at: &usize| {
+            let (position, payload) = &batches[*at];
+            *position < base || 4096 + position.0 - base.0 + 24 + payload.len() as u64 <= length
+        };
+        assert!(kept == (0..45).filter(is_whole).map(|at| batches[at].clone()).collect::<Vec<_>>(), "{length}");
+        drop(opened);
+        let mut again = must_open(&disk.crash(length)).log;
+        assert!(read(&again).expect("readable") == kept);
+        put(&mut again, [7]);
+    }
+}
+
+/// Files that a copy has shortened to what stands in them are none that lack something.
+#[test]
+fn a_copy_of_which_all_but_the_last_are_short_is_opened() {
+    let disk = MemoryDisk::new(1);
+    let mut log = must_open(&disk).log;
+    put(&mut log, 0..60);
+    log.reader().copy_to(std::path::Path::new("/copy")).expect("copied");
+    let options = midge_store::Options { segment_bytes: 16384, ..OPTIONS };
+    for _ in 0..2 {
+        // Also with another size from now on.
+        midge_store::Log::open(disk.clone(), std::path::Path::new("/copy"), options, Default::default())
+            .expect("opened");
+    }
+}
+
+/// Numbered batches and, after every tenth, three of a snapshot.
+fn log_with_snapshots(count: u32) -> (MemoryDisk, Vec<midge_store::Snapshot>) {
+    let disk = MemoryDisk::new(1);
+    let mut log = must_open(&disk).log;
+    let mut snapshots = Vec::new();
+    for round in 0..count {
+        (round * 10..round * 10 + 10).for_each(|number| put(&mut log, [number]));
+        let from = log.end();
+        (0..3).for_each(|_| put(&mut log, [1000]));
+        let snapshot = midge_store::Snapshot { from, end: log.end(), floor: from, mark: u64::from(round) };
+        log.retire(snapshot).expect("retired");
+        log.prepare().expect("prepared");
+        snapshots.push(snapshot);
+    }
+    put(&mut log, [2000]);
+    (disk, snapshots)
+}
+
+/// Damages the batch at a position.
+fn damage_at(disk: &MemoryDisk, position: Position) {
+    let segments = segments(disk);
+    let (path, base) = segments.iter().rfind(|(_, base)| *base <= position).expect("held");
+    assert!(disk.damage(path, 4096 + position.0 - base.0 + 24, 1));
+}
+
+#[test]
+fn a_damaged_snapshot_is_replaced_by_what_stands_before_it() {
+    // The first of all: the log itself stands before it.
+    let (disk, snapshots) = log_with_snapshots(1);
+    damage_at(&disk, snapshots[0].from);
+    assert!(refusal(&disk).is_some());
+    let opened = repair(&disk);
+    assert_eq!(opened.snapshot, None);
+    assert_eq!(opened.report.damaged_snapshot.expect("told").replayed_from, Some(Position(0)));
+    assert!(numbers(&opened.log).starts_with(&(0..10).collect::<Vec<_>>()));
+    drop(opened);
+    for seed in 0..10 {
+        let opened = must_open(&disk.crash(seed));
+        assert_eq!(opened.snapshot, None);
+        assert!(numbers(&opened.log).into_iter().eq((0..10).chain([1000, 1000, 2000])));
+    }
+
+    // The second, whose files before the floor wait to be used again.
+    let (disk, snapshots) = log_with_snapshots(2);
+    damage_at(&disk, snapshots[1].from);
+    assert!(read(&must_open(&disk).log).is_err(), "a start that finds the damage has begun a segment");
+    let opened = repair(&disk);
+    assert_eq!(opened.snapshot, Some(snapshots[0]));
+    let told = opened.report.damaged_snapshot.expect("told");
+    assert_eq!((told.from, told.end), (snapshots[1].from, snapshots[1].end));
+    assert_eq!(told.replayed_from, Some(snapshots[0].from));
+    drop(opened);
+    let opened = must_open(&disk.crash(3));
+    assert_eq!(opened.snapshot, Some(snapshots[0]));
+    let from_there = |log: &midge_store::Log<MemoryDisk>| {
+        let mut found = Vec::new();
+        let end = log.read(snapshots[0].from, log.end(), |_, payload| {
+            found.push(u32::from_le_bytes(*payload.first_chunk().expect("a number")));
+            std::ops::ControlFlow::Continue(())
+        });
+        end.expect("read");
+        found
+    };
+    let expected: Vec<u32> = [1000; 3].into_iter().chain(10..20).chain([1000, 1000, 2000]).collect();
+    assert_eq!(from_there(&opened.log), expected);
+
+    // Where the one before it is damaged as well, nothing before both is taken.
+    let (disk, snapshots) = log_with_snapshots(2);
+    snapshots.iter().for_each(|snapshot| damage_at(&disk, snapshot.from));
+    let told = repair(&disk).report.damaged_snapshot.expect("told");
+    assert_eq!(told.replayed_from, None, "a retired file with damage is not taken back into the log");
+}
+
+#[test]
+fn a_damaged_snapshot_is_used_where_nothing_else_is_whole() {
+    // Batches before it are damaged as well.
+    let (disk, snapshots) = log_with_snapshots(1);
+    damage_at(&disk, Position(0));
+    damage_at(&disk, snapshots[0].from);
+    let opened = repair(&disk);
+    assert_eq!(opened.snapshot, Some(snapshots[0]));
+    assert_eq!(opened.report.damaged_snapshot.expect("told").replayed_from, None);
+
+    // What stands before it was used again.
+    let (disk, snapshots) = log_with_snapshots(20);
+    damage_at(&disk, snapshots[19].from);
+    disk.take(&segments(&disk).into_iter().rfind(|(_, base)| *base <= snapshots[18].from).expect("held").0);
+    let opened = repair(&disk);
+    assert_eq!(opened.snapshot, Some(snapshots[19]));
+    assert_eq!(opened.report.damaged_snapshot.expect("told").replayed_from, None);
+}
+
+/// It may speak of everything under new names.
+#[test]
+fn a_damaged_snapshot_of_a_start_is_not_replaced() {
+    let disk = MemoryDisk::new(1);
+    put(&mut must_open(&disk).log, 0..10);
+    let mut log = must_open(&disk).log;
+    let from = log.end();
+    put(&mut log, [1000, 1000]);
+    let snapshot = midge_store::Snapshot { from, end: log.end(), floor: from, mark: 0 };
+    log.retire(snapshot).expect("retired");
+    put(&mut log, [2000]);
+    drop(log);
+    damage_at(&disk, from);
+    let opened = repair(&disk);
+    assert_eq!(opened.snapshot, Some(snapshot));
+    assert_eq!(opened.report.damaged_snapshot.expect("told").replayed_from, None);
+}

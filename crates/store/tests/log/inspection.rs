@@ -144,3 +144,23 @@ fn a_segment_that_is_used_again_while_it_is_read_is_told_as_overtaken() {
     assert!(examined.damages.is_empty(), "{:?}", examined.damages);
     assert!(!examined.overtaken.is_empty());
 }
+
+#[test]
+fn a_single_file_is_read_under_any_name() {
+    let disk = MemoryDisk::new(9);
+    (0..60).for_each(|number| put(&mut must_open(&disk).log, number..number + 1));
+    let bytes = disk.contents(&segment(2)).expect("there");
+    let aside = segment(2).with_added_extension("bad");
+    disk.put(&aside, &bytes);
+    let inspection = Inspection::take_file(disk.clone(), &aside).expect("readable");
+    assert!(inspection.faults().is_empty(), "{:?}", inspection.faults());
+    assert_eq!(inspection.files().len(), 1);
+    assert!(!look(&inspection).0.is_empty());
+    for (offset, faults) in [(40, 1), (4096 + 25, 0)] {
+        disk.put(&aside, &bytes);
+        disk.damage(&aside, offset, 1);
+        let inspection = Inspection::take_file(disk.clone(), &aside).expect("readable");
+        assert_eq!(inspection.faults().len(), faults, "byte {offset}");
+        look(&inspection);
+    }
+}

@@ -237,10 +237,7 @@ fn a_damaged_byte_in_a_long_queue() {
     conversation.play(&"p publishes t qos=1 m=\"waits\"*500\n".repeat(5));
     for snapshots in 1..=2 {
         // The first makes a run of the queue, the second begins behind it.
-        server.signal(Signal::USR1);
-        while server.count_log("Saved a snapshot") < snapshots {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        snapshot(&server, snapshots);
         conversation.play("p publishes other qos=1 m=x retain");
     }
     drop(conversation);
@@ -270,6 +267,110 @@ fn a_damaged_byte_of_the_last_message_before_an_orderly_end() {
     let (path, offset) = file_with(&folder, b"last");
     overwrite(&path, offset, b"L");
     refuses(&folder, "is damaged at byte *; restore it from a copy, or start with --repair");
+}
+
+/// Takes a snapshot, and waits until it is in force.
+fn snapshot(server: &Server, count: usize) {
+    server.signal(Signal::USR1);
+    while server.count_log("Saved a snapshot") < count {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// All that a snapshot held is in the log before it as well, as long as that is there.
+#[test]
+fn a_damaged_snapshot() {
+    for snapshots in 1..=2 {
+        let folder = Folder::new();
+        let mut server = Server::start(&format!("log_type all\n{}", folder.configuration()));
+        let mut conversation = Conversation::with(&server);
+        conversation.play("s connects v311\ns subscribes t/# qos=1\ns disconnects\np connects v311 clean\n");
+        for number in 1..=snapshots {
+            conversation.play(&format!("p publishes r/{number} qos=1 m=held-{number} retain"));
+            conversation.play(&format!("p publishes t/{number} qos=1 m=\"waits\"*500\n").repeat(5));
+            snapshot(&server, number);
+        }
+        conversation.play("p publishes r/9 qos=1 m=held-9 retain");
+        drop(conversation);
+        server.kill();
+        let (path, offset, length) = snapshot_in_force(&folder);
+        overwrite(&path, offset, &vec![0xff; length]);
+        refuses(&folder, "is damaged at byte");
+        let server = Launch::new().arguments(&["--repair"]).start(&folder.configuration());
+        server.expect_log(
+            "The snapshot in force (positions * was damaged and is not used: what stood before it is whole, and is read instead",
+        );
+        let mut conversation = Conversation::with(&server);
+        conversation.play("s connects v311 session-present");
+        for number in 1..=snapshots {
+            conversation.play(&format!("s receives t/{number} qos=1 m=\"waits\"*500\n").repeat(5));
+        }
+        conversation.play("s< nothing\nn connects v311 clean\n");
+        for number in (1..=snapshots).chain([9]) {
+            conversation.play(&format!("n subscribes r/{number}\nn receives r/{number} m=held-{number} retain\n"));
+        }
+    }
+}
+
+/// A start that finds share groups writes everything anew under new names, and what stood before has the old ones.
+#[test]
+fn a_damaged_snapshot_of_a_start() {
+    let folder = filled();
+    let mut server = start(&folder);
+    Conversation::with(&server).play("g connects v311\ng subscribes $share/g/t qos=1\ng disconnects\n");
+    server.kill();
+    let mut server = start(&folder);
+    Conversation::with(&server).play("p connects v311 clean\np publishes t qos=1 m=later\n");
+    server.kill();
+    let (path, offset, length) = snapshot_in_force(&folder);
+    overwrite(&path, offset, &vec![0xff; length]);
+    refuses(&folder, "is damaged at byte");
+    let server = Launch::new().arguments(&["--repair"]).start(&folder.configuration());
+    server.expect_log(
+        "Warning: the snapshot in force (positions * was damaged, and what stands before it cannot be used in its place",
+    );
+}
+
+/// The file in which the snapshot in force begins, where, and how many bytes of it stand there.
+fn snapshot_in_force(folder: &Folder) -> (std::path::PathBuf, u64, usize) {
+    let mut headers = Vec::new();
+    for path in segments(folder) {
+        let bytes = fs::read(&path).expect("a segment");
+        let number = |at: usize| u64::from_le_bytes(*bytes[at..].first_chunk().expect("a header"));
+        let is_segment = path.ends_with(format!("{:010}.segment", number(24)));
+        let header = [number(32), number(56), number(64)];
+        headers.extend((is_segment && bytes.starts_with(b"MidgeLog")).then_some((path, header)));
+    }
+    let (_, [behind, from, end]) = *headers.last().expect("a segment");
+    let (path, [base, ..]) = headers.into_iter().rfind(|(_, [base, ..])| *base <= from).expect("held");
+    (path, HEADER_BYTES as u64 + from - base, (end.min(behind) - from) as usize)
+}
+
+/// No power cut takes anything of the length that a file was made with.
+#[test]
+fn a_file_that_was_cut_short() {
+    let folder = filled();
+    let (path, offset) = file_with(&folder, b"kept-too");
+    for length in [7000, offset] {
+        fs::OpenOptions::new().write(true).open(&path).expect("open").set_len(length).expect("truncate");
+        let line = refuses(&folder, "is shorter than it was made; restore it from a copy, or start with --repair");
+        assert!(line.contains(&path.display().to_string()), "{line}");
+    }
+    let server = Launch::new().arguments(&["--repair"]).start(&folder.configuration());
+    server.expect_log("Warning: * was shorter than it was made; what stood in the rest of it is lost.");
+    Conversation::with(&server).play("s connects v311 session-present\ns receives t qos=1 m=kept\ns< nothing\n");
+    drop(server);
+    start(&folder).expect_log("Restored from");
+}
+
+/// The segment files, by their numbers.
+fn segments(folder: &Folder) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(folder.log()).expect("the log's folder");
+    let paths = entries.map(|entry| entry.expect("the log's folder").path());
+    let mut segments: Vec<_> =
+        paths.filter(|path| path.extension().is_some_and(|ending| ending == "segment")).collect();
+    segments.sort();
+    segments
 }
 
 #[test]
