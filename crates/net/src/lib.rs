@@ -12,10 +12,13 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod layered;
 mod listener;
 mod stream;
 pub mod sys;
+pub mod tls;
 
 pub use address::Address;
+pub use layered::Layered;
 pub use listener::{BindError, Family, Listener, ListenerOptions, bind_tcp, bind_unix};
-pub use stream::Stream;
+pub use stream::{ROOM_BYTES_MIN, Received, Stream};

@@ -12,8 +12,10 @@ use midge_broker::ReadRequest;
 use midge_broker::ids::{ListenerId, ShardId};
 use midge_broker::sys::Totals;
 use midge_net::Listener;
+use midge_net::tls::TlsListener;
 use mio::Waker;
 
+use crate::options::CertificateName;
 use crate::persistence::{Reads, RunRead};
 use crate::published::Published;
 use crate::shard::moves::Moved;
@@ -25,6 +27,8 @@ pub(crate) struct Peers {
     pub(crate) sockets: Vec<Socket>,
     /// By [`ListenerId`].
     gates: Vec<Gate>,
+    /// By [`ListenerId`].
+    transports: Vec<Transport>,
     /// Over all listeners.
     gate: Gate,
     /// When it was last told that nothing can be accepted; 0: never.
@@ -44,6 +48,13 @@ pub(crate) struct Socket {
     pub(crate) socket: Listener,
 }
 
+/// What lies between the socket and the bytes of MQTT on a listener.
+pub(crate) struct Transport {
+    pub(crate) tls: Option<TlsListener>,
+    /// What of a client's certificate is its User Name; `None`: it says itself who it is.
+    pub(crate) username_of_certificate: Option<CertificateName>,
+}
+
 /// How many connections a listener has, and may have.
 pub(crate) struct Gate {
     open: AtomicU32,
@@ -61,13 +72,20 @@ struct Peer {
 }
 
 impl Peers {
-    pub(crate) fn new(wakers: Vec<Waker>, sockets: Vec<Socket>, gates: Vec<Gate>, gate: Gate) -> Peers {
+    pub(crate) fn new(
+        wakers: Vec<Waker>,
+        sockets: Vec<Socket>,
+        transports: Vec<Transport>,
+        gates: Vec<Gate>,
+        gate: Gate,
+    ) -> Peers {
         let peer =
             |waker| Peer { waker, lane: Mutex::default(), read: Mutex::default(), published: Published::default() };
         Peers {
             step: Barrier::new(wakers.len()),
             peers: wakers.into_iter().map(peer).collect(),
             sockets,
+            transports,
             gates,
             gate,
             shortage_told_ms: AtomicU64::new(0),
@@ -142,6 +160,11 @@ impl Peers {
         let mut totals = Totals::default();
         self.peers.iter().for_each(|peer| peer.published.add_to(&mut totals));
         totals
+    }
+
+    /// What lies between socket and bytes on `listener`.
+    pub(crate) fn transport(&self, listener: ListenerId) -> &Transport {
+        &self.transports[usize::from(listener.0)]
     }
 
     /// Counts one more connection of `listener`, or names the directive that forbids it.
@@ -224,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_shortage_is_told_once_a_minute() {
-        let peers = Peers::new(Vec::new(), Vec::new(), Vec::new(), Gate::new(None));
+        let peers = Peers::new(Vec::new(), Vec::new(), Vec::new(), Vec::new(), Gate::new(None));
         let told = [0, 0, 100, 59_999, 60_001, 60_002].map(|now_ms| peers.is_news_of_shortage(now_ms));
         assert_eq!(told, [true, false, false, false, true, false]);
     }

@@ -43,6 +43,17 @@ pub struct Arrival {
     claim: Claim,
     listener: ListenerId,
     assigned_client_id: Option<String>,
+    /// What counts instead of the User Name in CONNECT.
+    username: Option<Box<str>>,
+}
+
+/// Who says who a client is.
+#[derive(Clone, Copy)]
+enum Witness<'a> {
+    /// The client itself, in CONNECT.
+    Client,
+    /// Its transport, if that knows.
+    Transport(Option<&'a str>),
 }
 
 /// Why a CONNECT is refused.
@@ -63,6 +74,30 @@ impl Shard {
         bytes: &[u8],
         turn: &mut Turn,
     ) -> FirstBytes {
+        self.receive(id, listener, bytes, Witness::Client, turn)
+    }
+
+    /// The same on a listener whose transport says who the client is: `username` counts, and not what CONNECT says. Without one
+    /// it is refused.
+    pub fn handle_identified(
+        &mut self,
+        id: ConnectionId,
+        listener: ListenerId,
+        bytes: &[u8],
+        username: Option<&str>,
+        turn: &mut Turn,
+    ) -> FirstBytes {
+        self.receive(id, listener, bytes, Witness::Transport(username), turn)
+    }
+
+    fn receive(
+        &mut self,
+        id: ConnectionId,
+        listener: ListenerId,
+        bytes: &[u8],
+        witness: Witness<'_>,
+        turn: &mut Turn,
+    ) -> FirstBytes {
         let connect = match first_packet(bytes) {
             Ok(Some((connect, _))) => connect,
             Ok(None) => return FirstBytes::NeedMore,
@@ -71,7 +106,7 @@ impl Shard {
                 return self.refuse(id, version, listener, None, &refusal, turn);
             }
         };
-        if let Err(refusal) = self.admit(&self.options.listeners[usize::from(listener.0)], &connect) {
+        if let Err(refusal) = self.admit(&self.options.listeners[usize::from(listener.0)], &connect, witness) {
             return self.refuse(id, connect.version, listener, Some(&connect), &refusal, turn);
         }
         let assigned_client_id = connect.client_id.is_empty().then(|| {
@@ -80,7 +115,11 @@ impl Shard {
         });
         let client_id = assigned_client_id.as_deref().unwrap_or(connect.client_id);
         let claim = self.shared.directory().claim(client_id, self.id);
-        let arrival = Arrival { claim, listener, assigned_client_id };
+        let username = match witness {
+            Witness::Transport(username) => username.map(Into::into),
+            Witness::Client => None,
+        };
+        let arrival = Arrival { claim, listener, assigned_client_id, username };
         if claim.shard != self.id {
             return FirstBytes::Move { shard: claim.shard, arrival };
         }
@@ -106,7 +145,7 @@ impl Shard {
     }
 
     /// Whether a CONNECT is acceptable at all. Everything that needs no Session is judged here, before any effect.
-    fn admit(&self, listener: &ListenerOptions, connect: &Connect<'_>) -> Result<(), Refusal> {
+    fn admit(&self, listener: &ListenerOptions, connect: &Connect<'_>, witness: Witness<'_>) -> Result<(), Refusal> {
         let v5 = connect.version == Version::V5;
         let refuse = |v3: Option<u8>, reason: ReasonCode, cause| {
             Err(Refusal { code: if v5 { Some(reason.0) } else { v3 }, reason, cause })
@@ -129,8 +168,15 @@ impl Shard {
         if connect.properties.authentication_method().is_some() {
             return refuse(None, ReasonCode::BAD_AUTHENTICATION_METHOD, "authentication method not supported");
         }
-        if !listener.allow_anonymous {
-            return refuse(Some(5), ReasonCode::NOT_AUTHORIZED, "not authorised");
+        match witness {
+            Witness::Client if !listener.allow_anonymous => {
+                return refuse(Some(5), ReasonCode::NOT_AUTHORIZED, "not authorised");
+            }
+            Witness::Transport(None) => {
+                let cause = "no certificate that names the client";
+                return refuse(Some(4), ReasonCode::BAD_USER_NAME_OR_PASSWORD, cause);
+            }
+            Witness::Client | Witness::Transport(Some(_)) => {}
         }
         if !v5 && connect.keep_alive_s_above(self.options.max_keep_alive_s) {
             return refuse(Some(2), ReasonCode::UNSPECIFIED_ERROR, "keep alive above max_keepalive");
@@ -320,7 +366,7 @@ impl Shard {
             version: connect.version,
             clean_start: connect.clean_start,
             keep_alive_s: connect.keep_alive_s,
-            username: connect.username.map(Into::into),
+            username: arrival.username.clone().or_else(|| connect.username.map(Into::into)),
             will: connect.will.as_ref().map(|will| (will.topic.into(), will.payload.len(), will.qos, will.retain)),
         });
     }
