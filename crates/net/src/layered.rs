@@ -71,7 +71,6 @@ impl Layered {
         self.keep(&room[decoded.used..end]);
         match decoded.plaintext {
             0 if self.tls.is_closed() => Ok(Received::End),
-            0 if !is_more => Err(ErrorKind::WouldBlock.into()),
             count => Ok(Received::Bytes { count, is_more: is_more || self.tls.is_closed() }),
         }
     }

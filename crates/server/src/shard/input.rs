@@ -93,6 +93,7 @@ impl Shard {
         let room = &mut buffer[kept..];
         match retry(|| connection.stream.read(room)) {
             Ok(Received::End) => Read::End(ConnectionEnd::ClosedByClient),
+            Ok(Received::Bytes { count: 0, is_more }) => Read::Some { bytes: 0, is_more },
             Ok(Received::Bytes { count, is_more }) => {
                 let input = &buffer[..kept + count];
                 let used = self.consume(index, input);
