@@ -133,7 +133,7 @@ fn build(options: &TlsOptions) -> Result<(ServerConfig, Vec<String>), TlsError> 
     config.ticketer =
         aws_lc_rs::Ticketer::new().map_err(|error| TlsError(format!("Unable to set up TLS: {error}.")))?;
     config.send_tls13_tickets = 1;
-    config.ignore_client_order = options.ciphers.is_some() || options.ciphers_tls13.is_some();
+    config.ignore_client_order = true;
     if let Some(key_log) = &options.key_log {
         config.key_log = Arc::clone(key_log) as Arc<dyn rustls::KeyLog>;
     }
