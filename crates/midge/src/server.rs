@@ -63,17 +63,22 @@ fn serve(identity: Identity, wish: &Serve) -> Status {
     }
 }
 
-/// The rest of a test of the configuration, when its file is good: what is kept needs a place. Nothing is made.
+/// The rest of a test of the configuration, when its file is good: what is kept needs a place, and encryption certificates.
+/// Nothing is made.
 fn test_config(mut config: Config, identity: Identity) -> Status {
     let environment = Environment::of_process();
     let checked = persistence::relocate(&mut config.persistence, &environment).and_then(|()| {
-        let Some(options) = Options::from_config(&config, identity).persistence else { return Ok(None) };
-        let options = PersistenceOptions { allow_symlinks: environment.allows_symlinks, ..options };
-        midge_server::check_folder(&options).map_err(|error| format!("Error: {error}"))
+        let options = Options::from_config(&config, identity);
+        let mut warnings = midge_server::check_certificates(&options)?;
+        if let Some(options) = options.persistence {
+            let options = PersistenceOptions { allow_symlinks: environment.allows_symlinks, ..options };
+            warnings.extend(midge_server::check_folder(&options).map_err(|error| format!("Error: {error}"))?);
+        }
+        Ok(warnings)
     });
     match checked {
-        Ok(warning) => {
-            warning.iter().for_each(|warning| eprintln!("{warning}"));
+        Ok(warnings) => {
+            warnings.iter().for_each(|warning| eprintln!("{warning}"));
             println!("Configuration file is OK.");
             Status::Success
         }

@@ -169,6 +169,16 @@ fn no_signals(error: io::Error) -> Failure {
     Failure::System("unable to wait for signals", error)
 }
 
+/// Whether the files that encryption needs are good: what the operator should know, or why the server would not start.
+pub fn check_certificates(options: &Options) -> Result<Vec<String>, String> {
+    let mut remarks = Vec::new();
+    for tls in options.listeners.iter().filter_map(|listener| listener.tls.clone()) {
+        let (_, more) = TlsListener::open(tls).map_err(|error| format!("Error: {error}"))?;
+        remarks.extend(more.into_iter().map(|remark| format!("Warning: {remark}")));
+    }
+    Ok(remarks)
+}
+
 /// Where clients come in.
 struct Doors {
     /// By listener.

@@ -20,7 +20,7 @@ mod persistence;
 mod published;
 mod shard;
 
-pub use boot::{StartError, run};
+pub use boot::{StartError, check_certificates, run};
 pub use log::{LogDestination, LogOptions, LogType, LogTypes};
 pub use options::{Endpoint, Identity, ListenerOptions, Options};
 pub use persistence::{PersistenceOptions, check_folder};

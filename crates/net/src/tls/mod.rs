@@ -251,4 +251,4 @@ const RECORD_BYTES_MAX: usize = 16 * 1024 + 2048 + 5;
 const BUFFER_BYTES_KEPT: usize = 72 * 1024 + RECORD_BYTES_MAX;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -72,7 +72,7 @@ fn options(folder: &Folder, (certificate, key): &(String, String)) -> TlsOptions
 }
 
 /// A listener with a certificate of its own.
-fn plain_listener() -> TlsListener {
+pub(crate) fn plain_listener() -> TlsListener {
     let folder = Folder::new();
     let options = options(&folder, &Authority::new("ca").sign("localhost", |_| ()));
     TlsListener::open(options).expect("opened").0
@@ -119,7 +119,7 @@ impl ServerCertVerifier for Trusting {
 
 const BOTH: [TlsVersion; 2] = [TlsVersion::Tls12, TlsVersion::Tls13];
 
-fn client_config(version: TlsVersion, identity: Option<&(String, String)>) -> ClientConfig {
+pub(crate) fn client_config(version: TlsVersion, identity: Option<&(String, String)>) -> ClientConfig {
     let versions = match version {
         TlsVersion::Tls12 => &[&rustls::version::TLS12],
         TlsVersion::Tls13 => &[&rustls::version::TLS13],

@@ -149,6 +149,11 @@ impl Connection {
         self.kept.as_ref().map(|kept| &kept.backlog).filter(|backlog| !backlog.is_empty())
     }
 
+    /// Whether what comes next may be the work of a handshake.
+    pub(super) fn is_in_handshake(&self) -> bool {
+        self.phase == Phase::Greeting && self.stream.tls().is_some()
+    }
+
     /// Whether bytes wait for the socket to take more.
     pub(super) fn awaits_output_room(&self) -> bool {
         self.backlog().is_some() || self.stream.unsent() > 0

@@ -10,7 +10,7 @@ use midge_broker::ids::ListenerId;
 use midge_broker::{ConnectionEnd, Consumed, FirstBytes, Next};
 use midge_net::Received;
 
-use super::connection::{Mark, Phase};
+use super::connection::{Connection, Mark, Phase};
 use super::tls;
 use super::{Shard, connection_id};
 
@@ -22,8 +22,17 @@ impl Shard {
         }
         std::mem::swap(&mut self.ready, &mut self.reading);
         let mut buffer = std::mem::take(&mut self.buffer);
+        let mut handshakes = 0;
         for at in 0..self.reading.len() {
-            self.read(self.reading[at], &mut buffer);
+            let index = self.reading[at];
+            if self.connections.get(index).is_some_and(Connection::is_in_handshake) {
+                handshakes += 1;
+                if handshakes > HANDSHAKES_PER_TURN {
+                    self.ready.push(index);
+                    continue;
+                }
+            }
+            self.read(index, &mut buffer);
             if self.turn.is_full() {
                 self.finish_turn();
             }
@@ -260,6 +269,10 @@ fn retry(mut read: impl FnMut() -> io::Result<Received>) -> io::Result<Received>
 /// The shared buffer, and so what one connection may bring into a turn: about what a socket holds on loopback, and well
 /// within a core's cache.
 pub(super) const BUFFER_BYTES: usize = 256 * 1024;
+
+/// Encrypted connections without CONNECT that are read in one turn. A step of a handshake costs as much as a thousand messages,
+/// and when all clients come back at once those that are there are still served.
+const HANDSHAKES_PER_TURN: usize = 16;
 
 /// A connection that has kept more than this reads into its own buffer. Below it, copying costs less than the calls for
 /// smaller reads would.

@@ -32,7 +32,7 @@ impl Shard {
         let failure = error.get_ref().and_then(|error| error.downcast_ref::<TlsFailure>());
         let Some(failure) = failure.filter(|failure| failure.is_refusal()) else { return };
         let address = &self.connections[index].address;
-        let text = format_args!("Connection from {} rejected, {failure}.", address.host());
+        let text = format_args!("Connection from {address} rejected, {failure}.");
         self.log.repeated_line(self.turn.now.wall_s, LogType::Notice, "rejected connections", text);
     }
 }
