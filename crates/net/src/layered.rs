@@ -10,21 +10,16 @@
 //! alone; an idle connection holds no buffer.
 
 use std::cell::RefCell;
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
-use std::net::Shutdown;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io::{self, ErrorKind, IoSlice};
 
-use mio::event::Source;
-use mio::net::{TcpStream, UnixStream};
-use mio::{Interest, Registry, Token};
-
-use crate::stream::{ROOM_BYTES_MIN, Received};
+use crate::stream::{ROOM_BYTES_MIN, Received, Stream};
 use crate::tls::{Outgoing, Tls, TlsFailure};
 
 /// A socket and its layers.
 #[derive(Debug)]
 pub struct Layered {
-    socket: Socket,
+    /// Without layers.
+    pub(crate) socket: Stream,
     tls: Tls,
     /// Came from the socket and is not complete enough to be decoded.
     undecoded: Vec<u8>,
@@ -32,15 +27,8 @@ pub struct Layered {
     unsent: Vec<u8>,
 }
 
-/// What the bytes go through in the end.
-#[derive(Debug)]
-pub(crate) enum Socket {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
-
 impl Layered {
-    pub(crate) fn new(socket: Socket, tls: Tls) -> Layered {
+    pub(crate) fn new(socket: Stream, tls: Tls) -> Layered {
         Layered { socket, tls, undecoded: Vec::new(), unsent: Vec::new() }
     }
 
@@ -51,6 +39,9 @@ impl Layered {
 
     /// Reads the socket once and decodes all that has come completely to the beginning of `room`.
     pub(crate) fn read(&mut self, room: &mut [u8]) -> io::Result<Received> {
+        if let Some(failure) = self.tls.failure() {
+            return Err(failed(failure.clone()));
+        }
         if self.tls.is_closed() {
             return Ok(Received::End);
         }
@@ -58,21 +49,24 @@ impl Layered {
         let start = Tls::ROOM_BEFORE;
         let kept = start + self.undecoded.len();
         room[start..kept].copy_from_slice(&self.undecoded);
-        let count = self.socket.read(&mut room[kept..])?;
-        if count == 0 {
+        let Received::Bytes { count, is_more } = self.socket.read(&mut room[kept..])? else {
             // Without close_notify as often as with it: what is in MQTT packets was complete, the rest counts for nothing.
             return Ok(Received::End);
-        }
+        };
         let end = kept + count;
-        let is_more = end == room.len();
         if self.tls.is_ended() {
             return Ok(Received::Bytes { count: 0, is_more });
         }
-        let decoded = self.answer(|tls, _, outgoing| tls.receive(&mut room[..end], start, outgoing))?;
+        // What was decoded counts, even if an answer cannot be written any more: the next write tells.
+        let (decoded, _) = self.answer(|tls, _, outgoing| tls.receive(&mut room[..end], start, outgoing));
+        let decoded = decoded?;
         self.keep(&room[decoded.used..end]);
         match decoded.plaintext {
             0 if self.tls.is_closed() => Ok(Received::End),
-            count => Ok(Received::Bytes { count, is_more: is_more || self.tls.is_closed() }),
+            count => {
+                let has_end = self.tls.is_closed() || self.tls.failure().is_some();
+                Ok(Received::Bytes { count, is_more: is_more || has_end })
+            }
         }
     }
 
@@ -83,7 +77,7 @@ impl Layered {
         if !self.unsent.is_empty() {
             return Err(ErrorKind::WouldBlock.into());
         }
-        self.answer(|tls, undecoded, outgoing| {
+        let (taken, sent) = self.answer(|tls, undecoded, outgoing| {
             let mut taken = 0;
             for piece in pieces {
                 let part = &piece[..piece.len().min(WRITTEN_BYTES_MAX - taken)];
@@ -91,7 +85,8 @@ impl Layered {
                 taken += part.len();
             }
             Ok(taken)
-        })
+        });
+        sent.and(taken)
     }
 
     /// Bytes that were taken, and which the socket has not.
@@ -104,7 +99,7 @@ impl Layered {
         if self.unsent.is_empty() {
             return Ok(());
         }
-        let sent = self.socket.write_all_it_takes(&self.unsent)?;
+        let sent = write_all_it_takes(&mut self.socket, &self.unsent)?;
         self.unsent.drain(..sent);
         if self.unsent.is_empty() {
             self.unsent = Vec::new();
@@ -136,32 +131,27 @@ impl Layered {
         }
     }
 
-    pub(crate) fn is_tcp(&self) -> bool {
-        matches!(self.socket, Socket::Tcp(_))
-    }
-
-    /// Does something that may have an answer, and writes that. After a failure the answer is an alert, and the last word.
+    /// Does something that may have an answer, and writes that: what came of it, and whether the socket is still good for
+    /// writing. After a failure the answer is an alert, and the last word.
     fn answer<T>(
         &mut self,
         act: impl FnOnce(&mut Tls, &mut [u8], &mut Outgoing) -> Result<T, TlsFailure>,
-    ) -> io::Result<T> {
+    ) -> (io::Result<T>, io::Result<()>) {
         OUTGOING.with_borrow_mut(|outgoing| {
             outgoing.clear();
             let result = act(&mut self.tls, &mut self.undecoded, outgoing);
             let sent = self.send(outgoing.bytes());
             outgoing.shrink();
-            match result {
-                Ok(value) => sent.map(|()| value),
-                Err(failure) => {
-                    let _ = self.socket.shutdown_write();
-                    Err(io::Error::new(ErrorKind::InvalidData, failure))
-                }
-            }
+            let result = result.map_err(|failure| {
+                let _ = self.socket.shutdown_write();
+                failed(failure)
+            });
+            (result, sent)
         })
     }
 
     fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let sent = if self.unsent.is_empty() { self.socket.write_all_it_takes(bytes)? } else { 0 };
+        let sent = if self.unsent.is_empty() { write_all_it_takes(&mut self.socket, bytes)? } else { 0 };
         if sent < bytes.len() {
             self.unsent.extend_from_slice(&bytes[sent..]);
         }
@@ -176,6 +166,10 @@ impl Drop for Layered {
     }
 }
 
+fn failed(failure: TlsFailure) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, failure)
+}
+
 thread_local! {
     /// What is encoded for one connection, until it is written: one buffer for each event loop.
     static OUTGOING: RefCell<Outgoing> = RefCell::default();
@@ -185,79 +179,29 @@ thread_local! {
 /// to be waiting.
 const WRITTEN_BYTES_MAX: usize = 64 * 1024;
 
-impl Socket {
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Socket::Tcp(stream) => stream.read(buffer),
-            Socket::Unix(stream) => stream.read(buffer),
+/// Writes until the socket takes no more: only then does the system tell when it does again. How many bytes it took.
+fn write_all_it_takes(socket: &mut Stream, bytes: &[u8]) -> io::Result<usize> {
+    let mut sent = 0;
+    while sent < bytes.len() {
+        match socket.write(&bytes[sent..]) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(count) => sent += count,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
-
-    /// Writes until the socket takes no more: only then does the system tell when it does again. How many bytes it took.
-    fn write_all_it_takes(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut sent = 0;
-        while sent < bytes.len() {
-            let written = match self {
-                Socket::Tcp(stream) => stream.write(&bytes[sent..]),
-                Socket::Unix(stream) => stream.write(&bytes[sent..]),
-            };
-            match written {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(count) => sent += count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(sent)
-    }
-
-    fn shutdown_write(&self) -> io::Result<()> {
-        match self {
-            Socket::Tcp(stream) => stream.shutdown(Shutdown::Write),
-            Socket::Unix(stream) => stream.shutdown(Shutdown::Write),
-        }
-    }
-}
-
-impl AsFd for Layered {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match &self.socket {
-            Socket::Tcp(stream) => stream.as_fd(),
-            Socket::Unix(stream) => stream.as_fd(),
-        }
-    }
-}
-
-impl Source for Layered {
-    fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
-        match &mut self.socket {
-            Socket::Tcp(stream) => stream.register(registry, token, interests),
-            Socket::Unix(stream) => stream.register(registry, token, interests),
-        }
-    }
-
-    fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
-        match &mut self.socket {
-            Socket::Tcp(stream) => stream.reregister(registry, token, interests),
-            Socket::Unix(stream) => stream.reregister(registry, token, interests),
-        }
-    }
-
-    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        match &mut self.socket {
-            Socket::Tcp(stream) => stream.deregister(registry),
-            Socket::Unix(stream) => stream.deregister(registry),
-        }
-    }
+    Ok(sent)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
     use std::os::unix::net::UnixStream as BlockingUnixStream;
     use std::sync::Arc;
     use std::time::Duration;
 
+    use mio::net::UnixStream;
     use rustls::pki_types::ServerName;
     use rustls::{ClientConnection, StreamOwned};
 
@@ -271,7 +215,7 @@ mod tests {
     fn pair(version: TlsVersion) -> (Layered, Client) {
         let (server, mut client) = BlockingUnixStream::pair().expect("a pair");
         server.set_nonblocking(true).expect("set");
-        let socket = Socket::Unix(UnixStream::from_std(server));
+        let socket = Stream::Unix(UnixStream::from_std(server));
         let mut layered = Layered::new(socket, plain_listener().begin().expect("begun"));
         let name = ServerName::try_from("localhost").expect("a name");
         let mut connection = ClientConnection::new(Arc::new(client_config(version, None)), name).expect("a client");
@@ -367,11 +311,14 @@ mod tests {
     #[test]
     fn a_failure_is_told_with_an_alert() {
         let (mut layered, mut client) = pair(TlsVersion::Tls13);
+        client.write_all(b"before").expect("written");
         client
             .sock
             .write_all(&[23, 3, 3, 0, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20])
             .expect("written");
-        let error = layered.read(&mut vec![0; ROOM_BYTES_MIN]).expect_err("not from the client");
+        let mut room = vec![0; ROOM_BYTES_MIN];
+        assert_eq!(layered.read(&mut room).expect("bytes"), Received::Bytes { count: 6, is_more: true });
+        let error = layered.read(&mut room).expect_err("not from the client");
         assert_eq!(error.kind(), ErrorKind::InvalidData);
         let answer = client.read(&mut [0; 8]).expect_err("an alert").to_string();
         assert!(answer.contains("BadRecordMac"), "{answer}");

@@ -8,7 +8,7 @@ use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
 
-use crate::layered::{Layered, Socket};
+use crate::layered::Layered;
 use crate::sys;
 use crate::tls::Tls;
 
@@ -52,11 +52,7 @@ impl Stream {
     /// The same connection with encryption. Nothing may have been read or written yet.
     #[must_use]
     pub fn with_tls(self, tls: Tls) -> Stream {
-        match self {
-            Stream::Tcp(stream) => Stream::Layered(Box::new(Layered::new(Socket::Tcp(stream), tls))),
-            Stream::Unix(stream) => Stream::Layered(Box::new(Layered::new(Socket::Unix(stream), tls))),
-            layered @ Stream::Layered(_) => layered,
-        }
+        Stream::Layered(Box::new(Layered::new(self, tls)))
     }
 
     /// The encryption, if there is one.
@@ -145,8 +141,8 @@ impl Stream {
     pub fn acknowledge_now(&self) {
         match self {
             Stream::Tcp(stream) => sys::set_quick_ack(stream.as_fd()),
-            Stream::Layered(layered) if layered.is_tcp() => sys::set_quick_ack(layered.as_fd()),
-            _ => {}
+            Stream::Layered(layered) => layered.socket.acknowledge_now(),
+            Stream::Unix(_) => {}
         }
     }
 }
@@ -159,7 +155,7 @@ impl AsFd for Stream {
         match self {
             Stream::Tcp(stream) => stream.as_fd(),
             Stream::Unix(stream) => stream.as_fd(),
-            Stream::Layered(layered) => layered.as_fd(),
+            Stream::Layered(layered) => layered.socket.as_fd(),
         }
     }
 }
@@ -169,7 +165,7 @@ impl Source for Stream {
         match self {
             Stream::Tcp(stream) => stream.register(registry, token, interests),
             Stream::Unix(stream) => stream.register(registry, token, interests),
-            Stream::Layered(layered) => layered.register(registry, token, interests),
+            Stream::Layered(layered) => layered.socket.register(registry, token, interests),
         }
     }
 
@@ -177,7 +173,7 @@ impl Source for Stream {
         match self {
             Stream::Tcp(stream) => stream.reregister(registry, token, interests),
             Stream::Unix(stream) => stream.reregister(registry, token, interests),
-            Stream::Layered(layered) => layered.reregister(registry, token, interests),
+            Stream::Layered(layered) => layered.socket.reregister(registry, token, interests),
         }
     }
 
@@ -185,7 +181,7 @@ impl Source for Stream {
         match self {
             Stream::Tcp(stream) => stream.deregister(registry),
             Stream::Unix(stream) => stream.deregister(registry),
-            Stream::Layered(layered) => layered.deregister(registry),
+            Stream::Layered(layered) => layered.socket.deregister(registry),
         }
     }
 }

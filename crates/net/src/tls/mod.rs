@@ -34,6 +34,8 @@ pub struct Tls {
     is_closed: bool,
     /// We have said our last word, an alert; what comes then is not looked at any more.
     is_ended: bool,
+    /// Why, where plaintext came before it that had to be handed over first.
+    failure: Option<TlsFailure>,
 }
 
 /// What came of ciphertext.
@@ -50,12 +52,17 @@ impl Tls {
     pub(crate) const ROOM_BEFORE: usize = RECORD_BYTES_MAX;
 
     pub(crate) fn new(connection: UnbufferedServerConnection) -> Tls {
-        Tls { connection, is_closed: false, is_ended: false }
+        Tls { connection, is_closed: false, is_ended: false, failure: None }
     }
 
     /// Whether the other side has said that it sends nothing any more.
     pub(crate) fn is_closed(&self) -> bool {
         self.is_closed
+    }
+
+    /// What was wrong behind the plaintext that was decoded last.
+    pub(crate) fn failure(&self) -> Option<&TlsFailure> {
+        self.failure.as_ref()
     }
 
     /// Whether we have said our last word.
@@ -102,7 +109,14 @@ impl Tls {
                     false
                 }
                 Ok(_) => false,
-                Err(error) => return Err(self.fail(&error, &mut room[decoded.used + discard..], outgoing)),
+                Err(error) => {
+                    let failure = self.fail(&error, &mut room[decoded.used + discard..], outgoing);
+                    if decoded.plaintext == 0 {
+                        return Err(failure);
+                    }
+                    self.failure = Some(failure);
+                    return Ok(Decoded { used: room.len(), ..decoded });
+                }
             };
             decoded.used += discard;
             if !goes_on {
