@@ -200,6 +200,8 @@ pub struct Listener {
     pub acl_file: Option<String>,
     /// The User Name is the Client Identifier.
     pub use_username_as_clientid: bool,
+    /// Encryption.
+    pub tls: Tls,
     /// The line that opens it; `None` for the two of a server without listeners.
     pub place: Option<Place>,
 }
@@ -222,8 +224,77 @@ impl Listener {
             password_file: None,
             acl_file: None,
             use_username_as_clientid: false,
+            tls: Tls::default(),
             place: None,
         }
+    }
+}
+
+/// Encryption of a listener.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Tls {
+    /// Files with the server's certificates; none is no encryption.
+    pub certfiles: Vec<String>,
+    /// The files with their keys, as many.
+    pub keyfiles: Vec<String>,
+    /// The file whose first line is the pass phrase of encrypted keys.
+    pub keyfile_passphrase_file: Option<String>,
+    /// The file with the certificates by which those of Clients are judged.
+    pub cafile: Option<String>,
+    /// The folder with the same.
+    pub capath: Option<String>,
+    /// The file with lists of revoked certificates.
+    pub crlfile: Option<String>,
+    /// Let in only Clients with a certificate.
+    pub require_certificate: bool,
+    /// The common name of the certificate is the User Name.
+    pub use_identity_as_username: bool,
+    /// The whole subject of the certificate is the User Name.
+    pub use_subject_as_username: bool,
+    /// The dates of certificates of Clients do not matter.
+    pub disable_client_cert_date_checks: bool,
+    /// The lowest version that is let in.
+    pub version_min: TlsVersion,
+    /// For TLS 1.2, as OpenSSL takes it.
+    pub ciphers: Option<String>,
+    /// For TLS 1.3, as OpenSSL takes it.
+    pub ciphers_tls13: Option<String>,
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum TlsVersion {
+    /// 1.2.
+    #[default]
+    Tls12,
+    /// 1.3.
+    Tls13,
+}
+
+impl Tls {
+    /// Are connections encrypted?
+    pub fn is_on(&self) -> bool {
+        !self.certfiles.is_empty()
+    }
+
+    /// What keeps the server from starting with it, a sentence.
+    pub(crate) fn fault(&self) -> Option<&'static str> {
+        let has_authorities = self.cafile.is_some() || self.capath.is_some();
+        if self.certfiles.len() != self.keyfiles.len() {
+            return Some("Both certfile and keyfile must be provided if one of them is set.");
+        }
+        match (self.require_certificate, self.is_on()) {
+            (true, false) => Some("The 'require_certificate' option requires certfile and keyfile."),
+            (true, true) if !has_authorities => Some("The 'require_certificate' option requires cafile or capath."),
+            _ => None,
+        }
+    }
+
+    /// Says something of encryption, and there is none.
+    pub(crate) fn is_idle(&self) -> bool {
+        let files = [&self.cafile, &self.capath, &self.crlfile, &self.keyfile_passphrase_file];
+        let ciphers = [&self.ciphers, &self.ciphers_tls13];
+        !self.is_on() && files.into_iter().chain(ciphers).any(Option::is_some)
     }
 }
 

@@ -324,6 +324,7 @@ impl Draft {
         let has_listener_lines = self.listeners.len() > 1;
         let opens_default = self.default_stated || (has_listener_lines && !self.default_options.is_empty());
         self.note_default_options(has_listener_lines);
+        self.check_encryption();
         if self.log_dest_planned && self.config.log.is_nowhere() {
             self.config.log.stderr = true;
         }
@@ -342,6 +343,21 @@ impl Draft {
             Config { listeners, local_only, ..self.config }
         };
         Ok(Loaded { config, notes: self.notes, mentions: self.mentions })
+    }
+
+    /// Options of encryption that do not go together.
+    fn check_encryption(&mut self) {
+        for DraftListener { listener, .. } in &self.listeners {
+            let Some(place) = &listener.place else { continue };
+            if let Some(text) = listener.tls.fault() {
+                let (text, place) = (text.to_owned(), Some(place.clone()));
+                self.problems.push(Problem { text, place, hint: None, excerpt: None });
+            } else if listener.tls.is_idle() {
+                let text =
+                    "Connections to this listener are not encrypted, as it has no certfile and keyfile.".to_owned();
+                self.notes.push(Note { level: Level::Warning, text, place: place.clone() });
+            }
+        }
     }
 
     /// Options that stand above every listener seldom do what was meant: they are for one more listener, or for none.

@@ -26,7 +26,8 @@ mod traps;
 mod value;
 
 pub use config::{
-    Address, Config, Listener, Log, LogTypes, Persistence, PersistenceSync, ProtocolVersions, SocketDomain,
+    Address, Config, Listener, Log, LogTypes, Persistence, PersistenceSync, ProtocolVersions, SocketDomain, Tls,
+    TlsVersion,
 };
 pub use directives::{Directive, Scope, State, Value, directives};
 pub use manual::manual;

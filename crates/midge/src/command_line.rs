@@ -28,6 +28,8 @@ pub(crate) struct Serve {
     pub(crate) is_quiet: bool,
     /// `--test-config`: read the file and end.
     pub(crate) tests_config: bool,
+    /// `--tls-keylog`: where secrets of encrypted connections are written.
+    pub(crate) tls_key_log: Option<String>,
     /// `--repair`: keep what is good of a damaged log.
     pub(crate) repairs: bool,
 }
@@ -64,7 +66,11 @@ pub(crate) fn parse(words: Vec<OsString>) -> Result<Wish, String> {
                         .to_owned(),
                 );
             }
-            Long("tls-keylog") => return Err("Error: --tls-keylog is not built yet.".to_owned()),
+            Long("tls-keylog") => {
+                let missing = "Error: --tls-keylog argument given, but no file specified.";
+                let path = parser.value().map_err(|_| missing.to_owned())?;
+                serve.tls_key_log = Some(path.to_string_lossy().into_owned());
+            }
             other => return Err(format!("Error: Unknown option '{}'.", shown(&other))),
         }
     }
@@ -111,6 +117,7 @@ mod tests {
         check("-v", serve(|s| s.is_verbose = true));
         check("--quiet", serve(|s| s.is_quiet = true));
         check("-c a --test-config", serve(|s| (s.config_file, s.tests_config) = (Some("a".into()), true)));
+        check("--tls-keylog keys", serve(|s| s.tls_key_log = Some("keys".into())));
         check("--repair", serve(|s| s.repairs = true));
         check("-c a --repair", serve(|s| (s.config_file, s.repairs) = (Some("a".into()), true)));
         check("-h", Ok(Wish::Help));
@@ -123,6 +130,7 @@ mod tests {
         check("--nonsense", Err("Error: Unknown option '--nonsense'."));
         check("word", Err("Error: Unknown option 'word'."));
         check("-c", Err("Error: -c argument given, but no config file specified."));
+        check("--tls-keylog", Err("Error: --tls-keylog argument given, but no file specified."));
         check("-p", Err("Error: -p argument given, but no port specified."));
         check("-p 0", Err("Error: Invalid port specified (0)."));
         check("-p 70000", Err("Error: Invalid port specified (70000)."));

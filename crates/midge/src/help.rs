@@ -7,11 +7,11 @@ pub(crate) fn server(identity: Identity) -> String {
     let version = identity.version();
     let usage = match identity {
         Identity::Midge => {
-            "Usage: midge [-c config_file] [-p port] [-v] [-q] [--repair] [--test-config]\n       midge check FILE\n       midge acl explain -c FILE [--user NAME] [--id ID] publish|subscribe|receive TOPIC\n       midge log [--json | --verify] FOLDER\n       midge backup DIR [-c config_file | --socket PATH]\n       midge links DIR\n       midge -h | --version"
+            "Usage: midge [-c config_file] [-p port] [-v] [-q] [--repair] [--test-config] [--tls-keylog file]\n       midge check FILE\n       midge acl explain -c FILE [--user NAME] [--id ID] publish|subscribe|receive TOPIC\n       midge log [--json | --verify] FOLDER\n       midge backup DIR [-c config_file | --socket PATH]\n       midge links DIR\n       midge -h | --version"
         }
         // This line is compared by test suites.
         Identity::Mosquitto => {
-            "Usage: mosquitto [-c config_file] [-d] [-h] [-p port] [-v]\n                 [-q] [--test-config] [--version]"
+            "Usage: mosquitto [-c config_file] [-d] [-h] [-p port] [-v]\n                 [-q] [--test-config] [--tls-keylog file] [--version]"
         }
     };
     let kept = match identity {
@@ -46,6 +46,8 @@ An MQTT server for versions 5.0, 3.1.1 and 3.1.
                   at the end of their names.
  --test-config    Read the configuration file, tell what is wrong with it, with the files that it names or with the folder for
                   what is kept, and end.
+ --tls-keylog FILE
+                  Write the secrets of encrypted connections to FILE, with which recorded traffic can be read.
  -h, --help       Show this.
  --version        Show the version.{links}
 

@@ -51,6 +51,7 @@ fn serve(identity: Identity, wish: &Serve) -> Status {
     let notes = notes.iter().map(|note| (kind_of(note), note.to_string()));
     options.remarks.splice(0..0, notes);
     apply(&mut options, wish, keeps_unasked, &environment);
+    options.tls_key_log = wish.tls_key_log.as_ref().map(PathBuf::from);
     let reload = || reload(identity, wish, &environment);
     match midge_server::run(&options, &reload) {
         Ok(()) => Status::Success,

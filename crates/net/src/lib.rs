@@ -1,8 +1,9 @@
-//! Sockets as byte streams: listeners, accepted Network Connections, and the few system calls around them.
+//! Sockets as byte streams: listeners, accepted Network Connections, what lies between them and the bytes (TLS), and the few
+//! system calls around them.
 //!
 //! What must hold:
 //! * nothing here knows MQTT, threads or configuration: bytes in, bytes out, errors as the system gave them;
-//! * no call blocks, except the look-up of a listener's host name at start;
+//! * no call blocks, except the look-up of a listener's host name and the reading of certificates, both at start;
 //! * a port or path in use by another server is an error (`SO_REUSEPORT` is never set): two brokers that share a port would
 //!   each see half of the clients;
 //! * everything that differs between platforms is in [`sys`];
@@ -13,12 +14,15 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod layered;
 mod listener;
 pub mod proxy_protocol;
 mod stream;
 pub mod sys;
+pub mod tls;
 pub mod websocket;
 
 pub use address::Address;
+pub use layered::Layered;
 pub use listener::{BindError, Family, Listener, ListenerOptions, bind_tcp, bind_unix};
-pub use stream::Stream;
+pub use stream::{ROOM_BYTES_MIN, Received, Stream};

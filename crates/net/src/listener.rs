@@ -200,6 +200,7 @@ mod tests {
     use std::io::{Read, Write};
 
     use super::*;
+    use crate::Received;
 
     const PLAIN: ListenerOptions = ListenerOptions { no_delay: true };
 
@@ -264,7 +265,8 @@ mod tests {
         assert_eq!(address.to_string(), format!("{}:0", path.display()));
         client.write_all(b"hello").expect("written");
         let mut bytes = Vec::new();
-        assert_eq!(stream.read_to_end_of(&mut bytes, 16).expect("read"), 5);
+        let received = stream.read_to_end_of(&mut bytes, 16, &mut []).expect("read");
+        assert_eq!(received, Received::Bytes { count: 5, is_more: false });
         assert_eq!(bytes, b"hello");
         stream.write(b"bye").expect("written");
         stream.shutdown_write().expect("shut down");

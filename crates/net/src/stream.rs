@@ -8,31 +8,84 @@ use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
 
+use crate::layered::Layered;
 use crate::sys;
+use crate::tls::Tls;
 
-/// A non-blocking stream. Eight bytes: idle connections are many.
+/// A non-blocking stream. Small: idle connections are many.
 #[derive(Debug)]
 pub enum Stream {
     /// TCP, IPv4 or IPv6.
     Tcp(TcpStream),
     /// A Unix domain socket.
     Unix(UnixStream),
+    /// Either, with layers between it and the bytes.
+    Layered(Box<Layered>),
+}
+
+/// What one read brought.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Received {
+    /// Bytes.
+    Bytes {
+        /// So many; none where all that came was for a layer.
+        count: usize,
+        /// There may be more already, of which no event tells.
+        is_more: bool,
+    },
+    /// The other side sends nothing any more.
+    End,
+}
+
+impl Received {
+    /// From a socket: a read that fills less than its room has emptied it, and the next byte makes an event.
+    #[inline]
+    fn of(count: usize, room: usize) -> Received {
+        match count {
+            0 => Received::End,
+            count => Received::Bytes { count, is_more: count == room },
+        }
+    }
 }
 
 impl Stream {
-    /// Reads once into `buffer`. `Ok(0)` is the end of what the other side sends.
-    #[inline]
-    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    /// The same connection with encryption. Nothing may have been read or written yet.
+    #[must_use]
+    pub fn with_tls(self, tls: Tls) -> Stream {
+        Stream::Layered(Box::new(Layered::new(self, tls)))
+    }
+
+    /// The encryption, if there is one.
+    pub fn tls(&self) -> Option<&Tls> {
         match self {
-            Stream::Tcp(stream) => stream.read(buffer),
-            Stream::Unix(stream) => stream.read(buffer),
+            Stream::Layered(layered) => Some(layered.tls()),
+            _ => None,
         }
     }
 
-    /// Reads once into the spare room of `buffer`, after making at least `room` bytes of it.
-    pub fn read_to_end_of(&mut self, buffer: &mut Vec<u8>, room: usize) -> io::Result<usize> {
+    /// Reads once into `buffer`, which has at least [`ROOM_BYTES_MIN`].
+    #[inline]
+    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<Received> {
+        let room = buffer.len();
+        match self {
+            Stream::Tcp(stream) => stream.read(buffer).map(|count| Received::of(count, room)),
+            Stream::Unix(stream) => stream.read(buffer).map(|count| Received::of(count, room)),
+            Stream::Layered(layered) => layered.read(buffer),
+        }
+    }
+
+    /// Reads once into the spare room of `buffer`, after making at least `room` bytes of it. Layers decode in `scratch`.
+    pub fn read_to_end_of(&mut self, buffer: &mut Vec<u8>, room: usize, scratch: &mut [u8]) -> io::Result<Received> {
+        if let Stream::Layered(layered) = self {
+            let received = layered.read(scratch)?;
+            if let Received::Bytes { count, .. } = received {
+                buffer.extend_from_slice(&scratch[..count]);
+            }
+            return Ok(received);
+        }
         buffer.reserve(room);
-        sys::read_spare(self.as_fd(), buffer)
+        let room = buffer.capacity() - buffer.len();
+        sys::read_spare(self.as_fd(), buffer).map(|count| Received::of(count, room))
     }
 
     /// Writes once; may take fewer bytes than given.
@@ -41,6 +94,7 @@ impl Stream {
         match self {
             Stream::Tcp(stream) => stream.write(bytes),
             Stream::Unix(stream) => stream.write(bytes),
+            Stream::Layered(layered) => layered.write_vectored(&[IoSlice::new(bytes)]),
         }
     }
 
@@ -49,14 +103,35 @@ impl Stream {
         match self {
             Stream::Tcp(stream) => stream.write_vectored(pieces),
             Stream::Unix(stream) => stream.write_vectored(pieces),
+            Stream::Layered(layered) => layered.write_vectored(pieces),
+        }
+    }
+
+    /// Bytes that layers have made of what was written, and of their own, and which the socket has not taken yet. They are to
+    /// be flushed when it takes bytes again.
+    #[inline]
+    pub fn unsent(&self) -> usize {
+        match self {
+            Stream::Layered(layered) => layered.unsent(),
+            _ => 0,
+        }
+    }
+
+    /// Writes what is unsent, as far as the socket takes it.
+    #[inline]
+    pub fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Stream::Layered(layered) => layered.flush(),
+            _ => Ok(()),
         }
     }
 
     /// Tells the other side that nothing more will be sent, and keeps the stream open for reading.
-    pub fn shutdown_write(&self) -> io::Result<()> {
+    pub fn shutdown_write(&mut self) -> io::Result<()> {
         match self {
             Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),
             Stream::Unix(stream) => stream.shutdown(Shutdown::Write),
+            Stream::Layered(layered) => layered.shutdown_write(),
         }
     }
 
@@ -64,17 +139,23 @@ impl Stream {
     /// socket. A failure means that the connection is gone, which the next read tells better.
     #[inline]
     pub fn acknowledge_now(&self) {
-        if let Stream::Tcp(stream) = self {
-            sys::set_quick_ack(stream.as_fd());
+        match self {
+            Stream::Tcp(stream) => sys::set_quick_ack(stream.as_fd()),
+            Stream::Layered(layered) => layered.socket.acknowledge_now(),
+            Stream::Unix(_) => {}
         }
     }
 }
+
+/// Room for a read: layers need some to decode in.
+pub const ROOM_BYTES_MIN: usize = 64 * 1024;
 
 impl AsFd for Stream {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Stream::Tcp(stream) => stream.as_fd(),
             Stream::Unix(stream) => stream.as_fd(),
+            Stream::Layered(layered) => layered.socket.as_fd(),
         }
     }
 }
@@ -84,6 +165,7 @@ impl Source for Stream {
         match self {
             Stream::Tcp(stream) => stream.register(registry, token, interests),
             Stream::Unix(stream) => stream.register(registry, token, interests),
+            Stream::Layered(layered) => layered.socket.register(registry, token, interests),
         }
     }
 
@@ -91,6 +173,7 @@ impl Source for Stream {
         match self {
             Stream::Tcp(stream) => stream.reregister(registry, token, interests),
             Stream::Unix(stream) => stream.reregister(registry, token, interests),
+            Stream::Layered(layered) => layered.socket.reregister(registry, token, interests),
         }
     }
 
@@ -98,6 +181,7 @@ impl Source for Stream {
         match self {
             Stream::Tcp(stream) => stream.deregister(registry),
             Stream::Unix(stream) => stream.deregister(registry),
+            Stream::Layered(layered) => layered.socket.deregister(registry),
         }
     }
 }

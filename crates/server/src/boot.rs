@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use midge_broker::Shared;
 use midge_broker::ids::{ListenerId, ShardId};
+use midge_net::tls::{KeyLog, TlsError, TlsListener, TlsOptions};
 use midge_net::{BindError, Listener, bind_tcp, bind_unix, sys};
 use mio::{Events, Interest, Poll, Token, Waker};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
@@ -18,7 +19,7 @@ use crate::authority::{Authority, FileProblem, Workers};
 use crate::clock::{self, Clock};
 use crate::log::{Log, LogBuffer, LogType};
 use crate::options::{Endpoint, ListenerOptions, Options};
-use crate::peers::{Gate, Peers, Socket};
+use crate::peers::{Doors, Gate, Peers, Socket, Transport};
 use crate::persistence::{self, Admin, AdminParts, Persistence, ReaderParts, Reads, Recovered, Writer, WriterParts};
 use crate::reload::Reloading;
 use crate::shard::{MemoryLimit, Parts, Shard, SystemTopics, WAKER};
@@ -106,6 +107,7 @@ struct Threads {
 #[derive(Debug)]
 enum Failure {
     Bind(BindError),
+    Tls(TlsError),
     Persistence(persistence::Failure),
     Access(FileProblem),
     System(&'static str, io::Error),
@@ -121,6 +123,7 @@ impl fmt::Display for Failure {
                 }
                 f.write_str(".")
             }
+            Failure::Tls(error) => write!(f, "{error}"),
             Failure::Persistence(error) => write!(f, "{error}"),
             // It says itself that it is an error.
             Failure::Access(error) => f.write_str(error.to_string().trim_start_matches("Error: ")),
@@ -162,8 +165,9 @@ fn start(options: &Options, clock: Clock, log: &Arc<Log>, journal: &mut Journal)
     let authority = authority(options, &key, journal)?;
     // First of all that others can see: two servers with one log must not both have a port.
     let state = restore(options, clock, journal)?;
+    let transports = make_transports(options, journal)?;
     let sockets = open_listeners(options, journal)?;
-    let threads = spawn(options, state, sockets, authority, log)?;
+    let threads = spawn(options, state, Doors { transports, sockets, authority }, log)?;
     Ok(Server { threads, key, signals, poll })
 }
 
@@ -203,6 +207,37 @@ fn restore(options: &Options, clock: Clock, journal: &mut Journal) -> Result<Beg
 
 fn no_signals(error: io::Error) -> Failure {
     Failure::System("unable to wait for signals", error)
+}
+
+/// Whether the files that encryption needs are good: what the operator should know, or why the server would not start.
+pub fn check_certificates(options: &Options) -> Result<Vec<String>, String> {
+    let mut remarks = Vec::new();
+    for tls in options.listeners.iter().filter_map(|listener| listener.tls.clone()) {
+        let (_, more) = TlsListener::open(tls).map_err(|error| format!("Error: {error}"))?;
+        remarks.extend(more.into_iter().map(|remark| format!("Warning: {remark}")));
+    }
+    Ok(remarks)
+}
+
+/// Reads certificates and keys. Before any port is open: who connects must not be sent away for want of them.
+fn make_transports(options: &Options, journal: &mut Journal) -> Result<Vec<Transport>, Failure> {
+    let key_log = options.tls_key_log.as_ref().map(|path| {
+        let text = format!("Warning: secrets of encrypted connections are written to {}", path.display());
+        journal.line(LogType::Warning, format_args!("{text}."));
+        KeyLog::open(path)
+            .map(Arc::new)
+            .map_err(|error| Failure::System("unable to open the file of --tls-keylog", error))
+    });
+    let key_log = key_log.transpose()?;
+    let mut make = |listener: &ListenerOptions| {
+        let wanted = listener.tls.clone().map(|tls| TlsOptions { key_log: key_log.clone(), ..tls });
+        let (tls, remarks) = wanted.map(TlsListener::open).transpose().map_err(Failure::Tls)?.unzip();
+        for remark in remarks.into_iter().flatten() {
+            journal.line(LogType::Warning, format_args!("Warning: {remark}"));
+        }
+        Ok(Transport { tls, username_of_certificate: listener.username_of_certificate })
+    };
+    options.listeners.iter().map(&mut make).collect()
 }
 
 fn open_listeners(options: &Options, journal: &mut Journal) -> Result<Vec<Socket>, Failure> {
@@ -249,13 +284,7 @@ fn open_listener(options: &ListenerOptions, journal: &mut Journal) -> Result<Vec
     }
 }
 
-fn spawn(
-    options: &Options,
-    beginning: Beginning,
-    sockets: Vec<Socket>,
-    authority: Arc<Authority>,
-    log: &Arc<Log>,
-) -> Result<Threads, Failure> {
+fn spawn(options: &Options, beginning: Beginning, doors: Doors, log: &Arc<Log>) -> Result<Threads, Failure> {
     let Beginning { shared, shards, persistence, clock } = beginning;
     let no_loop = |error| Failure::System("unable to make an event loop", error);
     let no_thread = |error| Failure::System("unable to start a thread", error);
@@ -264,7 +293,7 @@ fn spawn(
     let wakers = wakers.collect::<io::Result<_>>().map_err(no_loop)?;
     let gates = options.listeners.iter().map(|listener| Gate::new(listener.max_connections)).collect();
     let gate = Gate::new(options.global_max_connections);
-    let peers = Arc::new(Peers::new(wakers, sockets, gates, gate, authority));
+    let peers = Arc::new(Peers::new(wakers, doors, gates, gate));
     peers.set_workers(Workers::start(shards.len().min(WORKERS_MAX), &peers).map_err(no_thread)?);
     let buffer = || LogBuffer::new(Arc::clone(log));
     let mut admin = None;

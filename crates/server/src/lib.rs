@@ -23,7 +23,7 @@ mod reload;
 mod shard;
 
 pub use authority::{AuthorityOptions, FileProblem, check_file};
-pub use boot::{Reload, StartError, run};
+pub use boot::{Reload, StartError, check_certificates, run};
 pub use log::{LogDestination, LogOptions, LogType, LogTypes};
 pub use options::{Endpoint, Identity, ListenerOptions, Options};
 pub use persistence::{Autosave, PersistenceOptions, SyncPolicy, check_folder};

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use midge_codec::QoS;
-use midge_config::{Address, Config, Listener, PersistenceSync, SocketDomain};
+use midge_config::{Address, Config, Listener, PersistenceSync, SocketDomain, Tls};
+use midge_net::tls::{TlsOptions, TlsVersion};
 use midge_net::{Family, sys};
 
 use crate::authority::AuthorityOptions;
@@ -31,6 +32,8 @@ pub struct Options {
     pub sys_interval_s: u16,
     /// What is kept on disk; `None`: nothing.
     pub persistence: Option<PersistenceOptions>,
+    /// Where secrets of encrypted connections are written, for those who look into traffic.
+    pub tls_key_log: Option<PathBuf>,
     /// What the log gets.
     pub log: LogOptions,
     /// The rules.
@@ -73,6 +76,19 @@ pub struct ListenerOptions {
     pub max_connections: Option<u32>,
     /// Small writes are not held back (`TCP_NODELAY`).
     pub no_delay: bool,
+    /// Encryption, where there is some.
+    pub tls: Option<TlsOptions>,
+    /// What of a client's certificate is its User Name; `None`: it says itself who it is.
+    pub username_of_certificate: Option<CertificateName>,
+}
+
+/// A part of a certificate that names whom it was made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CertificateName {
+    /// The first common name.
+    CommonName,
+    /// The whole subject, as RFC 2253 writes it.
+    Subject,
 }
 
 /// What a listener listens on.
@@ -105,6 +121,7 @@ impl Options {
             memory_limit_bytes: config.memory_limit_bytes,
             sys_interval_s: config.sys_interval_s,
             persistence: persistence_of(config),
+            tls_key_log: None,
             log: log_of(config),
             broker: rules_of(config),
             authority: config.listeners.iter().map(|listener| authority_of(listener, config)).collect(),
@@ -126,7 +143,39 @@ fn endpoint_of(listener: &Listener, config: &Config) -> ListenerOptions {
         },
         Address::Unix(path) => Endpoint::Unix(path.into()),
     };
-    ListenerOptions { endpoint, max_connections: listener.max_connections, no_delay: config.set_tcp_nodelay }
+    let tls = &listener.tls;
+    ListenerOptions {
+        endpoint,
+        max_connections: listener.max_connections,
+        no_delay: config.set_tcp_nodelay,
+        tls: tls.is_on().then(|| tls_of(tls)),
+        username_of_certificate: match (tls.use_identity_as_username, tls.use_subject_as_username) {
+            (true, _) => Some(CertificateName::CommonName),
+            (false, true) => Some(CertificateName::Subject),
+            (false, false) => None,
+        },
+    }
+}
+
+fn tls_of(tls: &Tls) -> TlsOptions {
+    let path = |path: &Option<String>| path.as_ref().map(PathBuf::from);
+    let files = tls.certfiles.iter().zip(&tls.keyfiles);
+    TlsOptions {
+        certificates: files.map(|(certificate, key)| (certificate.into(), key.into())).collect(),
+        passphrase_file: path(&tls.keyfile_passphrase_file),
+        cafile: path(&tls.cafile),
+        capath: path(&tls.capath),
+        crlfile: path(&tls.crlfile),
+        require_certificate: tls.require_certificate,
+        disable_client_cert_date_checks: tls.disable_client_cert_date_checks,
+        ciphers: tls.ciphers.clone(),
+        ciphers_tls13: tls.ciphers_tls13.clone(),
+        version_min: match tls.version_min {
+            midge_config::TlsVersion::Tls12 => TlsVersion::Tls12,
+            midge_config::TlsVersion::Tls13 => TlsVersion::Tls13,
+        },
+        key_log: None,
+    }
 }
 
 fn log_of(config: &Config) -> LogOptions {

@@ -12,10 +12,12 @@ use midge_broker::ReadRequest;
 use midge_broker::ids::{ListenerId, ShardId};
 use midge_broker::sys::Totals;
 use midge_net::Listener;
+use midge_net::tls::TlsListener;
 use midge_persistence::RunRead;
 use mio::Waker;
 
 use crate::authority::{Answer, Asker, Authority, Check, Workers};
+use crate::options::CertificateName;
 use crate::persistence::Reads;
 use crate::published::Published;
 use crate::shard::moves::Moved;
@@ -27,6 +29,8 @@ pub(crate) struct Peers {
     pub(crate) sockets: Vec<Socket>,
     /// By [`ListenerId`].
     gates: Vec<Gate>,
+    /// By [`ListenerId`].
+    transports: Vec<Transport>,
     /// Over all listeners.
     gate: Gate,
     /// When it was last told that nothing can be accepted; 0: never.
@@ -50,6 +54,23 @@ pub(crate) struct Socket {
     pub(crate) socket: Listener,
 }
 
+/// What lies between the socket and the bytes of MQTT on a listener.
+pub(crate) struct Transport {
+    pub(crate) tls: Option<TlsListener>,
+    /// What of a client's certificate is its User Name; `None`: it says itself who it is.
+    pub(crate) username_of_certificate: Option<CertificateName>,
+}
+
+/// Where clients come in, and who decides whether they do.
+#[derive(Default)]
+pub(crate) struct Doors {
+    /// By listener.
+    pub(crate) transports: Vec<Transport>,
+    /// A listener may have several.
+    pub(crate) sockets: Vec<Socket>,
+    pub(crate) authority: Arc<Authority>,
+}
+
 /// How many connections a listener has, and may have.
 pub(crate) struct Gate {
     open: AtomicU32,
@@ -71,13 +92,7 @@ struct Peer {
 }
 
 impl Peers {
-    pub(crate) fn new(
-        wakers: Vec<Waker>,
-        sockets: Vec<Socket>,
-        gates: Vec<Gate>,
-        gate: Gate,
-        authority: Arc<Authority>,
-    ) -> Peers {
+    pub(crate) fn new(wakers: Vec<Waker>, doors: Doors, gates: Vec<Gate>, gate: Gate) -> Peers {
         let peer = |waker| Peer {
             waker,
             lane: Mutex::default(),
@@ -89,14 +104,15 @@ impl Peers {
         Peers {
             step: Barrier::new(wakers.len()),
             peers: wakers.into_iter().map(peer).collect(),
-            sockets,
+            sockets: doors.sockets,
+            transports: doors.transports,
             gates,
             gate,
             shortage_told_ms: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             log: OnceLock::new(),
             reads: OnceLock::new(),
-            authority: Mutex::new(authority),
+            authority: Mutex::new(doors.authority),
             authority_number: AtomicU64::new(0),
             workers: OnceLock::new(),
         }
@@ -218,6 +234,11 @@ impl Peers {
         totals
     }
 
+    /// What lies between socket and bytes on `listener`.
+    pub(crate) fn transport(&self, listener: ListenerId) -> &Transport {
+        &self.transports[usize::from(listener.0)]
+    }
+
     /// Counts one more connection of `listener`, or names the directive that forbids it.
     pub(crate) fn enter(&self, listener: ListenerId) -> Result<(), &'static str> {
         if !self.gates[usize::from(listener.0)].enter() {
@@ -306,7 +327,7 @@ mod tests {
 
     #[test]
     fn a_shortage_is_told_once_a_minute() {
-        let peers = Peers::new(Vec::new(), Vec::new(), Vec::new(), Gate::new(None), Arc::default());
+        let peers = Peers::new(Vec::new(), Doors::default(), Vec::new(), Gate::new(None));
         let told = [0, 0, 100, 59_999, 60_001, 60_002].map(|now_ms| peers.is_news_of_shortage(now_ms));
         assert_eq!(told, [true, false, false, false, true, false]);
     }

@@ -1,20 +1,51 @@
-//! A raw TCP client: sends what it is told, right or wrong, and cuts what comes back into packets.
+//! A raw client, over TCP or TLS: sends what it is told, right or wrong, and cuts what comes back into packets.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::packet::{Kind, Packet};
+use crate::tls::{Encrypted, Trust};
 use crate::wire::{self, Level};
 
 /// One Network Connection to the server under test.
 #[derive(Debug)]
 pub struct Client {
-    stream: TcpStream,
+    stream: Stream,
     /// Bytes read that no packet was cut from yet.
     unread: Vec<u8>,
     /// Set by the CONNECT that was sent; decides how packets are read.
     level: Level,
+}
+
+/// What carries the bytes.
+#[derive(Debug)]
+enum Stream {
+    Plain(TcpStream),
+    Encrypted(Box<Encrypted>),
+}
+
+impl Stream {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Stream::Plain(socket) => socket,
+            Stream::Encrypted(encrypted) => encrypted.socket(),
+        }
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match self {
+            Stream::Plain(socket) => socket.write_all(bytes),
+            Stream::Encrypted(encrypted) => encrypted.write_all(bytes),
+        }
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Stream::Plain(socket) => socket.read(buffer),
+            Stream::Encrypted(encrypted) => encrypted.read(buffer),
+        }
+    }
 }
 
 /// What came, or did not come, from the server.
@@ -44,15 +75,29 @@ impl Client {
     /// # Errors
     /// What the system says where nobody listens.
     pub fn try_connect(address: SocketAddr) -> std::io::Result<Client> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Client { stream, unread: Vec::new(), level: 4 })
+        Ok(Client { stream: Stream::Plain(socket(address)?), unread: Vec::new(), level: 4 })
+    }
+
+    /// Connects with encryption, and waits for the handshake.
+    ///
+    /// # Errors
+    /// Why there is none, for instance the server's alert.
+    pub fn try_connect_tls(address: SocketAddr, trust: &Trust) -> std::io::Result<Client> {
+        let encrypted = Encrypted::handshake(socket(address)?, trust)?;
+        Ok(Client { stream: Stream::Encrypted(Box::new(encrypted)), unread: Vec::new(), level: 4 })
+    }
+
+    /// The encryption; panics where there is none.
+    pub fn tls(&self) -> &Encrypted {
+        match &self.stream {
+            Stream::Encrypted(encrypted) => encrypted,
+            Stream::Plain(_) => panic!("this connection is not encrypted"),
+        }
     }
 
     /// The client's own address, as the server's log shows it.
     pub fn address(&self) -> SocketAddr {
-        self.stream.local_addr().expect("a connected socket has an address")
+        self.stream.socket().local_addr().expect("a connected socket has an address")
     }
 
     /// Sends packets, written in the notation or as `hex 10 00 …` and separated by ` & `, in one piece.
@@ -105,7 +150,7 @@ impl Client {
             let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else {
                 return Received::Silence;
             };
-            self.stream.set_read_timeout(Some(left)).expect("a read time-out");
+            self.stream.socket().set_read_timeout(Some(left)).expect("a read time-out");
             let mut buffer = [0; 16 * 1024];
             match self.stream.read(&mut buffer) {
                 Ok(0) => return Received::Closed,
@@ -166,13 +211,20 @@ impl Client {
 
     /// Half-closes: the server sees the end of the stream (FIN), this end can still read.
     pub fn finish(&mut self) {
-        let _ = self.stream.shutdown(std::net::Shutdown::Write);
+        let _ = self.stream.socket().shutdown(std::net::Shutdown::Write);
     }
 
     /// Ends the connection by RST: whatever is under way is torn down, as when a process is killed with unread data.
     pub fn reset(self) {
-        rustix::net::sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO)).expect("SO_LINGER");
+        rustix::net::sockopt::set_socket_linger(self.stream.socket(), Some(Duration::ZERO)).expect("SO_LINGER");
     }
+}
+
+fn socket(address: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = TcpStream::connect(address)?;
+    socket.set_nodelay(true)?;
+    socket.set_write_timeout(Some(PATIENCE))?;
+    Ok(socket)
 }
 
 /// The bytes that hex digits stand for; blanks are left out.

@@ -4,7 +4,7 @@
 //! server's codec can hide itself. Most tests are a [`script`] and nothing else; where a loop is needed, a [`Conversation`] or a
 //! [`Client`] is driven by hand.
 //!
-//! `MIDGE_TEST_SERVER` runs the same tests against another server (see [`server`]).
+//! `MIDGE_TEST_SERVER` runs the same tests against another server (see [`server`]), `MIDGE_TEST_TLS` runs them encrypted (see [`tls`]).
 
 #![forbid(unsafe_code)]
 
@@ -17,6 +17,7 @@ pub mod process;
 mod property;
 pub mod script;
 pub mod server;
+pub mod tls;
 pub mod wire;
 
 pub use client::{Client, PATIENCE, Received};

@@ -16,6 +16,7 @@ use rustix::process::Signal;
 use crate::client::{Client, PATIENCE};
 use crate::launch::Launch;
 use crate::process::Process;
+use crate::tls::{self, Trust};
 
 /// A running server. Dropping it kills the process and removes its folder.
 #[derive(Debug)]
@@ -101,7 +102,16 @@ impl Server {
 
     /// A new connection to it.
     pub fn connect(&self) -> Client {
-        Client::connect(self.address())
+        match tls::everywhere() {
+            None => Client::connect(self.address()),
+            Some(tls) => self.connect_tls(&tls.trust),
+        }
+    }
+
+    /// A new encrypted connection to it; panics where there is none.
+    #[track_caller]
+    pub fn connect_tls(&self, trust: &Trust) -> Client {
+        Client::try_connect_tls(self.address(), trust).unwrap_or_else(|error| panic!("connect with TLS: {error}"))
     }
 
     /// A file in the server's own folder, which is its working directory.
@@ -196,7 +206,8 @@ impl Drop for Server {
 const LINES_SHOWN: usize = 30;
 
 fn with_listener(port: u16, configuration: &str) -> String {
-    format!("listener {port} 127.0.0.1\nallow_anonymous true\n{configuration}\n")
+    let tls = tls::everywhere().map_or("", |tls| &tls.configuration);
+    format!("listener {port} 127.0.0.1\nallow_anonymous true\n{tls}\n{configuration}\n")
 }
 
 fn start_process(launch: &Launch, folder: &Path) -> Process {

@@ -3,59 +3,98 @@
 use super::Scope::{Global, Listener, ListenerOrDefault, Security};
 use super::Take::{Anything, Bool, Path, Text};
 use super::{Again, Directive, directive, nothing};
+use crate::config::TlsVersion;
+use crate::draft::Draft;
 
 const CLEAR: &str = "connections would not be encrypted.";
-const ANYBODY: &str = "clients would be let in without a certificate being looked at.";
 const ENGINE: &str = "keys are read from files, OpenSSL and its engines are not used.";
 
 pub(super) const DIRECTIVES: &[Directive] = &[
-    directive("certfile", ListenerOrDefault, Path(Again::Replaces, nothing))
+    directive(
+        "certfile",
+        ListenerOrDefault,
+        Path(Again::Adds, |draft, path| draft.listener().tls.certfiles.push(path)),
+    )
+    .reloadable()
+    .doc("The file with the server's certificate and those between it and the root.")
+    .note("Given again, another certificate with the next keyfile; clients choose by the name of the server (SNI)."),
+    directive("keyfile", ListenerOrDefault, Path(Again::Adds, |draft, path| draft.listener().tls.keyfiles.push(path)))
         .reloadable()
-        .doc("The file with the server's certificate and those between it and the root.")
-        .refused(CLEAR),
-    directive("keyfile", ListenerOrDefault, Path(Again::Replaces, nothing))
-        .reloadable()
-        .doc("The file with the key of the server's certificate.")
-        .refused(CLEAR),
-    directive("cafile", Listener, Path(Again::Replaces, nothing))
+        .doc("The file with the key of the server's certificate."),
+    directive(
+        "keyfile_passphrase_file",
+        ListenerOrDefault,
+        Path(Again::Replaces, |draft, path| draft.listener().tls.keyfile_passphrase_file = Some(path)),
+    )
+    .reloadable()
+    .doc("The file whose first line is the pass phrase of a keyfile that is encrypted.")
+    .note("Not in Mosquitto, which asks at the terminal."),
+    directive("cafile", Listener, Path(Again::Replaces, |draft, path| draft.listener().tls.cafile = Some(path)))
         .reloadable()
         .doc("The file with the certificates that clients' certificates are judged by.")
-        .refused(CLEAR),
-    directive("capath", ListenerOrDefault, Path(Again::Replaces, nothing))
-        .reloadable()
-        .doc("The folder with the certificates that clients' certificates are judged by.")
-        .refused(CLEAR),
-    directive("crlfile", ListenerOrDefault, Path(Again::Replaces, nothing))
-        .reloadable()
-        .doc("The file with the certificates that are no longer good.")
-        .refused("clients with certificates that were revoked would be let in."),
-    directive("require_certificate", ListenerOrDefault, Bool(nothing))
-        .default("false")
-        .doc("Let in only clients with a certificate.")
-        .refused(ANYBODY),
-    directive("use_identity_as_username", ListenerOrDefault, Bool(nothing))
-        .default("false")
-        .doc("Take the common name of the client's certificate for its user name.")
-        .note("Neither password file nor allow_anonymous is asked then.")
-        .refused(ANYBODY),
-    directive("use_subject_as_username", ListenerOrDefault, Bool(nothing))
-        .default("false")
-        .doc("Take the whole subject of the client's certificate for its user name.")
-        .refused(ANYBODY),
-    directive("disable_client_cert_date_checks", Listener, Bool(nothing))
-        .default("false")
-        .doc("Let in clients whose certificate is past its end or before its beginning.")
-        .planned("there is no TLS."),
-    directive("tls_version", Listener, Text(Again::Error, nothing))
+        .note("Only looked at with require_certificate."),
+    directive(
+        "capath",
+        ListenerOrDefault,
+        Path(Again::Replaces, |draft, path| draft.listener().tls.capath = Some(path)),
+    )
+    .reloadable()
+    .doc("The folder with the certificates that clients' certificates are judged by.")
+    .note("All files in it count, whatever their names."),
+    directive(
+        "crlfile",
+        ListenerOrDefault,
+        Path(Again::Replaces, |draft, path| draft.listener().tls.crlfile = Some(path)),
+    )
+    .reloadable()
+    .doc("The file with the certificates that are no longer good.")
+    .note("It needs a list of each issuer of clients' certificates, and none may be out of date."),
+    directive(
+        "require_certificate",
+        ListenerOrDefault,
+        Bool(|draft, on| draft.listener().tls.require_certificate = on),
+    )
+    .default("false")
+    .doc("Let in only clients with a certificate."),
+    directive(
+        "use_identity_as_username",
+        ListenerOrDefault,
+        Bool(|draft, on| draft.listener().tls.use_identity_as_username = on),
+    )
+    .default("false")
+    .doc("Take the common name of the client's certificate for its user name.")
+    .note("Neither password file nor allow_anonymous is asked then."),
+    directive(
+        "use_subject_as_username",
+        ListenerOrDefault,
+        Bool(|draft, on| draft.listener().tls.use_subject_as_username = on),
+    )
+    .default("false")
+    .doc("Take the whole subject of the client's certificate for its user name: CN=ann,O=Example.")
+    .note("As RFC 2253 writes it, the last part first. use_identity_as_username counts more."),
+    directive(
+        "disable_client_cert_date_checks",
+        Listener,
+        Bool(|draft, on| draft.listener().tls.disable_client_cert_date_checks = on),
+    )
+    .default("false")
+    .doc("Let in clients whose certificate is past its end or before its beginning."),
+    directive("tls_version", Listener, Text(Again::Error, |draft, word| tls_version(draft, &word)))
         .doc("The lowest version of TLS: tlsv1.2 or tlsv1.3.")
-        .note("A minimum, whatever the name says.")
-        .planned("there is no TLS."),
-    directive("ciphers", ListenerOrDefault, Text(Again::Replaces, nothing))
-        .doc("Which ciphers may be used with TLS 1.2.")
-        .planned("there is no TLS."),
-    directive("ciphers_tls1.3", ListenerOrDefault, Text(Again::Replaces, nothing))
-        .doc("Which ciphers may be used with TLS 1.3.")
-        .planned("there is no TLS."),
+        .note("A minimum, whatever the name says."),
+    directive(
+        "ciphers",
+        ListenerOrDefault,
+        Text(Again::Replaces, |draft, list| draft.listener().tls.ciphers = Some(list)),
+    )
+    .doc("Which ciphers may be used with TLS 1.2, as OpenSSL writes them.")
+    .note("Names of ciphers choose, names of groups such as HIGH choose nothing: none of those here is weak."),
+    directive(
+        "ciphers_tls1.3",
+        ListenerOrDefault,
+        Text(Again::Replaces, |draft, list| draft.listener().tls.ciphers_tls13 = Some(list)),
+    )
+    .doc("Which ciphers may be used with TLS 1.3."),
     directive("psk_file", Security, Path(Again::Replaces, nothing))
         .reloadable()
         .doc("The file with names and pre-shared keys of clients.")
@@ -77,3 +116,16 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         .doc("Whether the key is in a file (pem) or in an OpenSSL engine.")
         .ignored(ENGINE),
 ];
+
+fn tls_version(draft: &mut Draft, word: &str) {
+    let version = match word {
+        "tlsv1.3" => TlsVersion::Tls13,
+        "tlsv1.2" => TlsVersion::Tls12,
+        "tlsv1.1" | "tlsv1" => {
+            draft.warn(format!("'{word}' is not safe and not offered; the lowest version is tlsv1.2."));
+            TlsVersion::Tls12
+        }
+        _ => return draft.error(format!("Unsupported tls_version \"{word}\".")),
+    };
+    draft.listener().tls.version_min = version;
+}

@@ -245,20 +245,37 @@ fn a_file_that_is_no_configuration_gives_so_many_errors_and_no_more() {
 
 #[test]
 fn what_would_let_in_more_is_refused() {
-    check(
-        "listener 8883\ncertfile /cert.pem",
-        "The 'certfile' option does not work yet: connections would not be encrypted.",
-    );
+    check("listener 8883\npsk_hint h", "The 'psk_hint' option does not work yet: connections would not be encrypted.");
     check("listener 9001\nprotocol websockets", "The 'protocol' option does not work yet: only 'mqtt' does.");
-    check(
-        "listener 1\nrequire_certificate true",
-        "The 'require_certificate' option does not work yet: clients would be let in without a certificate being \
-         looked at.",
-    );
     check(
         "connection b\naddress example.org\ntopic # both 2\ncleansession true\nconnection",
         "The 'connection' option does not work yet: no message would reach the other server, or come from it.\n\
          Error found at m.conf:1.\nError: Empty 'connection' value in configuration.",
+    );
+}
+
+#[test]
+fn encryption_that_is_not_whole_is_refused() {
+    let check_listener = |text: &str, expected: &str| {
+        assert_eq!(errors(text), format!("Error: {expected}\nError found at m.conf:1."));
+    };
+    let both = "Both certfile and keyfile must be provided if one of them is set.";
+    check_listener("listener 8883\ncertfile /cert.pem", both);
+    check_listener("listener 8883\nkeyfile /key.pem", both);
+    check_listener("listener 8883\ncertfile /a\nkeyfile /a\ncertfile /b", both);
+    let alone = "The 'require_certificate' option requires certfile and keyfile.";
+    check_listener("listener 8883\nrequire_certificate true", alone);
+    let pair = "listener 8883\ncertfile /cert.pem\nkeyfile /key.pem\n";
+    let trusted = "The 'require_certificate' option requires cafile or capath.";
+    check_listener(&format!("{pair}require_certificate true"), trusted);
+    check(&format!("{pair}tls_version tlsv1.4"), "Unsupported tls_version \"tlsv1.4\".");
+    assert_eq!(
+        notes("listener 8883\ncafile /ca.pem"),
+        ["Warning: Connections to this listener are not encrypted, as it has no certfile and keyfile. (m.conf:1)"]
+    );
+    assert_eq!(
+        notes(&format!("{pair}tls_version tlsv1.1")),
+        ["Warning: 'tlsv1.1' is not safe and not offered; the lowest version is tlsv1.2. (m.conf:4)"]
     );
 }
 

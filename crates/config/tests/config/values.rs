@@ -1,7 +1,7 @@
 //! What each directive that works does to the configuration, and what several of them mean together.
 
 use crate::support::{config, notes};
-use midge_config::{Address, Config, Listener, LogTypes, PersistenceSync, ProtocolVersions, SocketDomain};
+use midge_config::{Address, Config, Listener, LogTypes, PersistenceSync, ProtocolVersions, SocketDomain, TlsVersion};
 
 /// Below a plain listener, the lines change the configuration in just this way.
 #[track_caller]
@@ -46,6 +46,39 @@ fn the_server_as_a_whole() {
     check("sys_interval 0", |c| c.sys_interval_s = 0);
     check("sys_interval 0x10", |c| c.sys_interval_s = 16);
     check("memory_limit 010000000000", |c| c.memory_limit_bytes = Some(10_000_000_000));
+}
+
+#[test]
+fn encryption() {
+    check_listener("certfile /c\nkeyfile /k", |l| {
+        (l.tls.certfiles, l.tls.keyfiles) = (vec!["/c".to_owned()], vec!["/k".to_owned()]);
+    });
+    check_listener("certfile /c\nkeyfile /k\ncertfile /d\nkeyfile /l", |l| {
+        l.tls.certfiles = vec!["/c".to_owned(), "/d".to_owned()];
+        l.tls.keyfiles = vec!["/k".to_owned(), "/l".to_owned()];
+    });
+    check_listener("cafile /a\ncafile /ca.pem", |l| l.tls.cafile = Some("/ca.pem".to_owned()));
+    check_listener("capath /certs", |l| l.tls.capath = Some("/certs".to_owned()));
+    check_listener("crlfile /crl", |l| l.tls.crlfile = Some("/crl".to_owned()));
+    check_listener("keyfile_passphrase_file /p", |l| l.tls.keyfile_passphrase_file = Some("/p".to_owned()));
+    check_listener("use_identity_as_username true", |l| l.tls.use_identity_as_username = true);
+    check_listener("use_subject_as_username true", |l| l.tls.use_subject_as_username = true);
+    check_listener("disable_client_cert_date_checks 1", |l| l.tls.disable_client_cert_date_checks = true);
+    check_listener("tls_version tlsv1.3", |l| l.tls.version_min = TlsVersion::Tls13);
+    check_listener("ciphers HIGH:!aNULL", |l| l.tls.ciphers = Some("HIGH:!aNULL".to_owned()));
+    check_listener("ciphers_tls1.3 A:B", |l| l.tls.ciphers_tls13 = Some("A:B".to_owned()));
+    let required = config("listener 1\ncertfile /c\nkeyfile /k\ncafile /a\nrequire_certificate true");
+    assert!(required.listeners[0].tls.require_certificate && required.listeners[0].tls.is_on());
+}
+
+/// As tutorials on Let's Encrypt have it: the cafile is a leaf, and nobody is asked for a certificate.
+#[test]
+fn a_listener_as_lets_encrypt_is_used() {
+    let folder = "/etc/letsencrypt/live/mqtt.example.com";
+    let text =
+        format!("listener 8883\ncertfile {folder}/cert.pem\ncafile {folder}/chain.pem\nkeyfile {folder}/privkey.pem\n");
+    assert!(config(&text).listeners[0].tls.is_on());
+    assert!(notes(&text).is_empty());
 }
 
 #[test]

@@ -94,6 +94,18 @@ impl Authority {
         }
     }
 
+    /// A client that its certificate names; without a name it is not let in. Nobody else is asked.
+    pub(crate) fn name(&self, listener: ListenerId, client_id: Box<str>, username: Option<Box<str>>) -> Authentication {
+        let Some(username) = username else {
+            return Authentication::Refused(RefusedCredentials::NoIdentity);
+        };
+        let at = self.listener(listener);
+        let credentials = Credentials { client_id, username: Some(username), password: None };
+        let rights = at.rights(&credentials);
+        let Credentials { username, .. } = credentials;
+        Authentication::Known(Arc::new(Identity { username, port: at.port, proof: CERTIFICATE, rights }))
+    }
+
     /// The outcome of a check. Takes its time.
     pub(crate) fn check(&self, check: &Check) -> Authentication {
         self.answer(check.listener, &check.credentials)
@@ -129,6 +141,11 @@ impl Authority {
     /// known, and it shows its password when it comes back.
     pub(crate) fn renew(&self, credentials: &Credentials, identity: &Identity) -> Renewed {
         let at = self.listeners.iter().find(|at| at.port == identity.port).unwrap_or(&self.listeners[0]);
+        if identity.proof == CERTIFICATE {
+            let username = identity.username.clone();
+            let rights = at.rights(credentials);
+            return Renewed::Known(Arc::new(Identity { username, port: at.port, proof: CERTIFICATE, rights }));
+        }
         let is_away = identity.proof == 0;
         let still_does = match at.admission(&Credentials { password: Some(Box::default()), ..credentials.clone() }) {
             Admission::Accept => true,
@@ -200,5 +217,8 @@ impl midge_broker::Rights for Granted {
         !self.strict_suback || self.rights.check_filter(filter).is_allowed()
     }
 }
+
+/// The proof of those whom their certificates name.
+const CERTIFICATE: u64 = u64::MAX;
 
 const REFUSED: Authentication = Authentication::Refused(RefusedCredentials::NotAuthorized);

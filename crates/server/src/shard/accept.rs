@@ -132,6 +132,16 @@ impl Shard {
             let text = format_args!("Client connection from {} denied: {directive} exceeded.", address.host());
             return self.log.repeated_line(wall_s, LogType::Notice, "denied connections", text);
         }
+        let stream = match &self.peers.transport(listener).tls {
+            None => stream,
+            Some(tls) => match tls.begin() {
+                Ok(tls) => stream.with_tls(tls),
+                Err(error) => {
+                    self.peers.leave(listener);
+                    return self.warn(format_args!("Warning: unable to serve a new connection: {error}"));
+                }
+            },
+        };
         let index = self.insert(stream, address, listener.0, Phase::Greeting);
         if let Err(error) = self.register(index) {
             self.remove(index);

@@ -10,7 +10,12 @@ impl Shard {
     /// Who that is; `None` where it takes its time: the connection is not read until the answer comes.
     pub(super) fn authenticate(&mut self, index: usize, credentials: Credentials) -> Option<Authentication> {
         let connection = &self.connections[index];
-        let check = match self.authority.ask(ListenerId(connection.listener), credentials) {
+        let listener = ListenerId(connection.listener);
+        if let Some(name) = self.peers.transport(listener).username_of_certificate {
+            let username = super::tls::username(connection.stream.tls(), name).map(Into::into);
+            return Some(self.authority.name(listener, credentials.client_id, username));
+        }
+        let check = match self.authority.ask(listener, credentials) {
             Asked::Known(authentication) => return Some(authentication),
             Asked::Later(check) => check,
         };

@@ -3,9 +3,10 @@
 use std::io::ErrorKind;
 
 use midge_broker::ids::ListenerId;
+use midge_net::Received;
 
 use super::Shard;
-use super::connection::Phase;
+use super::connection::{Mark, Phase};
 use super::output::Waiting;
 
 impl Shard {
@@ -39,12 +40,12 @@ impl Shard {
     /// Closes a connection, or has it linger while the other side may still want to read what was sent last.
     fn let_go(&mut self, index: usize, was_sent_something: bool) {
         let Some(connection) = self.connections.get_mut(index) else { return };
-        let backlog = connection.backlog().is_some() || connection.held().is_some();
-        if connection.is_read_closed || connection.is_broken || !(was_sent_something || backlog) {
+        let backlog = connection.backlog().is_some() || connection.held().is_some() || connection.stream.unsent() > 0;
+        if connection.is(Mark::ReadClosed) || connection.is(Mark::Broken) || !(was_sent_something || backlog) {
             return self.remove(index);
         }
         connection.phase = Phase::Lingering;
-        connection.is_held = false;
+        connection.set(Mark::Held, false);
         connection.take_input();
         let generation = connection.generation;
         self.lingerers.push(self.turn.now.monotonic_ms, index, generation);
@@ -65,8 +66,8 @@ impl Shard {
         let connection = &mut self.connections[index];
         for _ in 0..DISCARDED_READS_MAX {
             match connection.stream.read(buffer) {
-                Ok(bytes) if bytes > 0 => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock && !connection.is_broken => return,
+                Ok(Received::Bytes { .. }) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock && !connection.is(Mark::Broken) => return,
                 _ => break,
             }
         }

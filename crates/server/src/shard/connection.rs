@@ -16,22 +16,28 @@ pub(super) struct Connection {
     pub(super) generation: u32,
     pub(super) listener: u16,
     pub(super) phase: Phase,
+    marks: u8,
+}
+
+/// What is so of a connection, or not; one bit for each.
+#[derive(Clone, Copy)]
+pub(super) enum Mark {
     /// Stands in the list of those to be read.
-    pub(super) is_queued: bool,
+    Queued,
     /// The other side has ended its half of the stream: read to the end instead of waiting for more.
-    pub(super) is_read_closed: bool,
+    ReadClosed,
     /// A write failed: what has arrived still counts, and then the connection is at its end.
-    pub(super) is_broken: bool,
+    Broken,
     /// Input of it was handled in this turn.
-    pub(super) is_read: bool,
+    Read,
     /// Something was written since immediate acknowledgement was last asked for.
-    pub(super) is_written: bool,
+    Written,
     /// The broker was told that the socket takes no more.
-    pub(super) is_congested: bool,
+    Congested,
     /// Not read for now, because it does not read our answers.
-    pub(super) is_held: bool,
+    Held,
     /// Not read for now, because the log has to catch up.
-    pub(super) is_parked: bool,
+    Parked,
 }
 
 /// How far a connection has come.
@@ -82,22 +88,26 @@ impl Kept {
 
 impl Connection {
     pub(super) fn new(stream: Stream, address: Address, listener: u16, generation: u32, phase: Phase) -> Connection {
-        Connection {
-            stream,
-            address,
-            kept: None,
-            generation,
-            listener,
-            phase,
-            is_queued: false,
-            is_read_closed: false,
-            is_broken: false,
-            is_read: false,
-            is_written: false,
-            is_congested: false,
-            is_held: false,
-            is_parked: false,
-        }
+        Connection { stream, address, kept: None, generation, listener, phase, marks: 0 }
+    }
+
+    /// Whether it is so.
+    #[inline]
+    pub(super) fn is(&self, mark: Mark) -> bool {
+        self.marks & (1 << mark as u8) != 0
+    }
+
+    /// Says whether it is so.
+    #[inline]
+    pub(super) fn set(&mut self, mark: Mark, is_so: bool) {
+        self.marks = self.marks & !(1 << mark as u8) | u8::from(is_so) << mark as u8;
+    }
+
+    /// Whether it was so; it is no longer.
+    pub(super) fn take(&mut self, mark: Mark) -> bool {
+        let was_so = self.is(mark);
+        self.set(mark, false);
+        was_so
     }
 
     /// Asks for immediate acknowledgement of what the client sends, if something was written since that was last asked.
@@ -108,8 +118,8 @@ impl Connection {
     /// there is nothing to undo, so a connection that only publishes at QoS 0, or only receives, costs no call.
     #[inline]
     pub(super) fn acknowledge(&mut self) {
-        if self.is_written && self.phase == Phase::Serving {
-            self.is_written = false;
+        if self.is(Mark::Written) && self.phase == Phase::Serving {
+            self.set(Mark::Written, false);
             self.stream.acknowledge_now();
         }
     }
@@ -149,6 +159,16 @@ impl Connection {
         self.kept.as_ref().map(|kept| &kept.backlog).filter(|backlog| !backlog.is_empty())
     }
 
+    /// Whether what comes next may be the work of a handshake.
+    pub(super) fn is_in_handshake(&self) -> bool {
+        self.phase == Phase::Greeting && self.stream.tls().is_some()
+    }
+
+    /// Whether bytes wait for the socket to take more.
+    pub(super) fn awaits_output_room(&self) -> bool {
+        self.backlog().is_some() || self.stream.unsent() > 0
+    }
+
     /// The backlog, to be added to.
     pub(super) fn backlog_mut(&mut self) -> &mut Backlog {
         &mut self.kept.get_or_insert_default().backlog
@@ -169,8 +189,9 @@ impl Connection {
         *self.held_mut() = held;
     }
 
-    /// Writes as much of the backlog as the socket takes.
+    /// Writes as much of the backlog as the socket takes, behind what its layers have kept.
     pub(super) fn write_backlog(&mut self) -> io::Result<()> {
+        self.stream.flush()?;
         let Some(kept) = &mut self.kept else { return Ok(()) };
         let result = kept.backlog.write_to(&mut self.stream);
         self.release();

@@ -1,15 +1,16 @@
 //! Input: from ready sockets through the shard's one buffer to the broker.
 //!
-//! Sockets are registered edge-triggered, so a readable one must be read until it has no more. A read that fills less
-//! than the room it was given has emptied the socket: the next byte makes a new event. A connection is read once for each
-//! turn, and stands in line again if it may have more, so that a flood on one does not hold up the others.
+//! Sockets are registered edge-triggered, so a readable one must be read until it has no more; the stream says whether it
+//! may have. A connection is read once for each turn, and stands in line again if it has, so that a flood on one does not hold
+//! up the others.
 
 use std::io;
 
 use midge_broker::ids::ListenerId;
 use midge_broker::{ConnectionEnd, Consumed, FirstBytes, Next};
+use midge_net::Received;
 
-use super::connection::Phase;
+use super::connection::{Connection, Mark, Phase};
 use super::{Shard, connection_id};
 
 impl Shard {
@@ -20,8 +21,17 @@ impl Shard {
         }
         std::mem::swap(&mut self.ready, &mut self.reading);
         let mut buffer = std::mem::take(&mut self.buffer);
+        let mut handshakes = 0;
         for at in 0..self.reading.len() {
-            self.read(self.reading[at], &mut buffer);
+            let index = self.reading[at];
+            if self.connections.get(index).is_some_and(Connection::is_in_handshake) {
+                handshakes += 1;
+                if handshakes > HANDSHAKES_PER_TURN {
+                    self.ready.push(index);
+                    continue;
+                }
+            }
+            self.read(index, &mut buffer);
             if self.turn.is_full() {
                 self.finish_turn();
             }
@@ -33,8 +43,8 @@ impl Shard {
     /// Puts a connection in line to be read.
     pub(super) fn queue_input(&mut self, index: usize) {
         let connection = &mut self.connections[index];
-        if !connection.is_queued {
-            connection.is_queued = true;
+        if !connection.is(Mark::Queued) {
+            connection.set(Mark::Queued, true);
             self.ready.push(index);
         }
     }
@@ -42,7 +52,7 @@ impl Shard {
     /// Reads one connection: once, or to the end when the other side has ended its stream.
     fn read(&mut self, index: usize, buffer: &mut [u8]) {
         let Some(connection) = self.connections.get_mut(index) else { return };
-        connection.is_queued = false;
+        connection.set(Mark::Queued, false);
         self.note_input(index);
         let mut budget = BUFFER_BYTES;
         loop {
@@ -52,10 +62,10 @@ impl Shard {
                 Phase::Lingering => return self.discard_input(index, buffer),
                 Phase::Authenticating | Phase::Ending => return,
             }
-            if connection.is_held {
+            if connection.is(Mark::Held) {
                 return;
             }
-            let may_wait = !connection.is_read_closed && !connection.is_broken;
+            let may_wait = !connection.is(Mark::ReadClosed) && !connection.is(Mark::Broken);
             if may_wait && self.is_ahead_of_log(index) {
                 return self.park(index);
             }
@@ -63,12 +73,12 @@ impl Shard {
             let read = if connection.input().len() <= INPUT_BYTES_COPIED_MAX {
                 self.read_shared(index, buffer)
             } else {
-                self.read_own(index)
+                self.read_own(index, buffer)
             };
             match read {
                 Read::Some { bytes, is_more } => {
                     let Some(connection) = self.connections.get(index) else { return };
-                    let is_ending = connection.is_read_closed || connection.is_broken;
+                    let is_ending = connection.is(Mark::ReadClosed) || connection.is(Mark::Broken);
                     budget = budget.saturating_sub(bytes);
                     if budget == 0 || !is_ending {
                         if is_more || is_ending {
@@ -89,28 +99,27 @@ impl Shard {
         let kept = connection.input().len();
         buffer[..kept].copy_from_slice(connection.input());
         let room = &mut buffer[kept..];
-        let room_bytes = room.len();
         match retry(|| connection.stream.read(room)) {
-            Ok(0) => Read::End(ConnectionEnd::ClosedByClient),
-            Ok(bytes) => {
-                let input = &buffer[..kept + bytes];
+            Ok(Received::End) => Read::End(ConnectionEnd::ClosedByClient),
+            Ok(Received::Bytes { count: 0, is_more }) => Read::Some { bytes: 0, is_more },
+            Ok(Received::Bytes { count, is_more }) => {
+                let input = &buffer[..kept + count];
                 let used = self.consume(index, input);
                 self.keep(index, used, input);
-                Read::Some { bytes, is_more: bytes == room_bytes }
+                Read::Some { bytes: count, is_more }
             }
-            Err(error) => Read::failed(&error, connection.is_broken),
+            Err(error) => self.read_failed(index, &error),
         }
     }
 
     /// Reads into the connection's own buffer: a large packet is not copied again with each piece of it that comes.
-    fn read_own(&mut self, index: usize) -> Read {
+    fn read_own(&mut self, index: usize, buffer: &mut [u8]) -> Read {
         let connection = &mut self.connections[index];
         let mut input = connection.take_input();
-        let kept = input.len();
-        match retry(|| connection.stream.read_to_end_of(&mut input, BUFFER_BYTES)) {
-            Ok(0) => Read::End(ConnectionEnd::ClosedByClient),
-            Ok(_) => {
-                let read = Read::Some { bytes: input.len() - kept, is_more: input.len() == input.capacity() };
+        match retry(|| connection.stream.read_to_end_of(&mut input, BUFFER_BYTES, buffer)) {
+            Ok(Received::End) => Read::End(ConnectionEnd::ClosedByClient),
+            Ok(Received::Bytes { count, is_more }) => {
+                let read = Read::Some { bytes: count, is_more };
                 if let Some(used) = self.consume(index, &input) {
                     input.drain(..used);
                     self.connections[index].keep_input_buffer(input);
@@ -118,9 +127,20 @@ impl Shard {
                 read
             }
             Err(error) => {
-                let read = Read::failed(&error, connection.is_broken);
                 connection.keep_input_buffer(input);
-                read
+                self.read_failed(index, &error)
+            }
+        }
+    }
+
+    fn read_failed(&mut self, index: usize, error: &io::Error) -> Read {
+        let connection = &self.connections[index];
+        match error.kind() {
+            io::ErrorKind::WouldBlock if connection.is(Mark::Broken) => Read::End(ConnectionEnd::ClosedByClient),
+            io::ErrorKind::WouldBlock => Read::Nothing,
+            _ => {
+                self.tell_tls_failure(index, error);
+                Read::End(end_of(error))
             }
         }
     }
@@ -204,7 +224,7 @@ impl Shard {
 
     /// Notes that input of a connection is handled in this turn.
     pub(super) fn note_input(&mut self, index: usize) {
-        self.connections[index].is_read = true;
+        self.connections[index].set(Mark::Read, true);
         self.was_read.push(index);
     }
 
@@ -212,7 +232,7 @@ impl Shard {
     pub(super) fn acknowledge_input(&mut self) {
         for index in self.was_read.drain(..) {
             if let Some(connection) = self.connections.get_mut(index) {
-                connection.is_read = false;
+                connection.set(Mark::Read, false);
                 connection.acknowledge();
             }
         }
@@ -224,16 +244,6 @@ enum Read {
     Some { bytes: usize, is_more: bool },
     Nothing,
     End(ConnectionEnd),
-}
-
-impl Read {
-    fn failed(error: &io::Error, is_broken: bool) -> Read {
-        match error.kind() {
-            io::ErrorKind::WouldBlock if is_broken => Read::End(ConnectionEnd::ClosedByClient),
-            io::ErrorKind::WouldBlock => Read::Nothing,
-            _ => Read::End(end_of(error)),
-        }
-    }
 }
 
 /// How the end of a connection is told. A reset is the client's doing like any other close.
@@ -251,7 +261,7 @@ fn system_text(error: &io::Error) -> Box<str> {
     text[..end].into()
 }
 
-fn retry(mut read: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+fn retry(mut read: impl FnMut() -> io::Result<Received>) -> io::Result<Received> {
     loop {
         match read() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -263,6 +273,10 @@ fn retry(mut read: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
 /// The shared buffer, and so what one connection may bring into a turn: about what a socket holds on loopback, and well
 /// within a core's cache.
 pub(super) const BUFFER_BYTES: usize = 256 * 1024;
+
+/// Encrypted connections without CONNECT that are read in one turn. A step of a handshake costs as much as a thousand messages,
+/// and when all clients come back at once those that are there are still served.
+const HANDSHAKES_PER_TURN: usize = 16;
 
 /// A connection that has kept more than this reads into its own buffer. Below it, copying costs less than the calls for
 /// smaller reads would.

@@ -25,11 +25,13 @@ mod obligation;
 mod output;
 mod stop;
 mod system_topics;
+mod tls;
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use midge_broker::event::EventKind;
 use midge_broker::ids::{ConnectionId, ShardId};
 use midge_broker::{Parcel, Shared, Turn};
 use midge_net::{Address, Stream};
@@ -38,7 +40,7 @@ use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
 use self::accept::Acceptor;
-use self::connection::{Connection, Phase};
+use self::connection::{Connection, Mark, Phase};
 use self::deadlines::{Deadline, Deadlines};
 pub(crate) use self::memory_limit::MemoryLimit;
 use self::moves::Moved;
@@ -203,12 +205,14 @@ impl Shard {
             }
             // Missing: closed in the turn before, after the event was made.
             let Some(connection) = self.connections.get_mut(token.0) else { continue };
-            connection.is_read_closed |= event.is_read_closed() || event.is_error();
-            if event.is_writable() && connection.backlog().is_some() {
+            if event.is_read_closed() || event.is_error() {
+                connection.set(Mark::ReadClosed, true);
+            }
+            if event.is_writable() && connection.awaits_output_room() {
                 self.output_room.push(token.0);
             }
-            if (event.is_readable() || connection.is_read_closed) && !connection.is_queued {
-                connection.is_queued = true;
+            if (event.is_readable() || connection.is(Mark::ReadClosed)) && !connection.is(Mark::Queued) {
+                connection.set(Mark::Queued, true);
                 self.ready.push(token.0);
             }
         }
@@ -332,6 +336,9 @@ impl Shard {
             let connection = event.connection.and_then(|id| self.connections.get(id.0 as usize));
             let address = connection.map(|connection| &connection.address);
             lines::write(&mut self.log, self.turn.now.wall_s, &event, address);
+            if let (EventKind::Connected { .. }, Some(tls)) = (&event.kind, connection.and_then(|it| it.stream.tls())) {
+                tls::tell_negotiated(&mut self.log, self.turn.now.wall_s, &event, tls);
+            }
         }
         self.log.flush(self.turn.now.wall_s);
     }

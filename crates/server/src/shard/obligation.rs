@@ -12,6 +12,7 @@ use midge_broker::LogState;
 use midge_broker::outbox::{After, Gathered};
 
 use super::backlog::Backlog;
+use super::connection::Mark;
 use super::output::{Waiting, push};
 use super::{Shard, connection_id};
 
@@ -136,7 +137,7 @@ impl Shard {
 
     /// A connection is not read until the log has caught up. Its Keep Alive stands still.
     pub(super) fn park(&mut self, index: usize) {
-        self.connections[index].is_parked = true;
+        self.connections[index].set(Mark::Parked, true);
         self.broker.handle_held(connection_id(index), true, self.turn.now);
     }
 
@@ -153,9 +154,9 @@ impl Shard {
         let mut free = std::mem::take(connection.held_mut());
         free.release(durable, connection.backlog_mut());
         connection.keep_held(free);
-        let was_parked = std::mem::take(&mut connection.is_parked);
-        let has_failed = !connection.is_broken && connection.write_backlog().is_err();
-        connection.is_written = true;
+        let was_parked = connection.take(Mark::Parked);
+        let has_failed = !connection.is(Mark::Broken) && connection.write_backlog().is_err();
+        connection.set(Mark::Written, true);
         self.settle(index, before, has_failed);
         if was_parked && self.connections.contains(index) {
             self.broker.handle_held(connection_id(index), false, self.turn.now);

@@ -5,7 +5,7 @@ use std::io;
 use midge_broker::outbox::{After, Gathered};
 
 use super::backlog::Backlog;
-use super::connection::{Connection, Phase};
+use super::connection::{Connection, Mark, Phase};
 use super::obligation::Part;
 use super::{Shard, connection_id};
 
@@ -16,7 +16,7 @@ impl Shard {
         for at in 0..self.turn.outbox.dirty().len() {
             let id = self.turn.outbox.dirty()[at];
             let index = id.0 as usize;
-            if self.connections.get(index).is_none_or(|connection| connection.is_broken) {
+            if self.connections.get(index).is_none_or(|connection| connection.is(Mark::Broken)) {
                 continue;
             }
             let part = self.hold_back(index, wait_for);
@@ -30,9 +30,9 @@ impl Shard {
             if matches!(gathered, Gathered::One(&[])) {
                 continue;
             }
-            connection.is_written = true;
+            connection.set(Mark::Written, true);
             let has_failed = send(connection, gathered).is_err();
-            if connection.is_read {
+            if connection.is(Mark::Read) {
                 connection.acknowledge();
             }
             if connection.backlog().is_some() {
@@ -61,8 +61,8 @@ impl Shard {
         if has_failed {
             // The end is told when everything that has arrived is read.
             connection.drop_backlog();
-            connection.is_broken = true;
-            connection.is_held = false;
+            connection.set(Mark::Broken, true);
+            connection.set(Mark::Held, false);
         }
         let after = Waiting::of(connection);
         self.sockets.waiting_bytes += after.bytes;
@@ -76,12 +76,12 @@ impl Shard {
             return;
         }
         let copied = connection.backlog().map_or(0, |backlog| backlog.copied_bytes());
-        let was_held = connection.is_held;
-        connection.is_held = copied > HELD_BYTES || was_held && copied >= CONGESTED_BYTES;
-        if was_held != connection.is_held {
+        let was_held = connection.is(Mark::Held);
+        connection.set(Mark::Held, copied > HELD_BYTES || was_held && copied >= CONGESTED_BYTES);
+        if was_held != connection.is(Mark::Held) {
             self.broker.handle_held(connection_id(index), !was_held, self.turn.now);
         }
-        if was_held && !connection.is_held {
+        if was_held && !connection.is(Mark::Held) {
             self.queue_input(index);
         }
         self.tell_congestion(index, after);
@@ -90,15 +90,15 @@ impl Shard {
     fn tell_congestion(&mut self, index: usize, waiting: Waiting) {
         let connection = &mut self.connections[index];
         match connection.phase {
-            Phase::Serving if !connection.is_congested && waiting.bytes > CONGESTED_BYTES as u64 => {
-                connection.is_congested = true;
+            Phase::Serving if !connection.is(Mark::Congested) && waiting.bytes > CONGESTED_BYTES as u64 => {
+                connection.set(Mark::Congested, true);
                 self.broker.handle_congested(connection_id(index));
             }
-            Phase::Serving if connection.is_congested && waiting.bytes == 0 => {
-                connection.is_congested = false;
+            Phase::Serving if connection.is(Mark::Congested) && waiting.bytes == 0 => {
+                connection.set(Mark::Congested, false);
                 self.broker.handle_drained(connection_id(index), &mut self.turn);
             }
-            Phase::Lingering if waiting.bytes == 0 && connection.held().is_none() => self.say_goodbye(index),
+            Phase::Lingering if waiting.is_nothing() && connection.held().is_none() => self.say_goodbye(index),
             _ => {}
         }
     }
@@ -109,6 +109,8 @@ impl Shard {
 pub(super) struct Waiting {
     pub(super) bytes: u64,
     pub(super) packets: u64,
+    /// Bytes that layers of the stream have made of packets that count as sent.
+    encoded_bytes: usize,
 }
 
 impl Waiting {
@@ -118,7 +120,12 @@ impl Waiting {
         Waiting {
             bytes: backlog.map_or(0, |backlog| backlog.bytes() as u64),
             packets: backlog.map_or(0, |backlog| u64::from(backlog.packets())),
+            encoded_bytes: connection.stream.unsent(),
         }
+    }
+
+    fn is_nothing(self) -> bool {
+        self.bytes == 0 && self.encoded_bytes == 0
     }
 }
 

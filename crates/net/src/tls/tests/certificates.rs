@@ -1,0 +1,184 @@
+//! The server's certificates, those of clients, and files with them that are not good.
+
+use std::fs;
+use std::path::Path;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, KeyIdMethod, KeyPair,
+    RevokedCertParams, SerialNumber,
+};
+
+use super::*;
+
+#[test]
+fn certificates_are_chosen_by_name() {
+    let folder = Folder::new();
+    let authority = Authority::new("ca");
+    let mut options = options(&folder, &authority.sign("first.example", |_| ()));
+    let (certificate, key) = authority.sign("localhost", |_| ());
+    options.certificates.push((folder.write("cert2.pem", &certificate), folder.write("key2.pem", &key)));
+    let (listener, _) = TlsListener::open(options).expect("opened");
+    let mut pair = Pair::new(&listener, client_config(TlsVersion::Tls13, None));
+    pair.settle().expect("a handshake");
+    let shown = common_name(&pair.client.peer_certificates().expect("a chain")[0]);
+    assert_eq!(shown.as_deref(), Some("localhost"));
+}
+
+/// A listener that wants certificates of clients.
+fn strict(folder: &Folder, authority: &Authority) -> TlsOptions {
+    TlsOptions {
+        cafile: Some(folder.write("ca.pem", &authority.0.pem())),
+        require_certificate: true,
+        ..options(folder, &authority.sign("localhost", |_| ()))
+    }
+}
+
+#[track_caller]
+fn check_client(options: &TlsOptions, identity: Option<&(String, String)>, expected: Result<&str, (&str, &str)>) {
+    let (listener, _) = TlsListener::open(options.clone()).expect("opened");
+    for version in BOTH {
+        let mut pair = Pair::new(&listener, client_config(version, identity));
+        match (pair.settle(), expected) {
+            (Ok(_), Ok(name)) => {
+                let certificate = pair.server.peer_certificate().expect("a certificate");
+                assert_eq!(common_name(certificate).as_deref(), Some(name));
+            }
+            (Err(failure), Err((text, alert))) => {
+                assert_eq!(failure.to_string(), text);
+                assert_eq!(pair.alert(), alert);
+            }
+            (got, expected) => panic!("{got:?}, expected {expected:?}"),
+        }
+    }
+}
+
+#[test]
+fn clients_show_certificates_and_bad_ones_get_the_alert_that_says_so() {
+    let folder = Folder::new();
+    let authority = Authority::new("ca");
+    let options = strict(&folder, &authority);
+    check_client(&options, Some(&authority.sign("ann", |_| ())), Ok("ann"));
+    let text = "client did not provide a certificate";
+    let (listener, _) = TlsListener::open(options.clone()).expect("opened");
+    let mut pair = Pair::new(&listener, client_config(TlsVersion::Tls13, None));
+    let failure = pair.settle().expect_err("no certificate");
+    assert!(failure.is_refusal() && failure.to_string() == text, "{failure}");
+    assert_eq!(pair.alert(), "CertificateRequired");
+    let other = Authority::new("other").sign("bob", |_| ());
+    check_client(&options, Some(&other), Err(("certificate of the client is of an unknown issuer", "UnknownCA")));
+    let expired = authority.sign("old", |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
+    check_client(&options, Some(&expired), Err(("certificate of the client has expired", "CertificateExpired")));
+    let unchecked = TlsOptions { disable_client_cert_date_checks: true, ..options };
+    check_client(&unchecked, Some(&expired), Ok("old"));
+}
+
+#[test]
+fn revoked_certificates_are_known_by_the_list() {
+    let folder = Folder::new();
+    let authority = Authority::new("ca");
+    let list = CertificateRevocationListParams {
+        this_update: rcgen::date_time_ymd(2020, 1, 1),
+        next_update: rcgen::date_time_ymd(2090, 1, 1),
+        crl_number: SerialNumber::from(1),
+        issuing_distribution_point: None,
+        revoked_certs: vec![RevokedCertParams {
+            serial_number: SerialNumber::from(7),
+            revocation_time: rcgen::date_time_ymd(2020, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        }],
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    let list = list.signed_by(&authority.0).expect("a list").pem().expect("a text");
+    let options = TlsOptions { crlfile: Some(folder.write("crl.pem", &list)), ..strict(&folder, &authority) };
+    let good = authority.sign("good", |params| params.serial_number = Some(SerialNumber::from(8)));
+    check_client(&options, Some(&good), Ok("good"));
+    let bad = authority.sign("bad", |params| params.serial_number = Some(SerialNumber::from(7)));
+    check_client(&options, Some(&bad), Err(("certificate of the client is revoked", "CertificateRevoked")));
+}
+
+#[test]
+fn a_certificate_that_is_trusted_itself_is_enough() {
+    let folder = Folder::new();
+    let mut params = CertificateParams::new(vec!["self".to_owned()]).expect("a name");
+    params.distinguished_name.push(DnType::CommonName, "self");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().expect("a key");
+    let own = (params.self_signed(&key).expect("a certificate").pem(), key.serialize_pem());
+    let options = TlsOptions {
+        cafile: Some(folder.write("ca.pem", &own.0)),
+        require_certificate: true,
+        ..options(&folder, &own)
+    };
+    check_client(&options, Some(&own), Ok("self"));
+}
+
+#[test]
+fn a_leaf_as_cafile_asks_nobody_for_a_certificate() {
+    let folder = Folder::new();
+    let authority = Authority::new("ca");
+    let pair = authority.sign("localhost", |_| ());
+    let options = TlsOptions { cafile: Some(folder.write("leaf.pem", &pair.0)), ..options(&folder, &pair) };
+    let (listener, _) = TlsListener::open(options).expect("opened");
+    let mut pair = Pair::new(&listener, client_config(TlsVersion::Tls13, Some(&authority.sign("ann", |_| ()))));
+    pair.settle().expect("a handshake");
+    assert!(pair.server.peer_certificate().is_none());
+}
+
+#[test]
+fn authorities_may_stand_in_a_folder() {
+    let folder = Folder::new();
+    let authority = Authority::new("ca");
+    let path = folder.0.join("authorities");
+    fs::create_dir_all(&path).expect("a folder");
+    fs::write(path.join("ca.pem"), authority.0.pem()).expect("written");
+    fs::write(path.join("README"), "not a certificate").expect("written");
+    let options = TlsOptions { cafile: None, capath: Some(path), ..strict(&folder, &authority) };
+    check_client(&options, Some(&authority.sign("ann", |_| ())), Ok("ann"));
+}
+
+#[test]
+fn files_that_are_not_good_are_told_with_path_and_cause() {
+    let folder = Folder::new();
+    let authority = Authority::new("ca");
+    let good = strict(&folder, &authority);
+    let check = |change: &dyn Fn(&mut TlsOptions), expected: &str| {
+        let mut options = good.clone();
+        change(&mut options);
+        let error = TlsListener::open(options).expect_err(expected).to_string();
+        let error = error.replace(&format!("{}/", folder.0.display()), "");
+        assert_eq!(error, expected);
+    };
+    let missing = folder.0.join("none");
+    let text = folder.write("text", "not a certificate");
+    let no_file = "No such file or directory";
+    let at = |path: &Path, key: &Path| vec![(path.to_owned(), key.to_owned())];
+    let (certificate, key) = good.certificates[0].clone();
+    let expected = format!("Unable to load server certificate \"none\". Check certfile: {no_file}.");
+    check(&|options| options.certificates = at(&missing, &key), &expected);
+    let expected = "Unable to load server certificate \"text\". Check certfile: there is no certificate in it.";
+    check(&|options| options.certificates = at(&text, &key), expected);
+    let expected = format!("Unable to load server key file \"none\". Check keyfile: {no_file}.");
+    check(&|options| options.certificates = at(&certificate, &missing), &expected);
+    let expected = "Unable to load server key file \"text\". Check keyfile: there is no private key in it.";
+    check(&|options| options.certificates = at(&certificate, &text), expected);
+    let expected = format!("Unable to load CA certificates. Check cafile \"none\": {no_file}.");
+    check(&|options| options.cafile = Some(missing.clone()), &expected);
+    let expected = "Unable to load CA certificates. Check cafile \"text\": there is no certificate in it.";
+    check(&|options| options.cafile = Some(text.clone()), expected);
+    let expected = format!("Unable to load certificate revocation file \"none\". Check crlfile: {no_file}.");
+    check(&|options| options.crlfile = Some(missing.clone()), &expected);
+}
+
+#[test]
+fn a_key_that_everybody_can_read_is_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    let options = options(&folder, &Authority::new("ca").sign("localhost", |_| ()));
+    let key = &options.certificates[0].1;
+    fs::set_permissions(key, fs::Permissions::from_mode(0o644)).expect("set");
+    let (listener, remarks) = TlsListener::open(options.clone()).expect("opened");
+    assert!(remarks[0].contains("everybody") && remarks[0].contains("key.pem"), "{remarks:?}");
+    fs::set_permissions(key, fs::Permissions::from_mode(0o600)).expect("set");
+    assert!(listener.reload().expect("read again").is_empty());
+}

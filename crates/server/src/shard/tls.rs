@@ -1,0 +1,38 @@
+//! What the encryption of a connection means to the shard: whom its certificate names, and what the operator is told of it.
+
+use std::io;
+
+use midge_broker::event::Event;
+use midge_net::tls::{Tls, TlsFailure, common_name, distinguished_name};
+
+use super::Shard;
+use crate::log::{Escaped, LogBuffer, LogType};
+use crate::options::CertificateName;
+
+/// What the client's certificate says of its name.
+pub(super) fn username(tls: Option<&Tls>, name: CertificateName) -> Option<String> {
+    let certificate = tls?.peer_certificate()?;
+    match name {
+        CertificateName::CommonName => common_name(certificate),
+        CertificateName::Subject => distinguished_name(certificate),
+    }
+}
+
+/// After the line that tells of the client.
+pub(super) fn tell_negotiated(log: &mut LogBuffer, wall_s: u64, event: &Event, tls: &Tls) {
+    let client_id = Escaped(event.client_id.as_deref().unwrap_or_default());
+    if let (Some(version), Some(cipher)) = (tls.version(), tls.cipher()) {
+        log.line(wall_s, LogType::Notice, format_args!("Client {client_id} negotiated {version} cipher {cipher}"));
+    }
+}
+
+impl Shard {
+    /// Where a read failed because of a client that did not even do what the listener asks for, that gets a line of its own.
+    pub(super) fn tell_tls_failure(&mut self, index: usize, error: &io::Error) {
+        let failure = error.get_ref().and_then(|error| error.downcast_ref::<TlsFailure>());
+        let Some(failure) = failure.filter(|failure| failure.is_refusal()) else { return };
+        let address = &self.connections[index].address;
+        let text = format_args!("Connection from {address} rejected, {failure}.");
+        self.log.repeated_line(self.turn.now.wall_s, LogType::Notice, "rejected connections", text);
+    }
+}
