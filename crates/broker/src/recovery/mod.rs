@@ -10,10 +10,12 @@
 //! snapshot before anybody is let in.
 
 mod group;
+mod import;
 mod queue;
 mod retained;
 mod session;
 
+pub use import::{Import, ImportedEntry};
 pub(crate) use queue::{DraftQueue, Held};
 pub(crate) use session::{Draft, DraftSubscription};
 

@@ -291,7 +291,7 @@ fn find<'a>(identity: u64, content: Content<'a>, referred: &'a [ReadBatch]) -> O
 pub(super) fn message_at(identity: u64, address: u64, content: &[u8]) -> Option<MessageParts<'_>> {
     match Batch::open(address, content).ok()?.next_record().ok()?? {
         Record::Publish(publish) if publish.identity == identity => Some(publish.parts),
-        Record::Stored(stored, parts) if stored == identity => Some(parts),
+        Record::Stored(stored, parts) | Record::Body(stored, parts) if stored == identity => Some(parts),
         _ => None,
     }
 }
