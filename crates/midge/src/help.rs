@@ -7,7 +7,7 @@ pub(crate) fn server(identity: Identity) -> String {
     let version = identity.version();
     let usage = match identity {
         Identity::Midge => {
-            "Usage: midge [-c config_file] [-p port] [-v] [-q] [--repair] [--test-config]\n       midge log [--json | --verify] FOLDER\n       midge backup DIR [-c config_file | --socket PATH]\n       midge links DIR\n       midge -h | --version"
+            "Usage: midge [-c config_file] [-p port] [-v] [-q] [--repair] [--test-config]\n       midge log [--json | --verify] FOLDER\n       midge backup DIR [-c config_file | --socket PATH]\n       midge export FILE [-c config_file | --log FOLDER]\n       midge links DIR\n       midge -h | --version"
         }
         // This line is compared by test suites.
         Identity::Mosquitto => {
@@ -23,6 +23,7 @@ pub(crate) fn server(identity: Identity) -> String {
             "
  log FOLDER       Show or check what a server has kept; see midge log --help.
  backup DIR       Copy what a running server keeps; see midge backup --help.
+ export FILE      Write what a server has kept as a mosquitto.db; see midge export --help.
  links DIR        Make links in DIR by which the program goes under Mosquitto's names."
         }
         Identity::Mosquitto => "",
@@ -79,3 +80,15 @@ copy. DIR must be empty, or is made; the server makes the copy, so that its user
 
 To start from the copy, name it as a server names its log: a DIR /copy/mosquitto.db.midge is what a server with
 persistence_location /copy goes on with. midge log --verify DIR checks it.";
+
+/// How `midge export` is used.
+pub(crate) const EXPORT: &str = "Usage: midge export FILE [-c config_file | --log FOLDER]
+
+Writes what a server has kept into FILE, a mosquitto.db that Mosquitto 2 starts with: sessions, subscriptions, queued
+messages, QoS 2 exchanges and retained messages. The server must not run; of one that does, export what midge backup has
+copied. What the format has no place for is told on standard error.
+
+ -c, --config-file FILE
+                  The server that is started with FILE. Without it: the one that you start as midge without a file.
+ --log FOLDER     The log in FOLDER, such as a copy.
+ -h, --help       Show this.";

@@ -5,6 +5,7 @@
 
 mod backup;
 mod command_line;
+mod export;
 mod files;
 mod help;
 mod json;
@@ -54,6 +55,7 @@ fn run(name: &str, mut words: Vec<OsString>) -> Status {
         (Some(links::Tool::Server), _) => server::run(midge_server::Identity::Mosquitto, words),
         (None, Some("links")) => links::run(&words[1..]),
         (None, Some("backup")) => backup::run(words.split_off(1)),
+        (None, Some("export")) => export::run(words.split_off(1)),
         (None, Some("log")) => log::run(words.split_off(1)),
         (None, _) => server::run(midge_server::Identity::Midge, words),
     }

@@ -66,6 +66,15 @@ impl Place {
         running
     }
 
+    /// Runs `midge export`; status, standard output and standard error.
+    fn export(&self, name: &str) -> (Option<i32>, String, String) {
+        let mut command = Command::new(midge_program());
+        command.arg("export").arg(self.path(name)).arg("-c").arg(self.path("mosquitto.conf"));
+        let output = command.output().expect("it starts");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    }
+
     /// Starts Midge, which is to end at once with status 1 and to have made nothing.
     #[track_caller]
     fn refuses(&self, pattern: &str) {
@@ -179,6 +188,70 @@ fn everything_comes_over_from_a_mosquitto() {
     let server = place.start(&midge_program());
     assert_eq!(server.process.count_lines("Imported"), 0, "once is enough");
     server.connect("v311", "halfway", "session-present");
+}
+
+#[test]
+fn and_goes_back_to_it() {
+    let Some(mosquitto) = need(debian_program("mosquitto")) else { return };
+    let place = Place::new("migration-back");
+    let server = place.start(&mosquitto);
+    fill(&server);
+    server.end();
+    let server = place.start(&midge_program());
+    server.process.expect_line("running");
+    let (_, _, refusal) = place.export("running.db");
+    assert!(refusal.contains("`midge backup DIR`"), "{refusal}");
+    server.end();
+    let (status, told, warnings) = place.export("back.db");
+    let counted = "Exported 4 sessions, 3 subscriptions, 9 messages and 1 retained messages to ";
+    assert!(status == Some(0) && told.starts_with(counted), "{told}{warnings}");
+    assert!(warnings.starts_with("Warning: 1 QoS 2 messages whose publishers"), "{warnings}");
+    let (status, _, refusal) = place.export("back.db");
+    assert!(status == Some(1) && refusal.contains("cannot make"), "{refusal}");
+    fs::rename(place.path("back.db"), place.path("mosquitto.db")).expect("renamed");
+    let server = place.start(&mosquitto);
+    check(&server);
+}
+
+#[test]
+fn what_the_format_has_no_words_for_is_told() {
+    let place = Place::new("migration-told");
+    let server = place.start(&midge_program());
+    let mut client = server.connect("v5 session-expiry-interval=1000", "s", "");
+    client.send("SUBSCRIBE id=1 $share/group/t qos=1");
+    client.expect("SUBACK id=1 0x01");
+    client.send("SUBSCRIBE id=2 long qos=1");
+    client.expect("SUBACK id=2 0x01");
+    client.send("DISCONNECT");
+    let mut publisher = server.connect("v311 clean", "p", "");
+    let large = "x".repeat(20_000);
+    publisher.send(&format!("PUBLISH t qos=1 id=1 m=y & PUBLISH kept retain qos=1 id=2 m={large}"));
+    publisher.expect("PUBACK id=1");
+    publisher.expect("PUBACK id=2");
+    for number in 0..900 {
+        publisher.send(&format!("PUBLISH long qos=1 id=3 m={number}-{large}"));
+        publisher.expect("PUBACK id=3");
+    }
+    server.end();
+    let (status, told, warnings) = place.export("mosquitto.db");
+    let counted = "Exported 1 sessions, 2 subscriptions, 900 messages and 1 retained messages to ";
+    assert!(status == Some(0) && told.starts_with(counted), "{told}{warnings}");
+    let told: Vec<_> = warnings.lines().collect();
+    let shared = "Warning: 1 shared subscriptions are there, but Mosquitto will not write them again.";
+    assert_eq!(told, [shared, "Warning: 1 messages that wait in shared subscriptions are left out."]);
+    fs::remove_dir_all(place.path("mosquitto.db.midge")).expect("the log can be removed");
+    let server = place.start(&midge_program());
+    server.process.expect_line("Imported 1 sessions, 2 subscriptions, 900 messages and 1 retained messages");
+    let mut client = server.connect("v5 session-expiry-interval=1000", "s", "session-present");
+    for number in 0..900 {
+        let got = client.receive();
+        let id = got.number("id").expect("QoS 1");
+        assert_eq!(got.text("m").as_deref(), Some(&*format!("{number}-{large}")));
+        client.send(&format!("PUBACK id={id}"));
+    }
+    client.send("SUBSCRIBE id=2 kept qos=1");
+    client.expect("SUBACK id=2 0x01");
+    client.expect(&format!("PUBLISH kept retain qos=1 id=? m={large}"));
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! ([`reader`]).
 
 mod admin;
+mod export;
 mod folder;
 mod import;
 mod reader;
@@ -18,6 +19,7 @@ pub use midge_persistence::{Autosave, SyncPolicy};
 use midge_store::{Log, OpenError, SystemDisk};
 
 pub(crate) use self::admin::{Admin, AdminParts};
+pub use self::export::{ExportReport, export};
 pub use self::folder::check_folder;
 pub(crate) use self::import::is_due as is_import_due;
 pub(crate) use self::reader::{ReaderParts, Reads};
