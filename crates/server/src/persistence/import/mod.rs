@@ -107,3 +107,6 @@ fn remarks(imported: &Imported, database: &Database, path: &Path) -> Vec<String>
 
 /// The file in the folder of a log that is locked.
 const LOCK: &str = "lock";
+
+#[cfg(test)]
+mod tests;
