@@ -234,7 +234,7 @@ fn what_the_format_has_no_words_for_is_told() {
     }
     // What waits for nobody goes to disk with it.
     server.process.signal(Signal::USR1);
-    server.process.expect_line("SNAPSHOT-LINE");
+    server.process.expect_line("Saved a snapshot");
     server.end();
     let (status, told, warnings) = place.export("mosquitto.db");
     let counted = "Exported 1 sessions, 2 subscriptions, 900 messages and 1 retained messages to ";

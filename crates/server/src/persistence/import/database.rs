@@ -76,11 +76,14 @@ impl Database {
         let mut database = Database::default();
         while let Some(chunk) = reader.next_chunk()? {
             let taken = match chunk.content {
+                Content::Retained(retained) => {
+                    database.retained.push(retained.store_id);
+                    Some(())
+                }
                 Content::BaseMessage(message) => database.message(&message, now),
                 Content::Client(client) => database.session(&client, now),
                 Content::ClientMessage(message) => database.held(&message),
                 Content::Subscription(subscription) => database.subscription(&subscription),
-                Content::Retained(retained) => Some(database.retained.push(retained.store_id)),
                 Content::Config(_) | Content::Unknown => Some(()),
             };
             database.left_out += u64::from(taken.is_none());

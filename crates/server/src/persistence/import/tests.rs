@@ -124,12 +124,8 @@ fn sessions_end_when_they_would_have() {
     );
     let mut found: Vec<_> = saved.sessions.iter().map(|session| (&*session.client_id, session.ends_at_ms)).collect();
     found.sort_unstable();
-    let expected = [
-        ("later", Some(65_000)),
-        ("never", None),
-        ("was-connected", Some(3_605_000)),
-        ("without-a-name", None),
-    ];
+    let expected =
+        [("later", Some(65_000)), ("never", None), ("was-connected", Some(3_605_000)), ("without-a-name", None)];
     assert_eq!(found, expected);
     assert_eq!(find(&saved, "later").owner, Some((1883, Some("ada".into()))));
     assert_eq!(find(&saved, "without-a-name").owner, Some((1883, None)));
@@ -153,7 +149,8 @@ fn queues_keep_their_order() {
         1,
     );
     let a = find(&saved, "a");
-    let queue: Vec<_> = a.queue.iter().map(|entry| (entry.message.payload().len(), entry.message.expires_at_s())).collect();
+    let queue: Vec<_> =
+        a.queue.iter().map(|entry| (entry.message.payload().len(), entry.message.expires_at_s())).collect();
     assert_eq!(queue, [(1, Some(105)), (10_000, None), (10_000, None), (1, None), (1, None)]);
     let exchanges: Vec<_> = a.exchanges.iter().map(|(packet_id, entry)| (*packet_id, entry.is_some())).collect();
     assert_eq!(exchanges, [(6, false), (7, true)]);
@@ -169,7 +166,9 @@ fn what_is_not_released_goes_to_all_who_want_it() {
             }
             writer.client_message(&held("publisher", 3, State::WaitForPubRel)).expect("memory takes all");
             writer.client_message(&held("publisher", 77, State::WaitForPubRel)).expect("memory takes all");
-            for (id, filter) in [("publisher", "#"), ("member", "$share/g/t"), ("other", "t"), ("other", "u"), ("gone", "t")] {
+            for (id, filter) in
+                [("publisher", "#"), ("member", "$share/g/t"), ("other", "t"), ("other", "u"), ("gone", "t")]
+            {
                 writer.subscription(&subscription(id, filter)).expect("memory takes all");
             }
         }),
