@@ -7,7 +7,7 @@ use std::io::Read;
 use midge_broker::Now;
 use midge_broker::ids::ReceiverOptions;
 use midge_broker::message::{Message, MessageParts};
-use midge_codec::{QoS, TopicFilter, check_topic_name};
+use midge_codec::{QoS, TopicFilter, check_topic_name, variable_byte_integer};
 use midge_mosquitto_db::{
     BaseMessage, Client, ClientMessage, Content, Direction, ReadError, Reader, State, Subscription,
 };
@@ -122,7 +122,8 @@ impl Database {
         if interval_s == 0 || left_s <= 0 || self.by_id.contains_key(id) {
             return Some(());
         }
-        let ends_at_ms = (interval_s != u32::MAX).then(|| now.monotonic_ms + left_s.unsigned_abs() * 1000);
+        let left_s = left_s.min(interval_s.into()).unsigned_abs();
+        let ends_at_ms = (interval_s != u32::MAX).then(|| now.monotonic_ms + left_s * 1000);
         // Older versions write a name for clients that have none, mostly so that a NUL stands in it. Those that look right are
         // believed: a client that comes is asked who it is before it is sent anything.
         let username = text(client.username).filter(|name| !name.is_empty());
@@ -162,7 +163,8 @@ impl Database {
         let options = ReceiverOptions::with_qos(subscription.qos as u8)
             .no_local(subscription.options & NO_LOCAL != 0)
             .retain_as_published(subscription.options & RETAIN_AS_PUBLISHED != 0);
-        session.subscriptions.push(Subscribed { filter, options, identifier: subscription.identifier });
+        let identifier = Some(subscription.identifier).filter(|known| *known <= variable_byte_integer::MAX)?;
+        session.subscriptions.push(Subscribed { filter, options, identifier });
         Some(())
     }
 

@@ -11,6 +11,7 @@ use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
+use midge_broker::Now;
 use midge_broker::recovery::Import;
 use midge_mosquitto_db::{ReadError, ReadErrorKind, Reader};
 use midge_persistence::start::StartError;
@@ -44,14 +45,29 @@ pub(super) fn import(options: &PersistenceOptions, shards: u16, clock: Clock) ->
     };
     let folder = unfinished(&options.folder);
     clear(&folder)?;
-    let opened = Log::open(SystemDisk, &folder, store_options(options), Repair::No).map_err(Failure::Open)?;
-    let mut log = opened.log;
-    let import = Import::new(log.end().0, shards, now);
-    let imported = write::write(&database, import, |batches| log.write(batches)).map_err(failed)?;
-    log.sync().map_err(failed)?;
-    drop(log);
+    let made = make(options, &folder, &database, shards, now);
+    let imported = made.inspect_err(|_| {
+        // Where it stays, the next import removes it.
+        let _ = fs::remove_dir_all(&folder);
+    })?;
     publish(&folder, &options.folder).map_err(|error| refused(format!("the log made of it stays unused: {error}")))?;
     Ok(remarks(&imported, &database, &options.database))
+}
+
+/// The whole log, safe on the disk.
+fn make(
+    options: &PersistenceOptions,
+    folder: &Path,
+    database: &Database,
+    shards: u16,
+    now: Now,
+) -> Result<Imported, Failure> {
+    let opened = Log::open(SystemDisk, folder, store_options(options), Repair::No).map_err(Failure::Open)?;
+    let mut log = opened.log;
+    let import = Import::new(log.end().0, shards, now);
+    let imported = write::write(database, import, |batches| log.write(batches)).map_err(failed)?;
+    log.sync().map_err(failed)?;
+    Ok(imported)
 }
 
 fn failed(error: midge_store::WriteError) -> Failure {

@@ -12,7 +12,6 @@ use midge_store::memory_disk::MemoryDisk;
 use midge_store::{Options, WriteError};
 
 use super::*;
-use midge_broker::Now;
 use midge_codec::QoS;
 use midge_mosquitto_db::{BaseMessage, Client, ClientMessage, Direction, State, Subscription};
 
@@ -114,6 +113,7 @@ fn sessions_end_when_they_would_have() {
                 client("later", b"ada", expiry(2_000_000_060, 3600)),
                 client("was-connected", b"", expiry(0, 3600)),
                 client("over", b"", expiry(1_999_999_990, 3600)),
+                client("by-a-wrong-clock", b"", expiry(i64::MAX, 3600)),
                 client("with-its-connection", b"", expiry(0, 0)),
                 client("without-a-name", b"ada\0\x12", None),
                 client("", b"", None),
@@ -124,8 +124,13 @@ fn sessions_end_when_they_would_have() {
     );
     let mut found: Vec<_> = saved.sessions.iter().map(|session| (&*session.client_id, session.ends_at_ms)).collect();
     found.sort_unstable();
-    let expected =
-        [("later", Some(65_000)), ("never", None), ("was-connected", Some(3_605_000)), ("without-a-name", None)];
+    let expected = [
+        ("by-a-wrong-clock", Some(3_605_000)),
+        ("later", Some(65_000)),
+        ("never", None),
+        ("was-connected", Some(3_605_000)),
+        ("without-a-name", None),
+    ];
     assert_eq!(found, expected);
     assert_eq!(find(&saved, "later").owner, Some((1883, Some("ada".into()))));
     assert_eq!(find(&saved, "without-a-name").owner, Some((1883, None)));
@@ -186,7 +191,9 @@ fn names_that_no_client_may_have_are_left_out_and_counted() {
         writer.client(&client("a", b"", None)).expect("memory takes all");
         writer.client(&client("a\0b", b"", None)).expect("memory takes all");
         writer.subscription(&subscription("a", "t/#/u")).expect("memory takes all");
+        let beyond = Subscription { identifier: u32::MAX, ..subscription("a", "t") };
+        writer.subscription(&beyond).expect("memory takes all");
     });
     let database = Database::read(Reader::new(&file[..]).expect("a header"), NOW).expect("it is good");
-    assert_eq!((database.sessions.len(), database.left_out), (1, 2));
+    assert_eq!((database.sessions.len(), database.left_out), (1, 3));
 }
