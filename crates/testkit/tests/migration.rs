@@ -236,6 +236,8 @@ fn what_the_format_has_no_words_for_is_told() {
     server.process.signal(Signal::USR1);
     server.process.expect_line("Saved a snapshot");
     server.end();
+    let log = Command::new(midge_program()).arg("log").arg(&place.folder).output().expect("it starts").stdout;
+    assert!(String::from_utf8_lossy(&log).contains("RUN"), "part of the queue is on disk only");
     let (status, told, warnings) = place.export("mosquitto.db");
     let counted = "Exported 1 sessions, 2 subscriptions, 900 messages and 1 retained messages to ";
     assert!(status == Some(0) && told.starts_with(counted), "{told}{warnings}");
