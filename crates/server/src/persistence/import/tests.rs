@@ -197,3 +197,19 @@ fn names_that_no_client_may_have_are_left_out_and_counted() {
     let database = Database::read(Reader::new(&file[..]).expect("a header"), NOW).expect("it is good");
     assert_eq!((database.sessions.len(), database.left_out), (1, 3));
 }
+
+/// Whatever stands there is refused, or comes over as something.
+#[test]
+fn no_byte_of_a_file_makes_it_panic() {
+    let fixture = include_bytes!("../../../../mosquitto-db/tests/fixtures/v6-ended.db");
+    for at in 0..fixture.len() {
+        for change in [0x01, 0x80, 0xFF] {
+            let mut file = fixture.to_vec();
+            file[at] ^= change;
+            if let Ok(database) = Reader::new(&file[..]).and_then(|reader| Database::read(reader, NOW)) {
+                let written = write::write(&database, Import::new(0, 2, NOW), |_| Ok::<(), ()>(()));
+                assert!(written.is_ok(), "byte {at}");
+            }
+        }
+    }
+}
