@@ -85,13 +85,7 @@ fn back_up(wish: Wish) -> Status {
 
 /// Where the server listens that is started with this configuration. What is wrong was told.
 fn usual_socket(config_file: Option<String>) -> Result<PathBuf, Status> {
-    match server::log_folder(config_file)? {
-        Some(folder) => Ok(folder.join(SOCKET)),
-        None => {
-            eprintln!("Error: a server with this configuration keeps nothing on disk (persistence is off).");
-            Err(Status::Failure)
-        }
-    }
+    server::options_with_log(config_file).map(|(folder, _)| folder.join(SOCKET))
 }
 
 /// Gives the bytes that were copied. The error is the message for the user.

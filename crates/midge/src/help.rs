@@ -7,7 +7,7 @@ pub(crate) fn server(identity: Identity) -> String {
     let version = identity.version();
     let usage = match identity {
         Identity::Midge => {
-            "Usage: midge [-c config_file] [-p port] [-v] [-q] [--repair] [--test-config] [--tls-keylog file]\n       midge check FILE\n       midge acl explain -c FILE [--user NAME] [--id ID] publish|subscribe|receive TOPIC\n       midge log [--json | --verify] FOLDER\n       midge backup DIR [-c config_file | --socket PATH]\n       midge links DIR\n       midge -h | --version"
+            "Usage: midge [-c config_file] [-p port] [-v] [-q] [--repair] [--test-config] [--tls-keylog file]\n       midge check FILE\n       midge acl explain -c FILE [--user NAME] [--id ID] publish|subscribe|receive TOPIC\n       midge log [--json | --verify] FOLDER\n       midge backup DIR [-c config_file | --socket PATH]\n       midge export FILE [-c config_file | --log FOLDER]\n       midge links DIR\n       midge -h | --version"
         }
         // This line is compared by test suites.
         Identity::Mosquitto => {
@@ -25,6 +25,7 @@ pub(crate) fn server(identity: Identity) -> String {
  acl explain      Tell whether a client may do something, and which line says so; see midge acl --help.
  log FOLDER       Show or check what a server has kept; see midge log --help.
  backup DIR       Copy what a running server keeps; see midge backup --help.
+ export FILE      Write what a server has kept as a mosquitto.db; see midge export --help.
  links DIR        Make links in DIR by which the program goes under Mosquitto's names."
         }
         Identity::Mosquitto => "",
@@ -110,3 +111,14 @@ Tells whether a client may do that where a server runs with FILE, and which line
  -h, --help       Show this.
 
 The exit status is 0 where it may, 1 where it may not, and 3 where FILE or a file that it names is wrong.";
+/// How `midge export` is used.
+pub(crate) const EXPORT: &str = "Usage: midge export FILE [-c config_file | --log FOLDER]
+
+Writes what a server has kept into FILE, a mosquitto.db that Mosquitto 2 starts with: sessions, subscriptions, queued
+messages, QoS 2 exchanges and retained messages. The server must not run; of one that does, export what midge backup has
+copied. What the format has no place for is told on standard error.
+
+ -c, --config-file FILE
+                  The server that is started with FILE. Without it: the one that you start as midge without a file.
+ --log FOLDER     The log in FOLDER, such as a copy.
+ -h, --help       Show this.";

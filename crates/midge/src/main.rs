@@ -7,6 +7,7 @@ mod acl;
 mod backup;
 mod check;
 mod command_line;
+mod export;
 mod files;
 mod help;
 mod json;
@@ -58,6 +59,7 @@ fn run(name: &str, mut words: Vec<OsString>) -> Status {
         (None, Some("backup")) => backup::run(words.split_off(1)),
         (None, Some("check")) => check::run(words.split_off(1)),
         (None, Some("acl")) => acl::run(words.split_off(1)),
+        (None, Some("export")) => export::run(words.split_off(1)),
         (None, Some("log")) => log::run(words.split_off(1)),
         (None, _) => server::run(midge_server::Identity::Midge, words),
     }

@@ -71,9 +71,9 @@ fn reload(identity: Identity, wish: &Serve, environment: &Environment) -> Result
     Ok(Options::from_config(&config, identity))
 }
 
-/// The folder of the log of a server that is started with this configuration file, or without one; `None` where it keeps
-/// nothing. Nothing is made. What is wrong was told.
-pub(crate) fn log_folder(config_file: Option<String>) -> Result<Option<PathBuf>, Status> {
+/// The folder of the log of a server that is started with this configuration file, or without one, and its options. Nothing is
+/// made. What is wrong was told, also where it keeps nothing.
+pub(crate) fn options_with_log(config_file: Option<String>) -> Result<(PathBuf, Options), Status> {
     let is_without_file = config_file.is_none();
     let mut config = load(&Serve { config_file, ..Serve::default() })?.config;
     let environment = Environment::of_process();
@@ -85,7 +85,14 @@ pub(crate) fn log_folder(config_file: Option<String>) -> Result<Option<PathBuf>,
         eprintln!("{message}");
         return Err(Status::Failure);
     }
-    Ok(Options::from_config(&config, Identity::Midge).persistence.map(|persistence| persistence.folder))
+    let options = Options::from_config(&config, Identity::Midge);
+    match &options.persistence {
+        Some(persistence) => Ok((persistence.folder.clone(), options)),
+        None => {
+            eprintln!("Error: a server with this configuration keeps nothing on disk (persistence is off).");
+            Err(Status::Failure)
+        }
+    }
 }
 
 /// The configuration that the file and the command line make together. What is wrong was told.

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use midge_broker::record::RecordError;
 use midge_broker::{LogQueue, ReadBatch, ReadRequest, record};
 use midge_store::{Disk, Failure, Position, ReadError, Reader};
+
+use crate::start::StartError;
 
 /// What a shard asked for.
 pub struct RunRead {
@@ -50,18 +53,41 @@ fn read<D: Disk>(reader: &Reader<D>, request: ReadRequest) -> Result<RunRead, Re
     let lease = reader.lease(Position(request.address))?;
     let mut run = Vec::new();
     lease.read_batch(Position(request.address), &mut run)?;
-    let mut referred = Vec::new();
-    let addresses = match record::references(request.address, &run) {
-        Ok(addresses) => addresses,
+    match referred(reader, request.address, &run)? {
+        Ok(referred) => Ok(RunRead { request, run, referred, error: None }),
         // Half a run would pass for all of it.
-        Err(error) => return Ok(RunRead::lost(request, &error)),
+        Err(error) => Ok(RunRead::lost(request, &error)),
+    }
+}
+
+fn referred<D: Disk>(
+    reader: &Reader<D>,
+    address: u64,
+    run: &[u8],
+) -> Result<Result<Vec<ReadBatch>, RecordError>, ReadError> {
+    let addresses = match record::references(address, run) {
+        Ok(addresses) => addresses,
+        Err(error) => return Ok(Err(error)),
     };
+    let mut referred = Vec::new();
     for address in addresses {
         let mut content = Vec::new();
         reader.read_batch(Position(address), &mut content)?;
         referred.push(ReadBatch { address, content });
     }
-    Ok(RunRead { request, run, referred, error: None })
+    Ok(Ok(referred))
+}
+
+/// The batch at an address of a log that nobody writes, and those to which it refers.
+///
+/// # Errors
+///
+/// What the log says, and where a record cannot be understood.
+pub fn whole<D: Disk>(reader: &Reader<D>, address: u64) -> Result<(Vec<u8>, Vec<ReadBatch>), StartError> {
+    let mut run = Vec::new();
+    reader.read_batch(Position(address), &mut run)?;
+    let referred = referred(reader, address, &run)?.map_err(StartError::Record)?;
+    Ok((run, referred))
 }
 
 /// A sync takes about so long.

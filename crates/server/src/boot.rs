@@ -163,10 +163,13 @@ fn start(options: &Options, clock: Clock, log: &Arc<Log>, journal: &mut Journal)
     poll.registry().register(&mut signals, Token(0), Interest::READABLE).map_err(no_signals)?;
     let key = RandomState::new();
     let authority = authority(options, &key, journal)?;
+    let transports = make_transports(options, journal)?;
+    // What a Mosquitto that still runs will leave is not in its database yet: who takes that over must have the ports.
+    let is_import_due = options.persistence.as_ref().is_some_and(persistence::is_import_due);
+    let early = is_import_due.then(|| open_listeners(options, journal)).transpose()?;
     // First of all that others can see: two servers with one log must not both have a port.
     let state = restore(options, clock, journal)?;
-    let transports = make_transports(options, journal)?;
-    let sockets = open_listeners(options, journal)?;
+    let sockets = early.map_or_else(|| open_listeners(options, journal), Ok)?;
     let threads = spawn(options, state, Doors { transports, sockets, authority }, log)?;
     Ok(Server { threads, key, signals, poll })
 }

@@ -26,4 +26,4 @@ pub use authority::{AuthorityOptions, FileProblem, check_file};
 pub use boot::{Reload, StartError, check_certificates, run};
 pub use log::{LogDestination, LogOptions, LogType, LogTypes};
 pub use options::{Endpoint, Identity, ListenerOptions, Options};
-pub use persistence::{Autosave, PersistenceOptions, SyncPolicy, check_folder};
+pub use persistence::{Autosave, ExportReport, PersistenceOptions, SyncPolicy, check_folder, export};

@@ -208,7 +208,8 @@ fn log_of(config: &Config) -> LogOptions {
 fn persistence_of(config: &Config) -> Option<PersistenceOptions> {
     let persistence = &config.persistence;
     persistence.on.then(|| PersistenceOptions {
-        folder: log_folder(persistence.location.as_deref(), &persistence.file),
+        folder: beside(persistence.location.as_deref(), &format!("{}.midge", persistence.file)),
+        database: beside(persistence.location.as_deref(), &persistence.file),
         sync: match persistence.sync {
             PersistenceSync::Always => SyncPolicy::Always,
             PersistenceSync::Os => SyncPolicy::Os,
@@ -225,9 +226,8 @@ fn persistence_of(config: &Config) -> Option<PersistenceOptions> {
     })
 }
 
-/// Beside Mosquitto's database, whose path is that of the folder with the file's behind it, whatever that begins with.
-fn log_folder(location: Option<&str>, file: &str) -> PathBuf {
-    let name = format!("{file}.midge");
+/// A name in the folder of Mosquitto's database, whatever it begins with.
+fn beside(location: Option<&str>, name: &str) -> PathBuf {
     match location {
         Some(location) => Path::new(location).join(name.trim_start_matches('/')),
         None => PathBuf::from(name),
@@ -341,12 +341,20 @@ mod tests {
 
     #[test]
     fn the_log_stands_where_mosquitto_looks_for_its_database() {
-        let check = |location, file, expected: &str| assert_eq!(log_folder(location, file), PathBuf::from(expected));
-        check(None, "mosquitto.db", "mosquitto.db.midge");
-        check(None, "/var/lib/mosquitto/mosquitto.db", "/var/lib/mosquitto/mosquitto.db.midge");
-        check(Some("/var/lib/mosquitto/"), "mosquitto.db", "/var/lib/mosquitto/mosquitto.db.midge");
-        check(Some("/mosquitto/data"), "/sub/m.db", "/mosquitto/data/sub/m.db.midge");
-        check(Some(""), "m.db", "m.db.midge");
+        let check = |location: Option<&str>, file: &str, expected: &str| {
+            let mut config = Config::without_file();
+            config.persistence.on = true;
+            config.persistence.location = location.map(Into::into);
+            config.persistence.file = file.to_owned();
+            let options = persistence_of(&config).expect("persistence is on");
+            assert_eq!(options.database, PathBuf::from(expected));
+            assert_eq!(options.folder, PathBuf::from(format!("{expected}.midge")));
+        };
+        check(None, "mosquitto.db", "mosquitto.db");
+        check(None, "/var/lib/mosquitto/mosquitto.db", "/var/lib/mosquitto/mosquitto.db");
+        check(Some("/var/lib/mosquitto/"), "mosquitto.db", "/var/lib/mosquitto/mosquitto.db");
+        check(Some("/mosquitto/data"), "/sub/m.db", "/mosquitto/data/sub/m.db");
+        check(Some(""), "m.db", "m.db");
     }
 
     #[test]

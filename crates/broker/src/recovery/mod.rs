@@ -10,11 +10,15 @@
 //! snapshot before anybody is let in.
 
 mod group;
+mod import;
 mod queue;
 mod retained;
+mod saved;
 mod session;
 
+pub use import::{Import, ImportedEntry};
 pub(crate) use queue::{DraftQueue, Held};
+pub use saved::{Saved, SavedEntry, SavedSession};
 pub(crate) use session::{Draft, DraftSubscription};
 
 use self::group::DraftGroup;

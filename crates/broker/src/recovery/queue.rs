@@ -233,6 +233,11 @@ impl DraftQueue {
         }
     }
 
+    /// What is held beside runs, and where those are, with what of each is done with.
+    pub(super) fn into_parts(self) -> (impl Iterator<Item = Held>, impl Iterator<Item = (u64, BTreeSet<u64>)>) {
+        (self.held.into_entries(), self.runs.into_iter().map(|run| (run.record.address, run.done)))
+    }
+
     /// Messages and runs in the order of their identities.
     pub(crate) fn into_queue(mut self, mut keep: impl FnMut(Held) -> Kept) -> Queue {
         self.runs.sort_by_key(|run| run.record.origin);

@@ -70,6 +70,11 @@ impl DraftRetained {
         }
     }
 
+    /// What is there.
+    pub(super) fn into_messages(self) -> impl Iterator<Item = RetainedMessage> {
+        self.topics.into_iter().map(|topic| topic.message).filter(|message| !message.is_clear())
+    }
+
     /// Puts what is there into the store; how many there are, and the bytes of payloads that stay in the log.
     pub(super) fn restore_into(&mut self, retained: &Retained) -> (u64, u64) {
         let topics = std::mem::take(&mut self.topics).into_iter().filter(|topic| !topic.message.is_clear());

@@ -27,6 +27,7 @@ pub use admission::{Arrival, FirstBytes};
 pub use end::ConnectionEnd;
 pub use packets::{Consumed, Next};
 pub use run::{Purpose, ReadBatch, ReadRequest};
+pub(crate) use run::{message_at, read_run};
 
 use crate::connection::Connection;
 use crate::counters::{Counters, Gauges};

@@ -245,7 +245,7 @@ impl Shard {
 }
 
 /// A message of a run as it was read.
-pub(super) struct Found<'a> {
+pub(crate) struct Found<'a> {
     pub parts: MessageParts<'a>,
     /// The batch that begins with it, if it is not in the run itself.
     pub at: Option<u64>,
@@ -253,7 +253,7 @@ pub(super) struct Found<'a> {
 
 /// The messages of a run, in order, with their Subscription Identifiers. Whoever read it has seen to it that its records can be
 /// understood ([`crate::record::references`]).
-pub(super) fn read_run(
+pub(crate) fn read_run(
     address: u64,
     run: &[u8],
     referred: &[ReadBatch],
@@ -290,10 +290,10 @@ fn find<'a>(identity: u64, content: Content<'a>, referred: &'a [ReadBatch]) -> O
 }
 
 /// The large message with which a batch begins.
-pub(super) fn message_at(identity: u64, address: u64, content: &[u8]) -> Option<MessageParts<'_>> {
+pub(crate) fn message_at(identity: u64, address: u64, content: &[u8]) -> Option<MessageParts<'_>> {
     match Batch::open(address, content).ok()?.next_record().ok()?? {
         Record::Publish(publish) if publish.identity == identity => Some(publish.parts),
-        Record::Stored(stored, parts) if stored == identity => Some(parts),
+        Record::Stored(stored, parts) | Record::Body(stored, parts) if stored == identity => Some(parts),
         _ => None,
     }
 }

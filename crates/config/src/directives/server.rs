@@ -79,8 +79,8 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         .default("false")
         .doc("Keep sessions, queued and retained messages on disk: what is acknowledged is there after a restart.")
         .note(
-            "Off unless given; the files that distributions install turn it on. A database of Mosquitto stays as it is and \
-             is not read: its import is not built yet.",
+            "Off unless given; the files that distributions install turn it on. A database of Mosquitto is taken over at the \
+             first start, and stays as it is.",
         ),
     directive(
         "persistence_location",

@@ -5,7 +5,9 @@
 //! ([`reader`]).
 
 mod admin;
+mod export;
 mod folder;
+mod import;
 mod reader;
 mod recover;
 mod writer;
@@ -17,7 +19,9 @@ pub use midge_persistence::{Autosave, SyncPolicy};
 use midge_store::{Log, OpenError, SystemDisk};
 
 pub(crate) use self::admin::{Admin, AdminParts};
+pub use self::export::{ExportReport, export};
 pub use self::folder::check_folder;
+pub(crate) use self::import::is_due as is_import_due;
 pub(crate) use self::reader::{ReaderParts, Reads};
 pub(crate) use self::recover::{Recovered, recover};
 pub(crate) use self::writer::{Writer, WriterParts};
@@ -27,6 +31,8 @@ pub(crate) use self::writer::{Writer, WriterParts};
 pub struct PersistenceOptions {
     /// The folder of the log.
     pub folder: PathBuf,
+    /// A database of Mosquitto, with which a server begins that has no log yet. It may be missing.
+    pub database: PathBuf,
     /// When what was written counts as safe.
     pub sync: SyncPolicy,
     /// After what a snapshot is taken; `None` is only to tidy up.
@@ -54,6 +60,13 @@ pub(crate) enum Failure {
     Open(OpenError),
     /// It cannot be read or written.
     Log(StartError),
+    /// A database of Mosquitto cannot be taken over.
+    Import {
+        /// The file.
+        database: PathBuf,
+        /// What is wrong with it, and where.
+        cause: String,
+    },
 }
 
 impl std::fmt::Display for Failure {
@@ -61,6 +74,14 @@ impl std::fmt::Display for Failure {
         match self {
             Failure::Open(error) => write!(f, "{error}."),
             Failure::Log(error) => write!(f, "{error}."),
+            Failure::Import { database, cause } => {
+                let path = database.display();
+                write!(
+                    f,
+                    "{path} cannot be imported: {cause}. Nothing was changed. Restore it from a copy, or move it away to \
+                     start with nothing: mv {path} {path}.bad"
+                )
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use midge_broker::{Shard, Shared};
 use midge_persistence::start;
 use midge_store::{DamagedSnapshot, Log, Opened, Options, Repair, Report, SystemDisk};
 
+use super::import::import;
 use super::{Failure, Persistence, PersistenceOptions};
 use crate::clock::{self, Clock};
 
@@ -22,7 +23,7 @@ pub(crate) struct Recovered {
     pub(crate) remarks: Vec<String>,
 }
 
-/// Opens the log and puts everything back. `make` makes the shards of a server with this `Shared`.
+/// Opens the log, which is made of a database of Mosquitto where there is none, and puts everything back. `make` makes the shards of a server with this `Shared`.
 pub(crate) fn recover(
     options: &PersistenceOptions,
     broker: &Arc<midge_broker::Options>,
@@ -30,6 +31,7 @@ pub(crate) fn recover(
     clock: Clock,
     make: impl FnOnce(Arc<Shared>) -> Vec<Shard>,
 ) -> Result<Recovered, Failure> {
+    let mut remarks = import(options, shards, clock)?;
     let begun = Instant::now();
     let Opened { mut log, report, .. } = open(options)?;
     let (recovery, lost) = start::replay(&log, broker).map_err(Failure::Log)?;
@@ -41,7 +43,7 @@ pub(crate) fn recover(
     let recovered = restored.map_err(Failure::Log)?;
     let persistence = Persistence { options: options.clone(), log, kept_bytes: recovered.kept_bytes };
     let took_ms = begun.elapsed().as_millis() as u64;
-    let mut remarks = remarks(&options.folder, &report, &recovered, read_bytes, took_ms);
+    remarks.extend(describe(&options.folder, &report, &recovered, read_bytes, took_ms));
     remarks.extend(lost.iter().map(|LostMessages { holder, messages }| {
         format!(
             "Warning: {messages} messages that waited for '{holder}' are lost: a repair gave up the part of the log where they \
@@ -60,7 +62,7 @@ pub(super) fn store_options(options: &PersistenceOptions) -> Options {
     Options { max_bytes: options.max_bytes, allow_symlinks: options.allow_symlinks, ..Options::default() }
 }
 
-fn remarks(
+fn describe(
     folder: &Path,
     report: &Report,
     recovered: &recovery::Recovered,

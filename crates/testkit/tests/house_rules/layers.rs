@@ -16,7 +16,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("midge-persistence", &["midge-broker", "midge-store"]),
     (
         "midge-server",
-        &["midge-auth", "midge-broker", "midge-codec", "midge-config", "midge-net", "midge-persistence", "midge-store"],
+        &[
+            "midge-auth",
+            "midge-broker",
+            "midge-codec",
+            "midge-config",
+            "midge-mosquitto-db",
+            "midge-net",
+            "midge-persistence",
+            "midge-store",
+        ],
     ),
     ("midge", &["midge-auth", "midge-broker", "midge-codec", "midge-config", "midge-server", "midge-store"]),
     // A whole world around the broker, in memory.
