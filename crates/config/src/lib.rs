@@ -24,7 +24,7 @@ mod report;
 mod value;
 
 pub use config::{
-    Address, Config, Listener, Log, LogTypes, Persistence, PersistenceSync, ProtocolVersions, SocketDomain,
+    Address, Config, Listener, Log, LogTypes, Persistence, PersistenceSync, ProtocolVersions, SocketDomain, USER,
 };
 pub use directives::{Directive, Scope, State, Value, directives};
 pub use report::{ConfigError, Level, Note, Place, Problem};

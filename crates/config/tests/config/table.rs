@@ -33,8 +33,15 @@ const MOSQUITTO: &str = "
 ";
 
 /// What only this server has.
-const OURS: [&str; 6] =
-    ["acl_strict_suback", "connect_timeout", "persistence_max_bytes", "persistence_sync", "shards", "topic_levels_max"];
+const OURS: [&str; 7] = [
+    "acl_strict_suback",
+    "connect_timeout",
+    "log_format",
+    "persistence_max_bytes",
+    "persistence_sync",
+    "shards",
+    "topic_levels_max",
+];
 
 fn names(directive: &'static Directive) -> impl Iterator<Item = &'static str> {
     [directive.name].into_iter().chain(directive.aliases.iter().copied())
