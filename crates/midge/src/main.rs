@@ -5,6 +5,7 @@
 
 mod backup;
 mod command_line;
+mod environment;
 mod files;
 mod help;
 mod json;

@@ -20,6 +20,7 @@ use crate::log::{Log, LogBuffer, LogType};
 use crate::options::{Endpoint, ListenerOptions, Options};
 use crate::peers::{Gate, Peers, Socket};
 use crate::persistence::{self, Admin, AdminParts, Persistence, ReaderParts, Reads, Recovered, Writer, WriterParts};
+use crate::process::{Account, NoAccount, PidFile, Supervisor, Watchdog};
 use crate::reload::Reloading;
 use crate::shard::{MemoryLimit, Parts, Shard, SystemTopics, WAKER};
 
@@ -47,13 +48,13 @@ impl std::error::Error for StartError {}
 /// Runs the server until SIGTERM or SIGINT. SIGHUP asks `reload` for new options.
 pub fn run(options: &Options, reload: Reload<'_>) -> Result<(), StartError> {
     let clock = Clock::start();
-    let log = Log::open(options.log.clone()).map_err(|error| StartError {
-        text: format!("Error: {error}"),
-        is_told: false,
-        status: STATUS_FAILURE,
-    })?;
+    let mut notes = Vec::new();
+    let account = Account::of(&options.account, &mut notes).map_err(Failure::Account);
+    let account = account.map_err(|error| error.before_there_is_a_log())?;
+    let log = Log::open(options.log.clone(), account.as_ref()).map_err(Failure::Log);
+    let log = log.map_err(|error| error.before_there_is_a_log())?;
     let mut journal = Journal(LogBuffer::new(Arc::clone(&log)));
-    let result = start(options, clock, &log, &mut journal).and_then(|server| {
+    let result = start(options, clock, &log, &mut journal, account.as_ref(), &notes).and_then(|server| {
         journal.line(LogType::Information, format_args!("{} running", options.identity.version()));
         server.wait(&mut journal, options, reload)
     });
@@ -76,9 +77,16 @@ pub(crate) struct Journal(pub(crate) LogBuffer);
 impl Journal {
     pub(crate) fn line(&mut self, kind: LogType, text: fmt::Arguments<'_>) {
         let wall_s = clock::wall_ms() / 1000;
-        self.0.line(wall_s, kind, text);
+        text.to_string().lines().for_each(|line| self.0.line(wall_s, kind, format_args!("{line}")));
         self.0.flush(wall_s);
         self.0.log().settle();
+    }
+
+    /// Opens files again, after they were renamed.
+    pub(crate) fn rotate(&mut self) {
+        if let Err(error) = self.0.log().reopen() {
+            self.line(LogType::Error, format_args!("Error: {error}."));
+        }
     }
 }
 
@@ -90,6 +98,8 @@ struct Server {
     signals: Signals,
     /// Where they are waited for.
     poll: Poll,
+    /// There as long as the server.
+    _pid_file: Option<PidFile>,
 }
 
 /// The threads that do the work.
@@ -105,6 +115,8 @@ struct Threads {
 /// What keeps a server from starting.
 #[derive(Debug)]
 enum Failure {
+    Account(NoAccount),
+    Log(io::Error),
     Bind(BindError),
     Persistence(persistence::Failure),
     Access(FileProblem),
@@ -121,6 +133,8 @@ impl fmt::Display for Failure {
                 }
                 f.write_str(".")
             }
+            Failure::Account(error) => write!(f, "{error}."),
+            Failure::Log(error) => write!(f, "{error}."),
             Failure::Persistence(error) => write!(f, "{error}"),
             Failure::Access(error) => write!(f, "{error}"),
             Failure::System(what, error) => write!(f, "{what}: {error}."),
@@ -133,9 +147,13 @@ impl Failure {
     fn status(&self) -> u8 {
         match self {
             Failure::Access(FileProblem::Unreadable { .. }) => STATUS_UNREADABLE,
-            Failure::Access(FileProblem::Malformed(_)) => STATUS_MALFORMED,
+            Failure::Access(FileProblem::Malformed(_)) | Failure::Account(_) => STATUS_MALFORMED,
             _ => STATUS_FAILURE,
         }
+    }
+
+    fn before_there_is_a_log(&self) -> StartError {
+        StartError { text: format!("Error: {self}"), is_told: false, status: self.status() }
     }
 }
 
@@ -143,16 +161,24 @@ const STATUS_FAILURE: u8 = 1;
 const STATUS_MALFORMED: u8 = 3;
 const STATUS_UNREADABLE: u8 = 13;
 
-fn start(options: &Options, clock: Clock, log: &Arc<Log>, journal: &mut Journal) -> Result<Server, Failure> {
+fn start(
+    options: &Options,
+    clock: Clock,
+    log: &Arc<Log>,
+    journal: &mut Journal,
+    account: Option<&Account>,
+    notes: &[String],
+) -> Result<Server, Failure> {
     journal.line(LogType::Information, format_args!("{} starting", options.identity.version()));
     for (kind, remark) in &options.remarks {
         journal.line(*kind, format_args!("{remark}"));
     }
+    notes.iter().for_each(|note| journal.line(LogType::Warning, format_args!("{note}")));
     if let Err(error) = sys::raise_open_files_limit() {
         journal.line(LogType::Warning, format_args!("Warning: unable to raise the limit of open files: {error}"));
     }
     // Before the threads, which inherit what is blocked; and before anybody can see that we run.
-    let signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2]);
+    let signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, libc::SIGRTMIN()]);
     let mut signals = signals.map_err(no_signals)?;
     // Also before anybody can connect: a crowd that takes all descriptors must not leave us without.
     let poll = Poll::new().map_err(no_signals)?;
@@ -160,10 +186,20 @@ fn start(options: &Options, clock: Clock, log: &Arc<Log>, journal: &mut Journal)
     let key = RandomState::new();
     let authority = authority(options, &key, journal)?;
     // First of all that others can see: two servers with one log must not both have a port.
-    let state = restore(options, clock, journal)?;
-    let sockets = open_listeners(options, journal)?;
+    let state = restore_as(account, options, clock, journal)?;
+    let sockets = open_listeners(options, account, journal)?;
+    let pid_file = options.pid_file.as_deref().map(|path| PidFile::write(path, account)).transpose();
+    let pid_file = pid_file.map_err(|error| Failure::System("pid_file", error))?;
+    if let Some(account) = account {
+        account.become_for_good().map_err(no_account)?;
+        journal.line(LogType::Information, format_args!("From here on the server is {account}."));
+    }
     let threads = spawn(options, state, sockets, authority, log)?;
-    Ok(Server { threads, key, signals, poll })
+    Ok(Server { threads, key, signals, poll, _pid_file: pid_file })
+}
+
+fn no_account(error: io::Error) -> Failure {
+    Failure::System("unable to become another user", error)
 }
 
 fn authority(options: &Options, key: &RandomState, journal: &mut Journal) -> Result<Arc<Authority>, Failure> {
@@ -178,6 +214,21 @@ struct Beginning {
     shards: Vec<midge_broker::Shard>,
     persistence: Option<Persistence>,
     clock: Clock,
+}
+
+/// What is kept is opened by who will write it.
+fn restore_as(
+    account: Option<&Account>,
+    options: &Options,
+    clock: Clock,
+    journal: &mut Journal,
+) -> Result<Beginning, Failure> {
+    let Some((account, persistence)) = account.zip(options.persistence.as_ref()) else {
+        return restore(options, clock, journal);
+    };
+    let unprepared = |error| Failure::System("unable to give the folder for what is kept to another user", error);
+    account.prepare_folder(&persistence.folder).map_err(unprepared)?;
+    account.act(|| restore(options, clock, journal)).map_err(no_account)?
 }
 
 /// Shards as they were when the server ended, where anything was kept.
@@ -204,11 +255,11 @@ fn no_signals(error: io::Error) -> Failure {
     Failure::System("unable to wait for signals", error)
 }
 
-fn open_listeners(options: &Options, journal: &mut Journal) -> Result<Vec<Socket>, Failure> {
+fn open_listeners(options: &Options, account: Option<&Account>, journal: &mut Journal) -> Result<Vec<Socket>, Failure> {
     let mut sockets = Vec::new();
     let mut first_error = None;
     for (number, listener) in options.listeners.iter().enumerate() {
-        match open_listener(listener, journal) {
+        match open_listener(listener, account, journal) {
             Ok(opened) => {
                 let listener = ListenerId(number as u16);
                 sockets.extend(opened.into_iter().map(|socket| Socket { listener, socket }));
@@ -230,7 +281,11 @@ fn open_listeners(options: &Options, journal: &mut Journal) -> Result<Vec<Socket
     }
 }
 
-fn open_listener(options: &ListenerOptions, journal: &mut Journal) -> Result<Vec<Listener>, BindError> {
+fn open_listener(
+    options: &ListenerOptions,
+    account: Option<&Account>,
+    journal: &mut Journal,
+) -> Result<Vec<Listener>, BindError> {
     match &options.endpoint {
         Endpoint::Tcp { host, port, family } => {
             let no_delay = midge_net::ListenerOptions { no_delay: options.no_delay };
@@ -243,7 +298,9 @@ fn open_listener(options: &ListenerOptions, journal: &mut Journal) -> Result<Vec
         Endpoint::Unix(path) => {
             let shown = path.display();
             journal.line(LogType::Information, format_args!("Opening unix listen socket on path {shown}."));
-            Ok(vec![bind_unix(path)?])
+            let own = account.and_then(|account| account.act(|| bind_unix(path)).ok()?.ok());
+            // Where the account could not remove it again, it is left behind, as any other's file.
+            Ok(vec![own.map_or_else(|| bind_unix(path), Ok)?])
         }
     }
 }
@@ -264,6 +321,9 @@ fn spawn(
     let gates = options.listeners.iter().map(|listener| Gate::new(listener.max_connections)).collect();
     let gate = Gate::new(options.global_max_connections);
     let peers = Arc::new(Peers::new(wakers, sockets, gates, gate, authority));
+    if let Some(topics) = log.topics() {
+        topics.begin(&peers);
+    }
     peers.set_workers(Workers::start(shards.len().min(WORKERS_MAX), &peers).map_err(no_thread)?);
     let buffer = || LogBuffer::new(Arc::clone(log));
     let mut admin = None;
@@ -318,27 +378,40 @@ impl Server {
     /// Waits for signals, until one says stop; then ends the shards.
     fn wait(mut self, journal: &mut Journal, options: &Options, reload: Reload<'_>) -> Result<(), Failure> {
         let reloading = Reloading::new(options, &self.key);
+        let (supervisor, mut watchdog) = (Supervisor::of_environment(), Watchdog::of_environment());
+        supervisor.ready();
         let mut events = Events::with_capacity(1);
         'wait: loop {
-            match self.poll.poll(&mut events, None) {
+            match self.poll.poll(&mut events, watchdog.as_ref().map(Watchdog::pause)) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(no_signals(error)),
                 _ => {}
+            }
+            if let Some(watchdog) = watchdog.as_mut().filter(|watchdog| watchdog.is_due())
+                && watchdog.look(self.threads.peers.turns())
+            {
+                supervisor.alive();
             }
             for signal in self.signals.pending() {
                 match signal {
                     SIGTERM | SIGINT => break 'wait,
-                    SIGHUP => reloading.reload(reload, &self.threads.peers, journal),
+                    SIGHUP => {
+                        supervisor.reloading();
+                        reloading.reload(reload, &self.threads.peers, journal);
+                        supervisor.ready();
+                    }
                     SIGUSR1 => match &self.threads.writer {
                         Some(writer) => writer.order_snapshot(),
                         None => journal.line(LogType::Notice, format_args!("SIGUSR1: persistence is off.")),
                     },
-                    _ => journal.line(
+                    SIGUSR2 => journal.line(
                         LogType::Notice,
                         format_args!("SIGUSR2: the tree of subscriptions cannot be printed yet."),
                     ),
+                    _ => journal.rotate(),
                 }
             }
         }
+        supervisor.stopping();
         self.threads.admin.into_iter().for_each(Admin::stop);
         self.threads.peers.stop();
         // A shard that panicked has ended the process.

@@ -266,10 +266,8 @@ fn what_would_let_in_more_is_refused() {
 fn what_only_does_less_is_noted() {
     assert_eq!(
         notes("enable_control_api true"),
-        [
-            "Warning: The 'enable_control_api' option has no effect yet: there are no answers on $CONTROL/broker/v1. \
-             (m.conf:1)"
-        ]
+        ["Warning: The 'enable_control_api' option has no effect yet: there are no answers on $CONTROL/broker/v1. \
+             (m.conf:1)"]
     );
     assert_eq!(
         notes("retry_interval"),
