@@ -196,7 +196,8 @@ impl Drop for Server {
 const LINES_SHOWN: usize = 30;
 
 fn with_listener(port: u16, configuration: &str) -> String {
-    format!("listener {port} 127.0.0.1\nallow_anonymous true\n{configuration}\n")
+    // Tests that are run by root look into files that the server has made, and make some for it.
+    format!("listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n{configuration}\n")
 }
 
 fn start_process(launch: &Launch, folder: &Path) -> Process {
