@@ -21,7 +21,8 @@ use crate::folder::{Folder, Mount};
 fn refuses_with(launch: &Launch, folder: &Folder, pattern: &str) -> String {
     let port = free_port();
     let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("a port");
-    let configuration = format!("listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n{}", folder.configuration());
+    let configuration =
+        format!("listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n{}", folder.configuration());
     let mut server = launch.spawn(&configuration, port);
     let status = server.wait_for_exit();
     let log = server.log();
