@@ -42,8 +42,8 @@ impl Account {
                 fs::DirBuilder::new().mode(0o700).create(path)?;
             }
             Err(error) => return Err(error),
-            // Another's files are not root's to give away, and a link leads elsewhere.
-            Ok(there) if !there.is_dir() || there.uid() != 0 => return Ok(()),
+            // Another's files are not root's to give away, a link leads elsewhere, and what others may write to has anybody's.
+            Ok(there) if !there.is_dir() || there.uid() != 0 || there.mode() & OTHERS_WRITE != 0 => return Ok(()),
             Ok(_) => {}
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
