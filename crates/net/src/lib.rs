@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod inherited;
 mod listener;
 pub mod proxy_protocol;
 mod stream;
@@ -20,5 +21,6 @@ pub mod sys;
 pub mod websocket;
 
 pub use address::Address;
+pub use inherited::Inherited;
 pub use listener::{BindError, Family, Listener, ListenerOptions, bind_tcp, bind_unix};
 pub use stream::Stream;

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use midge_broker::Shared;
 use midge_broker::ids::{ListenerId, ShardId};
-use midge_net::{BindError, Listener, bind_tcp, bind_unix, sys};
+use midge_net::{BindError, Inherited, Listener, bind_tcp, bind_unix, sys};
 use mio::{Events, Interest, Poll, Token, Waker};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook_mio::v1_0::Signals;
@@ -20,7 +20,7 @@ use crate::log::{Log, LogBuffer, LogType};
 use crate::options::{Endpoint, ListenerOptions, Options};
 use crate::peers::{Gate, Peers, Socket};
 use crate::persistence::{self, Admin, AdminParts, Persistence, ReaderParts, Reads, Recovered, Writer, WriterParts};
-use crate::process::{Account, NoAccount, PidFile, Supervisor, Watchdog};
+use crate::process::{self, Account, NoAccount, PidFile, Supervisor, Watchdog};
 use crate::reload::Reloading;
 use crate::shard::{MemoryLimit, Parts, Shard, SystemTopics, WAKER};
 
@@ -47,6 +47,7 @@ impl std::error::Error for StartError {}
 
 /// Runs the server until SIGTERM or SIGINT. SIGHUP asks `reload` for new options.
 pub fn run(options: &Options, reload: Reload<'_>) -> Result<(), StartError> {
+    let inherited = Inherited::new(process::descriptors());
     let clock = Clock::start();
     let mut notes = Vec::new();
     let account = Account::of(&options.account, &mut notes).map_err(Failure::Account);
@@ -54,7 +55,7 @@ pub fn run(options: &Options, reload: Reload<'_>) -> Result<(), StartError> {
     let log = Log::open(options.log.clone(), account.as_ref()).map_err(Failure::Log);
     let log = log.map_err(|error| error.before_there_is_a_log())?;
     let mut journal = Journal(LogBuffer::new(Arc::clone(&log)));
-    let result = start(options, clock, &log, &mut journal, account.as_ref(), &notes).and_then(|server| {
+    let result = start(options, clock, &log, &mut journal, account.as_ref(), &notes, inherited).and_then(|server| {
         journal.line(LogType::Information, format_args!("{} running", options.identity.version()));
         server.wait(&mut journal, options, reload)
     });
@@ -168,6 +169,7 @@ fn start(
     journal: &mut Journal,
     account: Option<&Account>,
     notes: &[String],
+    inherited: Inherited,
 ) -> Result<Server, Failure> {
     journal.line(LogType::Information, format_args!("{} starting", options.identity.version()));
     for (kind, remark) in &options.remarks {
@@ -187,7 +189,7 @@ fn start(
     let authority = authority(options, &key, journal)?;
     // First of all that others can see: two servers with one log must not both have a port.
     let state = restore_as(account, options, clock, journal)?;
-    let sockets = open_listeners(options, account, journal)?;
+    let sockets = open_listeners(options, account, inherited, journal)?;
     let pid_file = options.pid_file.as_deref().map(|path| PidFile::write(path, account)).transpose();
     let pid_file = pid_file.map_err(|error| Failure::System("pid_file", error))?;
     if let Some(account) = account {
@@ -255,11 +257,16 @@ fn no_signals(error: io::Error) -> Failure {
     Failure::System("unable to wait for signals", error)
 }
 
-fn open_listeners(options: &Options, account: Option<&Account>, journal: &mut Journal) -> Result<Vec<Socket>, Failure> {
+fn open_listeners(
+    options: &Options,
+    account: Option<&Account>,
+    mut inherited: Inherited,
+    journal: &mut Journal,
+) -> Result<Vec<Socket>, Failure> {
     let mut sockets = Vec::new();
     let mut first_error = None;
     for (number, listener) in options.listeners.iter().enumerate() {
-        match open_listener(listener, account, journal) {
+        match open_listener(listener, account, &mut inherited, journal) {
             Ok(opened) => {
                 let listener = ListenerId(number as u16);
                 sockets.extend(opened.into_iter().map(|socket| Socket { listener, socket }));
@@ -275,6 +282,12 @@ fn open_listeners(options: &Options, account: Option<&Account>, journal: &mut Jo
             Err(error) => return Err(Failure::Bind(error)),
         }
     }
+    for address in inherited.left() {
+        let text = format_args!(
+            "Warning: no listener of the configuration is for the socket on {address} that was handed over."
+        );
+        journal.line(LogType::Warning, text);
+    }
     match first_error {
         Some(error) if sockets.is_empty() => Err(Failure::Bind(error)),
         _ => Ok(sockets),
@@ -284,11 +297,18 @@ fn open_listeners(options: &Options, account: Option<&Account>, journal: &mut Jo
 fn open_listener(
     options: &ListenerOptions,
     account: Option<&Account>,
+    inherited: &mut Inherited,
     journal: &mut Journal,
 ) -> Result<Vec<Listener>, BindError> {
     match &options.endpoint {
         Endpoint::Tcp { host, port, family } => {
             let no_delay = midge_net::ListenerOptions { no_delay: options.no_delay };
+            let given = inherited.take_tcp(host.as_deref(), *port, *family, no_delay)?;
+            if !given.is_empty() {
+                let text = format_args!("Listening on port {port} by a socket that was handed over at the start.");
+                journal.line(LogType::Information, text);
+                return Ok(given);
+            }
             bind_tcp(host.as_deref(), *port, *family, no_delay, |address| {
                 let version = if address.is_ipv4() { "ipv4" } else { "ipv6" };
                 let port = address.port();

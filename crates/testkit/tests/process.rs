@@ -221,6 +221,29 @@ fn systemd_is_told() {
     next("STOPPING=1");
 }
 
+#[test]
+fn sockets_are_handed_over() {
+    let port = midge_testkit::server::free_port();
+    let lines = format!("listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n");
+    let folder = midge_testkit::environment::scratch_folder("handed-over");
+    fs::write(folder.join("server.conf"), lines).expect("written");
+    // As systemd does: the socket is the descriptor behind the standard streams, and the port is taken by it.
+    let script = "import os, socket, sys
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(('127.0.0.1', int(sys.argv[1]))); s.listen()
+if s.fileno() != 3: os.dup2(s.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='2')
+os.execv(sys.argv[2], sys.argv[2:])";
+    let mut command = Command::new("python3");
+    command.args(["-c", script, &port.to_string()]).arg(midge_program()).arg("-c").arg(folder.join("server.conf"));
+    let process = midge_testkit::Process::start_reading_stderr(command);
+    process.expect_line(&format!("Listening on port {port} by a socket that was handed over"));
+    process.expect_line(" running");
+    let mut client = midge_testkit::Client::connect((std::net::Ipv4Addr::LOCALHOST, port).into());
+    client.send("CONNECT v311 clean id=a");
+    client.expect("CONNACK 0x00");
+}
+
 /// The first process of a container has no default actions for signals.
 #[test]
 fn the_first_process_of_a_container_ends() {

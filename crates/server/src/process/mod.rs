@@ -2,6 +2,7 @@
 
 mod account;
 mod daemon;
+mod handed_over;
 mod owned;
 mod pid_file;
 mod supervisor;
@@ -9,5 +10,6 @@ mod supervisor;
 pub(crate) use account::Account;
 pub use account::{NoAccount, Wanted};
 pub use daemon::daemonize;
+pub(crate) use handed_over::descriptors;
 pub(crate) use pid_file::PidFile;
 pub(crate) use supervisor::{Supervisor, Watchdog};
