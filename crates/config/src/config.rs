@@ -59,6 +59,10 @@ pub struct Config {
     pub sys_interval_s: u16,
     /// Deliver with the Subscription's QoS even where the publisher's was lower.
     pub upgrade_outgoing_qos: bool,
+    /// Whom the server becomes when it is started as root.
+    pub user: String,
+    /// The file for the process id.
+    pub pid_file: Option<String>,
     /// What is kept on disk, and how.
     pub persistence: Persistence,
     /// What is logged, and where to.
@@ -139,6 +143,8 @@ impl Config {
             set_tcp_nodelay: false,
             sys_interval_s: 10,
             upgrade_outgoing_qos: false,
+            user: USER.to_owned(),
+            pid_file: None,
             persistence: Persistence::default(),
             log: Log::default(),
         };
@@ -165,6 +171,9 @@ impl Config {
         self
     }
 }
+
+/// Whom a server becomes that is told of no `user`; where there is no such user, `nobody`.
+pub const USER: &str = "mosquitto";
 
 /// Mosquitto's port, and that of MQTT without TLS.
 pub(crate) const PORT: u16 = 1883;
@@ -360,6 +369,14 @@ pub struct Log {
     pub stdout: bool,
     /// To the end of this file.
     pub file: Option<String>,
+    /// To the system's log.
+    pub syslog: bool,
+    /// Which of LOCAL0 to LOCAL7 lines have there; `None` is DAEMON.
+    pub facility: Option<u8>,
+    /// To the topics below `$SYS/broker/log`.
+    pub topic: bool,
+    /// Each line is an object of JSON.
+    pub json: bool,
     /// Begin each line with the time.
     pub timestamp: bool,
     /// As `strftime` takes it; `None` is seconds since 1970.
@@ -373,6 +390,10 @@ impl Default for Log {
             stderr: true,
             stdout: false,
             file: None,
+            syslog: false,
+            facility: None,
+            topic: false,
+            json: false,
             timestamp: true,
             timestamp_format: None,
         }
@@ -423,6 +444,6 @@ impl LogTypes {
 impl Log {
     /// Nothing is logged to anywhere.
     pub(crate) fn is_nowhere(&self) -> bool {
-        !self.stderr && !self.stdout && self.file.is_none()
+        !self.stderr && !self.stdout && self.file.is_none() && !self.syslog && !self.topic
     }
 }

@@ -27,7 +27,7 @@ mod value;
 
 pub use config::{
     Address, Config, Listener, Log, LogTypes, Persistence, PersistenceSync, ProtocolVersions, SocketDomain, Tls,
-    TlsVersion,
+    TlsVersion, USER,
 };
 pub use directives::{Directive, Scope, State, Value, directives};
 pub use manual::manual;

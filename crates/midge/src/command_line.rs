@@ -30,6 +30,8 @@ pub(crate) struct Serve {
     pub(crate) tests_config: bool,
     /// `--tls-keylog`: where secrets of encrypted connections are written.
     pub(crate) tls_key_log: Option<String>,
+    /// `-d`: go into the background.
+    pub(crate) is_daemon: bool,
     /// `--repair`: keep what is good of a damaged log.
     pub(crate) repairs: bool,
 }
@@ -59,13 +61,7 @@ pub(crate) fn parse(words: Vec<OsString>) -> Result<Wish, String> {
             Long("repair") => serve.repairs = true,
             Short('h') | Long("help") => return Ok(Wish::Help),
             Long("version") => return Ok(Wish::Version),
-            Short('d') | Long("daemon") => {
-                return Err(
-                    "Error: -d is not built yet. Let a supervisor such as systemd start the server, or the shell \
-                            with `&`."
-                        .to_owned(),
-                );
-            }
+            Short('d') | Long("daemon") => serve.is_daemon = true,
             Long("tls-keylog") => {
                 let missing = "Error: --tls-keylog argument given, but no file specified.";
                 let path = parser.value().map_err(|_| missing.to_owned())?;
@@ -116,6 +112,8 @@ mod tests {
         check("-p 1883 --port 1884", serve(|s| s.ports = vec![1883, 1884]));
         check("-v", serve(|s| s.is_verbose = true));
         check("--quiet", serve(|s| s.is_quiet = true));
+        check("-d", serve(|s| s.is_daemon = true));
+        check("--daemon", serve(|s| s.is_daemon = true));
         check("-c a --test-config", serve(|s| (s.config_file, s.tests_config) = (Some("a".into()), true)));
         check("--tls-keylog keys", serve(|s| s.tls_key_log = Some("keys".into())));
         check("--repair", serve(|s| s.repairs = true));

@@ -7,7 +7,7 @@ pub(crate) fn server(identity: Identity) -> String {
     let version = identity.version();
     let usage = match identity {
         Identity::Midge => {
-            "Usage: midge [-c config_file] [-p port] [-v] [-q] [--repair] [--test-config] [--tls-keylog file]\n       midge check FILE\n       midge acl explain -c FILE [--user NAME] [--id ID] publish|subscribe|receive TOPIC\n       midge log [--json | --verify] FOLDER\n       midge backup DIR [-c config_file | --socket PATH]\n       midge export FILE [-c config_file | --log FOLDER]\n       midge links DIR\n       midge -h | --version"
+            "Usage: midge [-c config_file] [-d] [-p port] [-v] [-q] [--repair] [--test-config] [--tls-keylog file]\n       midge check FILE\n       midge acl explain -c FILE [--user NAME] [--id ID] publish|subscribe|receive TOPIC\n       midge log [--json | --verify] FOLDER\n       midge backup DIR [-c config_file | --socket PATH]\n       midge export FILE [-c config_file | --log FOLDER]\n       midge links DIR\n       midge -h | --version"
         }
         // This line is compared by test suites.
         Identity::Mosquitto => {
@@ -39,6 +39,7 @@ An MQTT server for versions 5.0, 3.1.1 and 3.1.
 
  -c, --config-file FILE
                   Read FILE (a mosquitto.conf). Where it names no listener: port 1883, this machine only.
+ -d, --daemon     Go on in the background.
  -p, --port PORT  Listen on PORT of the loopback addresses. Repeat it for more ports. Counts only where no
                   listener is configured.
  -v, --verbose    Log everything, each packet too.

@@ -7,6 +7,7 @@ mod acl;
 mod backup;
 mod check;
 mod command_line;
+mod environment;
 mod export;
 mod files;
 mod help;

@@ -9,7 +9,7 @@ use midge_server::{Identity, LogType, Options};
 use crate::command_line::{self, Serve, Wish};
 use crate::files::FileSystem;
 use crate::persistence::{self, Environment};
-use crate::{Status, check, help};
+use crate::{Status, check, environment, help};
 
 /// Does what the words behind the program's name ask for.
 pub(crate) fn run(identity: Identity, words: Vec<OsString>) -> Status {
@@ -39,6 +39,10 @@ fn serve(identity: Identity, wish: &Serve) -> Status {
         Ok(loaded) => loaded,
         Err(status) => return status,
     };
+    if let Err(message) = environment::set_umask() {
+        eprintln!("{message}");
+        return Status::Usage;
+    }
     // Whoever only wants to try it out has written no file, and is surprised by nothing so much as by what is gone.
     let keeps_unasked = identity == Identity::Midge && wish.config_file.is_none();
     let environment = Environment::of_process();
@@ -52,6 +56,13 @@ fn serve(identity: Identity, wish: &Serve) -> Status {
     options.remarks.splice(0..0, notes);
     apply(&mut options, wish, keeps_unasked, &environment);
     options.tls_key_log = wish.tls_key_log.as_ref().map(PathBuf::from);
+    environment::apply(&mut options.account);
+    if wish.is_daemon
+        && let Err(error) = midge_server::daemonize()
+    {
+        eprintln!("Error: unable to go into the background: {error}.");
+        return Status::Failure;
+    }
     let reload = || reload(identity, wish, &environment);
     match midge_server::run(&options, &reload) {
         Ok(()) => Status::Success,
@@ -155,6 +166,10 @@ fn apply(options: &mut Options, wish: &Serve, keeps_unasked: bool, environment: 
         None => None,
     };
     options.remarks.extend(remark);
+    if keeps_unasked {
+        // What it keeps is in a folder of whoever tries it out, and nobody on other machines can reach it.
+        options.account.user = None;
+    }
 }
 
 fn kind_of(note: &Note) -> LogType {

@@ -18,7 +18,10 @@ use common::{Folder, PATIENCE, PROGRAM, Server, client, expect, free_port, has_r
 fn config(folder: &Folder, location: &Path, port: u16) -> String {
     let location = location.display();
     let lines = format!("persistence true\npersistence_location {location}");
-    folder.file(&format!("{port}.conf"), &format!("listener {port} 127.0.0.1\nallow_anonymous true\n{lines}\n"))
+    folder.file(
+        &format!("{port}.conf"),
+        &format!("listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n{lines}\n"),
+    )
 }
 
 /// Runs `midge backup`; status, standard output and standard error.

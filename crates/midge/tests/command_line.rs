@@ -29,7 +29,7 @@ fn mosquitto(folder: &Folder) -> String {
 
 #[test]
 fn help_and_version_go_to_stdout() {
-    check(PROGRAM, &["-h"], 0, "Usage: midge [-c config_file] [-p port] [-v]", "");
+    check(PROGRAM, &["-h"], 0, "Usage: midge [-c config_file] [-d] [-p port] [-v]", "");
     check(PROGRAM, &["--help"], 0, "midge links DIR", "");
     check(PROGRAM, &["--version"], 0, "midge version 0.", "");
     let folder = Folder::new();

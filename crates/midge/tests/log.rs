@@ -13,7 +13,8 @@ fn keeping(folder: &Folder) -> Server {
     let port = free_port();
     let location = folder.path("");
     let lines = format!("persistence true\npersistence_location {}", location.display());
-    let config = folder.file("a.conf", &format!("listener {port} 127.0.0.1\nallow_anonymous true\n{lines}\n"));
+    let config =
+        folder.file("a.conf", &format!("listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n{lines}\n"));
     let server = Server::start(PROGRAM, &["-c", &config]);
     publish_retained(port, "kept/here", b"21.5");
     server

@@ -25,7 +25,7 @@ fn memory_kb(server: &Server) -> u64 {
 fn a_unix_socket_serves_like_any_other() {
     let folder = Folder::new();
     let path = folder.path("socket");
-    let config = folder.file("a.conf", &format!("listener 0 {}\nallow_anonymous true\n", path.display()));
+    let config = folder.file("a.conf", &format!("listener 0 {}\nallow_anonymous true\nuser root\n", path.display()));
     let mut server = Server::start(PROGRAM, &["-c", &config]);
     server.wait_for(&format!("Opening unix listen socket on path {}.", path.display()));
     let mut stream = UnixStream::connect(&path).expect("connected");

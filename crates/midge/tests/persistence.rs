@@ -36,7 +36,7 @@ fn mosquitto(folder: &Folder) -> std::path::PathBuf {
 
 /// A configuration that keeps things, with these lines.
 fn keeping(folder: &Folder, port: u16, lines: &str) -> String {
-    let text = format!("listener {port} 127.0.0.1\nallow_anonymous true\npersistence true\n{lines}\n");
+    let text = format!("listener {port} 127.0.0.1\nallow_anonymous true\nuser root\npersistence true\n{lines}\n");
     folder.file("a.conf", &text)
 }
 

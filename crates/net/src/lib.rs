@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod inherited;
 mod layered;
 mod listener;
 pub mod proxy_protocol;
@@ -23,6 +24,7 @@ pub mod tls;
 pub mod websocket;
 
 pub use address::Address;
+pub use inherited::Inherited;
 pub use layered::Layered;
 pub use listener::{BindError, Family, Listener, ListenerOptions, bind_tcp, bind_unix};
 pub use stream::{ROOM_BYTES_MIN, Received, Stream};

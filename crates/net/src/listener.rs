@@ -148,7 +148,7 @@ fn fail(what: impl fmt::Display, error: io::Error) -> BindError {
     BindError { what: what.to_string(), error }
 }
 
-fn addresses(host: Option<&str>, port: u16, family: Family) -> Result<Vec<SocketAddr>, BindError> {
+pub(crate) fn addresses(host: Option<&str>, port: u16, family: Family) -> Result<Vec<SocketAddr>, BindError> {
     let any = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
     let mut found: Vec<SocketAddr> = match host {
         None => any.iter().map(|ip| SocketAddr::new(*ip, port)).collect(),

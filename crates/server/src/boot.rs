@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use midge_broker::Shared;
 use midge_broker::ids::{ListenerId, ShardId};
 use midge_net::tls::{KeyLog, TlsError, TlsListener, TlsOptions};
-use midge_net::{BindError, Listener, bind_tcp, bind_unix, sys};
+use midge_net::{BindError, Inherited, Listener, bind_tcp, bind_unix, sys};
 use mio::{Events, Interest, Poll, Token, Waker};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook_mio::v1_0::Signals;
@@ -21,6 +21,7 @@ use crate::log::{Log, LogBuffer, LogType};
 use crate::options::{Endpoint, ListenerOptions, Options};
 use crate::peers::{Doors, Gate, Peers, Socket, Transport};
 use crate::persistence::{self, Admin, AdminParts, Persistence, ReaderParts, Reads, Recovered, Writer, WriterParts};
+use crate::process::{self, Account, NoAccount, PidFile, Supervisor, Watchdog};
 use crate::reload::Reloading;
 use crate::shard::{MemoryLimit, Parts, Shard, SystemTopics, WAKER};
 
@@ -47,14 +48,15 @@ impl std::error::Error for StartError {}
 
 /// Runs the server until SIGTERM or SIGINT. SIGHUP asks `reload` for new options.
 pub fn run(options: &Options, reload: Reload<'_>) -> Result<(), StartError> {
+    let inherited = Inherited::new(process::descriptors());
     let clock = Clock::start();
-    let log = Log::open(options.log.clone()).map_err(|error| StartError {
-        text: format!("Error: {error}"),
-        is_told: false,
-        status: STATUS_FAILURE,
-    })?;
+    let mut notes = Vec::new();
+    let account = Account::of(&options.account, &mut notes).map_err(Failure::Account);
+    let account = account.map_err(|error| error.before_there_is_a_log())?;
+    let log = Log::open(options.log.clone(), account.as_ref()).map_err(Failure::Log);
+    let log = log.map_err(|error| error.before_there_is_a_log())?;
     let mut journal = Journal(LogBuffer::new(Arc::clone(&log)));
-    let result = start(options, clock, &log, &mut journal).and_then(|server| {
+    let result = start(options, clock, &log, &mut journal, account.as_ref(), &notes, inherited).and_then(|server| {
         journal.line(LogType::Information, format_args!("{} running", options.identity.version()));
         server.wait(&mut journal, options, reload)
     });
@@ -77,9 +79,16 @@ pub(crate) struct Journal(pub(crate) LogBuffer);
 impl Journal {
     pub(crate) fn line(&mut self, kind: LogType, text: fmt::Arguments<'_>) {
         let wall_s = clock::wall_ms() / 1000;
-        self.0.line(wall_s, kind, text);
+        text.to_string().lines().for_each(|line| self.0.line(wall_s, kind, format_args!("{line}")));
         self.0.flush(wall_s);
         self.0.log().settle();
+    }
+
+    /// Opens files again, after they were renamed.
+    pub(crate) fn rotate(&mut self) {
+        if let Err(error) = self.0.log().reopen() {
+            self.line(LogType::Error, format_args!("Error: {error}."));
+        }
     }
 }
 
@@ -91,6 +100,8 @@ struct Server {
     signals: Signals,
     /// Where they are waited for.
     poll: Poll,
+    /// There as long as the server.
+    _pid_file: Option<PidFile>,
 }
 
 /// The threads that do the work.
@@ -106,6 +117,8 @@ struct Threads {
 /// What keeps a server from starting.
 #[derive(Debug)]
 enum Failure {
+    Account(NoAccount),
+    Log(io::Error),
     Bind(BindError),
     Tls(TlsError),
     Persistence(persistence::Failure),
@@ -124,6 +137,8 @@ impl fmt::Display for Failure {
                 f.write_str(".")
             }
             Failure::Tls(error) => write!(f, "{error}"),
+            Failure::Account(error) => write!(f, "{error}."),
+            Failure::Log(error) => write!(f, "{error}."),
             Failure::Persistence(error) => write!(f, "{error}"),
             // It says itself that it is an error.
             Failure::Access(error) => f.write_str(error.to_string().trim_start_matches("Error: ")),
@@ -137,9 +152,13 @@ impl Failure {
     fn status(&self) -> u8 {
         match self {
             Failure::Access(FileProblem::Unreadable { .. }) => STATUS_UNREADABLE,
-            Failure::Access(FileProblem::Malformed(_)) => STATUS_MALFORMED,
+            Failure::Access(FileProblem::Malformed(_)) | Failure::Account(_) => STATUS_MALFORMED,
             _ => STATUS_FAILURE,
         }
+    }
+
+    fn before_there_is_a_log(&self) -> StartError {
+        StartError { text: format!("Error: {self}"), is_told: false, status: self.status() }
     }
 }
 
@@ -147,16 +166,25 @@ const STATUS_FAILURE: u8 = 1;
 const STATUS_MALFORMED: u8 = 3;
 const STATUS_UNREADABLE: u8 = 13;
 
-fn start(options: &Options, clock: Clock, log: &Arc<Log>, journal: &mut Journal) -> Result<Server, Failure> {
+fn start(
+    options: &Options,
+    clock: Clock,
+    log: &Arc<Log>,
+    journal: &mut Journal,
+    account: Option<&Account>,
+    notes: &[String],
+    mut inherited: Inherited,
+) -> Result<Server, Failure> {
     journal.line(LogType::Information, format_args!("{} starting", options.identity.version()));
     for (kind, remark) in &options.remarks {
         journal.line(*kind, format_args!("{remark}"));
     }
+    notes.iter().for_each(|note| journal.line(LogType::Warning, format_args!("{note}")));
     if let Err(error) = sys::raise_open_files_limit() {
         journal.line(LogType::Warning, format_args!("Warning: unable to raise the limit of open files: {error}"));
     }
     // Before the threads, which inherit what is blocked; and before anybody can see that we run.
-    let signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2]);
+    let signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, libc::SIGRTMIN()]);
     let mut signals = signals.map_err(no_signals)?;
     // Also before anybody can connect: a crowd that takes all descriptors must not leave us without.
     let poll = Poll::new().map_err(no_signals)?;
@@ -166,12 +194,25 @@ fn start(options: &Options, clock: Clock, log: &Arc<Log>, journal: &mut Journal)
     let transports = make_transports(options, journal)?;
     // What a Mosquitto that still runs will leave is not in its database yet: who takes that over must have the ports.
     let is_import_due = options.persistence.as_ref().is_some_and(persistence::is_import_due);
-    let early = is_import_due.then(|| open_listeners(options, journal)).transpose()?;
+    let early = is_import_due.then(|| open_listeners(options, account, &mut inherited, journal)).transpose()?;
     // First of all that others can see: two servers with one log must not both have a port.
-    let state = restore(options, clock, journal)?;
-    let sockets = early.map_or_else(|| open_listeners(options, journal), Ok)?;
+    let state = restore_as(account, options, clock, journal)?;
+    let sockets = match early {
+        Some(sockets) => sockets,
+        None => open_listeners(options, account, &mut inherited, journal)?,
+    };
+    let pid_file = options.pid_file.as_deref().map(|path| PidFile::write(path, account)).transpose();
+    let pid_file = pid_file.map_err(|error| Failure::System("pid_file", error))?;
+    if let Some(account) = account {
+        account.become_for_good().map_err(no_account)?;
+        journal.line(LogType::Information, format_args!("From here on the server is {account}."));
+    }
     let threads = spawn(options, state, Doors { transports, sockets, authority }, log)?;
-    Ok(Server { threads, key, signals, poll })
+    Ok(Server { threads, key, signals, poll, _pid_file: pid_file })
+}
+
+fn no_account(error: io::Error) -> Failure {
+    Failure::System("unable to become another user", error)
 }
 
 fn authority(options: &Options, key: &RandomState, journal: &mut Journal) -> Result<Arc<Authority>, Failure> {
@@ -186,6 +227,21 @@ struct Beginning {
     shards: Vec<midge_broker::Shard>,
     persistence: Option<Persistence>,
     clock: Clock,
+}
+
+/// What is kept is opened by who will write it.
+fn restore_as(
+    account: Option<&Account>,
+    options: &Options,
+    clock: Clock,
+    journal: &mut Journal,
+) -> Result<Beginning, Failure> {
+    let Some((account, persistence)) = account.zip(options.persistence.as_ref()) else {
+        return restore(options, clock, journal);
+    };
+    let unprepared = |error| Failure::System("unable to give the folder for what is kept to another user", error);
+    account.prepare_folder(&persistence.folder).map_err(unprepared)?;
+    account.act(|| restore(options, clock, journal)).map_err(no_account)?
 }
 
 /// Shards as they were when the server ended, where anything was kept.
@@ -243,11 +299,16 @@ fn make_transports(options: &Options, journal: &mut Journal) -> Result<Vec<Trans
     options.listeners.iter().map(&mut make).collect()
 }
 
-fn open_listeners(options: &Options, journal: &mut Journal) -> Result<Vec<Socket>, Failure> {
+fn open_listeners(
+    options: &Options,
+    account: Option<&Account>,
+    inherited: &mut Inherited,
+    journal: &mut Journal,
+) -> Result<Vec<Socket>, Failure> {
     let mut sockets = Vec::new();
     let mut first_error = None;
     for (number, listener) in options.listeners.iter().enumerate() {
-        match open_listener(listener, journal) {
+        match open_listener(listener, account, inherited, journal) {
             Ok(opened) => {
                 let listener = ListenerId(number as u16);
                 sockets.extend(opened.into_iter().map(|socket| Socket { listener, socket }));
@@ -263,16 +324,33 @@ fn open_listeners(options: &Options, journal: &mut Journal) -> Result<Vec<Socket
             Err(error) => return Err(Failure::Bind(error)),
         }
     }
+    for address in inherited.left() {
+        let text = format_args!(
+            "Warning: no listener of the configuration is for the socket on {address} that was handed over."
+        );
+        journal.line(LogType::Warning, text);
+    }
     match first_error {
         Some(error) if sockets.is_empty() => Err(Failure::Bind(error)),
         _ => Ok(sockets),
     }
 }
 
-fn open_listener(options: &ListenerOptions, journal: &mut Journal) -> Result<Vec<Listener>, BindError> {
+fn open_listener(
+    options: &ListenerOptions,
+    account: Option<&Account>,
+    inherited: &mut Inherited,
+    journal: &mut Journal,
+) -> Result<Vec<Listener>, BindError> {
     match &options.endpoint {
         Endpoint::Tcp { host, port, family } => {
             let no_delay = midge_net::ListenerOptions { no_delay: options.no_delay };
+            let given = inherited.take_tcp(host.as_deref(), *port, *family, no_delay)?;
+            if !given.is_empty() {
+                let text = format_args!("Listening on port {port} by a socket that was handed over at the start.");
+                journal.line(LogType::Information, text);
+                return Ok(given);
+            }
             bind_tcp(host.as_deref(), *port, *family, no_delay, |address| {
                 let version = if address.is_ipv4() { "ipv4" } else { "ipv6" };
                 let port = address.port();
@@ -282,7 +360,9 @@ fn open_listener(options: &ListenerOptions, journal: &mut Journal) -> Result<Vec
         Endpoint::Unix(path) => {
             let shown = path.display();
             journal.line(LogType::Information, format_args!("Opening unix listen socket on path {shown}."));
-            Ok(vec![bind_unix(path)?])
+            let own = account.and_then(|account| account.act(|| bind_unix(path)).ok()?.ok());
+            // Where the account could not remove it again, it is left behind, as any other's file.
+            Ok(vec![own.map_or_else(|| bind_unix(path), Ok)?])
         }
     }
 }
@@ -297,6 +377,9 @@ fn spawn(options: &Options, beginning: Beginning, doors: Doors, log: &Arc<Log>) 
     let gates = options.listeners.iter().map(|listener| Gate::new(listener.max_connections)).collect();
     let gate = Gate::new(options.global_max_connections);
     let peers = Arc::new(Peers::new(wakers, doors, gates, gate));
+    if let Some(topics) = log.topics() {
+        topics.begin(&peers);
+    }
     peers.set_workers(Workers::start(shards.len().min(WORKERS_MAX), &peers).map_err(no_thread)?);
     let buffer = || LogBuffer::new(Arc::clone(log));
     let mut admin = None;
@@ -351,27 +434,40 @@ impl Server {
     /// Waits for signals, until one says stop; then ends the shards.
     fn wait(mut self, journal: &mut Journal, options: &Options, reload: Reload<'_>) -> Result<(), Failure> {
         let reloading = Reloading::new(options, &self.key);
+        let (supervisor, mut watchdog) = (Supervisor::of_environment(), Watchdog::of_environment());
+        supervisor.ready();
         let mut events = Events::with_capacity(1);
         'wait: loop {
-            match self.poll.poll(&mut events, None) {
+            match self.poll.poll(&mut events, watchdog.as_ref().map(Watchdog::pause)) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(no_signals(error)),
                 _ => {}
+            }
+            if let Some(watchdog) = watchdog.as_mut().filter(|watchdog| watchdog.is_due())
+                && watchdog.look(self.threads.peers.turns())
+            {
+                supervisor.alive();
             }
             for signal in self.signals.pending() {
                 match signal {
                     SIGTERM | SIGINT => break 'wait,
-                    SIGHUP => reloading.reload(reload, &self.threads.peers, journal),
+                    SIGHUP => {
+                        supervisor.reloading();
+                        reloading.reload(reload, &self.threads.peers, journal);
+                        supervisor.ready();
+                    }
                     SIGUSR1 => match &self.threads.writer {
                         Some(writer) => writer.order_snapshot(),
                         None => journal.line(LogType::Notice, format_args!("SIGUSR1: persistence is off.")),
                     },
-                    _ => journal.line(
+                    SIGUSR2 => journal.line(
                         LogType::Notice,
                         format_args!("SIGUSR2: the tree of subscriptions cannot be printed yet."),
                     ),
+                    _ => journal.rotate(),
                 }
             }
         }
+        supervisor.stopping();
         self.threads.admin.into_iter().for_each(Admin::stop);
         self.threads.peers.stop();
         // A shard that panicked has ended the process.

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::log::is_harmful;
+
 /// A text as a string, with its quotes.
 pub fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
@@ -10,7 +12,7 @@ pub fn quoted(text: &str) -> String {
         match character {
             '"' | '\\' => quoted.extend(['\\', character]),
             // Beyond what JSON asks for: nothing in a log may steer a terminal.
-            character if character.is_control() => {
+            character if is_harmful(character) => {
                 // Writing to a String cannot fail.
                 let _ = write!(quoted, "\\u{:04x}", u32::from(character));
             }

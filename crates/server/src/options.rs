@@ -10,6 +10,7 @@ use midge_net::{Family, sys};
 use crate::authority::AuthorityOptions;
 use crate::log::{LogDestination, LogOptions, LogType, LogTypes};
 use crate::persistence::{Autosave, PersistenceOptions, SyncPolicy};
+use crate::process::Wanted;
 
 /// Everything [`crate::run`] needs to know.
 #[derive(Clone, Debug)]
@@ -36,6 +37,10 @@ pub struct Options {
     pub tls_key_log: Option<PathBuf>,
     /// What the log gets.
     pub log: LogOptions,
+    /// Who the server is to be, where it is started as root.
+    pub account: Wanted,
+    /// The file for the process id.
+    pub pid_file: Option<PathBuf>,
     /// The rules.
     pub broker: midge_broker::Options,
     /// Who is let in, for each listener.
@@ -54,6 +59,14 @@ pub enum Identity {
 }
 
 impl Identity {
+    /// The name alone.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Identity::Midge => "midge",
+            Identity::Mosquitto => "mosquitto",
+        }
+    }
+
     /// `NAME version X`.
     pub fn version(self) -> String {
         let own = env!("CARGO_PKG_VERSION");
@@ -122,7 +135,9 @@ impl Options {
             sys_interval_s: config.sys_interval_s,
             persistence: persistence_of(config),
             tls_key_log: None,
-            log: log_of(config),
+            log: log_of(config, identity),
+            account: Wanted { user: Some(config.user.clone()), ..Wanted::default() },
+            pid_file: config.pid_file.as_ref().map(PathBuf::from),
             broker: rules_of(config),
             authority: config.listeners.iter().map(|listener| authority_of(listener, config)).collect(),
             remarks,
@@ -178,7 +193,7 @@ fn tls_of(tls: &Tls) -> TlsOptions {
     }
 }
 
-fn log_of(config: &Config) -> LogOptions {
+fn log_of(config: &Config, identity: Identity) -> LogOptions {
     let log = &config.log;
     let names = [
         (midge_config::LogTypes::ERROR, LogType::Error),
@@ -194,12 +209,16 @@ fn log_of(config: &Config) -> LogOptions {
         log.stderr.then_some(LogDestination::Stderr),
         log.stdout.then_some(LogDestination::Stdout),
         log.file.as_ref().map(|path| LogDestination::File(path.into())),
+        log.syslog.then_some(LogDestination::Syslog(log.facility)),
+        log.topic.then_some(LogDestination::Topic),
     ];
     LogOptions {
         types: wanted.fold(LogTypes::NONE, |types, (_, kind)| types.with(kind)),
         connection_messages: config.connection_messages,
         timestamp: log.timestamp,
         timestamp_format: log.timestamp_format.clone(),
+        is_json: log.json,
+        name: identity.name(),
         destinations: destinations.into_iter().flatten().collect(),
     }
 }

@@ -88,6 +88,8 @@ struct Peer {
     answers: Mutex<Vec<Answer>>,
     /// The number of the authority that decides there.
     authority_number: AtomicU64,
+    /// How often it has looked what there is to do.
+    turns: AtomicU64,
     published: Published,
 }
 
@@ -99,6 +101,7 @@ impl Peers {
             read: Mutex::default(),
             answers: Mutex::default(),
             authority_number: AtomicU64::new(0),
+            turns: AtomicU64::new(0),
             published: Published::default(),
         };
         Peers {
@@ -270,6 +273,18 @@ impl Peers {
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
         self.wake_all();
+    }
+
+    /// A shard has turned so many times.
+    pub(crate) fn note_turn(&self, me: ShardId, turns: u64) {
+        self.peer(me).turns.store(turns, Ordering::Relaxed);
+    }
+
+    /// How often each shard has turned. It will do so at least once more.
+    pub(crate) fn turns(&self) -> Vec<u64> {
+        let turns = self.peers.iter().map(|peer| peer.turns.load(Ordering::Relaxed)).collect();
+        self.wake_all();
+        turns
     }
 
     fn wake_all(&self) {

@@ -29,9 +29,7 @@ impl Reloading {
     /// Does what can be done, and tells it.
     pub(crate) fn reload(&self, reload: Reload<'_>, peers: &Peers, journal: &mut Journal) {
         journal.line(LogType::Information, format_args!("Reloading config."));
-        if let Err(error) = journal.0.log().reopen() {
-            journal.line(LogType::Error, format_args!("Error: {error}."));
-        }
+        journal.rotate();
         if let Err(fault) = self.apply(reload, peers, journal) {
             journal.line(LogType::Error, format_args!("{fault}"));
             let text = "The configuration was not reloaded: the server goes on as before.";

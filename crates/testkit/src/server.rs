@@ -207,7 +207,8 @@ const LINES_SHOWN: usize = 30;
 
 fn with_listener(port: u16, configuration: &str) -> String {
     let tls = tls::everywhere().map_or("", |tls| &tls.configuration);
-    format!("listener {port} 127.0.0.1\nallow_anonymous true\n{tls}\n{configuration}\n")
+    // Tests that are run by root look into files that the server has made, and make some for it.
+    format!("listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n{tls}\n{configuration}\n")
 }
 
 fn start_process(launch: &Launch, folder: &Path) -> Process {

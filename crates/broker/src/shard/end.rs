@@ -221,6 +221,21 @@ impl Shard {
         self.publish(&parts, Source::SERVER, &access::server(), turn);
     }
 
+    /// The same for news, which nobody wants to hear after `expiry_interval_s`.
+    pub fn publish_news_from_server(
+        &mut self,
+        topic: &str,
+        payload: &[u8],
+        qos: QoS,
+        expiry_interval_s: u32,
+        turn: &mut Turn,
+    ) {
+        let received_s = turn.now.seconds() as u32;
+        let expiry_interval_s = Some(expiry_interval_s);
+        let parts = MessageParts { topic, properties: &[], payload, qos, retain: false, received_s, expiry_interval_s };
+        self.publish(&parts, Source::SERVER, &access::server(), turn);
+    }
+
     /// Queue and inflight of a Session that has ended.
     fn forget_messages(&mut self, session: &mut Session) {
         if let Some(queue) = session.queue.take() {

@@ -2,7 +2,7 @@
 
 use super::Scope::Global;
 use super::Take::{Bool, Choice, Integer, Text, Words};
-use super::{Again, Bounds, Directive, Given, directive, nothing};
+use super::{Again, Bounds, Directive, Given, directive};
 use crate::config::LogTypes;
 use crate::draft::Draft;
 use crate::value::text;
@@ -11,8 +11,11 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     directive("log_dest", Global, Words(log_dest))
         .default("stderr")
         .reloadable()
-        .doc("Where log lines go: stderr, stdout, file PATH, none; may be given more than once, each adds.")
-        .note("The first one replaces the default. A none takes back those above it."),
+        .doc("Where log lines go: stderr, stdout, file PATH, syslog, topic, none; may be given more than once, each adds.")
+        .note(
+            "The first one replaces the default. A none takes back those above it. Topics are those below $SYS/broker/log. \
+             The file is opened again at SIGHUP and SIGRTMIN.",
+        ),
     directive(
         "log_type",
         Global,
@@ -39,11 +42,15 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     directive(
         "log_facility",
         Global,
-        Integer(Bounds { min: 0, max: 7, outside: "Invalid 'log_facility' value ({})." }, nothing),
+        Integer(Bounds { min: 0, max: 7, outside: "Invalid 'log_facility' value ({})." }, |draft, number| {
+            draft.config.log.facility = Some(number as u8);
+        }),
     )
-    .reloadable()
-    .doc("Which of LOCAL0 to LOCAL7 the lines have in syslog.")
-    .planned("nothing is logged to syslog."),
+    .doc("Which of LOCAL0 to LOCAL7 the lines have in syslog; otherwise DAEMON."),
+    directive("log_format", Global, Choice(&["text", "json"], |draft, word| draft.config.log.json = word == "json"))
+        .default("text")
+        .doc("Whether a line is a sentence, or an object of JSON with what it is about in members of its own.")
+        .note("Not in Mosquitto, whose sentences are what other programs wait for."),
     directive("log_timestamp", Global, Bool(|draft, on| draft.config.log.timestamp = on))
         .default("true")
         .reloadable()
@@ -73,11 +80,13 @@ fn log_dest(draft: &mut Draft, given: Given<'_>) {
     let log = &mut draft.config.log;
     match word {
         b"none" => {
-            (log.stderr, log.stdout, log.file) = (false, false, None);
+            (log.stderr, log.stdout, log.file, log.syslog, log.topic) = (false, false, None, false, false);
             draft.log_dest_planned = false;
         }
         b"stderr" => log.stderr = true,
         b"stdout" => log.stdout = true,
+        b"syslog" => log.syslog = true,
+        b"topic" => log.topic = true,
         b"file" => match (words.rest(), &log.file) {
             ([], _) => draft.error("Empty \"log_dest file\" value in configuration."),
             (_, Some(_)) => draft.error("Duplicate \"log_dest file\" value."),
@@ -86,7 +95,7 @@ fn log_dest(draft: &mut Draft, given: Given<'_>) {
                 None => draft.error("Malformed UTF-8 in configuration."),
             },
         },
-        b"syslog" | b"topic" | b"dlt" | b"android" => {
+        b"dlt" | b"android" => {
             draft.log_dest_planned = true;
             let name = String::from_utf8_lossy(word);
             draft.warn(format!("Logging to '{name}' does not work yet; lines go to stderr if to nothing else."));

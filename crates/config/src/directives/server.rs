@@ -3,7 +3,7 @@
 use super::Scope::Global;
 use super::Take::{Anything, Bool, Decimal, IncludeDir, Integer, Text, Words};
 use super::{ANY, Again, Bounds, Directive, Given, directive, limit, limit_bytes, nothing};
-use crate::config::PersistenceSync;
+use crate::config::{PersistenceSync, USER};
 use crate::draft::{Draft, Part};
 use crate::value::{decimal, shown};
 
@@ -67,13 +67,15 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     .reloadable()
     .doc("With more bytes than these on the heap, refuse new clients and messages that would be kept; 0 is no limit.")
     .note("Decimal, without a unit: Mosquitto takes 10M for 10 bytes, here it is an error."),
-    directive("user", Global, Text(Again::Replaces, nothing))
-        .default("mosquitto")
-        .doc("Which user the server becomes when it is started as root.")
-        .planned("the server stays the user that started it."),
-    directive("pid_file", Global, Text(Again::Error, nothing))
-        .doc("Write the process id to this file.")
-        .planned("no file is written."),
+    directive("user", Global, Text(Again::Replaces, |draft, name| draft.config.user = name))
+        .default(USER)
+        .doc("Which user the server becomes when it is started as root; root for none.")
+        .note(
+            "Ports are open by then, and the files of listeners are read; to read them again, that user must be allowed to. \
+             Where there is no user mosquitto, it is nobody. The environment variables PUID and PGID count more.",
+        ),
+    directive("pid_file", Global, Text(Again::Error, |draft, path| draft.config.pid_file = Some(path)))
+        .doc("Write the process id to this file, and remove it at the end."),
     directive("persistence", Global, Bool(|draft, on| draft.config.persistence.on = on))
         .aliases(&["retained_persistence"])
         .default("false")

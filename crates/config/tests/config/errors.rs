@@ -282,11 +282,9 @@ fn encryption_that_is_not_whole_is_refused() {
 #[test]
 fn what_only_does_less_is_noted() {
     assert_eq!(
-        notes("pid_file /run/mosquitto.pid\nlog_facility 5"),
-        [
-            "Warning: The 'pid_file' option has no effect yet: no file is written. (m.conf:1)",
-            "Warning: The 'log_facility' option has no effect yet: nothing is logged to syslog. (m.conf:2)",
-        ]
+        notes("enable_control_api true"),
+        ["Warning: The 'enable_control_api' option has no effect yet: there are no answers on $CONTROL/broker/v1. \
+             (m.conf:1)"]
     );
     assert_eq!(
         notes("retry_interval"),

@@ -33,10 +33,11 @@ const MOSQUITTO: &str = "
 ";
 
 /// What only this server has.
-const OURS: [&str; 7] = [
+const OURS: [&str; 8] = [
     "acl_strict_suback",
     "connect_timeout",
     "keyfile_passphrase_file",
+    "log_format",
     "persistence_max_bytes",
     "persistence_sync",
     "shards",

@@ -151,6 +151,13 @@ fn when_what_was_written_counts_as_safe() {
 }
 
 #[test]
+fn the_process() {
+    check("user broker", |c| c.user = "broker".to_owned());
+    check("user a\nuser b", |c| c.user = "b".to_owned());
+    check("pid_file /run/a b.pid", |c| c.pid_file = Some("/run/a b.pid".to_owned()));
+}
+
+#[test]
 fn log() {
     check("log_dest stdout", |c| (c.log.stdout, c.log.stderr) = (true, false));
     check("log_dest stdout unbuffered", |c| (c.log.stdout, c.log.stderr) = (true, false));
@@ -161,7 +168,12 @@ fn log() {
         c.log.stderr = false;
     });
     check("log_dest file /a\nlog_dest none\nlog_dest stdout", |c| (c.log.stdout, c.log.stderr) = (true, false));
-    check("log_dest topic\nlog_dest stdout", |c| (c.log.stdout, c.log.stderr) = (true, false));
+    check("log_dest topic\nlog_dest stdout", |c| (c.log.topic, c.log.stdout, c.log.stderr) = (true, true, false));
+    check("log_dest syslog", |c| (c.log.syslog, c.log.stderr) = (true, false));
+    check("log_dest syslog\nlog_dest topic\nlog_dest none", |c| c.log.stderr = false);
+    check("log_facility 5", |c| c.log.facility = Some(5));
+    check("log_format json", |c| c.log.json = true);
+    assert!(!config("log_format json\nlog_format text").log.json);
     check("log_timestamp false", |c| c.log.timestamp = false);
     check("log_timestamp_format %H:%M # x", |c| c.log.timestamp_format = Some("%H:%M # x".to_owned()));
     check("connection_messages false", |c| c.connection_messages = false);
@@ -189,12 +201,12 @@ fn log_types_add_up_and_the_first_replaces_the_default() {
 /// Without any place that works, lines must not be lost.
 #[test]
 fn a_log_destination_that_is_planned_falls_back_to_stderr() {
-    assert!(config("log_dest syslog").log.stderr);
-    assert!(!config("log_dest syslog\nlog_dest stdout").log.stderr);
-    assert!(!config("log_dest syslog\nlog_dest none").log.stderr);
+    assert!(config("log_dest dlt").log.stderr);
+    assert!(!config("log_dest dlt\nlog_dest syslog").log.stderr);
+    assert!(!config("log_dest dlt\nlog_dest none").log.stderr);
     assert_eq!(
-        notes("log_dest topic"),
-        ["Warning: Logging to 'topic' does not work yet; lines go to stderr if to nothing else. (m.conf:1)"]
+        notes("log_dest dlt"),
+        ["Warning: Logging to 'dlt' does not work yet; lines go to stderr if to nothing else. (m.conf:1)"]
     );
 }
 

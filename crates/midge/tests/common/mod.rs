@@ -95,7 +95,7 @@ impl Server {
     /// Starts one with a listener on `port`, anonymous clients, and these lines of configuration.
     pub(crate) fn configured(port: u16, lines: &str) -> Server {
         let folder = Folder::new();
-        let text = format!("listener {port} 127.0.0.1\nallow_anonymous true\n{lines}\n");
+        let text = format!("listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n{lines}\n");
         let config = folder.file("server.conf", &text);
         Server::start(PROGRAM, &["-c", &config])
     }

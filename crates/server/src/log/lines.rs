@@ -9,10 +9,13 @@ use midge_broker::event::{DiscardReason, DisconnectReason, Event, EventKind, Pub
 use midge_codec::{ReasonCode, Version};
 use midge_net::Address;
 
-use super::{Escaped, LogBuffer, LogType};
+use super::{Escaped, LogBuffer, LogType, events};
 
 /// Adds the lines of one event. `address` is that of its connection, where it has one.
 pub(crate) fn write(log: &mut LogBuffer, wall_s: u64, event: &Event, address: Option<&Address>) {
+    if log.is_json() {
+        return events::write(log, wall_s, event, address);
+    }
     let client = Client { id: event.client_id.as_deref(), address };
     let mut line = |kind, text: fmt::Arguments<'_>| log.line(wall_s, kind, text);
     let debug = LogType::Debug;
@@ -236,7 +239,7 @@ impl fmt::Display for SendingDetail {
 }
 
 /// Why the server ended a connection.
-fn ended(code: ReasonCode) -> &'static str {
+pub(super) fn ended(code: ReasonCode) -> &'static str {
     match code {
         ReasonCode::MALFORMED_PACKET => "malformed packet",
         ReasonCode::PROTOCOL_ERROR => "protocol error",
@@ -266,7 +269,7 @@ fn ended(code: ReasonCode) -> &'static str {
 }
 
 /// Why a CONNECT was refused.
-fn refusal(reason: ReasonCode, cause: &'static str) -> &'static str {
+pub(super) fn refusal(reason: ReasonCode, cause: &'static str) -> &'static str {
     match reason {
         // It says nothing; the cause does.
         ReasonCode::UNSPECIFIED_ERROR => cause,
@@ -276,7 +279,7 @@ fn refusal(reason: ReasonCode, cause: &'static str) -> &'static str {
 }
 
 /// What is added to Mosquitto's line where it says more.
-fn discard(reason: DiscardReason) -> &'static str {
+pub(super) fn discard(reason: DiscardReason) -> &'static str {
     match reason {
         DiscardReason::QueueFull => "",
         DiscardReason::SlowReader => " (it does not read them)",
@@ -305,7 +308,7 @@ mod tests {
             destinations: vec![LogDestination::File(path.clone())],
             ..LogOptions::default()
         };
-        let mut log = LogBuffer::new(Log::open(options).expect("opened"));
+        let mut log = LogBuffer::new(Log::open(options, None).expect("opened"));
         let event = Event { connection: None, client_id: client_id.map(Into::into), kind };
         let address = Address::V4(Ipv4Addr::LOCALHOST, 4711);
         write(&mut log, 1, &event, Some(&address));

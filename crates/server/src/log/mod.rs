@@ -1,12 +1,19 @@
-//! Log lines: who wants which, and how they reach stderr, stdout or a file.
+//! Log lines: who wants which, and how they reach stderr, stdout, a file, syslog or subscribers.
 //!
 //! Each thread gathers its lines in a [`LogBuffer`] and hands them over at the end of its turn; one thread writes them
 //! ([`writer`]), so that no packet waits for a slow disk or terminal and lines of two threads never mix. The texts
 //! themselves are in [`lines`]; they are an interface, because log watchers and test suites of Mosquitto read them.
 
+mod batch;
+mod escape;
+mod events;
 pub(crate) mod lines;
+mod object;
 mod repeats;
+mod sink;
+mod syslog;
 mod timestamp;
+pub(crate) mod topics;
 mod writer;
 
 use std::fmt::{self, Write as _};
@@ -16,9 +23,16 @@ use std::sync::Arc;
 
 use midge_broker::event::EventMask;
 
+use self::batch::Lines;
+pub(crate) use self::escape::{Escaped, is_harmful};
+use self::escape::{EscapedLine, breaks_a_line};
+use self::object::Object;
 use self::repeats::Repeats;
+use self::sink::Sink;
 use self::timestamp::Stamp;
+use self::topics::Topics;
 use self::writer::Writer;
+use crate::process::Account;
 
 /// What kind of line it is; `log_type` selects by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +51,32 @@ pub enum LogType {
     Subscribe,
     /// Each Subscription removed.
     Unsubscribe,
+}
+
+impl LogType {
+    /// As `log_type` names it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            LogType::Error => "error",
+            LogType::Warning => "warning",
+            LogType::Notice => "notice",
+            LogType::Information => "information",
+            LogType::Debug => "debug",
+            LogType::Subscribe => "subscribe",
+            LogType::Unsubscribe => "unsubscribe",
+        }
+    }
+
+    /// As syslog and the journal number it.
+    pub(crate) fn priority(self) -> u8 {
+        match self {
+            LogType::Error => 3,
+            LogType::Warning => 4,
+            LogType::Notice | LogType::Subscribe | LogType::Unsubscribe => 5,
+            LogType::Information => 6,
+            LogType::Debug => 7,
+        }
+    }
 }
 
 /// A set of [`LogType`]s.
@@ -72,6 +112,10 @@ pub enum LogDestination {
     Stdout,
     /// Appended to a file, which is opened again when the configuration is read again.
     File(PathBuf),
+    /// The system's log, as one of LOCAL0 to LOCAL7, or else as DAEMON.
+    Syslog(Option<u8>),
+    /// Published below `$SYS/broker/log`.
+    Topic,
 }
 
 /// What is logged, how, and where to.
@@ -85,6 +129,10 @@ pub struct LogOptions {
     pub timestamp: bool,
     /// strftime format of that time; `None`: seconds since 1970.
     pub timestamp_format: Option<String>,
+    /// Whether each line is an object of JSON.
+    pub is_json: bool,
+    /// By what name the system's log has them.
+    pub name: &'static str,
     /// All of these get every line.
     pub destinations: Vec<LogDestination>,
 }
@@ -96,6 +144,8 @@ impl Default for LogOptions {
             connection_messages: true,
             timestamp: true,
             timestamp_format: None,
+            is_json: false,
+            name: "midge",
             destinations: vec![LogDestination::Stderr],
         }
     }
@@ -105,12 +155,22 @@ impl Default for LogOptions {
 pub(crate) struct Log {
     options: LogOptions,
     writer: Writer,
+    topics: Arc<Topics>,
 }
 
 impl Log {
-    /// Opens the destinations. A file that cannot be opened is an error that names it.
-    pub(crate) fn open(options: LogOptions) -> io::Result<Arc<Log>> {
-        Ok(Arc::new(Log { writer: Writer::start(&options.destinations)?, options }))
+    /// Opens the destinations, so that `account` can go on with them. A file that cannot be opened is an error that names it.
+    pub(crate) fn open(options: LogOptions, account: Option<&Account>) -> io::Result<Arc<Log>> {
+        let topics = Arc::default();
+        let open = |destination| Sink::open(destination, options.name, &topics, account);
+        let sinks = options.destinations.iter().map(open).collect::<io::Result<_>>()?;
+        let left_out = if options.is_json { left_out_object } else { left_out_line };
+        Ok(Arc::new(Log { writer: Writer::start(sinks, left_out)?, topics, options }))
+    }
+
+    /// What is to be published, where lines go to topics.
+    pub(crate) fn topics(&self) -> Option<&Arc<Topics>> {
+        self.options.destinations.contains(&LogDestination::Topic).then_some(&self.topics)
     }
 
     /// Opens files again, after they were renamed. One that cannot be opened stays as it is.
@@ -150,7 +210,7 @@ impl Log {
 /// One thread's lines, until it writes them.
 pub(crate) struct LogBuffer {
     log: Arc<Log>,
-    text: Vec<u8>,
+    lines: Lines,
     line: String,
     stamp: Stamp,
     repeats: Repeats,
@@ -159,8 +219,8 @@ pub(crate) struct LogBuffer {
 impl LogBuffer {
     pub(crate) fn new(log: Arc<Log>) -> LogBuffer {
         let options = &log.options;
-        let stamp = Stamp::new(options.timestamp, options.timestamp_format.as_deref());
-        LogBuffer { stamp, log, text: Vec::new(), line: String::new(), repeats: Repeats::default() }
+        let stamp = Stamp::new(options.timestamp, options.timestamp_format.as_deref(), options.is_json);
+        LogBuffer { stamp, log, lines: Lines::default(), line: String::new(), repeats: Repeats::default() }
     }
 
     pub(crate) fn log(&self) -> &Log {
@@ -174,14 +234,43 @@ impl LogBuffer {
 
     /// Adds a line, if its kind is wanted.
     pub(crate) fn line(&mut self, wall_s: u64, kind: LogType, text: fmt::Arguments<'_>) {
+        if self.is_json() {
+            return self.object(wall_s, kind, |object| object.text("message", &text.to_string()));
+        }
         if !self.log.wants(kind) {
             return;
         }
         self.line.clear();
         // Writing into a String does not fail; a Display that says so has nothing to show.
-        let _ = write!(self.line, "{}{text}", self.stamp.at(wall_s));
-        self.text.extend_from_slice(cut(&self.line).as_bytes());
-        self.text.push(b'\n');
+        let _ = match self.stamp.at(wall_s) {
+            Some(time) => write!(self.line, "{time}: {text}"),
+            None => write!(self.line, "{text}"),
+        };
+        let line = cut(&self.line);
+        match line.contains(breaks_a_line) {
+            false => self.lines.push(kind, line),
+            true => self.lines.push(kind, cut(&EscapedLine(line).to_string())),
+        }
+    }
+
+    /// Whether lines are objects of JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.log.options.is_json
+    }
+
+    /// Adds an object, if its kind is wanted; `fill` says what stands in it beside time and level.
+    fn object(&mut self, wall_s: u64, kind: LogType, fill: impl FnOnce(&mut Object<'_>)) {
+        if self.log.wants(kind) {
+            self.line.clear();
+            fill(&mut Object::begin(&mut self.line, self.stamp.at(wall_s), kind));
+            self.lines.push(kind, &self.line);
+        }
+    }
+
+    /// Whether one more line of a kind may be written that clients can cause without end.
+    fn admits(&mut self, wall_s: u64, kind: LogType, subject: &'static str) -> bool {
+        self.tell_omitted(wall_s);
+        self.repeats.admits(subject, kind)
     }
 
     /// Adds a line of a kind that a hostile or broken client can cause without end: beyond some in a second they are
@@ -193,8 +282,7 @@ impl LogBuffer {
         subject: &'static str,
         text: fmt::Arguments<'_>,
     ) {
-        self.tell_omitted(wall_s);
-        if self.repeats.admits(subject, kind) {
+        if self.admits(wall_s, kind, subject) {
             self.line(wall_s, kind, text);
         }
     }
@@ -202,12 +290,11 @@ impl LogBuffer {
     /// Hands over what has gathered.
     pub(crate) fn flush(&mut self, wall_s: u64) {
         self.tell_omitted(wall_s);
-        if self.text.is_empty() {
+        if self.lines.is_empty() {
             return;
         }
-        self.log.writer.hand_over(&self.text);
-        self.text.clear();
-        self.text.shrink_to(TEXT_BYTES_KEPT);
+        self.log.writer.hand_over(&self.lines);
+        self.lines.clear(TEXT_BYTES_KEPT);
     }
 
     fn tell_omitted(&mut self, wall_s: u64) {
@@ -222,21 +309,14 @@ fn cut(line: &str) -> &str {
     &line[..line.floor_char_boundary(LINE_BYTES_MAX)]
 }
 
-/// Bytes from a client as they may stand in a log: control characters would end the line and begin a forged one, or
-/// command a terminal.
-pub(crate) struct Escaped<'a>(pub(crate) &'a str);
+fn left_out_line(count: u64) -> String {
+    format!("{count} lines were left out: the log did not take them quickly enough.")
+}
 
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.0;
-        while let Some(at) = rest.find(char::is_control) {
-            f.write_str(&rest[..at])?;
-            let control = rest[at..].chars().next().unwrap_or_default();
-            write!(f, "\\x{:02x}", u32::from(control))?;
-            rest = &rest[at + control.len_utf8()..];
-        }
-        f.write_str(rest)
-    }
+fn left_out_object(count: u64) -> String {
+    let mut line = String::new();
+    Object::begin(&mut line, None, LogType::Warning).text("message", &left_out_line(count));
+    line
 }
 
 /// Mosquitto cuts lines there, and readers of its logs have buffers of that size.
@@ -260,7 +340,7 @@ mod tests {
     fn check(name: &str, options: &LogOptions, lines: &[(LogType, &str)], written: &str) {
         let (path, in_file) = file(name);
         let destinations = in_file.destinations;
-        let log = Log::open(LogOptions { destinations, ..options.clone() }).expect("opened");
+        let log = Log::open(LogOptions { destinations, ..options.clone() }, None).expect("opened");
         let mut buffer = LogBuffer::new(log);
         for (kind, text) in lines {
             buffer.line(1_700_000_000, *kind, format_args!("{text}"));
@@ -293,14 +373,30 @@ mod tests {
     }
 
     #[test]
-    fn a_client_cannot_forge_lines() {
-        assert_eq!(Escaped("a\n1700: b\u{1b}[31m\u{9f}é").to_string(), "a\\x0a1700: b\\x1b[31m\\x9fé");
+    fn whatever_is_told_is_one_line() {
+        let options = LogOptions { timestamp: false, ..LogOptions::default() };
+        let line = (LogType::Notice, "\ta\n1700: b\u{2028}c");
+        check("forged", &options, &[line], "\ta\\x0a1700: b\\u{2028}c\n");
+        let objects = LogOptions { is_json: true, ..options };
+        let expected = "{\"level\":\"notice\",\"message\":\"\\u0009a\\u000a1700: b\\u2028c\"}\n";
+        check("objects", &objects, &[line, (LogType::Debug, "unwanted")], expected);
+    }
+
+    #[test]
+    fn a_file_is_not_for_everybody() {
+        use std::os::unix::fs::PermissionsExt;
+        let (path, options) = file("mode");
+        let log = Log::open(options, None).expect("opened");
+        let mode = std::fs::metadata(&path).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o137, 0, "{mode:o}");
+        drop(log);
+        std::fs::remove_file(path).expect("removed");
     }
 
     #[test]
     fn what_repeats_is_counted_instead_of_written() {
         let (path, options) = file("repeats");
-        let mut buffer = LogBuffer::new(Log::open(options).expect("opened"));
+        let mut buffer = LogBuffer::new(Log::open(options, None).expect("opened"));
         for i in 0..150 {
             buffer.repeated_line(10, LogType::Notice, "refusals", format_args!("refused {i}"));
         }
@@ -320,7 +416,7 @@ mod tests {
     #[test]
     fn a_renamed_file_is_opened_again() {
         let (path, options) = file("rotate");
-        let log = Log::open(options).expect("opened");
+        let log = Log::open(options, None).expect("opened");
         let mut buffer = LogBuffer::new(Arc::clone(&log));
         let old = path.with_extension("old");
         std::fs::rename(&path, &old).expect("renamed");

@@ -3,14 +3,14 @@
 //! Lines wait in one bounded queue, in the order in which they were handed over. What comes while it is full is left out
 //! and counted, and the count is told as soon as there is room.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::LogDestination;
+use super::LogType;
+use super::batch::Lines;
+use super::sink::Sink;
 
 /// Destinations, and the queue before them.
 pub(super) struct Writer {
@@ -24,31 +24,27 @@ struct Shared {
     /// Everything was written.
     emptied: Condvar,
     sinks: Mutex<Vec<Sink>>,
+    /// How it is told that so many lines were left out.
+    left_out: fn(u64) -> String,
 }
 
 #[derive(Default)]
 struct Queue {
-    lines: Vec<u8>,
+    lines: Lines,
     left_out: u64,
     is_writing: bool,
     is_over: bool,
 }
 
-enum Sink {
-    Stderr,
-    Stdout,
-    File(PathBuf, File),
-}
-
 impl Writer {
-    /// Opens the destinations and starts the thread. An error names the file that cannot be opened.
-    pub(super) fn start(destinations: &[LogDestination]) -> io::Result<Writer> {
-        let sinks: io::Result<Vec<Sink>> = destinations.iter().map(Sink::open).collect();
+    /// Starts the thread.
+    pub(super) fn start(sinks: Vec<Sink>, left_out: fn(u64) -> String) -> io::Result<Writer> {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
             filled: Condvar::new(),
             emptied: Condvar::new(),
-            sinks: Mutex::new(sinks?),
+            sinks: Mutex::new(sinks),
+            left_out,
         });
         let writes = Arc::clone(&shared);
         let thread = thread::Builder::new().name("log".into()).stack_size(STACK_BYTES);
@@ -57,13 +53,13 @@ impl Writer {
     }
 
     /// Puts lines in the queue. Never waits for a destination.
-    pub(super) fn hand_over(&self, lines: &[u8]) {
+    pub(super) fn hand_over(&self, lines: &Lines) {
         let mut queue = self.shared.queue();
-        if queue.lines.len() + lines.len() > QUEUE_BYTES_MAX {
-            queue.left_out += lines.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        if queue.lines.text().len() + lines.text().len() > QUEUE_BYTES_MAX {
+            queue.left_out += lines.count() as u64;
             return;
         }
-        queue.lines.extend_from_slice(lines);
+        queue.lines.append(lines);
         drop(queue);
         self.shared.filled.notify_one();
     }
@@ -78,12 +74,7 @@ impl Writer {
     /// Opens files again, after they were renamed.
     pub(super) fn reopen(&self) -> io::Result<()> {
         self.settle();
-        for sink in self.shared.sinks().iter_mut() {
-            if let Sink::File(path, file) = sink {
-                *file = append_to(path)?;
-            }
-        }
-        Ok(())
+        self.shared.sinks().iter_mut().try_for_each(Sink::reopen)
     }
 }
 
@@ -97,7 +88,7 @@ impl Drop for Writer {
 
 impl Shared {
     fn run(&self) {
-        let mut lines = Vec::new();
+        let mut lines = Lines::default();
         loop {
             let idle = |queue: &mut Queue| queue.lines.is_empty() && !queue.is_over;
             let mut queue = self.filled.wait_while(self.queue(), idle).unwrap_or_else(PoisonError::into_inner);
@@ -109,15 +100,13 @@ impl Shared {
             queue.is_writing = true;
             drop(queue);
             if left_out > 0 {
-                let told = writeln!(lines, "{left_out} lines were left out: the log did not take them quickly enough.");
-                debug_assert!(told.is_ok(), "writing into memory does not fail");
+                lines.push(LogType::Warning, &(self.left_out)(left_out));
             }
             for sink in self.sinks().iter_mut() {
                 // Nobody is left to be told that the log cannot be written; the server goes on.
                 let _ = sink.write(&lines);
             }
-            lines.clear();
-            lines.shrink_to(LINES_BYTES_KEPT);
+            lines.clear(LINES_BYTES_KEPT);
             let mut queue = self.queue();
             queue.is_writing = false;
             if queue.lines.is_empty() {
@@ -133,33 +122,6 @@ impl Shared {
     fn sinks(&self) -> MutexGuard<'_, Vec<Sink>> {
         self.sinks.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl Sink {
-    fn open(destination: &LogDestination) -> io::Result<Sink> {
-        Ok(match destination {
-            LogDestination::Stderr => Sink::Stderr,
-            LogDestination::Stdout => Sink::Stdout,
-            LogDestination::File(path) => Sink::File(path.clone(), append_to(path)?),
-        })
-    }
-
-    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
-        match self {
-            Sink::Stderr => io::stderr().write_all(lines),
-            Sink::Stdout => {
-                let mut stdout = io::stdout().lock();
-                stdout.write_all(lines)?;
-                stdout.flush()
-            }
-            Sink::File(_, file) => file.write_all(lines),
-        }
-    }
-}
-
-fn append_to(path: &PathBuf) -> io::Result<File> {
-    let opened = OpenOptions::new().create(true).append(true).open(path);
-    opened.map_err(|error| io::Error::new(error.kind(), format!("unable to open log file {}: {error}", path.display())))
 }
 
 /// Lines that may wait: seconds of a busy server's ordinary log.
@@ -182,13 +144,20 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("midge-log-writer-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");
         let path = folder.join("log");
-        let writer = Writer::start(&[LogDestination::File(path.clone())]).expect("started");
+        let sink = Sink::File(path.clone(), std::fs::File::create(&path).expect("a file"));
+        let told = |count| format!("{count} lines were left out: the log did not take them quickly enough.");
+        let writer = Writer::start(vec![sink], told).expect("started");
         let stuck = writer.shared.sinks();
-        let line = [b"x".repeat(1023), b"\n".to_vec()].concat();
-        writer.hand_over(b"first\n");
+        let hand_over = |line: &str| {
+            let mut lines = Lines::default();
+            lines.push(LogType::Notice, line);
+            writer.hand_over(&lines);
+        };
+        hand_over("first");
+        let line = "x".repeat(1023);
         // One queue full may be in the writer's hands and another behind it: the third finds no room.
-        for _ in 0..3 * QUEUE_BYTES_MAX / line.len() {
-            writer.hand_over(&line);
+        for _ in 0..3 * QUEUE_BYTES_MAX / 1024 {
+            hand_over(&line);
         }
         drop(stuck);
         writer.settle();

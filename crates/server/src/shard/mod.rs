@@ -34,6 +34,7 @@ use std::time::Duration;
 use midge_broker::event::EventKind;
 use midge_broker::ids::{ConnectionId, ShardId};
 use midge_broker::{Parcel, Shared, Turn};
+use midge_codec::QoS;
 use midge_net::{Address, Stream};
 use mio::event::Source;
 use mio::{Events, Interest, Poll, Token};
@@ -48,7 +49,7 @@ use self::obligation::Waiters;
 pub(crate) use self::system_topics::SystemTopics;
 use crate::authority::Authority;
 use crate::clock::Clock;
-use crate::log::{LogBuffer, LogType, lines};
+use crate::log::{LogBuffer, LogType, lines, topics};
 use crate::peers::Peers;
 use crate::published::SocketCounts;
 
@@ -93,6 +94,7 @@ pub(crate) struct Shard {
     waiters: Waiters,
     memory_limit: Option<MemoryLimit>,
     system_topics: Option<SystemTopics>,
+    turns: u64,
     /// Who decides whom to let in, and which of those there have been this is.
     authority: Arc<Authority>,
     authority_number: u64,
@@ -152,6 +154,7 @@ impl Shard {
             waiters: Waiters::default(),
             memory_limit: parts.memory_limit,
             system_topics: parts.system_topics,
+            turns: 0,
         }
     }
 
@@ -176,6 +179,7 @@ impl Shard {
             self.take_time();
             self.take_output_room();
             self.take_input();
+            self.publish_log();
             self.has_work = self.broker.handle_work(&mut self.turn);
             self.finish_turn();
         }
@@ -193,6 +197,8 @@ impl Shard {
             self.events.clear();
         }
         self.shared.mesh().awake(self.id);
+        self.turns += 1;
+        self.peers.note_turn(self.id, self.turns);
         self.turn.now = self.clock.now();
         for event in &self.events {
             let token = event.token();
@@ -298,6 +304,17 @@ impl Shard {
         self.accept_again(now_ms);
         self.look_at_memory();
         self.publish_system_topics();
+    }
+
+    /// Publishes lines of the log, where that is wanted and this is the shard for it.
+    fn publish_log(&mut self) {
+        let log = self.log.log();
+        let Some(waiting) = log.topics().filter(|_| self.id == topics::SHARD) else { return };
+        for (kind, line) in waiting.take() {
+            let Some(topic) = topics::topic_of(kind) else { continue };
+            let (turn, expiry_interval_s) = (&mut self.turn, topics::EXPIRY_INTERVAL_S);
+            self.broker.publish_news_from_server(topic, line.as_bytes(), QoS::ExactlyOnce, expiry_interval_s, turn);
+        }
     }
 
     /// The end of a turn: see the module's text for the order.

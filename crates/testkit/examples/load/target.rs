@@ -60,7 +60,7 @@ impl Candidate {
             text.replace("{folder}", &folder.to_string_lossy())
         };
         let keeping = if keeps { fill(KEEPING) } else { String::new() };
-        let lines = format!("listener {port} 127.0.0.1\n{CONFIGURATION}{keeping}{configuration}\n");
+        let lines = format!("listener {port} 127.0.0.1\nuser root\n{CONFIGURATION}{keeping}{configuration}\n");
         fs::write(&file, lines).map_err(|error| format!("{}: {error}", file.display()))?;
         let command: Vec<String> = self.command.iter().map(|word| fill(word)).collect();
         let process = spawn(&command, pins)?;

@@ -21,7 +21,8 @@ use crate::folder::{Folder, Mount};
 fn refuses_with(launch: &Launch, folder: &Folder, pattern: &str) -> String {
     let port = free_port();
     let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("a port");
-    let configuration = format!("listener {port} 127.0.0.1\nallow_anonymous true\n{}", folder.configuration());
+    let configuration =
+        format!("listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n{}", folder.configuration());
     let mut server = launch.spawn(&configuration, port);
     let status = server.wait_for_exit();
     let log = server.log();
@@ -141,11 +142,11 @@ fn a_folder_that_everybody_can_write_to() {
         let path = entry.expect("the log's folder").path();
         assert_eq!(mode(&path), 0o600, "{}", path.display());
     }
-    assert_eq!(start(&folder).count_log("Warning"), 0);
+    assert_eq!(start(&folder).count_log("Warning: every user"), 0);
     fs::set_permissions(folder.log(), fs::Permissions::from_mode(0o777)).expect("chmod");
     let server = start(&folder);
     server.expect_log("Warning: every user of this machine can write to */mosquitto.db.midge (mode 0777): chmod 700 */mosquitto.db.midge");
-    assert_eq!(server.count_log("Warning"), 1);
+    assert_eq!(server.count_log("Warning: every user"), 1);
 }
 
 /// A start as a user whom permissions concern: root may do everything.

@@ -1,0 +1,107 @@
+//! Where lines end up.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::LogDestination;
+use super::batch::Lines;
+use super::syslog::{SOCKET, Syslog};
+use super::topics::Topics;
+use crate::process::Account;
+
+/// One destination, open.
+pub(super) enum Sink {
+    Stderr(Shape),
+    Stdout(Shape),
+    File(PathBuf, File),
+    Syslog(Syslog),
+    Topics(Arc<Topics>),
+}
+
+/// What a stream takes.
+#[derive(Clone, Copy)]
+pub(super) enum Shape {
+    Plain,
+    /// It is read by systemd's journal: each line begins with its priority, `<N>`.
+    Journal,
+}
+
+impl Sink {
+    /// Opens a destination. An error names the file that cannot be opened.
+    pub(super) fn open(
+        destination: &LogDestination,
+        name: &'static str,
+        topics: &Arc<Topics>,
+        account: Option<&Account>,
+    ) -> io::Result<Sink> {
+        Ok(match destination {
+            LogDestination::Stderr => Sink::Stderr(Shape::of(io::stderr())),
+            LogDestination::Stdout => Sink::Stdout(Shape::of(io::stdout())),
+            LogDestination::File(path) => {
+                let file = Account::open_for(account, path, append_to).map_err(|error| unable(path, &error))?;
+                Sink::File(path.clone(), file)
+            }
+            LogDestination::Syslog(facility) => Sink::Syslog(Syslog::new(SOCKET, name, *facility)),
+            LogDestination::Topic => Sink::Topics(Arc::clone(topics)),
+        })
+    }
+
+    pub(super) fn write(&mut self, lines: &Lines) -> io::Result<()> {
+        match self {
+            Sink::Stderr(shape) => shape.write(&mut io::stderr(), lines),
+            Sink::Stdout(shape) => {
+                let mut stdout = io::stdout().lock();
+                shape.write(&mut stdout, lines)?;
+                stdout.flush()
+            }
+            Sink::File(_, file) => file.write_all(lines.text().as_bytes()),
+            Sink::Syslog(syslog) => lines.iter().try_for_each(|(kind, line)| syslog.send(kind, line)),
+            Sink::Topics(topics) => {
+                topics.hand_over(lines.iter());
+                Ok(())
+            }
+        }
+    }
+
+    /// Opens a file again that may have been renamed; one that cannot be opened stays as it is.
+    pub(super) fn reopen(&mut self) -> io::Result<()> {
+        if let Sink::File(path, file) = self {
+            *file = append_to(path).map_err(|error| unable(path, &error))?;
+        }
+        Ok(())
+    }
+}
+
+impl Shape {
+    /// systemd says in the environment which stream is the journal's; a shell may have put another one into its place.
+    fn of(stream: impl AsFd) -> Shape {
+        let journal = std::env::var("JOURNAL_STREAM").ok();
+        let is_journal = journal.zip(rustix::fs::fstat(stream).ok());
+        match is_journal.is_some_and(|(journal, stat)| journal == format!("{}:{}", stat.st_dev, stat.st_ino)) {
+            true => Shape::Journal,
+            false => Shape::Plain,
+        }
+    }
+
+    fn write(self, stream: &mut impl Write, lines: &Lines) -> io::Result<()> {
+        match self {
+            Shape::Plain => stream.write_all(lines.text().as_bytes()),
+            Shape::Journal => {
+                let marked = |(kind, line): (super::LogType, &str)| format!("<{}>{line}\n", kind.priority());
+                stream.write_all(lines.iter().map(marked).collect::<String>().as_bytes())
+            }
+        }
+    }
+}
+
+fn append_to(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).mode(0o640).open(path)
+}
+
+fn unable(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("unable to open log file {}: {error}", path.display()))
+}
