@@ -46,9 +46,9 @@ fn who_comes_in(listener: &Listener) -> Option<String> {
 
 /// Of a listener that can be reached over a network.
 fn plain_passwords(listener: &Listener) -> Option<String> {
-    (listener.password_file.is_some() && !is_local(listener)).then(|| {
-        "passwords cross the network unencrypted. Put 127.0.0.1 behind the port and let a proxy that speaks TLS stand in \
-         front, or have this listener in a network that you trust."
+    (listener.password_file.is_some() && !listener.tls.is_on() && !is_local(listener)).then(|| {
+        "passwords cross the network unencrypted. Give the listener a `certfile` and a `keyfile`, put 127.0.0.1 behind the \
+         port, or have this listener in a network that you trust."
             .to_owned()
     })
 }
