@@ -3,6 +3,7 @@
 use crate::identity::Identity;
 use crate::message::MessageParts;
 use crate::options::Options;
+use crate::retained::Growth;
 use crate::shared::Shared;
 use midge_codec::{QoS, ReasonCode, topic_levels};
 
@@ -39,6 +40,9 @@ pub(crate) fn publish(
             closes,
             is_for_log: false,
         });
+    }
+    if let Some(cause) = retained_limit(options, shared, message) {
+        return Err(Denied { code: ReasonCode::QUOTA_EXCEEDED, cause, closes: false, is_for_log: false });
     }
     if shared.is_log_full() && may_be_kept(options, message) && !makes_room(shared, message) {
         let closes = message.qos > QoS::AtMostOnce;
@@ -85,6 +89,20 @@ pub(crate) fn will(
 fn may_be_kept(options: &Options, message: &MessageParts<'_>) -> bool {
     let is_retained = message.retain && !message.payload.is_empty();
     is_retained || message.qos > QoS::AtMostOnce || options.queue_qos0_messages
+}
+
+/// The limit that a Retained Message meets, if it does. To clear one is always allowed.
+fn retained_limit(options: &Options, shared: &Shared, message: &MessageParts<'_>) -> Option<&'static str> {
+    let (max_messages, max_bytes) = (options.max_retained_messages, options.max_retained_bytes);
+    if !message.retain || message.payload.is_empty() || max_messages.is_none() && max_bytes.is_none() {
+        return None;
+    }
+    let Growth { messages, bytes } = shared.retained().growth(message.topic, message.payload.len());
+    if messages.is_some_and(|messages| max_messages.is_some_and(|max| messages > max)) {
+        return Some("max_retained_messages reached");
+    }
+    let is_over = bytes.is_some_and(|bytes| max_bytes.is_some_and(|max| bytes > max));
+    is_over.then_some("max_retained_bytes reached")
 }
 
 /// Whether the message clears one that is there. With QoS 1 or 2 too: else nobody could make room who waits for answers.

@@ -1,5 +1,6 @@
 //! What is known of a Network Connection that carries a Session.
 
+use crate::client_rate::TakenTime;
 use crate::ids::ListenerId;
 use midge_codec::Version;
 use midge_protocol::{InboundAliases, OutboundAliases};
@@ -26,11 +27,13 @@ pub(crate) struct Connection {
     pub wants_reason_strings: bool,
     pub inbound_aliases: Option<Box<InboundAliases>>,
     pub outbound_aliases: Option<Box<OutboundAliases>>,
-    /// What it was refused to publish, once it was.
+    /// What it was refused to do, once it was.
     pub refusals: Option<Box<Refusals>>,
+    /// Where there is a limit to what a client may send in a second.
+    pub taken_time: Option<Box<TakenTime>>,
 }
 
-/// Messages of a client that were refused, as far as the operator is told of them: the first, and one a minute.
+/// What a client was refused, or had to wait for, as far as the operator is told of it: the first time, and once a minute.
 pub(crate) struct Refusals {
     cause: &'static str,
     told_ms: u64,
@@ -54,7 +57,7 @@ impl Refusals {
 const TELL_EVERY_MS: u64 = 60_000;
 
 impl Connection {
-    /// A message is refused. Whether the operator is to be told of it, and with how many that were not told.
+    /// Something is refused. Whether the operator is to be told of it, and with how many that were not told.
     pub(crate) fn note_refusal(&mut self, cause: &'static str, now_ms: u64) -> Option<u64> {
         match &mut self.refusals {
             Some(refusals) => refusals.note(cause, now_ms),

@@ -32,6 +32,12 @@ pub struct Counters {
     pub publishes_refused: u64,
     /// Those among them for which there was no room, in memory or on disk, or which were too large.
     pub publishes_over_quota: u64,
+    /// Filters of SUBSCRIBE packets that a limit refused.
+    pub subscriptions_refused: u64,
+    /// How often a client was not read for a while, because it had sent more than it may.
+    pub pauses: u64,
+    /// Messages that were not retained, because enough are.
+    pub retained_refused: u64,
     /// Messages discarded, by reason, in the order of [`DiscardReason::ALL`].
     pub discarded: [u64; DiscardReason::ALL.len()],
 }

@@ -1,5 +1,7 @@
 //! What an operator may choose, as plain values. Whoever reads configuration files fills them in.
 
+use std::num::NonZeroU32;
+
 use midge_codec::{QoS, Version};
 
 /// Limits and habits of the server.
@@ -29,6 +31,16 @@ pub struct Options {
     pub persistent_client_expiration_s: Option<u64>,
     /// Deliver with the Subscription's QoS even where the message was published with less.
     pub upgrade_outgoing_qos: bool,
+    /// Whether a Retained Message is only given to new Subscriptions while the client that published it may still publish it.
+    pub check_retain_source: bool,
+    /// Retained Messages on the whole server, those below `$SYS` aside; `None` is no bound.
+    pub max_retained_messages: Option<u64>,
+    /// Bytes of their topics and payloads; `None` is no bound.
+    pub max_retained_bytes: Option<u64>,
+    /// Subscriptions of one Session, shared ones among them; `None` is no bound.
+    pub max_subscriptions: Option<usize>,
+    /// What a client may send in a second.
+    pub client_rate: ClientRate,
     /// Sessions on the whole server; `None` is no bound.
     pub global_max_clients: Option<u64>,
     /// What each Client Identifier begins with; empty for anything.
@@ -43,6 +55,15 @@ pub struct Options {
     /// What is written of a queue at a time: large enough to be read back with few seeks, small enough for memory. A quarter of
     /// it stays in memory at the front, so that a client that comes back need not wait.
     pub queue_run_bytes: u64,
+}
+
+/// What a client may send in a second, and at once. Who sends more is read more slowly.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct ClientRate {
+    /// PUBLISH packets; `None` is no bound.
+    pub messages: Option<NonZeroU32>,
+    /// Bytes of packets of all kinds; `None` is no bound.
+    pub bytes: Option<NonZeroU32>,
 }
 
 /// What may differ from listener to listener.
@@ -70,6 +91,9 @@ pub struct ListenerOptions {
     pub max_topic_alias: u16,
     /// Topic Aliases that we make ourselves, at most.
     pub max_topic_alias_broker: u16,
+    /// What stands before every topic of its clients, who see nothing else and do not see it either; empty for nothing. Without
+    /// wildcards.
+    pub mount_point: Box<str>,
 }
 
 impl Default for Options {
@@ -87,6 +111,11 @@ impl Default for Options {
             retain_expiry_interval_s: None,
             persistent_client_expiration_s: None,
             upgrade_outgoing_qos: false,
+            check_retain_source: false,
+            max_retained_messages: None,
+            max_retained_bytes: None,
+            max_subscriptions: None,
+            client_rate: ClientRate::default(),
             global_max_clients: None,
             client_id_prefix: "".into(),
             topic_levels_max: 200,
@@ -111,6 +140,7 @@ impl Default for ListenerOptions {
             max_qos: QoS::ExactlyOnce,
             max_topic_alias: 10,
             max_topic_alias_broker: 10,
+            mount_point: "".into(),
         }
     }
 }

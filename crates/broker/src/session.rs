@@ -254,6 +254,8 @@ impl Port {
     pub(crate) const RECORDED: u8 = 1 << 4;
     /// Its client may not do everything.
     pub(crate) const RESTRICTED: u8 = 1 << 5;
+    /// Its client came in where there is a mount point.
+    pub(crate) const MOUNTED: u8 = 1 << 6;
 
     pub(crate) fn is(self, flag: u8) -> bool {
         self.flags & flag != 0

@@ -51,6 +51,15 @@ pub struct Cleared {
     pub existed: bool,
 }
 
+/// What one more message would make of the store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Growth {
+    /// How many messages there would be; `None`: not one more than there are.
+    pub messages: Option<u64>,
+    /// How many bytes of topics and payloads; `None`: not one more than there are.
+    pub bytes: Option<u64>,
+}
+
 impl Retained {
     /// An empty store whose tables are keyed with `seed`, which clients must not be able to guess.
     pub fn new(seed: u64) -> Retained {
@@ -145,6 +154,11 @@ impl Retained {
     /// Topics and payloads together.
     pub fn bytes(&self) -> usize {
         self.read().bytes()
+    }
+
+    /// What a message on this topic would add, those below `$SYS` aside.
+    pub(crate) fn growth(&self, topic: &str, payload_bytes: usize) -> Growth {
+        self.read().growth(topic.as_bytes(), payload_bytes)
     }
 
     /// Bytes allocated, beside the messages themselves.

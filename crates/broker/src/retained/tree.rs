@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use foldhash::fast::FixedState;
 
-use super::RetainedMessage;
+use super::{Growth, RetainedMessage};
 use crate::router::index::Index;
 use crate::router::levels::{LevelId, Levels, hash_edge};
 use crate::router::slots::{NONE, Slots};
@@ -21,6 +21,9 @@ pub(super) struct Tree {
     messages: usize,
     /// Of topics and payloads.
     bytes: usize,
+    /// The same of those below `$SYS`, which the server itself keeps.
+    own_messages: usize,
+    own_bytes: usize,
     /// How many of the messages have a Message Expiry Interval.
     expiring: usize,
     /// Where the next sweep begins.
@@ -70,6 +73,8 @@ impl Tree {
             children: Index::default(),
             messages: 0,
             bytes: 0,
+            own_messages: 0,
+            own_bytes: 0,
             expiring: 0,
             sweep_from: 0,
         }
@@ -188,6 +193,18 @@ impl Tree {
         self.bytes
     }
 
+    /// What a message on this topic would add to those that are not the server's own.
+    pub(super) fn growth(&self, topic: &[u8], payload_bytes: usize) -> Growth {
+        let there = self.find(topic).and_then(|index| self.nodes[index].message.as_ref());
+        let (old_bytes, new_bytes) = (there.map_or(0, RetainedMessage::bytes), topic.len() + payload_bytes);
+        let messages = self.messages - self.own_messages + 1;
+        let bytes = self.bytes - self.own_bytes + new_bytes - old_bytes;
+        Growth {
+            messages: there.is_none().then_some(messages as u64),
+            bytes: (new_bytes > old_bytes).then_some(bytes as u64),
+        }
+    }
+
     /// Whether any message can expire.
     pub(super) fn has_expiring(&self) -> bool {
         self.expiring > 0
@@ -253,12 +270,20 @@ impl Tree {
         self.messages += 1;
         self.bytes += message.bytes();
         self.expiring += usize::from(message.expires());
+        if is_own(message) {
+            self.own_messages += 1;
+            self.own_bytes += message.bytes();
+        }
     }
 
     fn discount(&mut self, message: &RetainedMessage) {
         self.messages -= 1;
         self.bytes -= message.bytes();
         self.expiring -= usize::from(message.expires());
+        if is_own(message) {
+            self.own_messages -= 1;
+            self.own_bytes -= message.bytes();
+        }
     }
 }
 
@@ -270,6 +295,10 @@ impl Node {
     fn is_unused(&self) -> bool {
         self.message.is_none() && self.first_child == NONE && self.pins.load(Ordering::Relaxed) == 0
     }
+}
+
+fn is_own(message: &RetainedMessage) -> bool {
+    message.topic_bytes().starts_with(b"$SYS/")
 }
 
 /// What stands between levels.

@@ -6,7 +6,7 @@ use crate::directory::Claim;
 use crate::event::{Event, EventKind, EventMask};
 use crate::identity::{Authentication, Credentials, Identity, RefusedCredentials};
 use crate::ids::{ConnectionId, ListenerId, ShardId};
-use crate::limits;
+use crate::limits::{self, TOPIC_BYTES_MAX};
 use crate::options::ListenerOptions;
 use crate::outbox::After;
 use crate::turn::Turn;
@@ -200,8 +200,9 @@ impl Shard {
             if limit != 0 && will.payload.len() > limit {
                 return refuse(Some(5), ReasonCode::PACKET_TOO_LARGE, "payload of the will above message_size_limit");
             }
-            let invalid = will.topic.is_empty() || will.topic.contains(['+', '#']);
-            if invalid || topic_levels(will.topic) > self.options.topic_levels_max {
+            let topic = [&listener.mount_point, will.topic].concat();
+            let invalid = will.topic.is_empty() || will.topic.contains(['+', '#']) || topic.len() > TOPIC_BYTES_MAX;
+            if invalid || topic_levels(&topic) > self.options.topic_levels_max {
                 return refuse(None, ReasonCode::TOPIC_NAME_INVALID, "topic of the will is not valid");
             }
         }

@@ -4,6 +4,7 @@ use super::Shard;
 use super::admission::{Arrival, KeepAlive, first_packet, wants_reason_strings};
 use super::end::WillFate;
 use super::packets::{Consumed, Next};
+use crate::client_rate::TakenTime;
 use crate::connection::Connection;
 use crate::event::{DisconnectReason, EventKind, EventMask};
 use crate::ids::ConnectionId;
@@ -71,7 +72,8 @@ impl Shard {
             session.identity.clone_from(&arrival.identity);
             session.expiry_interval_s = expiry_interval_s;
             (session.ends_at_ms, session.will_at_ms) = (None, None);
-            session.will = connect.will.as_ref().map(|will| Box::new(will_of(will, turn)));
+            let mount_point = &self.options.listeners[usize::from(arrival.listener.0)].mount_point;
+            session.will = connect.will.as_ref().map(|will| Box::new(will_of(will, mount_point, turn)));
         }
         if claim.is_known && known.is_none() {
             // CONNACK says that nothing is left of the one before: not before that is durable.
@@ -131,9 +133,10 @@ impl Shard {
             inbound_aliases: None,
             outbound_aliases: (aliases > 0).then(|| Box::new(OutboundAliases::new(aliases))),
             refusals: None,
+            taken_time: TakenTime::new(self.options.client_rate).map(Box::new),
         };
         let particular = connection.packet_bytes_max < PACKET_SIZE_MAX || aliases > 0;
-        let is_v5 = connection.is_v5();
+        let (is_v5, is_mounted) = (connection.is_v5(), !listener.mount_point.is_empty());
         let at = id.0 as usize;
         if at >= self.connections.len() {
             self.connections.resize_with(at + 1, || None);
@@ -148,6 +151,7 @@ impl Shard {
         self.sessions.set_flag(slot, Port::V5, is_v5);
         self.sessions.set_flag(slot, Port::CONGESTED, false);
         self.sessions.set_flag(slot, Port::PARTICULAR, particular);
+        self.sessions.set_flag(slot, Port::MOUNTED, is_mounted);
         self.note_identity(slot);
         let client_id = arrival.client_id(connect);
         turn.tell_client(EventMask::CONNECTION, id, client_id, || EventKind::Connected {
@@ -219,12 +223,12 @@ impl Shard {
     }
 }
 
-fn will_of(will: &midge_codec::Will<'_>, turn: &Turn) -> Will {
+fn will_of(will: &midge_codec::Will<'_>, mount_point: &str, turn: &Turn) -> Will {
     let mut properties = Vec::new();
     forward_will(will.properties, &mut properties);
     Will {
         message: Message::new(&MessageParts {
-            topic: will.topic,
+            topic: &[mount_point, will.topic].concat(),
             properties: &properties,
             payload: will.payload,
             qos: will.qos,

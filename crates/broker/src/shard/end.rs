@@ -60,7 +60,7 @@ impl Shard {
         self.connected -= 1;
         let slot = connection.session;
         self.sessions.ports[slot as usize].connection = AWAY;
-        self.sessions.set_flag(slot, Port::CONGESTED, false);
+        self.sessions.set_flag(slot, Port::CONGESTED | Port::MOUNTED, false);
         self.leave_groups_ready(slot, turn);
         self.tell_discards(slot, turn);
         let now_ms = turn.now.monotonic_ms;

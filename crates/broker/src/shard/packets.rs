@@ -30,6 +30,9 @@ pub enum Next {
     NeedMore(usize),
     /// Commit the turn, then hand in the rest.
     TurnFull,
+    /// The client has sent more than it may in a second: keep the rest, read nothing more, and hand it in at this time, in
+    /// monotonic milliseconds.
+    Paused(u64),
     /// The connection is being closed; there is nothing more to be read.
     Closed,
 }
@@ -65,6 +68,10 @@ impl Shard {
             if turn.is_full() {
                 return Consumed { bytes: at, next: Next::TurnFull };
             }
+            let now_ms = turn.now.monotonic_ms;
+            if let Some(pause) = connection.taken_time.as_ref().and_then(|taken| taken.pause(now_ms)) {
+                return Consumed { bytes: at, next: self.pause(id, pause, turn) };
+            }
             let rest = &bytes[at..];
             let header = match fixed_header(rest) {
                 Ok(Some(header)) => header,
@@ -80,6 +87,9 @@ impl Shard {
                 return Consumed { bytes: at, next: Next::NeedMore(length) };
             };
             connection.last_packet_ms = turn.now.monotonic_ms;
+            if let Some(taken) = &mut connection.taken_time {
+                taken.add_bytes(length, now_ms);
+            }
             self.counters.packets_received += 1;
             self.counters.bytes_received += length as u64;
             at += length;
@@ -88,6 +98,16 @@ impl Shard {
                 return self.fail(id, fault, bytes.len(), turn);
             }
         }
+    }
+
+    /// A client is not read for a while. Counts it, and tells of the first time and then once a minute.
+    fn pause(&mut self, id: ConnectionId, (until_ms, cause): (u64, &'static str), turn: &mut Turn) -> Next {
+        self.counters.pauses += 1;
+        let now_ms = turn.now.monotonic_ms;
+        if let Some(more) = self.connection_mut(id).and_then(|connection| connection.note_refusal(cause, now_ms)) {
+            self.tell(EventMask::NOTICE, id, turn, || EventKind::Throttled { cause, more });
+        }
+        Next::Paused(until_ms)
     }
 
     fn handle_packet(

@@ -4,12 +4,14 @@ use super::Shard;
 use super::deliver::Publication;
 use super::packets::Fault;
 use crate::access::{self, Allowed, Denied};
+use crate::connection::Connection;
 use crate::event::{EventKind, EventMask, PublishSummary};
 use crate::groups::GROUPS;
 use crate::ids::ConnectionId;
-use crate::limits;
+use crate::limits::{self, TOPIC_BYTES_MAX};
 use crate::mail::INLINE_PAYLOAD_BYTES_MAX;
 use crate::message::{MessageParts, SCRATCH_BYTES_KEPT};
+use crate::options::ListenerOptions;
 use crate::outbox::After;
 use crate::retained::limited;
 use crate::router::{MatchRun, Matches};
@@ -17,7 +19,7 @@ use crate::turn::Turn;
 use midge_codec::{
     AcknowledgementKind, FixedHeader, Forward, PacketId, Publish, QoS, ReasonCode, encode_acknowledgement,
 };
-use midge_protocol::{AliasError, Arrival, InboundAliases};
+use midge_protocol::{AliasError, Arrival};
 
 impl Shard {
     /// A PUBLISH came.
@@ -34,6 +36,9 @@ impl Shard {
         let publish = Publish::decode(connection.version, header, body)?;
         self.counters.publish_received += 1;
         self.counters.publish_bytes_received += publish.payload.len() as u64;
+        if let Some(taken) = &mut connection.taken_time {
+            taken.add_message(turn.now.monotonic_ms);
+        }
         let listener = &self.options.listeners[usize::from(connection.listener.0)];
         if publish.qos > listener.max_qos {
             return Err(Fault::new(ReasonCode::QOS_NOT_SUPPORTED, "QoS above max_qos"));
@@ -45,9 +50,8 @@ impl Shard {
         let mut properties_buffer = std::mem::take(&mut self.scratch.properties);
         let mut outcome = Ok(());
         let mut topic = publish.topic;
-        if let Some(alias) = publish.properties.topic_alias {
-            let aliases = connection.inbound_aliases.get_or_insert_default();
-            outcome = resolve(aliases, alias, &publish, listener.max_topic_alias, &mut topic_buffer);
+        if publish.properties.topic_alias.is_some() || !listener.mount_point.is_empty() {
+            outcome = write_topic(connection, listener, &publish, &mut topic_buffer);
             topic = &topic_buffer;
         }
         if outcome.is_ok() {
@@ -318,22 +322,32 @@ impl Source {
     }
 }
 
-/// The topic that an alias stands for, copied into `buffer`.
-fn resolve(
-    aliases: &mut InboundAliases,
-    alias: u16,
+/// The topic in full: behind the mount point, and where an alias stands for it what that means.
+fn write_topic(
+    connection: &mut Connection,
+    listener: &ListenerOptions,
     publish: &Publish<'_>,
-    maximum: u16,
     buffer: &mut String,
 ) -> Result<(), Fault> {
     buffer.clear();
-    match aliases.resolve(alias, publish.topic, maximum) {
-        Ok(topic) => {
-            buffer.push_str(topic);
-            Ok(())
+    buffer.push_str(&listener.mount_point);
+    match publish.properties.topic_alias {
+        None => buffer.push_str(publish.topic),
+        Some(alias) => {
+            let aliases = connection.inbound_aliases.get_or_insert_default();
+            buffer.push_str(aliases.resolve(alias, publish.topic, listener.max_topic_alias).map_err(alias_fault)?);
         }
-        Err(AliasError::OutOfRange) => Err(Fault::new(ReasonCode::TOPIC_ALIAS_INVALID, "topic alias invalid")),
-        Err(AliasError::Unknown) => Err(Fault::new(ReasonCode::PROTOCOL_ERROR, "topic alias was never set")),
+    }
+    match buffer.len() {
+        0..=TOPIC_BYTES_MAX => Ok(()),
+        _ => Err(Fault::new(ReasonCode::TOPIC_NAME_INVALID, "topic too long behind the mount point")),
+    }
+}
+
+fn alias_fault(error: AliasError) -> Fault {
+    match error {
+        AliasError::OutOfRange => Fault::new(ReasonCode::TOPIC_ALIAS_INVALID, "topic alias invalid"),
+        AliasError::Unknown => Fault::new(ReasonCode::PROTOCOL_ERROR, "topic alias was never set"),
     }
 }
 

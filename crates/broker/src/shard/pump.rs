@@ -163,7 +163,13 @@ impl Shard {
             Again::Publish { packet_id, qos, retain, extra, message } => {
                 let identifiers =
                     self.extras.get(extra as usize).map_or_else(Default::default, |extra| extra.identifiers.clone());
-                if needs_measuring(port, message.payload()) && !self.fits(id, &message.parts(), qos, &identifiers) {
+                let parts = self.as_seen(port, &message.parts());
+                if needs_measuring(port, message.payload()) && !self.fits(id, &parts, qos, &identifiers) {
+                    self.discard(slot, DiscardReason::PacketTooLarge, turn);
+                    self.give_up(slot, packet_id, qos, turn);
+                    return Step::Done;
+                }
+                if !self.is_visible(port, message.topic()) {
                     self.give_up(slot, packet_id, qos, turn);
                     return Step::Done;
                 }
@@ -176,15 +182,14 @@ impl Shard {
         Step::Done
     }
 
-    /// Ends an exchange whose packet is too large for the present connection, as though it had been completed
-    /// `[MQTT-3.1.2-25]`: else it would take a place of the client's Receive Maximum for ever.
+    /// Ends an exchange whose packet is too large for the present connection `[MQTT-3.1.2-25]`, or not for its listener, as though
+    /// it had been completed: else it would take a place of the client's Receive Maximum for ever.
     fn give_up(&mut self, slot: u32, packet_id: PacketId, qos: QoS, turn: &mut Turn) {
         let outbound = self.sessions.get_mut(slot).and_then(|session| session.outbound.as_mut());
         let received = outbound.map(|outbound| match qos {
             QoS::ExactlyOnce => outbound.handle_pubrec(packet_id, true),
             _ => outbound.handle_puback(packet_id),
         });
-        self.discard(slot, DiscardReason::PacketTooLarge, turn);
         if let Some(Received::Complete(Some(kept))) = received {
             self.finish_exchange(slot, kept, turn);
         }
@@ -193,6 +198,8 @@ impl Shard {
     fn step_queue(&mut self, slot: u32, id: ConnectionId, port: Port, turn: &mut Turn) -> Step {
         let receive_maximum = self.receive_maximum(id);
         let is_short = self.is_short_of_room(port);
+        let waiting = self.sessions.get(slot).and_then(|session| session.queue.as_deref()?.first());
+        let is_withheld = waiting.is_some_and(|front| !self.may_receive(slot, port, front.message.topic()));
         let Some(session) = self.sessions.get_mut(slot) else { return Step::Nothing };
         let Some(queue) = &mut session.queue else { return Step::Nothing };
         let Some(front) = queue.first() else {
@@ -205,8 +212,6 @@ impl Shard {
             return Step::Nothing;
         };
         let is_expired = front.message.is_expired(turn.now.seconds());
-        let client = session.identity.as_deref().filter(|_| port.is(Port::RESTRICTED));
-        let is_withheld = client.is_some_and(|client| !client.may_receive(front.message.topic()));
         let is_sent = !is_expired && !is_withheld;
         let is_acknowledged = front.qos > QoS::AtMostOnce;
         let writes_message = front.qos == QoS::ExactlyOnce && front.message.is_from_run();
@@ -246,6 +251,8 @@ impl Shard {
         let receive_maximum = self.receive_maximum(id);
         let is_short = self.is_short_of_room(port);
         let now_s = turn.now.seconds();
+        let waiting = self.sessions.get(slot).and_then(|session| session.replays.as_deref()?.front()?.fetched.front());
+        let is_withheld = waiting.is_some_and(|(message, _)| !self.may_receive(slot, port, message.parts().topic));
         let Some(session) = self.sessions.get_mut(slot) else { return Step::Nothing };
         let Some(replays) = &mut session.replays else { return Step::Nothing };
         let Some(replay) = replays.front_mut() else { return Step::Nothing };
@@ -281,9 +288,7 @@ impl Shard {
         let retained = self.shared.retained();
         let is_replaced =
             || retained.sequence() != replay.fetched_at && !retained.holds(message.topic_bytes(), replay.cursor.upto());
-        let client = session.identity.as_deref().filter(|_| port.is(Port::RESTRICTED));
-        let is_withheld = || client.is_some_and(|client| !client.may_receive(message.parts().topic));
-        if message.is_expired(now_s) || is_withheld() || is_replaced() || replay.sent.contains(&number) {
+        if message.is_expired(now_s) || is_withheld || is_replaced() || replay.sent.contains(&number) {
             replay.fetched.pop_front();
             return Step::Done;
         }

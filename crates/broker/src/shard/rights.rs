@@ -26,7 +26,8 @@ impl Shard {
     /// Whether messages of a topic may be sent to this Session's client.
     #[inline]
     pub(super) fn may_receive(&self, slot: u32, port: Port, topic: &str) -> bool {
-        !port.is(Port::RESTRICTED) || self.restricted(slot).is_none_or(|identity| identity.may_receive(topic))
+        !port.is(Port::RESTRICTED | Port::MOUNTED)
+            || self.restricted(slot).is_none_or(|identity| identity.may_receive(topic)) && self.is_visible(port, topic)
     }
 
     /// What decides who a client is and what it may do has changed: `renew` is asked of each Session. Those that would not be let in
