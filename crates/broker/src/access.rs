@@ -21,6 +21,14 @@ pub(crate) struct Denied {
     pub closes: bool,
     /// Only for want of room in the log: it does not count for a message that leaves nothing there ([`unrecorded`]).
     pub is_for_log: bool,
+    /// Because enough is retained.
+    pub is_for_retained: bool,
+}
+
+impl Denied {
+    const fn new(code: ReasonCode, cause: &'static str) -> Denied {
+        Denied { code, cause, closes: false, is_for_log: false, is_for_retained: false }
+    }
 }
 
 /// Whether a client may publish this message. `restricted`: who it is, where there is something that it may not do.
@@ -34,24 +42,15 @@ pub(crate) fn publish(
     if shared.is_memory_short() && may_be_kept(options, message) {
         // A client that cannot be told must not take the message for delivered: without an acknowledgement it comes again.
         let closes = message.qos > QoS::AtMostOnce;
-        return Err(Denied {
-            code: ReasonCode::QUOTA_EXCEEDED,
-            cause: "memory_limit reached",
-            closes,
-            is_for_log: false,
-        });
+        return Err(Denied { closes, ..Denied::new(ReasonCode::QUOTA_EXCEEDED, "memory_limit reached") });
     }
     if let Some(cause) = retained_limit(options, shared, message) {
-        return Err(Denied { code: ReasonCode::QUOTA_EXCEEDED, cause, closes: false, is_for_log: false });
+        return Err(Denied { is_for_retained: true, ..Denied::new(ReasonCode::QUOTA_EXCEEDED, cause) });
     }
     if shared.is_log_full() && may_be_kept(options, message) && !makes_room(shared, message) {
         let closes = message.qos > QoS::AtMostOnce;
-        return Err(Denied {
-            code: ReasonCode::QUOTA_EXCEEDED,
-            cause: "no room for the log",
-            closes,
-            is_for_log: true,
-        });
+        let denied = Denied::new(ReasonCode::QUOTA_EXCEEDED, "no room for the log");
+        return Err(Denied { closes, is_for_log: true, ..denied });
     }
     Ok(Allowed(()))
 }
@@ -66,21 +65,21 @@ pub(crate) fn will(
     let (topic, payload_bytes) = (message.topic, message.payload.len());
     if topic.starts_with('$') && is_server_topic(topic) {
         let cause = "topics of the server itself cannot be published to";
-        return Err(Denied { code: ReasonCode::NOT_AUTHORIZED, cause, closes: false, is_for_log: false });
+        return Err(Denied::new(ReasonCode::NOT_AUTHORIZED, cause));
     }
     // A topic has at most as many levels as bytes plus one: most need no counting.
     if topic.len() >= options.topic_levels_max && topic_levels(topic) > options.topic_levels_max {
         let cause = "more topic levels than topic_levels_max";
-        return Err(Denied { code: ReasonCode::TOPIC_NAME_INVALID, cause, closes: true, is_for_log: false });
+        return Err(Denied { closes: true, ..Denied::new(ReasonCode::TOPIC_NAME_INVALID, cause) });
     }
     if options.message_size_limit != 0 && payload_bytes > options.message_size_limit as usize {
         // Mosquitto says 0x95, which PUBACK and PUBREC do not know `[MQTT-3.4.2-1]`: paho-mqtt fails on such a code.
         let cause = "payload above message_size_limit";
-        return Err(Denied { code: ReasonCode::QUOTA_EXCEEDED, cause, closes: false, is_for_log: false });
+        return Err(Denied::new(ReasonCode::QUOTA_EXCEEDED, cause));
     }
     if restricted.is_some_and(|client| !client.may_publish(topic)) {
         let cause = "not authorised";
-        return Err(Denied { code: ReasonCode::NOT_AUTHORIZED, cause, closes: false, is_for_log: false });
+        return Err(Denied::new(ReasonCode::NOT_AUTHORIZED, cause));
     }
     Ok(Allowed(()))
 }

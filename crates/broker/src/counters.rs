@@ -1,5 +1,6 @@
 //! What a shard counts. Plain numbers of its own, so that counting costs an addition; others sum them when asked.
 
+use crate::access::Denied;
 use crate::event::DiscardReason;
 use midge_codec::ReasonCode;
 
@@ -53,9 +54,10 @@ impl Counters {
         self.discarded.iter().sum()
     }
 
-    pub(crate) fn count_refusal(&mut self, code: ReasonCode) {
+    pub(crate) fn count_refusal(&mut self, denied: &Denied) {
         self.publishes_refused += 1;
-        self.publishes_over_quota += u64::from(code == ReasonCode::QUOTA_EXCEEDED);
+        self.publishes_over_quota += u64::from(denied.code == ReasonCode::QUOTA_EXCEEDED);
+        self.retained_refused += u64::from(denied.is_for_retained);
     }
 
     pub(crate) fn count_discard(&mut self, reason: DiscardReason) {

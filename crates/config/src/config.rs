@@ -33,6 +33,16 @@ pub struct Config {
     pub max_inflight_bytes: Option<u64>,
     /// Most QoS 1 and 2 messages inflight in each direction of one Client; the Receive Maximum we announce.
     pub max_inflight_messages: Option<u16>,
+    /// Most PUBLISH packets that a Client may send in a second.
+    pub max_client_messages_per_second: Bound,
+    /// Most bytes that a Client may send in a second.
+    pub max_client_bytes_per_second: Bound,
+    /// Most Subscriptions of a Session.
+    pub max_subscriptions: Bound,
+    /// Most Retained Messages.
+    pub max_retained_messages: Bound,
+    /// Most bytes of Retained Messages.
+    pub max_retained_bytes: Bound,
     /// Longest Keep Alive a Client may have.
     pub max_keepalive_s: Option<u16>,
     /// Largest MQTT Control Packet we receive, in bytes.
@@ -67,6 +77,37 @@ pub struct Config {
     pub persistence: Persistence,
     /// What is logged, and where to.
     pub log: Log,
+}
+
+/// A limit that Mosquitto does not have: what holds where nothing is said is not the same for everybody.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Bound {
+    /// Nothing is said of it.
+    #[default]
+    Unsaid,
+    /// There is to be none.
+    Nothing,
+    /// So many, and no more.
+    Most(u64),
+}
+
+impl Bound {
+    /// The limit in force, where `unsaid` holds if nothing is said; `None` is no limit.
+    pub fn or(self, unsaid: Option<u64>) -> Option<u64> {
+        match self {
+            Bound::Unsaid => unsaid,
+            Bound::Nothing => None,
+            Bound::Most(most) => Some(most),
+        }
+    }
+
+    /// 0 is no limit.
+    pub(crate) fn of(number: i64) -> Bound {
+        match u64::try_from(number) {
+            Ok(most @ 1..) => Bound::Most(most),
+            _ => Bound::Nothing,
+        }
+    }
 }
 
 /// What is kept on disk, and how.
@@ -130,6 +171,11 @@ impl Config {
             global_max_connections: None,
             max_inflight_bytes: None,
             max_inflight_messages: Some(20),
+            max_client_messages_per_second: Bound::Unsaid,
+            max_client_bytes_per_second: Bound::Unsaid,
+            max_subscriptions: Bound::Unsaid,
+            max_retained_messages: Bound::Unsaid,
+            max_retained_bytes: Bound::Unsaid,
             max_keepalive_s: None,
             max_packet_size: 2_000_000,
             max_queued_bytes: None,
@@ -187,6 +233,12 @@ pub struct Listener {
     pub socket_domain: Option<SocketDomain>,
     /// Most Network Connections at once.
     pub max_connections: Option<u32>,
+    /// Most Network Connections in a second.
+    pub max_connections_per_second: Bound,
+    /// Most Network Connections in a second from one address.
+    pub max_connections_per_second_per_address: Bound,
+    /// What stands before every topic of its Clients; empty for nothing.
+    pub mount_point: String,
     /// Highest QoS a Client may publish with or be granted, 0 to 2.
     pub max_qos: u8,
     /// Most Topic Aliases a Client may have; announced in CONNACK.
@@ -222,6 +274,9 @@ impl Listener {
             address,
             socket_domain: None,
             max_connections: None,
+            max_connections_per_second: Bound::Unsaid,
+            max_connections_per_second_per_address: Bound::Unsaid,
+            mount_point: String::new(),
             max_qos: 2,
             max_topic_alias: 10,
             max_topic_alias_broker: 10,

@@ -26,7 +26,7 @@ mod traps;
 mod value;
 
 pub use config::{
-    Address, Config, Listener, Log, LogTypes, Persistence, PersistenceSync, ProtocolVersions, SocketDomain, Tls,
+    Address, Bound, Config, Listener, Log, LogTypes, Persistence, PersistenceSync, ProtocolVersions, SocketDomain, Tls,
     TlsVersion, USER,
 };
 pub use directives::{Directive, Scope, State, Value, directives};

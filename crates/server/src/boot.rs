@@ -17,6 +17,7 @@ use signal_hook_mio::v1_0::Signals;
 use crate::abort::AbortOnPanic;
 use crate::authority::{Authority, FileProblem, Workers};
 use crate::clock::{self, Clock};
+use crate::connection_rate::ConnectionRates;
 use crate::log::{Log, LogBuffer, LogType};
 use crate::options::{Endpoint, ListenerOptions, Options};
 use crate::peers::{Doors, Gate, Peers, Socket, Transport};
@@ -294,7 +295,8 @@ fn make_transports(options: &Options, journal: &mut Journal) -> Result<Vec<Trans
         for remark in remarks.into_iter().flatten() {
             journal.line(LogType::Warning, format_args!("Warning: {remark}"));
         }
-        Ok(Transport { tls, username_of_certificate: listener.username_of_certificate })
+        let rates = ConnectionRates::new(listener.connection_rate);
+        Ok(Transport { tls, username_of_certificate: listener.username_of_certificate, rates })
     };
     options.listeners.iter().map(&mut make).collect()
 }

@@ -8,6 +8,8 @@ use midge_net::tls::{TlsOptions, TlsVersion};
 use midge_net::{Family, sys};
 
 use crate::authority::AuthorityOptions;
+use crate::connection_rate::ConnectionRate;
+use crate::limits;
 use crate::log::{LogDestination, LogOptions, LogType, LogTypes};
 use crate::persistence::{Autosave, PersistenceOptions, SyncPolicy};
 use crate::process::Wanted;
@@ -87,6 +89,8 @@ pub struct ListenerOptions {
     pub endpoint: Endpoint,
     /// Connections at once; `None` is no bound.
     pub max_connections: Option<u32>,
+    /// Connections in a second.
+    pub connection_rate: ConnectionRate,
     /// Small writes are not held back (`TCP_NODELAY`).
     pub no_delay: bool,
     /// Encryption, where there is some.
@@ -126,7 +130,7 @@ impl Options {
         let remarks = remarks(config);
         Options {
             identity,
-            listeners: config.listeners.iter().map(|listener| endpoint_of(listener, config)).collect(),
+            listeners: config.listeners.iter().map(|listener| endpoint_of(listener, config, identity)).collect(),
             one_listener_suffices: config.local_only,
             global_max_connections: config.global_max_connections,
             shards: shards_of(config) as u16,
@@ -138,14 +142,14 @@ impl Options {
             log: log_of(config, identity),
             account: Wanted { user: Some(config.user.clone()), ..Wanted::default() },
             pid_file: config.pid_file.as_ref().map(PathBuf::from),
-            broker: rules_of(config),
+            broker: rules_of(config, identity),
             authority: config.listeners.iter().map(|listener| authority_of(listener, config)).collect(),
             remarks,
         }
     }
 }
 
-fn endpoint_of(listener: &Listener, config: &Config) -> ListenerOptions {
+fn endpoint_of(listener: &Listener, config: &Config, identity: Identity) -> ListenerOptions {
     let endpoint = match &listener.address {
         Address::Tcp { port, host } => Endpoint::Tcp {
             host: host.clone(),
@@ -162,6 +166,7 @@ fn endpoint_of(listener: &Listener, config: &Config) -> ListenerOptions {
     ListenerOptions {
         endpoint,
         max_connections: listener.max_connections,
+        connection_rate: limits::connection_rate(listener, identity),
         no_delay: config.set_tcp_nodelay,
         tls: tls.is_on().then(|| tls_of(tls)),
         username_of_certificate: match (tls.use_identity_as_username, tls.use_subject_as_username) {
@@ -254,9 +259,9 @@ fn beside(location: Option<&str>, name: &str) -> PathBuf {
 }
 
 /// The rules for clients. "No limit" is written as the broker writes it.
-fn rules_of(config: &Config) -> midge_broker::Options {
+fn rules_of(config: &Config, identity: Identity) -> midge_broker::Options {
     let seconds = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
-    midge_broker::Options {
+    let mut rules = midge_broker::Options {
         listeners: config.listeners.iter().map(listener_rules_of).collect(),
         max_inflight_messages: config.max_inflight_messages.unwrap_or(u16::MAX),
         max_queued_messages: config.max_queued_messages.map_or(0, u64::from),
@@ -275,7 +280,11 @@ fn rules_of(config: &Config) -> midge_broker::Options {
         seed: unpredictable(),
         queue_memory_bytes: QUEUE_MEMORY_BYTES / shards_of(config) as u64,
         queue_run_bytes: QUEUE_RUN_BYTES,
-    }
+        check_retain_source: config.check_retain_source,
+        ..midge_broker::Options::default()
+    };
+    limits::put_into(&mut rules, config, identity);
+    rules
 }
 
 fn listener_rules_of(listener: &Listener) -> midge_broker::ListenerOptions {
@@ -292,6 +301,7 @@ fn listener_rules_of(listener: &Listener) -> midge_broker::ListenerOptions {
         max_qos: QoS::from_u8(listener.max_qos).unwrap_or(QoS::ExactlyOnce),
         max_topic_alias: listener.max_topic_alias,
         max_topic_alias_broker: listener.max_topic_alias_broker,
+        mount_point: listener.mount_point.as_str().into(),
     }
 }
 

@@ -11,12 +11,13 @@ use std::thread::Thread;
 use midge_broker::ReadRequest;
 use midge_broker::ids::{ListenerId, ShardId};
 use midge_broker::sys::Totals;
-use midge_net::Listener;
 use midge_net::tls::TlsListener;
+use midge_net::{Address, Listener};
 use midge_persistence::RunRead;
 use mio::Waker;
 
 use crate::authority::{Answer, Asker, Authority, Check, Workers};
+use crate::connection_rate::ConnectionRates;
 use crate::options::CertificateName;
 use crate::persistence::Reads;
 use crate::published::Published;
@@ -59,6 +60,8 @@ pub(crate) struct Transport {
     pub(crate) tls: Option<TlsListener>,
     /// What of a client's certificate is its User Name; `None`: it says itself who it is.
     pub(crate) username_of_certificate: Option<CertificateName>,
+    /// How many connections may come in a second.
+    pub(crate) rates: ConnectionRates,
 }
 
 /// Where clients come in, and who decides whether they do.
@@ -243,7 +246,8 @@ impl Peers {
     }
 
     /// Counts one more connection of `listener`, or names the directive that forbids it.
-    pub(crate) fn enter(&self, listener: ListenerId) -> Result<(), &'static str> {
+    pub(crate) fn enter(&self, listener: ListenerId, address: &Address, now_ms: u64) -> Result<(), &'static str> {
+        self.transport(listener).rates.enter(address, now_ms)?;
         if !self.gates[usize::from(listener.0)].enter() {
             return Err("max_connections");
         }

@@ -182,7 +182,7 @@ impl Shard {
     }
 
     fn tell_will_refused(&mut self, slot: u32, parts: &MessageParts<'_>, denied: Denied, turn: &mut Turn) {
-        self.counters.count_refusal(denied.code);
+        self.counters.count_refusal(&denied);
         let client_id = session_name(self.sessions.get(slot));
         turn.tell(EventMask::NOTICE, || Event {
             connection: None,

@@ -97,7 +97,7 @@ impl Shard {
         match &verdict {
             Ok(_) => self.tell_packet(id, turn, || EventKind::ReceivedPublish(summary())),
             Err(denied) => {
-                self.counters.count_refusal(denied.code);
+                self.counters.count_refusal(denied);
                 let connection = self.connections.get_mut(id.0 as usize).and_then(Option::as_mut);
                 let now_ms = turn.now.monotonic_ms;
                 let more = connection.and_then(|connection| connection.note_refusal(denied.cause, now_ms));

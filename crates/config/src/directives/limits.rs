@@ -1,8 +1,9 @@
 //! How much is let in, queued and kept.
 
 use super::Scope::Global;
-use super::Take::{Bool, Integer, Words};
+use super::Take::{Bool, Decimal, Integer, Words};
 use super::{ANY, Bounds, Directive, Given, directive, limit, limit_bytes};
+use crate::config::Bound;
 use crate::draft::Draft;
 use crate::value::decimal;
 
@@ -107,6 +108,54 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     .default("-1")
     .reloadable()
     .doc("How many clients may be connected over all listeners; 0 and below are no limit."),
+    directive(
+        "max_client_messages_per_second",
+        Global,
+        Integer(ANY, |draft, number| draft.config.max_client_messages_per_second = Bound::of(number)),
+    )
+    .doc("How many messages a client may send in a second; one that sends more is read more slowly. 0 is no limit.")
+    .note(
+        "Not in Mosquitto. Unless it is given, 100000 for a server called midge and no limit for one called mosquitto. A second's \
+         worth may come at once. Nothing is lost and nobody disconnected.",
+    ),
+    directive(
+        "max_client_bytes_per_second",
+        Global,
+        Integer(ANY, |draft, number| draft.config.max_client_bytes_per_second = Bound::of(number)),
+    )
+    .doc("How many bytes a client may send in a second; one that sends more is read more slowly. 0 is no limit.")
+    .note(
+        "Not in Mosquitto. Unless it is given, 125000000 for a server called midge and no limit for one called mosquitto.",
+    ),
+    directive(
+        "max_subscriptions",
+        Global,
+        Integer(ANY, |draft, number| draft.config.max_subscriptions = Bound::of(number)),
+    )
+    .doc("How many subscriptions a client may have; further ones are refused (0x97). 0 is no limit.")
+    .note("Not in Mosquitto. Unless it is given, 10000 for a server called midge and no limit for one called mosquitto."),
+    directive(
+        "max_retained_messages",
+        Global,
+        Integer(ANY, |draft, number| draft.config.max_retained_messages = Bound::of(number)),
+    )
+    .doc("How many retained messages there may be in all; for further topics they are refused (0x97). 0 is no limit.")
+    .note(
+        "Not in Mosquitto. Unless it is given, 500000 for a server called midge and no limit for one called mosquitto. Those that \
+         are there can be replaced and cleared.",
+    ),
+    directive(
+        "max_retained_bytes",
+        Global,
+        Decimal(Bounds { min: 0, max: i64::MAX, outside: "Invalid 'max_retained_bytes' value ({})." }, |draft, bytes| {
+            draft.config.max_retained_bytes = Bound::of(bytes);
+        }),
+    )
+    .doc("How many bytes retained messages and their topics may have in all; more are refused (0x97). 0 is no limit.")
+    .note(
+        "Not in Mosquitto. Unless it is given, 268435456 for a server called midge and no limit for one called mosquitto. Decimal, \
+         without a unit.",
+    ),
     directive(
         "topic_levels_max",
         Global,

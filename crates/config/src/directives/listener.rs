@@ -3,7 +3,7 @@
 use super::Scope::{Global, Listener, ListenerOrDefault, StatedListener};
 use super::Take::{Bool, Choice, Integer, Text, Words};
 use super::{ANY, Again, Bounds, Directive, Given, directive, limit, nothing};
-use crate::config::{Address, ProtocolVersions, SocketDomain};
+use crate::config::{Address, Bound, ProtocolVersions, SocketDomain};
 use crate::draft::Draft;
 use crate::value::{shown, text};
 
@@ -47,6 +47,23 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     .default("-1")
     .doc("How many clients may be connected to this listener at once; 0 and below are no limit."),
     directive(
+        "max_connections_per_second",
+        ListenerOrDefault,
+        Integer(ANY, |draft, number| draft.listener().max_connections_per_second = Bound::of(number)),
+    )
+    .doc("How many clients may connect to this listener in a second; others are closed at once. 0 is no limit.")
+    .note("Not in Mosquitto. Unless it is given, 5000 for a server called midge and no limit for one called mosquitto."),
+    directive(
+        "max_connections_per_second_per_address",
+        ListenerOrDefault,
+        Integer(ANY, |draft, number| draft.listener().max_connections_per_second_per_address = Bound::of(number)),
+    )
+    .doc("The same for clients from one address, or from one network of IPv6 (/64); 0 is no limit.")
+    .note(
+        "Not in Mosquitto. Unless it is given, 200 for a server called midge and no limit for one called mosquitto. Connections \
+         from the machine itself are not counted.",
+    ),
+    directive(
         "max_qos",
         ListenerOrDefault,
         Integer(Bounds { min: 0, max: 2, outside: "'max_qos' must be between 0 and 2 inclusive." }, |draft, qos| {
@@ -82,15 +99,14 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     directive(
         "mount_point",
         Listener,
-        Text(Again::Replaces, |draft, prefix: String| {
-            if prefix.contains(['+', '#']) {
-                let text = format!("Invalid 'mount_point' value ({prefix}). Does it contain a wildcard character?");
-                draft.error(text);
-            }
-        }),
+        Text(Again::Replaces, mount_point),
     )
     .doc("Put this before every topic of the listener's clients, so that they see nothing else.")
-    .refused("clients of this listener would see the topics of all others."),
+    .note(
+        "It ends with a '/', or subscriptions that begin with a wildcard are refused. Rights are those to whole topics. $share works, \
+         $SYS is not seen. A client that comes back through another listener keeps its subscriptions, and gets of what waits what \
+         is to be seen there.",
+    ),
     directive(
         "use_username_as_clientid",
         ListenerOrDefault,
@@ -153,6 +169,19 @@ fn listener_address(draft: &mut Draft, given: Given<'_>) -> Option<Address> {
         }
         (port, host) => Some(Address::Tcp { port, host }),
     }
+}
+
+fn mount_point(draft: &mut Draft, prefix: String) {
+    if prefix.contains(['+', '#', '\0']) || prefix.starts_with("$share") || prefix.len() > usize::from(u16::MAX) {
+        let text = format!("Invalid 'mount_point' value ({prefix}). Does it contain a wildcard character?");
+        return draft.error(text);
+    }
+    if !prefix.ends_with('/') {
+        draft.warn(format!(
+            "The mount_point '{prefix}' does not end with '/': clients cannot subscribe to filters that begin with '+' or '#'."
+        ));
+    }
+    draft.listener().mount_point = prefix;
 }
 
 fn open_port(draft: &mut Draft, number: i64) {

@@ -33,11 +33,18 @@ const MOSQUITTO: &str = "
 ";
 
 /// What only this server has.
-const OURS: [&str; 8] = [
+const OURS: [&str; 15] = [
     "acl_strict_suback",
     "connect_timeout",
     "keyfile_passphrase_file",
     "log_format",
+    "max_client_bytes_per_second",
+    "max_client_messages_per_second",
+    "max_connections_per_second",
+    "max_connections_per_second_per_address",
+    "max_retained_bytes",
+    "max_retained_messages",
+    "max_subscriptions",
     "persistence_max_bytes",
     "persistence_sync",
     "shards",

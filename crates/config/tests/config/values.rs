@@ -1,7 +1,9 @@
 //! What each directive that works does to the configuration, and what several of them mean together.
 
 use crate::support::{config, notes};
-use midge_config::{Address, Config, Listener, LogTypes, PersistenceSync, ProtocolVersions, SocketDomain, TlsVersion};
+use midge_config::{
+    Address, Bound, Config, Listener, LogTypes, PersistenceSync, ProtocolVersions, SocketDomain, TlsVersion,
+};
 
 /// Below a plain listener, the lines change the configuration in just this way.
 #[track_caller]
@@ -90,6 +92,17 @@ fn limits() {
     check("max_inflight_bytes 1000", |c| c.max_inflight_bytes = Some(1000));
     check("max_queued_messages 7", |c| c.max_queued_messages = Some(7));
     check("max_queued_messages 0", |c| c.max_queued_messages = None);
+    check("max_client_messages_per_second 5", |c| c.max_client_messages_per_second = Bound::Most(5));
+    check("max_client_messages_per_second 0", |c| c.max_client_messages_per_second = Bound::Nothing);
+    check("max_client_bytes_per_second 500", |c| c.max_client_bytes_per_second = Bound::Most(500));
+    check("max_subscriptions -1", |c| c.max_subscriptions = Bound::Nothing);
+    check("max_retained_messages 7", |c| c.max_retained_messages = Bound::Most(7));
+    check("max_retained_bytes 5000000000", |c| c.max_retained_bytes = Bound::Most(5_000_000_000));
+    check_listener("max_connections_per_second 9", |l| l.max_connections_per_second = Bound::Most(9));
+    check_listener("max_connections_per_second_per_address 3", |l| {
+        l.max_connections_per_second_per_address = Bound::Most(3);
+    });
+    check_listener("mount_point x\nmount_point house/", |l| l.mount_point = "house/".to_owned());
     check("max_queued_bytes 4096", |c| c.max_queued_bytes = Some(4096));
     check("max_queued_bytes 5\nmax_queued_bytes 6", |c| c.max_queued_bytes = Some(6));
     check("queue_qos0_messages 1", |c| c.queue_qos0_messages = true);

@@ -128,7 +128,9 @@ impl Shard {
             let text = format_args!("New connection from {address} on port {port}.");
             self.log.repeated_line(wall_s, LogType::Notice, "new connections", text);
         }
-        if let Err(directive) = self.peers.enter(listener) {
+        let now_ms = self.turn.now.monotonic_ms;
+        if let Err(directive) = self.peers.enter(listener, &address, now_ms) {
+            self.sockets.refused += 1;
             let text = format_args!("Client connection from {} denied: {directive} exceeded.", address.host());
             return self.log.repeated_line(wall_s, LogType::Notice, "denied connections", text);
         }

@@ -62,7 +62,7 @@ impl Shard {
                 Phase::Lingering => return self.discard_input(index, buffer),
                 Phase::Authenticating | Phase::Ending => return,
             }
-            if connection.is(Mark::Held) {
+            if connection.is(Mark::Held) || self.pauses.has(index, connection.generation) {
                 return;
             }
             let may_wait = !connection.is(Mark::ReadClosed) && !connection.is(Mark::Broken);
@@ -147,7 +147,7 @@ impl Shard {
 
     /// Hands `input` to the broker, which takes complete packets. How many bytes it used; `None` when the connection
     /// has ended or moved away.
-    fn consume(&mut self, index: usize, input: &[u8]) -> Option<usize> {
+    pub(super) fn consume(&mut self, index: usize, input: &[u8]) -> Option<usize> {
         let id = connection_id(index);
         let connection = &self.connections[index];
         if connection.phase == Phase::Greeting {
@@ -195,6 +195,10 @@ impl Shard {
             match next {
                 Next::NeedMore(_) => break,
                 Next::Closed => return None,
+                Next::Paused(until_ms) => {
+                    self.pause(index, until_ms);
+                    break;
+                }
                 Next::TurnFull => self.finish_turn(),
             }
             // The turn may have shown that the connection is at its end.

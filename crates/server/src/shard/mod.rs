@@ -23,6 +23,7 @@ mod memory_limit;
 pub(crate) mod moves;
 mod obligation;
 mod output;
+mod pauses;
 mod stop;
 mod system_topics;
 mod tls;
@@ -46,6 +47,7 @@ use self::deadlines::{Deadline, Deadlines};
 pub(crate) use self::memory_limit::MemoryLimit;
 use self::moves::Moved;
 use self::obligation::Waiters;
+use self::pauses::Pauses;
 pub(crate) use self::system_topics::SystemTopics;
 use crate::authority::Authority;
 use crate::clock::Clock;
@@ -92,6 +94,8 @@ pub(crate) struct Shard {
     has_work: bool,
     /// Connections whose packets wait for the log.
     waiters: Waiters,
+    /// Connections that are not read for a while.
+    pauses: Pauses,
     memory_limit: Option<MemoryLimit>,
     system_topics: Option<SystemTopics>,
     turns: u64,
@@ -152,6 +156,7 @@ impl Shard {
             sockets: SocketCounts::default(),
             has_work: false,
             waiters: Waiters::default(),
+            pauses: Pauses::default(),
             memory_limit: parts.memory_limit,
             system_topics: parts.system_topics,
             turns: 0,
@@ -245,6 +250,7 @@ impl Shard {
             self.greetings.next_ms(),
             self.lingerers.next_ms(),
             self.acceptor.resume_at_ms(),
+            self.pauses.due_ms(),
             self.memory_limit.as_ref().map(MemoryLimit::due_ms),
             self.system_topics.as_ref().map(SystemTopics::due_ms),
         ];
@@ -302,6 +308,7 @@ impl Shard {
             }
         }
         self.accept_again(now_ms);
+        self.end_pauses(now_ms);
         self.look_at_memory();
         self.publish_system_topics();
     }
