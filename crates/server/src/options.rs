@@ -314,6 +314,7 @@ fn authority_of(listener: &Listener, config: &Config) -> AuthorityOptions {
         allow_anonymous: listener.allow_anonymous,
         password_file: listener.password_file.clone(),
         acl_file: listener.acl_file.clone(),
+        names_by_certificate: listener.tls.use_identity_as_username || listener.tls.use_subject_as_username,
         strict_suback: config.acl_strict_suback,
     }
 }

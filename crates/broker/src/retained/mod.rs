@@ -14,16 +14,20 @@
 
 mod cursor;
 mod message;
+mod publishers;
 mod tree;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 pub use self::cursor::Cursor;
 pub use self::message::{RetainedMessage, StoredPayload};
+pub(crate) use self::publishers::{Publisher, Publishers};
 use self::tree::Tree;
+use crate::identity::{Credentials, Identity, Renewed, Rights};
 use crate::message::{Message, MessageParts};
 use crate::options::Options;
+use crate::record::PublisherRecord;
 
 /// One message for each topic. See the module.
 pub struct Retained {
@@ -77,9 +81,42 @@ impl Retained {
         Kept { v, replaced: old.is_some() }
     }
 
+    /// The same, and knows from now on that `publisher` has brought it, who may do what `rights` say (`None`: everything).
+    pub(crate) fn keep_of(
+        &self,
+        message: Message,
+        publisher: PublisherRecord<'_>,
+        rights: Option<&Arc<dyn Rights>>,
+    ) -> Kept {
+        let (v, old) = {
+            let mut tree = self.write();
+            let v = self.next_number();
+            let old = tree.put(message.into(), v);
+            tree.publishers.enter(v, publisher, rights);
+            (v, old)
+        };
+        Kept { v, replaced: old.is_some() }
+    }
+
     /// Puts back a message that had this number before the server was started.
     pub(crate) fn restore(&self, message: RetainedMessage, v: u64) {
         self.write().put(message, v);
+    }
+
+    /// Knows again who brought this write. What he may do is not known before [`Retained::renew_publishers`].
+    pub(crate) fn restore_publisher(&self, v: u64, publisher: PublisherRecord<'_>) {
+        self.write().publishers.enter(v, publisher, None);
+    }
+
+    /// Who brought the message of this write, if that is known and it is still retained.
+    pub(crate) fn publisher(&self, v: u64) -> Option<Arc<Publisher>> {
+        self.read().publishers.of_write(v).cloned()
+    }
+
+    /// What decides what clients may do has changed: it is asked about each publisher again.
+    pub(crate) fn renew_publishers(&self, renew: &dyn Fn(&Credentials, &Identity) -> Renewed) {
+        let publishers = self.read().publishers.all();
+        publishers.iter().for_each(|publisher| publisher.renew(renew));
     }
 
     /// Goes on with the numbers behind this one, which the server had given before it was started.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use foldhash::fast::FixedState;
 
-use super::{Growth, RetainedMessage};
+use super::{Growth, Publishers, RetainedMessage};
 use crate::router::index::Index;
 use crate::router::levels::{LevelId, Levels, hash_edge};
 use crate::router::slots::{NONE, Slots};
@@ -18,6 +18,7 @@ pub(super) struct Tree {
     levels: Levels,
     nodes: Slots<Node>,
     children: Index,
+    pub(super) publishers: Publishers,
     messages: usize,
     /// Of topics and payloads.
     bytes: usize,
@@ -71,6 +72,7 @@ impl Tree {
             levels: Levels::new(seed),
             nodes,
             children: Index::default(),
+            publishers: Publishers::default(),
             messages: 0,
             bytes: 0,
             own_messages: 0,
@@ -88,10 +90,13 @@ impl Tree {
         }
         self.count(&message);
         let node = &mut self.nodes[index];
-        node.v = v;
+        let old_v = std::mem::replace(&mut node.v, v);
         let old = node.message.replace(message);
         if let Some(old) = &old {
             self.discount(old);
+            if old_v != v {
+                self.publishers.leave(old_v);
+            }
         }
         old
     }
@@ -244,8 +249,10 @@ impl Tree {
     }
 
     fn take_at(&mut self, index: u32) -> Option<RetainedMessage> {
-        let message = self.nodes[index].message.take()?;
+        let node = &mut self.nodes[index];
+        let (message, v) = (node.message.take()?, node.v);
         self.discount(&message);
+        self.publishers.leave(v);
         self.prune(index);
         Some(message)
     }

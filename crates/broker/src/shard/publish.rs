@@ -231,7 +231,7 @@ impl Shard {
         let mut publication = Publication::new(*parts, source.slot);
         // First the retained write, then the look-up: a Subscription made in between gets one of the two, never none.
         if parts.retain {
-            publication.retained_sequence = self.retain(&mut publication, turn);
+            publication.retained_sequence = self.retain(&mut publication, source, turn);
         }
         let mut matches = std::mem::take(&mut self.scratch.matches);
         matches.clear();
@@ -250,7 +250,7 @@ impl Shard {
     }
 
     /// Keeps or clears the Retained Message of the topic; the sequence number of that write.
-    fn retain(&mut self, publication: &mut Publication<'_>, turn: &Turn) -> u64 {
+    fn retain(&mut self, publication: &mut Publication<'_>, source: Source, turn: &Turn) -> u64 {
         let parts = publication.parts;
         if parts.payload.is_empty() {
             return self.shared.retained().clear(parts.topic).v;
@@ -260,7 +260,11 @@ impl Shard {
         if message.expires_at_s().is_some() {
             self.retained_sweep_at_ms.get_or_insert(turn.now.monotonic_ms + limits::RETAINED_SWEEP_EVERY_MS);
         }
-        self.shared.retained().keep(message).v
+        let retained = self.shared.retained();
+        match self.publisher(source) {
+            Some((publisher, rights)) => retained.keep_of(message, publisher, rights).v,
+            None => retained.keep(message).v,
+        }
     }
 
     /// Hands a message to those who are here, by mail to other shards, and to one member of each share group.

@@ -252,7 +252,10 @@ impl Shard {
         let is_short = self.is_short_of_room(port);
         let now_s = turn.now.seconds();
         let waiting = self.sessions.get(slot).and_then(|session| session.replays.as_deref()?.front()?.fetched.front());
-        let is_withheld = waiting.is_some_and(|(message, _)| !self.may_receive(slot, port, message.parts().topic));
+        let is_withheld = waiting.is_some_and(|(message, number)| {
+            let topic = message.parts().topic;
+            !self.may_receive(slot, port, topic) || self.is_withdrawn(*number, topic)
+        });
         let Some(session) = self.sessions.get_mut(slot) else { return Step::Nothing };
         let Some(replays) = &mut session.replays else { return Step::Nothing };
         let Some(replay) = replays.front_mut() else { return Step::Nothing };

@@ -185,7 +185,10 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         .default("false")
         .reloadable()
         .doc("Deliver a retained message only while the client that published it may still publish there.")
-        .note("Off unless given, although Mosquitto's manual says otherwise."),
+        .note(
+            "Off unless given, although Mosquitto's manual says otherwise. Whoever would not be let in any more may publish nothing. \
+             What was retained while it was off is given to everybody.",
+        ),
     directive("persistent_client_expiration", Global, Words(persistent_client_expiration))
         .reloadable()
         .doc("How long sessions of absent clients are kept: a number and one of s h d w m y; otherwise for ever.")

@@ -35,6 +35,8 @@ pub struct AuthorityOptions {
     pub password_file: Option<String>,
     /// Who may do what.
     pub acl_file: Option<String>,
+    /// Clients are whom their certificates name.
+    pub names_by_certificate: bool,
     /// SUBACK refuses what the ACL file does not grant.
     pub strict_suback: bool,
 }
@@ -52,6 +54,7 @@ pub(crate) struct Authority {
 struct Listener {
     port: u16,
     policy: ConnectPolicy,
+    names_by_certificate: bool,
     passwords: Option<Arc<Passwords>>,
     acl: Option<Arc<Acl>>,
     strict_suback: bool,
@@ -141,12 +144,12 @@ impl Authority {
     /// known, and it shows its password when it comes back.
     pub(crate) fn renew(&self, credentials: &Credentials, identity: &Identity) -> Renewed {
         let at = self.listeners.iter().find(|at| at.port == identity.port).unwrap_or(&self.listeners[0]);
-        if identity.proof == CERTIFICATE {
+        let is_away = identity.proof == 0;
+        if identity.proof == CERTIFICATE || is_away && at.names_by_certificate {
             let username = identity.username.clone();
             let rights = at.rights(credentials);
             return Renewed::Known(Arc::new(Identity { username, port: at.port, proof: CERTIFICATE, rights }));
         }
-        let is_away = identity.proof == 0;
         let still_does = match at.admission(&Credentials { password: Some(Box::default()), ..credentials.clone() }) {
             Admission::Accept => true,
             Admission::Verify => is_away || identity.proof == self.proof(at, credentials),
@@ -168,7 +171,8 @@ impl Listener {
         let passwords = options.password_file.as_deref().map(|path| files.passwords(path)).transpose()?;
         let acl = options.acl_file.as_deref().map(|path| files.acl(path)).transpose()?;
         let policy = ConnectPolicy { has_password_file: passwords.is_some(), allow_anonymous: options.allow_anonymous };
-        Ok(Listener { port: options.port, policy, passwords, acl, strict_suback: options.strict_suback })
+        let AuthorityOptions { port, names_by_certificate, strict_suback, .. } = *options;
+        Ok(Listener { port, policy, names_by_certificate, passwords, acl, strict_suback })
     }
 
     fn admission(&self, credentials: &Credentials) -> Admission {
