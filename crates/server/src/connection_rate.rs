@@ -13,11 +13,19 @@ use midge_net::Address;
 /// What one listener may take in; `None` is no bound.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct ConnectionRate {
+    /// All together.
+    pub all: Option<Rate>,
+    /// Those from one IPv4 address, or from the addresses of IPv6 whose first 64 bits are the same: so many anybody has.
+    pub per_address: Option<Rate>,
+}
+
+/// So many in a second.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rate {
     /// Connections in a second.
-    pub all: Option<NonZeroU32>,
-    /// Connections in a second from one IPv4 address, or from the addresses of IPv6 whose first 64 bits are the same: so many
-    /// anybody has. Those of this machine, which are its own programs', are not counted.
-    pub per_address: Option<NonZeroU32>,
+    pub per_second: NonZeroU32,
+    /// Those from this machine are not counted.
+    pub spares_this_machine: bool,
 }
 
 /// The connections of one listener. Shared by all shards.
@@ -42,17 +50,28 @@ impl ConnectionRates {
 
     /// Counts one more connection, or names the directive that forbids it.
     pub(crate) fn enter(&self, address: &Address, now_ms: u64) -> Result<(), &'static str> {
-        let place = network(address).map(|network| self.key.hash_one(network) as usize % PLACES);
         // Who is refused for itself takes nothing from the others.
-        if let (Some(rate), Some(place)) = (self.rate.per_address, place)
-            && !self.addresses[place].take(rate, now_ms)
-        {
-            return Err("max_connections_per_second_per_address");
+        if let Some(rate) = self.rate.per_address.filter(|rate| rate.counts(address)) {
+            let place = self.key.hash_one(network(address)) as usize % PLACES;
+            if !self.addresses[place].take(rate.per_second, now_ms) {
+                return Err("max_connections_per_second_per_address");
+            }
         }
-        match self.rate.all {
-            Some(rate) if !self.all.take(rate, now_ms) => Err("max_connections_per_second"),
+        match self.rate.all.filter(|rate| rate.counts(address)) {
+            Some(rate) if !self.all.take(rate.per_second, now_ms) => Err("max_connections_per_second"),
             _ => Ok(()),
         }
+    }
+}
+
+impl Rate {
+    fn counts(self, address: &Address) -> bool {
+        let is_of_this_machine = || match address {
+            Address::V4(ip, _) => ip.is_loopback(),
+            Address::V6(address) => address.ip().to_canonical().is_loopback(),
+            Address::Unix(_) => true,
+        };
+        !self.spares_this_machine || !is_of_this_machine()
     }
 }
 
@@ -67,12 +86,15 @@ impl TakenTime {
     }
 }
 
-/// What counts as one place that somebody connects from; `None` for this machine.
-fn network(address: &Address) -> Option<u64> {
+/// What counts as one place that somebody connects from. Clients of Unix sockets share one.
+fn network(address: &Address) -> u64 {
     match address {
-        Address::V4(ip, _) => (!ip.is_loopback()).then(|| u64::from(ip.to_bits())),
-        Address::V6(address) => (!address.ip().is_loopback()).then(|| (address.ip().to_bits() >> 64) as u64),
-        Address::Unix(_) => None,
+        Address::V4(ip, _) => u64::from(ip.to_bits()),
+        Address::V6(address) => match address.ip().to_ipv4_mapped() {
+            Some(ip) => u64::from(ip.to_bits()),
+            None => (address.ip().to_bits() >> 64) as u64,
+        },
+        Address::Unix(_) => 0,
     }
 }
 
@@ -89,7 +111,8 @@ mod tests {
     use std::net::{Ipv4Addr, SocketAddrV6};
 
     fn rates(all: u32, per_address: u32) -> ConnectionRates {
-        ConnectionRates::new(ConnectionRate { all: NonZeroU32::new(all), per_address: NonZeroU32::new(per_address) })
+        let rate = |number| Some(Rate { per_second: NonZeroU32::new(number)?, spares_this_machine: false });
+        ConnectionRates::new(ConnectionRate { all: rate(all), per_address: rate(per_address) })
     }
 
     fn v4(last: u8) -> Address {
@@ -127,12 +150,23 @@ mod tests {
     }
 
     #[test]
-    fn addresses_of_ipv6_are_counted_by_network_and_those_of_this_machine_not_at_all() {
-        let rates = rates(0, 1);
+    fn addresses_of_ipv6_are_counted_by_network() {
+        let (rates, refused) = (rates(0, 1), Err("max_connections_per_second_per_address"));
         check(&rates, &v6("2001:db8::1"), 0, Ok(()));
-        check(&rates, &v6("2001:db8::ffff:1"), 0, Err("max_connections_per_second_per_address"));
+        check(&rates, &v6("2001:db8::ffff:1"), 0, refused);
         check(&rates, &v6("2001:db8:0:1::1"), 0, Ok(()));
-        (0..3).for_each(|_| check(&rates, &v6("::1"), 0, Ok(())));
-        (0..3).for_each(|_| check(&rates, &Address::V4(Ipv4Addr::LOCALHOST, 1), 0, Ok(())));
+        check(&rates, &v6("::ffff:192.0.2.1"), 0, Ok(()));
+        check(&rates, &v6("::ffff:192.0.2.2"), 0, Ok(()));
+        check(&rates, &v4(1), 0, refused);
+    }
+
+    #[test]
+    fn this_machine_can_be_spared() {
+        let rate = Some(Rate { per_second: NonZeroU32::MIN, spares_this_machine: true });
+        let rates = ConnectionRates::new(ConnectionRate { all: rate, per_address: rate });
+        let own = [Address::V4(Ipv4Addr::LOCALHOST, 1), v6("::1"), v6("::ffff:127.0.0.1")];
+        own.iter().cycle().take(9).for_each(|address| check(&rates, address, 0, Ok(())));
+        check(&rates, &v4(1), 0, Ok(()));
+        check(&rates, &v4(2), 0, Err("max_connections_per_second"));
     }
 }

@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 use midge_broker::ClientRate;
 use midge_config::{Bound, Config, Listener};
 
-use crate::connection_rate::ConnectionRate;
+use crate::connection_rate::{ConnectionRate, Rate};
 use crate::options::Identity;
 
 /// What holds of each limit where the configuration says nothing.
@@ -64,9 +64,17 @@ pub(crate) fn put_into(rules: &mut midge_broker::Options, config: &Config, ident
 pub(crate) fn connection_rate(listener: &Listener, identity: Identity) -> ConnectionRate {
     let unsaid = unsaid(identity);
     ConnectionRate {
-        all: rate(listener.max_connections_per_second, unsaid.connections_per_second),
-        per_address: rate(listener.max_connections_per_second_per_address, unsaid.connections_per_second_per_address),
+        all: connections(listener.max_connections_per_second, unsaid.connections_per_second),
+        per_address: connections(
+            listener.max_connections_per_second_per_address,
+            unsaid.connections_per_second_per_address,
+        ),
     }
+}
+
+/// Nobody has said a word against a proxy, or a thousand programs, on this machine.
+fn connections(bound: Bound, unsaid: Option<u64>) -> Option<Rate> {
+    rate(bound, unsaid).map(|per_second| Rate { per_second, spares_this_machine: bound == Bound::Unsaid })
 }
 
 fn rate(bound: Bound, unsaid: Option<u64>) -> Option<NonZeroU32> {

@@ -52,7 +52,10 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         Integer(ANY, |draft, number| draft.listener().max_connections_per_second = Bound::of(number)),
     )
     .doc("How many clients may connect to this listener in a second; others are closed at once. 0 is no limit.")
-    .note("Not in Mosquitto. Unless it is given, 5000 for a server called midge and no limit for one called mosquitto."),
+    .note(
+        "Not in Mosquitto. A second's worth may come at once. Unless it is given, 5000 for a server called midge, where those from the \
+         machine itself are not counted, and no limit for one called mosquitto.",
+    ),
     directive(
         "max_connections_per_second_per_address",
         ListenerOrDefault,
@@ -60,8 +63,8 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     )
     .doc("The same for clients from one address, or from one network of IPv6 (/64); 0 is no limit.")
     .note(
-        "Not in Mosquitto. Unless it is given, 200 for a server called midge and no limit for one called mosquitto. Connections \
-         from the machine itself are not counted.",
+        "Not in Mosquitto. Unless it is given, 200 for a server called midge, where those from the machine itself are not counted, and \
+         no limit for one called mosquitto.",
     ),
     directive(
         "max_qos",
