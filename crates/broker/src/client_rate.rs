@@ -7,48 +7,48 @@
 use crate::options::ClientRate;
 use std::num::NonZeroU32;
 
-/// Up to when the time of one client is taken, in microseconds of the monotonic clock.
+/// Up to when the time of one client is taken, in nanoseconds of the monotonic clock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TakenTime {
     rate: ClientRate,
-    messages_us: u64,
-    bytes_us: u64,
+    messages_ns: u64,
+    bytes_ns: u64,
 }
 
 impl TakenTime {
     /// Of a client that has sent nothing; `None` where it may send as fast as it can.
     pub(crate) fn new(rate: ClientRate) -> Option<TakenTime> {
-        (rate != ClientRate::default()).then_some(TakenTime { rate, messages_us: 0, bytes_us: 0 })
+        (rate != ClientRate::default()).then_some(TakenTime { rate, messages_ns: 0, bytes_ns: 0 })
     }
 
     /// The client has sent a message.
     pub(crate) fn add_message(&mut self, now_ms: u64) {
-        take(&mut self.messages_us, self.rate.messages, 1, now_ms);
+        take(&mut self.messages_ns, self.rate.messages, 1, now_ms);
     }
 
     /// The client has sent a packet of so many bytes.
     pub(crate) fn add_bytes(&mut self, bytes: usize, now_ms: u64) {
-        take(&mut self.bytes_us, self.rate.bytes, bytes as u64, now_ms);
+        take(&mut self.bytes_ns, self.rate.bytes, bytes as u64, now_ms);
     }
 
     /// When the client is to be read again, in monotonic milliseconds, and the limit for which it is not read now.
     pub(crate) fn pause(&self, now_ms: u64) -> Option<(u64, &'static str)> {
-        let (until_us, cause) = match self.messages_us >= self.bytes_us {
-            true => (self.messages_us, "max_client_messages_per_second exceeded"),
-            false => (self.bytes_us, "max_client_bytes_per_second exceeded"),
+        let (until_ns, cause) = match self.messages_ns >= self.bytes_ns {
+            true => (self.messages_ns, "max_client_messages_per_second exceeded"),
+            false => (self.bytes_ns, "max_client_bytes_per_second exceeded"),
         };
-        let resumes_ms = until_us.saturating_sub(AHEAD_US).div_ceil(1000);
+        let resumes_ms = until_ns.saturating_sub(AHEAD_NS).div_ceil(1_000_000);
         (resumes_ms > now_ms).then_some((resumes_ms.min(now_ms + PAUSE_MS_MAX), cause))
     }
 }
 
-fn take(until_us: &mut u64, rate: Option<NonZeroU32>, amount: u64, now_ms: u64) {
+fn take(until_ns: &mut u64, rate: Option<NonZeroU32>, amount: u64, now_ms: u64) {
     let Some(rate) = rate else { return };
-    *until_us = (*until_us).max(now_ms * 1000) + (amount * 1_000_000).div_ceil(u64::from(rate.get()));
+    *until_ns = (*until_ns).max(now_ms * 1_000_000) + (amount * 1_000_000_000).div_ceil(u64::from(rate.get()));
 }
 
 /// A second's worth may come at once: clients gather messages, and the network does.
-const AHEAD_US: u64 = 1_000_000;
+const AHEAD_NS: u64 = 1_000_000_000;
 
 /// Then it is looked at again. Shorter than what Keep Alive grants those whom we do not read.
 const PAUSE_MS_MAX: u64 = 10_000;

@@ -33,8 +33,12 @@ pub(crate) struct Connection {
     pub taken_time: Option<Box<TakenTime>>,
 }
 
-/// What a client was refused, or had to wait for, as far as the operator is told of it: the first time, and once a minute.
-pub(crate) struct Refusals {
+/// What a client was refused, or had to wait for, as far as the operator is told of it: for each cause the first time, and once a
+/// minute.
+#[derive(Default)]
+pub(crate) struct Refusals(Vec<Refusal>);
+
+struct Refusal {
     cause: &'static str,
     told_ms: u64,
     /// Not told.
@@ -44,28 +48,25 @@ pub(crate) struct Refusals {
 impl Refusals {
     /// One more is refused. Whether it is told, and with how many that were not.
     fn note(&mut self, cause: &'static str, now_ms: u64) -> Option<u64> {
-        if self.cause == cause && now_ms < self.told_ms + TELL_EVERY_MS {
-            self.since += 1;
+        let Some(refusal) = self.0.iter_mut().find(|refusal| refusal.cause == cause) else {
+            self.0.push(Refusal { cause, told_ms: now_ms, since: 0 });
+            return Some(0);
+        };
+        if now_ms < refusal.told_ms + TELL_EVERY_MS {
+            refusal.since += 1;
             return None;
         }
-        (self.cause, self.told_ms) = (cause, now_ms);
-        Some(std::mem::take(&mut self.since))
+        refusal.told_ms = now_ms;
+        Some(std::mem::take(&mut refusal.since))
     }
 }
 
-/// Another cause is told at once.
 const TELL_EVERY_MS: u64 = 60_000;
 
 impl Connection {
     /// Something is refused. Whether the operator is to be told of it, and with how many that were not told.
     pub(crate) fn note_refusal(&mut self, cause: &'static str, now_ms: u64) -> Option<u64> {
-        match &mut self.refusals {
-            Some(refusals) => refusals.note(cause, now_ms),
-            None => {
-                self.refusals = Some(Box::new(Refusals { cause, told_ms: now_ms, since: 0 }));
-                Some(0)
-            }
-        }
+        self.refusals.get_or_insert_default().note(cause, now_ms)
     }
 
     pub(crate) fn is_v5(&self) -> bool {
@@ -78,11 +79,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refusals_are_told_once_a_minute_and_when_the_cause_is_another() {
-        let mut refusals = Refusals { cause: "full", told_ms: 1_000, since: 0 };
-        assert_eq!([refusals.note("full", 1_000), refusals.note("full", 60_999)], [None, None]);
+    fn refusals_are_told_once_a_minute_for_each_cause() {
+        let mut refusals = Refusals::default();
+        assert_eq!(["full", "full", "large"].map(|cause| refusals.note(cause, 1_000)), [Some(0), None, Some(0)]);
+        assert_eq!(refusals.note("full", 60_999), None);
         assert_eq!(refusals.note("full", 61_000), Some(2));
-        assert_eq!(refusals.note("full", 61_001), None);
-        assert_eq!([refusals.note("large", 61_002), refusals.note("large", 61_003)], [Some(1), None]);
+        assert_eq!([refusals.note("full", 61_001), refusals.note("large", 61_001)], [None, Some(0)]);
     }
 }

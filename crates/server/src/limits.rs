@@ -29,10 +29,10 @@ const MIDGE: Unsaid = Unsaid {
     retained_messages: Some(500_000),
     // What a small machine can spare, with pictures of a thousand cameras in it.
     retained_bytes: Some(256 << 20),
-    // More than a device or a bridge ever has to say, and less than a core can route: others are still served.
-    client_messages_per_second: Some(100_000),
-    // What a gigabit line brings.
-    client_bytes_per_second: Some(125_000_000),
+    // More than any bridge has to say. As many keep a core busy, which serves others in between all the same.
+    client_messages_per_second: Some(1_000_000),
+    // What a line of ten gigabits brings.
+    client_bytes_per_second: Some(1_250_000_000),
     // Twenty thousand clients that come back at once are in within seconds; a core makes about as many TLS handshakes.
     connections_per_second: Some(5_000),
     // A site behind one address, all of whose devices come back at once; a program that tries passwords has to wait.

@@ -115,7 +115,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     )
     .doc("How many messages a client may send in a second; one that sends more is read more slowly. 0 is no limit.")
     .note(
-        "Not in Mosquitto. Unless it is given, 100000 for a server called midge and no limit for one called mosquitto. A second's \
+        "Not in Mosquitto. Unless it is given, 1000000 for a server called midge and no limit for one called mosquitto. A second's \
          worth may come at once. Nothing is lost and nobody disconnected.",
     ),
     directive(
@@ -125,7 +125,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     )
     .doc("How many bytes a client may send in a second; one that sends more is read more slowly. 0 is no limit.")
     .note(
-        "Not in Mosquitto. Unless it is given, 125000000 for a server called midge and no limit for one called mosquitto.",
+        "Not in Mosquitto. Unless it is given, 1250000000 for a server called midge and no limit for one called mosquitto.",
     ),
     directive(
         "max_subscriptions",
