@@ -268,3 +268,35 @@ fn the_user_name_may_be_the_client_identifier_which_may_need_a_prefix() {
          c< CONNACK 0x05",
     );
 }
+
+#[test]
+fn a_retained_message_is_given_while_its_publisher_may_still_publish_it() {
+    let both = "topic read #\nuser ada\ntopic write house/#\nuser bob\ntopic write house/#\n";
+    let acl = File::new(both);
+    let lines = format!("check_retain_source true\npersistence true\n{}", acl.line("acl_file"));
+    let mut server = Server::start(&lines);
+    let mut talk = Conversation::with(&server);
+    talk.play(
+        "a> CONNECT v5 clean username=ada
+         a< CONNACK 0x00
+         a publishes house/a qos=1 m=1 retain
+         b> CONNECT v311 clean username=bob
+         b< CONNACK 0x00
+         b publishes house/b qos=1 m=1 retain
+         b disconnects
+         s connects v5 clean
+         s subscribes house/+
+         s<* PUBLISH house/a m=1 retain
+         s<* PUBLISH house/b m=1 retain",
+    );
+    acl.write("topic read #\nuser ada\ntopic write house/#\n");
+    reload(&server);
+    talk.play("s subscribes house/+\n s receives house/a m=1 retain\n s< nothing");
+    acl.write(both);
+    reload(&server);
+    talk.play("t connects v5 clean\n t subscribes house/b\n t receives house/b m=1 retain");
+    acl.write("topic read #\n");
+    server.kill();
+    server.restart();
+    Conversation::with(&server).play("s connects v5 clean\n s subscribes house/+\n s< nothing");
+}
