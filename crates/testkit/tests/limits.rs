@@ -103,6 +103,26 @@ fn messages_of_a_client_in_a_second() {
     );
 }
 
+/// Nothing is lost, neither what was read already nor what is still in the socket; and the Will comes behind it.
+#[test]
+fn what_a_client_sent_before_it_went_is_taken_in_its_time() {
+    for goes in ["finishes", "closes"] {
+        let script = "
+            s connects v5 clean
+            s subscribes t qos=1
+            fast> CONNECT v5 clean will=t will.m=gone & BURST
+            wait 50ms
+            fast GOES
+            s receives t m=\"x\"*30000
+            s receives t m=\"x\"*30000
+            s receives t m=\"x\"*30000
+            s receives t m=gone";
+        let burst = ["PUBLISH t m=\"x\"*30000"; 3].join(" & ");
+        let script = script.replace("BURST", &burst).replace("GOES", goes);
+        midge_testkit::check_with("max_client_bytes_per_second 40000", &script);
+    }
+}
+
 #[test]
 fn bytes_of_a_client_in_a_second() {
     check(
