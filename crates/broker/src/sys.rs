@@ -1,9 +1,9 @@
 //! The topics under `$SYS/broker/` by which the server tells of itself: what each is called, where its value comes from,
 //! and when it is worth publishing again.
 //!
-//! Names, values and rhythm are Mosquitto's (but for those below `limits/`, which come when there is something to tell), because exporters and dashboards read them: everything once at the start,
-//! later only what changed, at wall-clock seconds that the interval divides. Summing the shards' counters, the clock, and
-//! the retained publish itself are left to the caller.
+//! Names, values and rhythm are Mosquitto's, because exporters and dashboards read them: everything once at the start,
+//! later only what changed, at wall-clock seconds that the interval divides. Those below `limits/` are ours, and not there
+//! before there is something to tell. Summing the shards' counters, the clock, and the retained publish itself are left to the caller.
 
 /// Counters and gauges of the whole server, summed over its shards. Counters only grow.
 #[derive(Clone, Default, Debug)]
