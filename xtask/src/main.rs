@@ -37,7 +37,7 @@ const WORDS: &[Word] = &[
     },
     Word {
         name: "setup",
-        summary: "only set up, under target/: Debian's mosquitto, paho-mqtt 1 and 2, cargo-deny",
+        summary: "only set up, under target/: Debian's mosquitto, clients in C, Go and Python, cargo-deny",
         run: |_| setup::all(),
     },
     Word {

@@ -74,6 +74,22 @@ pub fn paho(major: u8) -> Result<PathBuf, Missing> {
     made(&format!("python/paho-{major}"), "bin/python", &what)
 }
 
+/// The Python interpreter that finds aiomqtt.
+///
+/// # Errors
+/// When it was not set up.
+pub fn aiomqtt() -> Result<PathBuf, Missing> {
+    made("python/aiomqtt", "bin/python", "Python with aiomqtt")
+}
+
+/// The folder that stands for `/` of Debian's libraries for clients (libmosquitto, Paho for C and for Go) and of Go.
+///
+/// # Errors
+/// When they were not set up.
+pub fn debian_clients() -> Result<PathBuf, Missing> {
+    made("debian-clients", "root", "Debian's libraries for clients")
+}
+
 /// The program behind `cargo deny`.
 ///
 /// # Errors
@@ -110,6 +126,16 @@ fn build_midge() -> PathBuf {
 pub fn load_program() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| build(&["--package", "midge-testkit", "--example", "load"], "examples/load")).clone()
+}
+
+/// The example `with_rumqttc`, a client; built like [`midge_program`].
+///
+/// # Panics
+/// When it cannot be built.
+pub fn rumqttc_program() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let what = ["--package", "midge-testkit", "--example", "with_rumqttc"];
+    BUILT.get_or_init(|| build(&what, "examples/with_rumqttc")).clone()
 }
 
 /// The library that cuts the power under a server (see [`crate::powercut`]); built like [`midge_program`].
