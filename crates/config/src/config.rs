@@ -207,6 +207,8 @@ pub struct Listener {
     pub password_file: Option<String>,
     /// The file that says who may do what.
     pub acl_file: Option<String>,
+    /// Clients with `+`, `#` or `/` in User Name or Client Identifier may do nothing.
+    pub acl_denies_special_chars: bool,
     /// The User Name is the Client Identifier.
     pub use_username_as_clientid: bool,
     /// Encryption.
@@ -232,6 +234,7 @@ impl Listener {
             auto_id_prefix: "auto-".to_owned(),
             password_file: None,
             acl_file: None,
+            acl_denies_special_chars: false,
             use_username_as_clientid: false,
             tls: Tls::default(),
             place: None,

@@ -20,6 +20,7 @@ mod directives;
 mod draft;
 mod manual;
 mod nearest;
+mod plugin;
 mod reader;
 mod report;
 mod traps;

@@ -304,6 +304,7 @@ fn authority_of(listener: &Listener, config: &Config) -> AuthorityOptions {
         allow_anonymous: listener.allow_anonymous,
         password_file: listener.password_file.clone(),
         acl_file: listener.acl_file.clone(),
+        acl_denies_special_chars: listener.acl_denies_special_chars,
         strict_suback: config.acl_strict_suback,
     }
 }

@@ -132,6 +132,31 @@ fn the_acl_file_says_who_may_do_what() {
     server.expect_log("*Refused PUBLISH from p to 'house/safe': not authorised (0x87).");
 }
 
+/// As a configuration for Mosquitto 2.1 has it.
+#[test]
+fn plugins_of_mosquitto_do_what_they_are_named_after() {
+    let (passwords, acl) = (File::new(PASSWORDS), File::new("topic t\nuser ada\ntopic t\npattern write clients/%c\n"));
+    let server = Server::start(&format!(
+        "plugin /usr/lib/x86_64-linux-gnu/mosquitto_password_file.so\n{}plugin mosquitto_acl_file.so\n{}",
+        passwords.line("plugin_opt_password_file"),
+        acl.line("plugin_opt_acl_file"),
+    ));
+    Conversation::with(&server).play(
+        "a> CONNECT v5 username=ada password=secret
+         a< CONNACK 0x00
+         a> PUBLISH t qos=1 id=1 m=x
+         a< PUBACK id=1 0x10
+         a> PUBLISH u qos=1 id=2 m=x
+         a< PUBACK id=2 0x87
+         b> CONNECT v5 username=ada password=x
+         b< CONNACK 0x87
+         n> CONNECT v5 id=a/b
+         n< CONNACK 0x00
+         n> PUBLISH t qos=1 id=1 m=x
+         n< PUBACK id=1 0x87",
+    );
+}
+
 #[test]
 fn a_filter_that_nothing_is_granted_of_may_be_refused() {
     let acl = File::new("topic read public/#\n");

@@ -54,7 +54,7 @@ fn above(scope: Scope) -> &'static str {
         Scope::Global | Scope::Security => "",
         Scope::Listener | Scope::ListenerOrDefault | Scope::StatedListener => "listener 1883\n",
         Scope::Bridge => "connection b\n",
-        Scope::Plugin => "plugin p\n",
+        Scope::Plugin => "plugin mosquitto_acl_file.so\nplugin_opt_acl_file /a\n",
     }
 }
 
@@ -118,7 +118,7 @@ fn another(directive: &Directive) -> String {
 fn what_is_planned_is_refused_or_noted_and_what_works_is_neither() {
     let own_tests = ["include_dir", "persistent_client_expiration", "persistence_sync", "log_dest", "tls_version"];
     // What does not go without others.
-    let needs = ["certfile", "keyfile", "require_certificate"];
+    let needs = ["certfile", "keyfile", "require_certificate", "plugin", "global_plugin", "plugin_load", "plugin_use"];
     let own_tests = [&own_tests[..], &needs].concat();
     for directive in directives().filter(|one| !own_tests.contains(&one.name)) {
         for name in names(directive) {

@@ -103,6 +103,36 @@ fn limits() {
     check("topic_levels_max 10", |c| c.topic_levels_max = 10);
 }
 
+/// What comes with Mosquitto is found by its name, wherever its file is.
+#[test]
+fn plugins_of_mosquitto_are_built_in() {
+    const PASSWORDS: &str = "/usr/lib/mosquitto_password_file.so\nplugin_opt_password_file /p";
+    const ACL: &str = "/opt/lib/mosquitto_acl_file.so\nplugin_opt_acl_file /a";
+    check_listener(&format!("plugin {PASSWORDS}"), |l| l.password_file = Some("/p".to_owned()));
+    check_listener(&format!("global_plugin {PASSWORDS}"), |l| l.password_file = Some("/p".to_owned()));
+    check_listener(&format!("plugin_load one {PASSWORDS}\nplugin_use one"), |l| l.password_file = Some("/p".to_owned()));
+    check_listener(&format!("auth_plugin {ACL}"), |l| {
+        (l.acl_file, l.acl_denies_special_chars) = (Some("/a".to_owned()), true);
+    });
+    check_listener(&format!("plugin {ACL}\nauth_plugin_deny_special_chars false"), |l| l.acl_file = Some("/a".to_owned()));
+    assert_eq!(config(&format!("listener 1883\nplugin_load one {PASSWORDS}")), config("listener 1883"), "nobody uses it");
+    let text = format!("per_listener_settings true\nlistener 1\nplugin {ACL}\nlistener 2\nglobal_plugin {PASSWORDS}");
+    let files: Vec<_> = config(&text).listeners.into_iter().map(|l| (l.password_file, l.acl_file)).collect();
+    assert_eq!(files, [(Some("/p".to_owned()), Some("/a".to_owned())), (Some("/p".to_owned()), None)]);
+    check("plugin mosquitto_persist_sqlite.so\nplugin_opt_db_file /var/lib/mosquitto/m.sqlite3", |c| {
+        (c.persistence.on, c.persistence.location) = (true, Some("/var/lib/mosquitto".to_owned()));
+    });
+    let sqlite = "listener 1\nplugin mosquitto_persist_sqlite.so\nplugin_opt_db_file /m.db\nplugin_opt_sync off";
+    assert_eq!(
+        notes(sqlite),
+        [
+            "Warning: The 'plugin_opt_sync' option has no effect: what is built in has no such option. (m.conf:4)",
+            "Warning: What is kept goes into the server's own log, not into /m.db; what mosquitto_persist_sqlite has kept there \
+             is not taken over. (m.conf:2)"
+        ]
+    );
+}
+
 #[test]
 fn what_is_kept() {
     check("retain_available false", |c| c.retain_available = false);

@@ -35,6 +35,8 @@ pub struct AuthorityOptions {
     pub password_file: Option<String>,
     /// Who may do what.
     pub acl_file: Option<String>,
+    /// It grants nothing to those with `+`, `#` or `/` in User Name or Client Identifier.
+    pub acl_denies_special_chars: bool,
     /// SUBACK refuses what the ACL file does not grant.
     pub strict_suback: bool,
 }
@@ -54,6 +56,7 @@ struct Listener {
     policy: ConnectPolicy,
     passwords: Option<Arc<Passwords>>,
     acl: Option<Arc<Acl>>,
+    acl_denies_special_chars: bool,
     strict_suback: bool,
 }
 
@@ -168,7 +171,8 @@ impl Listener {
         let passwords = options.password_file.as_deref().map(|path| files.passwords(path)).transpose()?;
         let acl = options.acl_file.as_deref().map(|path| files.acl(path)).transpose()?;
         let policy = ConnectPolicy { has_password_file: passwords.is_some(), allow_anonymous: options.allow_anonymous };
-        Ok(Listener { port: options.port, policy, passwords, acl, strict_suback: options.strict_suback })
+        let AuthorityOptions { port, acl_denies_special_chars, strict_suback, .. } = *options;
+        Ok(Listener { port, policy, passwords, acl, acl_denies_special_chars, strict_suback })
     }
 
     fn admission(&self, credentials: &Credentials) -> Admission {
@@ -191,6 +195,9 @@ impl Listener {
 
     fn rights(&self, credentials: &Credentials) -> Option<Arc<dyn midge_broker::Rights>> {
         let acl = self.acl.as_ref()?;
+        if self.acl_denies_special_chars && has_special_chars(credentials) {
+            return Some(Arc::new(Nothing));
+        }
         let rights = Rights::new(acl, credentials.username.as_deref(), &credentials.client_id);
         Some(Arc::new(Granted { rights, strict_suback: self.strict_suback }))
     }
@@ -216,6 +223,30 @@ impl midge_broker::Rights for Granted {
         let filter = share.map_or(filter, |(_, filter)| filter);
         !self.strict_suback || self.rights.check_filter(filter).is_allowed()
     }
+}
+
+/// What may be granted to nobody of this name.
+struct Nothing;
+
+impl midge_broker::Rights for Nothing {
+    fn may_publish(&self, _: &str) -> bool {
+        false
+    }
+
+    fn may_receive(&self, _: &str) -> bool {
+        false
+    }
+
+    fn may_subscribe(&self, _: &str) -> bool {
+        false
+    }
+}
+
+/// Characters that mean something in topics.
+fn has_special_chars(credentials: &Credentials) -> bool {
+    const SPECIAL: [char; 3] = ['+', '#', '/'];
+    let is_special = |name: &str| name.contains(SPECIAL);
+    is_special(&credentials.client_id) || credentials.username.as_deref().is_some_and(is_special)
 }
 
 /// The proof of those whom their certificates name.
