@@ -21,6 +21,8 @@ pub struct Config {
     pub check_retain_source: bool,
     /// Let in only Clients whose identifier begins like this.
     pub clientid_prefixes: Option<String>,
+    /// Longest that an address with failed logins has to wait with the next one; `None`: as the server thinks fit.
+    pub failed_login_delay_s: Option<u16>,
     /// SUBACK refuses filters that the ACL file does not grant.
     pub acl_strict_suback: bool,
     /// Log connects and disconnects.
@@ -124,6 +126,7 @@ impl Config {
             topic_levels_max: 200,
             check_retain_source: false,
             clientid_prefixes: None,
+            failed_login_delay_s: None,
             acl_strict_suback: false,
             connection_messages: true,
             global_max_clients: None,

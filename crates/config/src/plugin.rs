@@ -100,7 +100,9 @@ impl Plugin {
                 };
                 if place.as_ref().is_some_and(|other| other != file) {
                     let option = stock.option();
-                    return Err(problem(format!("There is another {option} already, and one counts: take one of them out.")));
+                    return Err(problem(format!(
+                        "There is another {option} already, and one counts: take one of them out."
+                    )));
                 }
                 *place = Some(file.clone());
                 security.acl_denies_special_chars |= stock == Stock::AclFile && self.denies_special_chars;

@@ -27,6 +27,8 @@ pub struct Options {
     pub shards: u16,
     /// Seconds that a new connection has for its CONNECT.
     pub connect_timeout_s: u16,
+    /// Longest that an address with failed logins has to wait with the next one; 0: not at all.
+    pub failed_login_delay_s: u16,
     /// Bytes of memory above which no client and no message to be kept is taken in; `None` is no bound.
     pub memory_limit_bytes: Option<u64>,
     /// Seconds between publications of `$SYS`; 0 is never.
@@ -131,6 +133,10 @@ impl Options {
             global_max_connections: config.global_max_connections,
             shards: shards_of(config) as u16,
             connect_timeout_s: config.connect_timeout_s,
+            failed_login_delay_s: config.failed_login_delay_s.unwrap_or(match identity {
+                Identity::Midge => FAILED_LOGIN_DELAY_S,
+                Identity::Mosquitto => 0,
+            }),
             memory_limit_bytes: config.memory_limit_bytes,
             sys_interval_s: config.sys_interval_s,
             persistence: persistence_of(config),
@@ -308,6 +314,9 @@ fn authority_of(listener: &Listener, config: &Config) -> AuthorityOptions {
         strict_suback: config.acl_strict_suback,
     }
 }
+
+/// Long enough that guessing is slow, and shorter than any client waits for its answer.
+const FAILED_LOGIN_DELAY_S: u16 = 3;
 
 /// Memory for waiting messages, over all shards, before long queues go on on disk.
 const QUEUE_MEMORY_BYTES: u64 = 64 << 20;

@@ -1,8 +1,8 @@
 //! Who may come in, and what they are called.
 
 use super::Scope::{Global, Listener, Plugin, Security, StatedListener};
-use super::Take::{Bool, Path, Text, Words};
-use super::{Again, Directive, Given, directive};
+use super::Take::{Bool, Integer, Path, Text, Words};
+use super::{Again, Bounds, Directive, Given, directive};
 use crate::draft::{Draft, Part};
 use crate::plugin::{self, User};
 use crate::value::shown;
@@ -78,6 +78,19 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         .reloadable()
         .doc("Refuse a SUBSCRIBE for topics that the acl_file does not grant.")
         .note("Not in Mosquitto, which grants every SUBSCRIBE and then sends nothing."),
+    directive(
+        "failed_login_delay",
+        Global,
+        Integer(
+            Bounds { min: 0, max: 30, outside: "'failed_login_delay' must be between 0 and 30 inclusive." },
+            |draft, seconds| draft.config.failed_login_delay_s = u16::try_from(seconds).ok(),
+        ),
+    )
+    .doc("How many seconds clients wait at most whose address has failed to log in several times; 0 is not at all.")
+    .note(
+        "Not in Mosquitto. 3 when the server is called midge, 0 when it is called mosquitto. Three failures are free; each \
+         further one doubles the time, from a tenth of a second, and one is forgotten every half minute.",
+    ),
     directive("plugin", Security, Words(|draft, given| plugin(draft, given, None)))
         .aliases(&["auth_plugin"])
         .doc("Ask this plugin of Mosquitto, which is built in here: the path of its file counts only by its name.")

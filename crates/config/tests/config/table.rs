@@ -33,9 +33,10 @@ const MOSQUITTO: &str = "
 ";
 
 /// What only this server has.
-const OURS: [&str; 8] = [
+const OURS: [&str; 9] = [
     "acl_strict_suback",
     "connect_timeout",
+    "failed_login_delay",
     "keyfile_passphrase_file",
     "log_format",
     "persistence_max_bytes",

@@ -98,6 +98,7 @@ fn limits() {
     check("max_keepalive 65535", |c| c.max_keepalive_s = Some(65535));
     check("global_max_clients 3", |c| c.global_max_clients = Some(3));
     check("clientid_prefixes ok-", |c| c.clientid_prefixes = Some("ok-".to_owned()));
+    check("failed_login_delay 5", |c| c.failed_login_delay_s = Some(5));
     check("acl_strict_suback true", |c| c.acl_strict_suback = true);
     check("global_max_connections 3", |c| c.global_max_connections = Some(3));
     check("topic_levels_max 10", |c| c.topic_levels_max = 10);
@@ -110,12 +111,20 @@ fn plugins_of_mosquitto_are_built_in() {
     const ACL: &str = "/opt/lib/mosquitto_acl_file.so\nplugin_opt_acl_file /a";
     check_listener(&format!("plugin {PASSWORDS}"), |l| l.password_file = Some("/p".to_owned()));
     check_listener(&format!("global_plugin {PASSWORDS}"), |l| l.password_file = Some("/p".to_owned()));
-    check_listener(&format!("plugin_load one {PASSWORDS}\nplugin_use one"), |l| l.password_file = Some("/p".to_owned()));
+    check_listener(&format!("plugin_load one {PASSWORDS}\nplugin_use one"), |l| {
+        l.password_file = Some("/p".to_owned())
+    });
     check_listener(&format!("auth_plugin {ACL}"), |l| {
         (l.acl_file, l.acl_denies_special_chars) = (Some("/a".to_owned()), true);
     });
-    check_listener(&format!("plugin {ACL}\nauth_plugin_deny_special_chars false"), |l| l.acl_file = Some("/a".to_owned()));
-    assert_eq!(config(&format!("listener 1883\nplugin_load one {PASSWORDS}")), config("listener 1883"), "nobody uses it");
+    check_listener(&format!("plugin {ACL}\nauth_plugin_deny_special_chars false"), |l| {
+        l.acl_file = Some("/a".to_owned())
+    });
+    assert_eq!(
+        config(&format!("listener 1883\nplugin_load one {PASSWORDS}")),
+        config("listener 1883"),
+        "nobody uses it"
+    );
     let text = format!("per_listener_settings true\nlistener 1\nplugin {ACL}\nlistener 2\nglobal_plugin {PASSWORDS}");
     let files: Vec<_> = config(&text).listeners.into_iter().map(|l| (l.password_file, l.acl_file)).collect();
     assert_eq!(files, [(Some("/p".to_owned()), Some("/a".to_owned())), (Some("/p".to_owned()), None)]);

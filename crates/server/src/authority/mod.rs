@@ -8,10 +8,12 @@
 //! What must hold: a slow hash is never computed on a shard; what was right once is remembered as a keyed digest, never as it
 //! was sent; when the files are read again, everybody is asked about again, and nothing that was remembered counts any more.
 
+mod failures;
 mod files;
 mod remembered;
 mod workers;
 
+pub(crate) use failures::Failures;
 pub use files::{FileProblem, check_file};
 pub(crate) use workers::{Answer, Asker, NOT_NOW, Workers};
 
