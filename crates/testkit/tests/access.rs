@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use midge_testkit::{Conversation, Server};
 use rustix::process::Signal;
 
-/// Users of all kinds of hash, each with the password `secret`.
+/// Users of all kinds of hash, with the password `secret`; Cyd's is `secret of ada`.
 const PASSWORDS: &str = "\
 ada:$6$AAECAwQFBgcICQoL$JqsxEv/ucyxjA5DKsQ+Y8CDWaQDNQI9FpAkmfwAqWfwZLk/JEGgM0EpylrJHAZKKyFQjJeZ3nFaHjPzOzPPmPw==
 bob:$7$101$AAECAwQFBgcICQoL$Xr99N9ym9ys8TWxis5ajETJq6EVYzmc6nb8t3pUYnPBbCAbICS4xejTltonXWCtJNBvA+By+TXUqU6qCblO00w==
+cyd:$argon2id$v=19$m=64,t=2,p=2$c2FsdHNhbHQ$RT9QoYyo8aXaoVxOADlB9Av9aD5itFUiAOWA7vz7PA4
 ";
 
 /// Bob's, with another password.
@@ -62,6 +63,8 @@ fn passwords_let_in_those_who_know_them() {
          b> CONNECT v311 username=bob password=secret
          b< CONNACK 0x00
          b pings
+         c> CONNECT v5 username=cyd password="secret of ada"
+         c< CONNACK 0x00
          again> CONNECT v5 username=bob password=secret
          again< CONNACK 0x00
          wrong> CONNECT v5 username=bob password=secrets
@@ -192,7 +195,7 @@ fn who_has_lost_a_right_has_lost_it_at_once_and_others_notice_nothing() {
     talk.play(
         "p publishes t qos=1 m=2\na receives t qos=1 m=2\nb< nothing\nb publishes t qos=1 m=3\na receives t qos=1 m=3",
     );
-    passwords.write(&PASSWORDS.replace(PASSWORDS.lines().last().expect("bob's"), CHANGED.trim_end()));
+    passwords.write(&PASSWORDS.replace(PASSWORDS.lines().nth(1).expect("bob's"), CHANGED.trim_end()));
     reload(&server);
     talk.play(
         "b< DISCONNECT 0x87
