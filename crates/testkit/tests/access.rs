@@ -63,7 +63,7 @@ fn passwords_let_in_those_who_know_them() {
          b> CONNECT v311 username=bob password=secret
          b< CONNACK 0x00
          b pings
-         c> CONNECT v5 username=cyd password="secret of ada"
+         c> CONNECT v5 username=cyd password=\"secret of ada\"
          c< CONNACK 0x00
          again> CONNECT v5 username=bob password=secret
          again< CONNACK 0x00
