@@ -21,6 +21,7 @@
 mod acl;
 mod admission;
 mod filter;
+mod grants;
 mod lines;
 mod password_edit;
 mod password_file;
@@ -29,11 +30,14 @@ mod report;
 mod rights;
 mod rules;
 mod strict;
+mod token;
 
 pub use acl::Acl;
-pub use admission::{Admission, ConnectPolicy, Credentials, Refusal, admission, client_id_is_welcome};
+pub use admission::{Admission, ConnectPolicy, Credentials, Judge, Refusal, admission, client_id_is_welcome};
+pub use grants::Grants;
 pub use password_edit::{Edited, UserNameError, check_user_name, hash_plain_text, remove_user, set_password};
 pub use password_file::{PasswordVerdict, Passwords};
 pub use password_hash::{Cost, HashError, PasswordHash, Scheme};
 pub use report::{FileError, Loaded, Note, Problem};
 pub use rights::{Access, Decision, Rights};
+pub use token::{Algorithm, Keys, Token, TokenError, TokenPolicy, is_token};

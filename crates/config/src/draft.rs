@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use crate::Loaded;
-use crate::config::{Address, Config, Listener, PORT};
+use crate::config::{Address, Config, HttpAuth, JwtAuth, Listener, PORT};
 use crate::directives::Scope;
 use crate::plugin::{Plugin, User};
 use crate::report::{ConfigError, Excerpt, Level, Mentions, NamedPath, Note, Place, Problem};
@@ -92,6 +92,8 @@ pub(crate) struct Security {
     pub(crate) password_file: Option<String>,
     pub(crate) acl_file: Option<String>,
     pub(crate) acl_denies_special_chars: bool,
+    jwt: JwtAuth,
+    http: HttpAuth,
 }
 
 impl Draft {
@@ -171,6 +173,14 @@ impl Draft {
     /// Where an option of [`Scope::Security`] belongs.
     pub(crate) fn security(&mut self) -> &mut Security {
         if self.per_listener { self.listener_security() } else { &mut self.security }
+    }
+
+    pub(crate) fn jwt(&mut self) -> &mut JwtAuth {
+        &mut self.security().jwt
+    }
+
+    pub(crate) fn http(&mut self) -> &mut HttpAuth {
+        &mut self.security().http
     }
 
     /// A `listener` line.
@@ -378,9 +388,10 @@ impl Draft {
         let opens_default = self.default_stated || (has_listener_lines && !self.default_options.is_empty());
         self.note_default_options(has_listener_lines);
         self.check_encryption();
+        self.check_tokens();
         for plugin in std::mem::take(&mut self.plugins) {
             if let Err(problem) = plugin.apply(&mut self) {
-                self.problems.push(problem);
+                self.problems.push(*problem);
             }
         }
         if self.log_dest_planned && self.config.log.is_nowhere() {
@@ -418,6 +429,18 @@ impl Draft {
         }
     }
 
+    /// Options of tokens that do not go together.
+    fn check_tokens(&mut self) {
+        let mut faults: Vec<_> = self.security.jwt.fault().map(|text| (text, None)).into_iter().collect();
+        faults.extend(self.listeners.iter().filter_map(|DraftListener { listener, security }| {
+            security.jwt.fault().map(|text| (text, listener.place.clone()))
+        }));
+        for (text, place) in faults {
+            let place = place.or_else(|| self.mentions.first_of("auth_jwt_"));
+            self.problems.push(Problem { text: text.to_owned(), place, hint: None, excerpt: None });
+        }
+    }
+
     /// Options that stand above every listener seldom do what was meant: they are for one more listener, or for none.
     fn note_default_options(&mut self, has_listener_lines: bool) {
         if self.default_stated {
@@ -447,11 +470,14 @@ impl DraftListener {
         let for_all = if per_listener { nothing } else { for_all };
         let stated = own.allow_anonymous.or(for_all.allow_anonymous);
         let plain = self.listener.clone();
+        let vouching = if per_listener { own } else { for_all };
         let file = |own: &Option<String>, for_all: &Option<String>| own.clone().or_else(|| for_all.clone());
         Listener {
             password_file: file(&own.password_file, &for_all.password_file),
             acl_file: file(&own.acl_file, &for_all.acl_file),
             acl_denies_special_chars: own.acl_denies_special_chars || for_all.acl_denies_special_chars,
+            jwt: vouching.jwt.clone(),
+            http: vouching.http.clone(),
             // Whoever cannot be reached from outside needs no line for a first try.
             allow_anonymous: stated.unwrap_or(local_only),
             anonymous_stated: stated.is_some(),

@@ -27,8 +27,8 @@ mod traps;
 mod value;
 
 pub use config::{
-    Address, Config, Listener, Log, LogTypes, Persistence, PersistenceSync, ProtocolVersions, SocketDomain, Tls,
-    TlsVersion, USER,
+    Address, Config, HttpAuth, JwtAuth, Listener, Log, LogTypes, Persistence, PersistenceSync, ProtocolVersions,
+    SocketDomain, Tls, TlsVersion, USER,
 };
 pub use directives::{Directive, Scope, State, Value, directives};
 pub use manual::manual;

@@ -81,9 +81,10 @@ impl Plugin {
     }
 
     /// Does what it stands for.
-    pub(crate) fn apply(self, draft: &mut Draft) -> Result<(), Problem> {
+    pub(crate) fn apply(self, draft: &mut Draft) -> Result<(), Box<Problem>> {
         let Some(stock) = self.stock else { return Ok(()) };
-        let problem = |text: String| Problem { text, place: Some(self.place.clone()), hint: None, excerpt: None };
+        let problem =
+            |text: String| Box::new(Problem { text, place: Some(self.place.clone()), hint: None, excerpt: None });
         let Some(file) = &self.file else {
             let option = stock.option();
             return Err(problem(format!("The plugin needs the option plugin_opt_{option}, which names its file.")));

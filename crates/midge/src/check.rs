@@ -92,7 +92,9 @@ impl Findings {
         for named in paths.iter().filter(|named| seen.insert((named.directive, &named.path))) {
             match midge_server::check_file(named.directive, &named.path) {
                 Ok(warnings) => self.warnings.extend(warnings),
-                Err(FileProblem::Malformed(error)) => self.errors.push(error.to_string()),
+                Err(malformed @ (FileProblem::Malformed(_) | FileProblem::Unusable(_))) => {
+                    self.errors.push(malformed.to_string());
+                }
                 Err(unreadable @ FileProblem::Unreadable { .. }) => self.errors.push(explained(&Problem {
                     text: unreadable.to_string().trim_start_matches("Error: ").to_owned(),
                     place: Some(named.place.clone()),

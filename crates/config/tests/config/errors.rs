@@ -343,3 +343,34 @@ fn plugins_that_are_not_built_in_are_refused_by_name() {
         "There is another acl_file already, and one counts: take one of them out.",
     );
 }
+
+#[test]
+fn tokens_need_algorithms_and_keys() {
+    let check = |text: &str, expected: &str| assert_eq!(errors(text), expected, "{text:?}");
+    check(
+        "\nauth_jwt_key_file /k",
+        "Error: The 'auth_jwt_' options require auth_jwt_algorithms.\nError found at m.conf:2.",
+    );
+    check(
+        "auth_jwt_algorithms HS256",
+        "Error: The 'auth_jwt_algorithms' option requires auth_jwt_key_file, auth_jwt_secret_file or auth_jwt_jwks_file.\n\
+         Error found at m.conf:1.",
+    );
+    check(
+        "auth_jwt_algorithms HS256 none\nauth_jwt_key_file /k",
+        "Error: Invalid 'auth_jwt_algorithms' value (none).\nError found at m.conf:1.\n\
+         There are HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA.",
+    );
+}
+
+#[test]
+fn a_web_service_has_an_address() {
+    for url in ["a.example/user", "http://", "ftp://a", "http:///user", "http://me:secret@a/", "http://a/ b"] {
+        let expected = format!(
+            "Error: '{url}' is no address of a web service.\nError found at m.conf:1.\n\
+             It begins with http:// or https:// and a host, and has no user name in it."
+        );
+        let text = format!("auth_http_user_url {url}");
+        assert_eq!(errors(&text), expected);
+    }
+}

@@ -1,7 +1,9 @@
 //! What each directive that works does to the configuration, and what several of them mean together.
 
 use crate::support::{config, notes};
-use midge_config::{Address, Config, Listener, LogTypes, PersistenceSync, ProtocolVersions, SocketDomain, TlsVersion};
+use midge_config::{
+    Address, Config, JwtAuth, Listener, LogTypes, PersistenceSync, ProtocolVersions, SocketDomain, TlsVersion,
+};
 
 /// Below a plain listener, the lines change the configuration in just this way.
 #[track_caller]
@@ -15,7 +17,7 @@ fn check(lines: &str, change: fn(&mut Config)) {
 
 /// As [`check`], for what goes to the listener.
 #[track_caller]
-fn check_listener(lines: &str, change: fn(&mut Listener)) {
+fn check_listener(lines: &str, change: impl FnOnce(&mut Listener)) {
     let mut expected = config("listener 1883\n");
     change(&mut expected.listeners[0]);
     assert_ne!(expected, config("listener 1883\n"), "the test sees no difference");
@@ -102,6 +104,32 @@ fn limits() {
     check("acl_strict_suback true", |c| c.acl_strict_suback = true);
     check("global_max_connections 3", |c| c.global_max_connections = Some(3));
     check("topic_levels_max 10", |c| c.topic_levels_max = 10);
+}
+
+#[test]
+fn tokens_and_web_services_are_of_the_listener_that_names_them() {
+    const ALGORITHMS: &str = "auth_jwt_algorithms RS256 EdDSA\nauth_jwt_key_file /k\n";
+    let jwt = |lines: &str, change: fn(&mut JwtAuth)| {
+        check_listener(&format!("{ALGORITHMS}{lines}"), |l| {
+            l.jwt.algorithms = ["RS256", "EdDSA"].map(str::to_owned).to_vec();
+            l.jwt.key_file = Some("/k".to_owned());
+            change(&mut l.jwt);
+        });
+    };
+    jwt("", |_| {});
+    jwt("auth_jwt_secret_file /s", |jwt| jwt.secret_file = Some("/s".to_owned()));
+    jwt("auth_jwt_jwks_file /j", |jwt| jwt.jwks_file = Some("/j".to_owned()));
+    jwt("auth_jwt_issuer me", |jwt| jwt.issuer = Some("me".to_owned()));
+    jwt("auth_jwt_audience you", |jwt| jwt.audience = Some("you".to_owned()));
+    jwt("auth_jwt_user_claim name", |jwt| jwt.user_claim = "name".to_owned());
+    jwt("auth_jwt_acl_claim mqtt", |jwt| jwt.acl_claim = Some("mqtt".to_owned()));
+    check_listener("auth_http_user_url http://a/u", |l| l.http.user_url = Some("http://a/u".to_owned()));
+    check_listener("auth_http_acl_url https://a:1/", |l| l.http.acl_url = Some("https://a:1/".to_owned()));
+    check_listener("auth_http_timeout 9", |l| l.http.timeout_s = 9);
+    check_listener("auth_http_cache 9", |l| l.http.cache_s = 9);
+    check_listener("auth_http_cafile /c", |l| l.http.cafile = Some("/c".to_owned()));
+    let two = config("per_listener_settings true\nlistener 1\nauth_http_user_url http://a\nlistener 2\n");
+    assert_eq!([two.listeners[0].http.is_on(), two.listeners[1].http.is_on()], [true, false]);
 }
 
 /// What comes with Mosquitto is found by its name, wherever its file is.

@@ -38,11 +38,14 @@ impl Shard {
     fn look_at_login(&mut self, index: usize, credentials: Credentials) -> Option<Authentication> {
         let connection = &self.connections[index];
         let listener = ListenerId(connection.listener);
-        if let Some(name) = self.peers.transport(listener).username_of_certificate {
-            let username = super::tls::username(connection.stream.tls(), name).map(Into::into);
-            return Some(self.authority.name(listener, credentials.client_id, username));
-        }
-        let check = match self.authority.ask(listener, credentials) {
+        let asked = match self.peers.transport(listener).username_of_certificate {
+            Some(name) => {
+                let username = super::tls::username(connection.stream.tls(), name).map(Into::into);
+                self.authority.name(listener, credentials.client_id, username)
+            }
+            None => self.authority.ask(listener, credentials),
+        };
+        let check = match asked {
             Asked::Known(authentication) => {
                 self.note_login(index, &authentication);
                 return Some(authentication);
@@ -71,7 +74,11 @@ impl Shard {
 
     /// Goes on with those who waited for an answer.
     pub(super) fn take_answers(&mut self) {
-        for Answer { asker, authentication } in self.peers.take_answers(self.id) {
+        for Answer { asker, authentication, trouble } in self.peers.take_answers(self.id) {
+            if let Some(trouble) = trouble {
+                let wall_s = self.turn.now.wall_s;
+                self.log.repeated_line(wall_s, LogType::Warning, "web services", format_args!("Warning: {trouble}"));
+            }
             if self.awaits_answer(asker) {
                 self.note_login(asker.index, &authentication);
                 self.take_answer(asker, &authentication);
