@@ -43,6 +43,7 @@ impl Keys {
     /// The content of a file with one public key or several, as PEM.
     pub fn public(file: &str, bytes: &[u8]) -> Result<Loaded<Keys>, FileError> {
         let mut report = Report::new(file);
+        report.line = 1;
         let mut keys = Vec::new();
         let mut block: Option<String> = None;
         for (index, line) in String::from_utf8_lossy(bytes).lines().map(str::trim).enumerate() {
