@@ -286,6 +286,16 @@ fn the_user_name_may_be_the_client_identifier_which_may_need_a_prefix() {
          n> CONNECT v5
          n< CONNACK 0x87",
     );
+    let acl = File::new("pattern write up/%c\n");
+    let server = Server::start(&format!("use_username_as_clientid true\n{}", acl.line("acl_file")));
+    Conversation::with(&server).play(
+        "a> CONNECT v5 id=bob username=ada
+         a< CONNACK 0x00
+         a> PUBLISH up/bob qos=1 id=1 m=x
+         a< PUBACK id=1 0x87
+         a> PUBLISH up/ada qos=1 id=2 m=x
+         a< PUBACK id=2 0x10",
+    );
     let server = Server::start("clientid_prefixes ok-\n");
     Conversation::with(&server).play(
         "a> CONNECT v5 id=ok-a

@@ -93,6 +93,7 @@ fn a_token_says_who_its_client_is() {
     server.expect_log("*New client connected from * as a (p5, c0, k0, u'ada').");
     server.expect_log("*New client connected from * as b (p5, c0, k0, u'ada').");
     server.expect_log("*Client e [127.0.0.1:*]: the token has expired.");
+    server.expect_log("*Client x [127.0.0.1:*] disconnected: not authorised.");
     // Whoever signs for its clients does not guess.
     assert_eq!(server.count_log("*Failed login from *"), 4);
 }

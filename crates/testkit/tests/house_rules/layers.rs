@@ -48,8 +48,8 @@ pub(crate) const PURE: &[&str] = &[
     "midge-persistence",
 ];
 
-/// What a pure crate may use from crates.io: containers, errors, what is calculated with passwords and tokens, JSON, and loom, which only replaces
-/// the atomics in a model.
+/// What a pure crate may use from crates.io: containers, errors, JSON, what is calculated with passwords and tokens, and loom,
+/// which only replaces the atomics in a model.
 const PURE_MAY_USE: &[&str] = &[
     "argon2",
     "aws-lc-rs",
