@@ -7,11 +7,12 @@
 use std::collections::BTreeSet;
 
 use crate::Loaded;
-use crate::config::{Address, Config, HttpAuth, JwtAuth, Listener, PORT};
+use crate::config::{Address, Config, Listener, PORT};
 use crate::directives::Scope;
 use crate::plugin::{Plugin, User};
 use crate::report::{ConfigError, Excerpt, Level, Mentions, NamedPath, Note, Place, Problem};
 use crate::value::{NoInteger, Words, c_integer, shown, text};
+use crate::vouching::{HttpAuth, JwtAuth};
 
 /// What the lines read so far say.
 pub(crate) struct Draft {

@@ -25,15 +25,17 @@ mod reader;
 mod report;
 mod traps;
 mod value;
+mod vouching;
 
 pub use config::{
-    Address, Config, HttpAuth, JwtAuth, Listener, Log, LogTypes, Persistence, PersistenceSync, ProtocolVersions,
-    SocketDomain, Tls, TlsVersion, USER,
+    Address, Config, Listener, Log, LogTypes, Persistence, PersistenceSync, ProtocolVersions, SocketDomain, Tls,
+    TlsVersion, USER,
 };
 pub use directives::{Directive, Scope, State, Value, directives};
 pub use manual::manual;
 pub use report::{ConfigError, Excerpt, Level, Mentions, NamedPath, Note, Place, Problem};
 pub use traps::traps;
+pub use vouching::{HttpAuth, JwtAuth};
 
 /// How configuration files are read. The server gives the file system, tests a map.
 pub trait Files {

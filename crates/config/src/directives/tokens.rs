@@ -5,6 +5,7 @@ use super::Take::{Integer, Path, Text, Words};
 use super::{Again, Bounds, Directive, Given, directive};
 use crate::draft::{Draft, Part};
 use crate::value::shown;
+use crate::vouching::HttpAuth;
 
 pub(super) const DIRECTIVES: &[Directive] = &[
     directive("auth_jwt_algorithms", Security, Words(algorithms))
@@ -98,7 +99,7 @@ fn algorithms(draft: &mut Draft, given: Given<'_>) {
     draft.jwt().algorithms = names;
 }
 
-fn set_url(draft: &mut Draft, url: String, place: fn(&mut crate::config::HttpAuth) -> &mut Option<String>) {
+fn set_url(draft: &mut Draft, url: String, place: fn(&mut HttpAuth) -> &mut Option<String>) {
     let rest = ["http://", "https://"].iter().find_map(|scheme| url.strip_prefix(scheme));
     let has_host = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', ':', '?']));
     if !has_host || url.contains([' ', '@', '#']) {
