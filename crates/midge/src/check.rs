@@ -53,6 +53,7 @@ pub(crate) fn check(path: &str) -> Status {
         Ok(Loaded { mut config, notes, mentions }) => {
             findings.take_files(&mentions.paths);
             findings.take_folder(&mut config);
+            findings.take_authority(&config);
             findings.take_notes(&notes);
             findings.take_notes(&midge_config::traps(&config, &mentions));
         }
@@ -102,6 +103,14 @@ impl Findings {
                     excerpt: Some(named.excerpt.clone()),
                 })),
             }
+        }
+    }
+
+    /// Files that are right each, and do not go together. Those that are wrong were told with their lines.
+    fn take_authority(&mut self, config: &Config) {
+        let options = Options::from_config(config, Identity::Midge).authority;
+        if let Err(unusable @ FileProblem::Unusable(_)) = midge_server::check_authority(&options) {
+            self.errors.push(unusable.to_string());
         }
     }
 

@@ -224,11 +224,16 @@ fn keys_may_be_exchanged() {
 
 #[test]
 fn an_algorithm_without_a_key_keeps_the_server_from_starting() {
-    let (_, lines) = secret("tokens-idle");
+    let (folder, lines) = secret("tokens-idle");
     let lines = lines.replace("HS256", "HS256 ES256");
     let mut server = Server::spawn(&[], &format!("listener 1 127.0.0.1\n{lines}"), 1);
     assert!(!server.wait_for_exit().success());
     server.expect_log("*Error: There is no key for ES256, which auth_jwt_algorithms names.");
+    let file = folder.join("checked.conf");
+    fs::write(&file, lines).expect("a file");
+    let check = Command::new(midge_program()).arg("check").arg(&file).output().expect("runs");
+    assert!(!check.status.success());
+    assert!(String::from_utf8_lossy(&check.stderr).contains("Error: There is no key for ES256"), "{check:?}");
 }
 
 /// Each client has one judge, so that nobody gets past the password file with what somebody else believes.
@@ -239,13 +244,16 @@ fn whom_the_password_file_has_cannot_come_with_a_token() {
     let passwords = folder.join("passwords");
     write(&passwords, ADA);
     let server = Server::start(&format!("{lines}password_file {}\n", passwords.display()));
-    let token = good(r#","sub":"bob""#);
+    let (token, impersonation) = (good(r#","sub":"bob""#), good(r#","sub":"ada""#));
     Conversation::with(&server).play(&format!(
         "a> CONNECT v5 username=ada password=secret
          a< CONNACK 0x00
          t> CONNECT v5 username=ada password={token}
          t< CONNACK 0x87
          b> CONNECT v5 username=bob password={token}
-         b< CONNACK 0x00"
+         b< CONNACK 0x00
+         i> CONNECT v5 username=eve password={impersonation}
+         i< CONNACK 0x87"
     ));
+    server.expect_log("*Client i [127.0.0.1:*]: the token is for a user of the password file.");
 }

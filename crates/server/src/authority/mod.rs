@@ -59,6 +59,11 @@ struct Listener {
     nobody: Arc<Proof>,
 }
 
+/// Whether a server could start with this; every file is read.
+pub fn check_authority(options: &[AuthorityOptions]) -> Result<(), FileProblem> {
+    Authority::load(options, &RandomState::new()).map(drop)
+}
+
 /// What a shard is told at once.
 pub(crate) enum Asked {
     /// Who it is.
@@ -149,7 +154,13 @@ impl Authority {
             Admission::Accept if check.is_named => Verdict::new(By::Certificate),
             Admission::Accept => Verdict::new(By::Nobody),
             Admission::Verify(Judge::PasswordFile) => self.judge_password(at, check)?,
-            Admission::Verify(Judge::Tokens) => verdict::judge_token(at.tokens.as_ref(), credentials)?,
+            Admission::Verify(Judge::Tokens) => {
+                let verdict = verdict::judge_token(at.tokens.as_ref(), credentials)?;
+                if at.has_user(verdict.username.as_deref()) {
+                    return Err(Refused::not_valid("the token is for a user of the password file"));
+                }
+                verdict
+            }
             Admission::Verify(Judge::Service) => {
                 let service = at.service.as_ref().ok_or(Refused::NOT_AUTHORIZED)?;
                 service.ask_user(credentials, wanted)?;
@@ -210,14 +221,15 @@ impl Authority {
         let password = credentials.username.as_ref().map(|_| Box::default());
         let admission = at.admission(&Credentials { password, ..credentials.clone() });
         let is_in_file = admission == Admission::Verify(Judge::PasswordFile);
+        let is_of_others = !at.has_user(credentials.username.as_deref());
         at.is_served_by(proof.service.as_deref())
             && match proof.by {
                 By::Certificate => true,
                 By::Nobody => admission == Admission::Accept,
                 By::PasswordFile(entry) if is_in_file => entry == self.entry(at, credentials),
                 By::PasswordFile(_) => admission == Admission::Accept,
-                By::Token(key) => at.tokens.as_ref().is_some_and(|tokens| tokens.trusts(key)) && !at.has(credentials),
-                By::Service => at.policy.has_service && !at.has(credentials),
+                By::Token(key) => is_of_others && at.tokens.as_ref().is_some_and(|tokens| tokens.trusts(key)),
+                By::Service => is_of_others && at.policy.has_service,
             }
     }
 
@@ -249,13 +261,13 @@ impl Listener {
     fn admission(&self, credentials: &Credentials) -> Admission {
         let Credentials { username, password, .. } = credentials;
         let (user_name, password) = (username.as_deref(), password.as_deref());
-        let is_in_password_file = self.has(credentials);
+        let is_in_password_file = self.has_user(user_name);
         admission(self.policy, midge_auth::Credentials { user_name, password, is_in_password_file })
     }
 
-    /// Whether the password file has its User Name.
-    fn has(&self, credentials: &Credentials) -> bool {
-        let named = self.passwords.as_ref().zip(credentials.username.as_deref());
+    /// Whether the password file has this User.
+    fn has_user(&self, username: Option<&str>) -> bool {
+        let named = self.passwords.as_ref().zip(username);
         named.is_some_and(|(passwords, username)| passwords.contains(username))
     }
 

@@ -66,6 +66,11 @@ impl Verdict {
 impl Refused {
     pub(super) const NOT_AUTHORIZED: Refused = Refused { why: RefusedCredentials::NotAuthorized, trouble: None };
 
+    /// Somebody who is trusted has signed what does not do all the same.
+    pub(super) fn not_valid(cause: &'static str) -> Refused {
+        Refused { why: RefusedCredentials::NotValid(cause), trouble: None }
+    }
+
     /// Nobody knows whether it is to be let in.
     pub(super) fn no_answer(trouble: String) -> Refused {
         Refused { why: RefusedCredentials::NoAnswer, trouble: Some(trouble) }
@@ -86,9 +91,7 @@ pub(super) fn judge_token(policy: Option<&TokenPolicy>, credentials: &Credential
             granted: acl.into_iter().collect(),
             expires_at_s: Some(expires_at_s),
         }),
-        Err(error) if error.is_signed() => {
-            Err(Refused { why: RefusedCredentials::NotValid(error.cause()), trouble: None })
-        }
+        Err(error) if error.is_signed() => Err(Refused::not_valid(error.cause())),
         Err(_) => Err(Refused::NOT_AUTHORIZED),
     }
 }
