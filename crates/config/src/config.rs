@@ -3,6 +3,7 @@
 //! Units are in the names. Where Mosquitto writes "no limit" as 0 or -1, it is `None` here.
 
 use crate::report::Place;
+use crate::vouching::{HttpAuth, JwtAuth};
 
 /// Everything the server is told. Each field is the directive of the same name, in [`crate::directives`].
 #[derive(Clone, PartialEq, Debug)]
@@ -21,6 +22,8 @@ pub struct Config {
     pub check_retain_source: bool,
     /// Let in only Clients whose identifier begins like this.
     pub clientid_prefixes: Option<String>,
+    /// Longest that an address with failed logins has to wait with the next one; `None`: as the server thinks fit.
+    pub failed_login_delay_s: Option<u16>,
     /// SUBACK refuses filters that the ACL file does not grant.
     pub acl_strict_suback: bool,
     /// Log connects and disconnects.
@@ -124,6 +127,7 @@ impl Config {
             topic_levels_max: 200,
             check_retain_source: false,
             clientid_prefixes: None,
+            failed_login_delay_s: None,
             acl_strict_suback: false,
             connection_messages: true,
             global_max_clients: None,
@@ -207,6 +211,12 @@ pub struct Listener {
     pub password_file: Option<String>,
     /// The file that says who may do what.
     pub acl_file: Option<String>,
+    /// Clients with `+`, `#` or `/` in User Name or Client Identifier may do nothing.
+    pub acl_denies_special_chars: bool,
+    /// Tokens that let in Clients.
+    pub jwt: JwtAuth,
+    /// Web services that do.
+    pub http: HttpAuth,
     /// The User Name is the Client Identifier.
     pub use_username_as_clientid: bool,
     /// Encryption.
@@ -232,10 +242,20 @@ impl Listener {
             auto_id_prefix: "auto-".to_owned(),
             password_file: None,
             acl_file: None,
+            acl_denies_special_chars: false,
+            jwt: JwtAuth::default(),
+            http: HttpAuth::default(),
             use_username_as_clientid: false,
             tls: Tls::default(),
             place: None,
         }
+    }
+}
+
+impl Listener {
+    /// Whether anybody is asked who comes in.
+    pub(crate) fn is_checked(&self) -> bool {
+        self.password_file.is_some() || self.jwt.is_on() || self.http.user_url.is_some()
     }
 }
 

@@ -9,8 +9,10 @@ use std::collections::BTreeSet;
 use crate::Loaded;
 use crate::config::{Address, Config, Listener, PORT};
 use crate::directives::Scope;
+use crate::plugin::{Plugin, User};
 use crate::report::{ConfigError, Excerpt, Level, Mentions, NamedPath, Note, Place, Problem};
-use crate::value::{NoInteger, Words, c_integer, shown};
+use crate::value::{NoInteger, Words, c_integer, shown, text};
+use crate::vouching::{HttpAuth, JwtAuth};
 
 /// What the lines read so far say.
 pub(crate) struct Draft {
@@ -35,6 +37,7 @@ pub(crate) struct Draft {
     /// What following lines belong to.
     pub(crate) context: Context,
     bridges: usize,
+    pub(crate) plugins: Vec<Plugin>,
     /// Strings that may not be given again.
     given: BTreeSet<(&'static str, usize)>,
     /// The files being read, the main one first.
@@ -69,7 +72,8 @@ pub(crate) enum Part<'a> {
 pub(crate) struct Context {
     listener: Option<usize>,
     bridge: Option<usize>,
-    pub(crate) plugin: bool,
+    /// In [`Draft::plugins`].
+    pub(crate) plugin: Option<usize>,
 }
 
 /// A listener as far as it is known.
@@ -88,6 +92,9 @@ pub(crate) struct Security {
     pub(crate) auto_id_prefix: Option<String>,
     pub(crate) password_file: Option<String>,
     pub(crate) acl_file: Option<String>,
+    pub(crate) acl_denies_special_chars: bool,
+    jwt: JwtAuth,
+    http: HttpAuth,
 }
 
 impl Draft {
@@ -104,6 +111,7 @@ impl Draft {
             log_dest_planned: false,
             context: Context::default(),
             bridges: 0,
+            plugins: Vec::new(),
             given: BTreeSet::new(),
             reading: Vec::new(),
             problems: Vec::new(),
@@ -129,7 +137,7 @@ impl Draft {
             }
             Scope::StatedListener => self.context.listener.is_none_or(|index| index == DEFAULT).then_some("a listener"),
             Scope::Bridge => self.context.bridge.is_none().then_some("a bridge"),
-            Scope::Plugin => (!self.context.plugin).then_some("plugin/global_plugin/plugin_load"),
+            Scope::Plugin => self.context.plugin.is_none().then_some("plugin/global_plugin/plugin_load"),
         };
         if let Some(missing) = missing {
             let text = format!("The '{name}' option requires {missing} to be defined first.");
@@ -168,6 +176,14 @@ impl Draft {
         if self.per_listener { self.listener_security() } else { &mut self.security }
     }
 
+    pub(crate) fn jwt(&mut self) -> &mut JwtAuth {
+        &mut self.security().jwt
+    }
+
+    pub(crate) fn http(&mut self) -> &mut HttpAuth {
+        &mut self.security().http
+    }
+
     /// A `listener` line.
     pub(crate) fn open_listener(&mut self, address: Address) {
         let place = self.place();
@@ -194,6 +210,37 @@ impl Draft {
         self.bridges += 1;
     }
 
+    /// A line that names a plugin.
+    pub(crate) fn open_plugin(&mut self, plugin: Plugin) {
+        self.context.plugin = Some(self.plugins.len());
+        self.plugins.push(plugin);
+    }
+
+    /// The plugin that options belong to here.
+    pub(crate) fn plugin(&mut self) -> Option<&mut Plugin> {
+        self.context.plugin.and_then(|at| self.plugins.get_mut(at))
+    }
+
+    /// Who uses a plugin that is named here as other settings of [`Scope::Security`] are.
+    pub(crate) fn plugin_user(&self) -> User {
+        if self.per_listener { self.plugin_user_here() } else { User::Shared }
+    }
+
+    /// The listener of the current line, which uses a plugin for itself.
+    pub(crate) fn plugin_user_here(&self) -> User {
+        User::Listener(self.context.listener.unwrap_or(DEFAULT))
+    }
+
+    /// The settings of who uses a plugin.
+    pub(crate) fn securities(&mut self, user: User) -> Vec<&mut Security> {
+        match user {
+            User::Shared => vec![&mut self.security],
+            User::Listener(at) => vec![&mut self.listeners[at].security],
+            User::All if !self.per_listener => vec![&mut self.security],
+            User::All => self.listeners.iter_mut().map(|listener| &mut listener.security).collect(),
+        }
+    }
+
     /// `per_listener_settings`: once on it stays on, and it cannot come after what it changes the meaning of.
     pub(crate) fn set_per_listener(&mut self, on: bool) {
         if on && !self.per_listener && self.security_seen {
@@ -216,7 +263,7 @@ impl Draft {
     // What is told.
 
     /// The current line.
-    fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         let place = |one: &Reading, included_at| Place { file: one.file.clone(), line: one.line, included_at };
         let mut files = self.reading.iter();
         let main = files.next().map(|main| place(main, None));
@@ -279,6 +326,10 @@ impl Draft {
         self.notes.push(Note { level, text, place });
     }
 
+    pub(crate) fn add_note(&mut self, note: Note) {
+        self.notes.push(note);
+    }
+
     pub(crate) fn warn(&mut self, text: String) {
         self.note(Level::Warning, text);
     }
@@ -313,6 +364,19 @@ impl Draft {
         word
     }
 
+    /// The rest of a line, which must be there.
+    pub(crate) fn text(&mut self, name: &str, bytes: &[u8]) -> Option<String> {
+        if bytes.is_empty() {
+            self.error(format!("Empty '{name}' value in configuration."));
+            return None;
+        }
+        let text = text(bytes);
+        if text.is_none() {
+            self.error("Malformed UTF-8 in configuration.");
+        }
+        text
+    }
+
     pub(crate) fn invalid(&mut self, name: &str, word: &[u8]) {
         self.error_in(Part::Word(word), format!("Invalid '{name}' value ({}).", shown(word)), None);
     }
@@ -325,6 +389,12 @@ impl Draft {
         let opens_default = self.default_stated || (has_listener_lines && !self.default_options.is_empty());
         self.note_default_options(has_listener_lines);
         self.check_encryption();
+        self.check_tokens();
+        for plugin in std::mem::take(&mut self.plugins) {
+            if let Err(problem) = plugin.apply(&mut self) {
+                self.problems.push(*problem);
+            }
+        }
         if self.log_dest_planned && self.config.log.is_nowhere() {
             self.config.log.stderr = true;
         }
@@ -360,6 +430,18 @@ impl Draft {
         }
     }
 
+    /// Options of tokens that do not go together.
+    fn check_tokens(&mut self) {
+        let mut faults: Vec<_> = self.security.jwt.fault().map(|text| (text, None)).into_iter().collect();
+        faults.extend(self.listeners.iter().filter_map(|DraftListener { listener, security }| {
+            security.jwt.fault().map(|text| (text, listener.place.clone()))
+        }));
+        for (text, place) in faults {
+            let place = place.or_else(|| self.mentions.first_of("auth_jwt_"));
+            self.problems.push(Problem { text: text.to_owned(), place, hint: None, excerpt: None });
+        }
+    }
+
     /// Options that stand above every listener seldom do what was meant: they are for one more listener, or for none.
     fn note_default_options(&mut self, has_listener_lines: bool) {
         if self.default_stated {
@@ -389,10 +471,14 @@ impl DraftListener {
         let for_all = if per_listener { nothing } else { for_all };
         let stated = own.allow_anonymous.or(for_all.allow_anonymous);
         let plain = self.listener.clone();
+        let vouching = if per_listener { own } else { for_all };
         let file = |own: &Option<String>, for_all: &Option<String>| own.clone().or_else(|| for_all.clone());
         Listener {
             password_file: file(&own.password_file, &for_all.password_file),
             acl_file: file(&own.acl_file, &for_all.acl_file),
+            acl_denies_special_chars: own.acl_denies_special_chars || for_all.acl_denies_special_chars,
+            jwt: vouching.jwt.clone(),
+            http: vouching.http.clone(),
             // Whoever cannot be reached from outside needs no line for a first try.
             allow_anonymous: stated.unwrap_or(local_only),
             anonymous_stated: stated.is_some(),

@@ -20,10 +20,12 @@ mod directives;
 mod draft;
 mod manual;
 mod nearest;
+mod plugin;
 mod reader;
 mod report;
 mod traps;
 mod value;
+mod vouching;
 
 pub use config::{
     Address, Config, Listener, Log, LogTypes, Persistence, PersistenceSync, ProtocolVersions, SocketDomain, Tls,
@@ -33,6 +35,7 @@ pub use directives::{Directive, Scope, State, Value, directives};
 pub use manual::manual;
 pub use report::{ConfigError, Excerpt, Level, Mentions, NamedPath, Note, Place, Problem};
 pub use traps::traps;
+pub use vouching::{HttpAuth, JwtAuth};
 
 /// How configuration files are read. The server gives the file system, tests a map.
 pub trait Files {

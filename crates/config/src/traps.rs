@@ -23,7 +23,7 @@ pub fn traps(config: &Config, mentions: &Mentions) -> Vec<Note> {
 
 /// Everybody, or nobody.
 fn who_comes_in(listener: &Listener) -> Option<String> {
-    let is_checked = listener.password_file.is_some();
+    let is_checked = listener.is_checked();
     let text = if listener.allow_anonymous {
         if is_local(listener) {
             return None;
@@ -46,7 +46,7 @@ fn who_comes_in(listener: &Listener) -> Option<String> {
 
 /// Of a listener that can be reached over a network.
 fn plain_passwords(listener: &Listener) -> Option<String> {
-    (listener.password_file.is_some() && !listener.tls.is_on() && !is_local(listener)).then(|| {
+    (listener.is_checked() && !listener.tls.is_on() && !is_local(listener)).then(|| {
         "passwords cross the network unencrypted. Give the listener a `certfile` and a `keyfile`, put 127.0.0.1 behind the \
          port, or have this listener in a network that you trust."
             .to_owned()

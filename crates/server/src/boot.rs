@@ -15,7 +15,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook_mio::v1_0::Signals;
 
 use crate::abort::AbortOnPanic;
-use crate::authority::{Authority, FileProblem, Workers};
+use crate::authority::{Authority, Failures, FileProblem, Workers};
 use crate::clock::{self, Clock};
 use crate::log::{Log, LogBuffer, LogType};
 use crate::options::{Endpoint, ListenerOptions, Options};
@@ -207,7 +207,9 @@ fn start(
         account.become_for_good().map_err(no_account)?;
         journal.line(LogType::Information, format_args!("From here on the server is {account}."));
     }
-    let threads = spawn(options, state, Doors { transports, sockets, authority }, log)?;
+    let failures = Failures::new(u64::from(options.failed_login_delay_s) * 1000);
+    let doors = Doors { transports, sockets, authority, failures };
+    let threads = spawn(options, state, doors, log)?;
     Ok(Server { threads, key, signals, poll, _pid_file: pid_file })
 }
 

@@ -23,7 +23,7 @@ mod published;
 mod reload;
 mod shard;
 
-pub use authority::{AuthorityOptions, FileProblem, check_file};
+pub use authority::{AuthorityOptions, FileProblem, ServiceOptions, TokenOptions, check_authority, check_file};
 pub use boot::{Reload, StartError, check_certificates, run};
 pub use log::{LogDestination, LogOptions, LogType, LogTypes};
 pub use options::{Endpoint, Identity, ListenerOptions, Options};

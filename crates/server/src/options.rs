@@ -1,13 +1,15 @@
 //! What a server is started with, and how it follows from a configuration.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use midge_auth::Algorithm;
 use midge_codec::QoS;
-use midge_config::{Address, Config, Listener, PersistenceSync, SocketDomain, Tls};
+use midge_config::{Address, Config, HttpAuth, JwtAuth, Listener, PersistenceSync, SocketDomain, Tls};
 use midge_net::tls::{TlsOptions, TlsVersion};
 use midge_net::{Family, sys};
 
-use crate::authority::AuthorityOptions;
+use crate::authority::{AuthorityOptions, ServiceOptions, TokenOptions};
 use crate::log::{LogDestination, LogOptions, LogType, LogTypes};
 use crate::persistence::{Autosave, PersistenceOptions, SyncPolicy};
 use crate::process::Wanted;
@@ -27,6 +29,8 @@ pub struct Options {
     pub shards: u16,
     /// Seconds that a new connection has for its CONNECT.
     pub connect_timeout_s: u16,
+    /// Longest that an address with failed logins has to wait with the next one; 0: not at all.
+    pub failed_login_delay_s: u16,
     /// Bytes of memory above which no client and no message to be kept is taken in; `None` is no bound.
     pub memory_limit_bytes: Option<u64>,
     /// Seconds between publications of `$SYS`; 0 is never.
@@ -131,6 +135,10 @@ impl Options {
             global_max_connections: config.global_max_connections,
             shards: shards_of(config) as u16,
             connect_timeout_s: config.connect_timeout_s,
+            failed_login_delay_s: config.failed_login_delay_s.unwrap_or(match identity {
+                Identity::Midge => FAILED_LOGIN_DELAY_S,
+                Identity::Mosquitto => 0,
+            }),
             memory_limit_bytes: config.memory_limit_bytes,
             sys_interval_s: config.sys_interval_s,
             persistence: persistence_of(config),
@@ -302,11 +310,42 @@ fn authority_of(listener: &Listener, config: &Config) -> AuthorityOptions {
             Address::Unix(_) => 0,
         },
         allow_anonymous: listener.allow_anonymous,
+        username_is_client_id: listener.use_username_as_clientid,
+        tokens: listener.jwt.is_on().then(|| tokens_of(&listener.jwt)),
+        service: listener.http.is_on().then(|| service_of(&listener.http)),
         password_file: listener.password_file.clone(),
         acl_file: listener.acl_file.clone(),
+        acl_denies_special_chars: listener.acl_denies_special_chars,
         strict_suback: config.acl_strict_suback,
     }
 }
+
+fn tokens_of(jwt: &JwtAuth) -> TokenOptions {
+    TokenOptions {
+        // The table of directives takes no other names.
+        algorithms: jwt.algorithms.iter().filter_map(|name| Algorithm::from_name(name)).collect(),
+        key_file: jwt.key_file.clone(),
+        secret_file: jwt.secret_file.clone(),
+        jwks_file: jwt.jwks_file.clone(),
+        issuer: jwt.issuer.clone(),
+        audience: jwt.audience.clone(),
+        user_claim: jwt.user_claim.clone(),
+        acl_claim: jwt.acl_claim.clone(),
+    }
+}
+
+fn service_of(http: &HttpAuth) -> ServiceOptions {
+    ServiceOptions {
+        user_url: http.user_url.clone(),
+        acl_url: http.acl_url.clone(),
+        timeout: Duration::from_secs(http.timeout_s.into()),
+        cache: Duration::from_secs(http.cache_s.into()),
+        cafile: http.cafile.clone(),
+    }
+}
+
+/// Long enough that guessing is slow, and shorter than any client waits for its answer.
+const FAILED_LOGIN_DELAY_S: u16 = 3;
 
 /// Memory for waiting messages, over all shards, before long queues go on on disk.
 const QUEUE_MEMORY_BYTES: u64 = 64 << 20;

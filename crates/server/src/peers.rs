@@ -16,7 +16,7 @@ use midge_net::tls::TlsListener;
 use midge_persistence::RunRead;
 use mio::Waker;
 
-use crate::authority::{Answer, Asker, Authority, Check, Workers};
+use crate::authority::{Answer, Asker, Authority, Check, Failures, Workers};
 use crate::options::CertificateName;
 use crate::persistence::Reads;
 use crate::published::Published;
@@ -44,6 +44,8 @@ pub(crate) struct Peers {
     /// How often it was replaced.
     authority_number: AtomicU64,
     workers: OnceLock<Workers>,
+    /// Which addresses have failed to log in.
+    pub(crate) failures: Failures,
     /// All shards have come to the same step of the orderly end.
     pub(crate) step: Barrier,
 }
@@ -69,6 +71,7 @@ pub(crate) struct Doors {
     /// A listener may have several.
     pub(crate) sockets: Vec<Socket>,
     pub(crate) authority: Arc<Authority>,
+    pub(crate) failures: Failures,
 }
 
 /// How many connections a listener has, and may have.
@@ -118,6 +121,7 @@ impl Peers {
             authority: Mutex::new(doors.authority),
             authority_number: AtomicU64::new(0),
             workers: OnceLock::new(),
+            failures: doors.failures,
         }
     }
 

@@ -269,12 +269,19 @@ fn identify(
         Some(Authentication::Refused(RefusedCredentials::NotAuthorized)) => {
             Err(Refusal::not_authorised(connect.version, "not authorised"))
         }
+        Some(Authentication::Refused(RefusedCredentials::NotValid(cause))) => {
+            Err(Refusal::not_authorised(connect.version, cause))
+        }
+        Some(Authentication::Refused(RefusedCredentials::NoAnswer)) => {
+            let (reason, cause) = (ReasonCode::SERVER_UNAVAILABLE, "no answer from who decides about clients");
+            Err(Refusal { code: Some(if connect.version == Version::V5 { reason.0 } else { 3 }), reason, cause })
+        }
         Some(Authentication::Refused(RefusedCredentials::NoIdentity)) => {
             let (reason, cause) = (ReasonCode::BAD_USER_NAME_OR_PASSWORD, "no identity in the certificate");
             Err(Refusal { code: Some(if connect.version == Version::V5 { reason.0 } else { 4 }), reason, cause })
         }
         Some(Authentication::Refused(RefusedCredentials::Busy)) => {
-            let (reason, cause) = (ReasonCode::SERVER_BUSY, "too many passwords wait to be checked");
+            let (reason, cause) = (ReasonCode::SERVER_BUSY, "too many clients wait to be checked");
             Err(Refusal { code: Some(if connect.version == Version::V5 { reason.0 } else { 3 }), reason, cause })
         }
         None if listener.authenticates || listener.allow_anonymous => Ok(None),

@@ -149,6 +149,7 @@ impl Shard {
         self.sessions.set_flag(slot, Port::CONGESTED, false);
         self.sessions.set_flag(slot, Port::PARTICULAR, particular);
         self.note_identity(slot);
+        self.note_permit(id, arrival.identity.as_deref(), turn.now);
         let client_id = arrival.client_id(connect);
         turn.tell_client(EventMask::CONNECTION, id, client_id, || EventKind::Connected {
             version: connect.version,

@@ -6,7 +6,7 @@ use crate::event::DisconnectReason;
 use crate::identity::{Credentials, Identity, Renewed};
 use crate::ids::ConnectionId;
 use crate::session::Port;
-use crate::turn::Turn;
+use crate::turn::{Now, Turn};
 use midge_codec::ReasonCode;
 
 impl Shard {
@@ -47,6 +47,31 @@ impl Shard {
                     self.note_identity(slot);
                 }
                 Renewed::Refused => connection.into_iter().for_each(|id| self.expel(id, turn)),
+            }
+        }
+    }
+
+    /// Who the client is counts only so long: notes when that ends.
+    pub(super) fn note_permit(&mut self, id: ConnectionId, identity: Option<&Identity>, now: Now) {
+        if let Some(expires_at_s) = identity.and_then(|identity| identity.expires_at_s) {
+            let left_ms = expires_at_s.saturating_sub(now.wall_s).saturating_mul(1000);
+            self.permits.set(id.0, now.monotonic_ms.saturating_add(left_ms));
+        }
+    }
+
+    /// Closes the connections of clients whose identity has come to its end. Their Wills are published: they were let in with
+    /// them, and those who watch are to know.
+    pub(super) fn expire_permits(&mut self, turn: &mut Turn) {
+        let mut due = Vec::new();
+        self.permits.expire(turn.now.monotonic_ms, &mut due);
+        for id in due.into_iter().map(ConnectionId) {
+            // The connection of this number may be another by now.
+            let session = self.connection(id).and_then(|connection| self.sessions.get(connection.session));
+            let identity = session.and_then(|session| session.identity.clone());
+            match identity.as_deref().and_then(|identity| identity.expires_at_s) {
+                Some(at_s) if at_s > turn.now.wall_s => self.note_permit(id, identity.as_deref(), turn.now),
+                Some(_) => self.close(id, ReasonCode::MAXIMUM_CONNECT_TIME, "what let the client in has expired", turn),
+                None => {}
             }
         }
     }

@@ -9,6 +9,7 @@
 
 mod certificates;
 mod ciphers;
+mod client;
 mod client_certificates;
 mod der;
 mod failure;
@@ -22,6 +23,7 @@ use std::fmt;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
 
+pub use self::client::TlsClient;
 pub use self::failure::TlsFailure;
 pub use self::key_log::KeyLog;
 pub use self::listener::{TlsError, TlsListener, TlsOptions, TlsVersion};

@@ -18,6 +18,7 @@ mod backlog;
 mod closing;
 mod connection;
 mod deadlines;
+mod delayed;
 mod input;
 mod memory_limit;
 pub(crate) mod moves;
@@ -43,6 +44,7 @@ use slab::Slab;
 use self::accept::Acceptor;
 use self::connection::{Connection, Mark, Phase};
 use self::deadlines::{Deadline, Deadlines};
+use self::delayed::Delayed;
 pub(crate) use self::memory_limit::MemoryLimit;
 use self::moves::Moved;
 use self::obligation::Waiters;
@@ -83,6 +85,7 @@ pub(crate) struct Shard {
     /// How many of the turn's closes have been looked at.
     closes_seen: usize,
     greetings: Deadlines,
+    delayed: Delayed,
     lingerers: Deadlines,
     acceptor: Acceptor,
     parcels: Vec<Parcel>,
@@ -144,6 +147,7 @@ impl Shard {
             authority_number: NONE_YET,
             authority: parts.peers.authority(),
             greetings: Deadlines::new(u64::from(parts.connect_timeout_s) * 1000),
+            delayed: Delayed::default(),
             lingerers: Deadlines::new(closing::LINGER_MS),
             acceptor: Acceptor::new(parts.peers.sockets.len()),
             peers: parts.peers,
@@ -243,6 +247,7 @@ impl Shard {
         let deadlines = [
             self.broker.next_deadline_ms(),
             self.greetings.next_ms(),
+            self.delayed.next_ms(),
             self.lingerers.next_ms(),
             self.acceptor.resume_at_ms(),
             self.memory_limit.as_ref().map(MemoryLimit::due_ms),
@@ -296,6 +301,7 @@ impl Shard {
                 self.end(due.index as usize, midge_broker::ConnectionEnd::ConnectTimeout);
             }
         }
+        self.take_delayed(now_ms);
         while let Some(due) = self.lingerers.pop_due(now_ms) {
             if self.connection_of(&due).is_some_and(|connection| connection.phase == Phase::Lingering) {
                 self.remove(due.index as usize);

@@ -50,7 +50,7 @@ impl Authority {
         let username = credentials.username.clone();
         let grants = self.users.get(username.as_deref().unwrap_or("nobody")).cloned();
         let grants = grants.or_else(|| self.is_open.then(Grants::default))?;
-        Some(Arc::new(Identity { username, port: 1883, proof: 0, rights: Some(Arc::new(grants)) }))
+        Some(Arc::new(Identity { username, port: 1883, rights: Some(Arc::new(grants)), ..Identity::default() }))
     }
 }
 
