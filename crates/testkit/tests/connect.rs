@@ -383,6 +383,25 @@ fn many_take_overs_leave_one_connection() {
     });
 }
 
+/// Whichever shards the connections of a client come by, what it said on the older one came first: the message is published, and
+/// the Will is not.
+#[test]
+fn a_client_that_comes_back_at_once_is_heard_out_before() {
+    midge_testkit::on_each_shard_count("", |server| {
+        let mut listener = server.connect();
+        listener.send("CONNECT v311 clean & SUBSCRIBE id=1 heard/#");
+        listener.expect("CONNACK");
+        listener.expect("SUBACK id=1");
+        for round in 0..200 {
+            let mut client = server.connect();
+            client.send("CONNECT v311 clean id=same will=heard/will will.m=x");
+            client.expect("CONNACK");
+            client.send(&format!("PUBLISH heard/out m={round} & DISCONNECT"));
+        }
+        (0..200).for_each(|round| drop(listener.expect(&format!("PUBLISH heard/out m={round}"))));
+    });
+}
+
 // [MQTT5-3.1.4-6] [MQTT3-3.1.4-5]
 #[test]
 fn what_stands_behind_a_refused_connect_is_ignored() {

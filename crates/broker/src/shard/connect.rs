@@ -35,6 +35,16 @@ impl Shard {
         Consumed { bytes: length + rest.bytes, next: rest.next }
     }
 
+    /// The connection that an arrival is about to take over: what it has sent until now came first, and is to be handed in before.
+    pub fn predecessor(&self, arrival: &Arrival, bytes: &[u8]) -> Option<ConnectionId> {
+        if !self.sessions.has_hash(arrival.claim.hash) {
+            return None;
+        }
+        let (connect, _) = first_packet(bytes).ok().flatten()?;
+        let slot = self.sessions.find(arrival.client_id(&connect), arrival.claim.hash)?;
+        self.sessions.port(slot).and_then(Port::connection)
+    }
+
     /// Joins the connection with its Session. `false`: a later connection of the same client came first.
     fn attach(&mut self, id: ConnectionId, arrival: &Arrival, connect: &Connect<'_>, turn: &mut Turn) -> bool {
         let client_id = arrival.client_id(connect);
