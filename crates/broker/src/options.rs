@@ -89,7 +89,7 @@ impl Default for Options {
             upgrade_outgoing_qos: false,
             global_max_clients: None,
             client_id_prefix: "".into(),
-            topic_levels_max: 200,
+            topic_levels_max: 201,
             seed: 0,
             queue_memory_bytes: 64 << 20,
             queue_run_bytes: 64 << 10,

@@ -383,6 +383,19 @@ fn many_take_overs_leave_one_connection() {
     });
 }
 
+/// The specification of 3.1 calls them "not used", and there are clients that set them as for PUBLISH.
+#[test]
+fn version_3_1_has_no_flags_in_connect() {
+    check(
+        "a> hex 14 0f 00 06 4d 51 49 73 64 70 03 02 00 3c 00 01 61
+         a< hex 20 02 00 00
+         b> hex 1f 0f 00 06 4d 51 49 73 64 70 03 02 00 3c 00 01 62
+         b< hex 20 02 00 00
+         c> hex 12 0d 00 04 4d 51 54 54 04 02 00 3c 00 01 63
+         c< closed",
+    );
+}
+
 /// Whichever shards the connections of a client come by, what it said on the older one came first: the message is published, and
 /// the Will is not.
 #[test]
