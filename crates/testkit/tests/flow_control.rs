@@ -253,7 +253,7 @@ fn who_wants_no_problem_information_gets_none() {
          c> PUBLISH nobody qos=1 id=2 m=x
          c< PUBACK id=2 0x10 !reason-string !user-property
          c> PUBREL id=9
-         c< PUBCOMP id=9 0x92 !reason-string !user-property
+         c< PUBCOMP id=9 !reason-string !user-property
          c> UNSUBSCRIBE id=3 nothing
          c< UNSUBACK id=3 0x11 !reason-string !user-property
          # The publisher's own properties are passed on to such a client all the same.
