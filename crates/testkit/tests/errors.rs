@@ -306,7 +306,7 @@ fn publishing_where_only_the_server_may() {
     );
 }
 
-/// More levels than anybody needs: our own limit, told by the codes for it.
+/// More levels than anybody needs: a limit of ours, and Mosquitto's, which calls them malformed.
 #[test]
 fn topics_with_thousands_of_levels() {
     check(
@@ -314,12 +314,12 @@ fn topics_with_thousands_of_levels() {
          s subscribes end
          a connects v5 clean
          a> PUBLISH \"/\"*65535 m=x
-         a< DISCONNECT 0x90
+         a< DISCONNECT 0x81
          a< closed
          b connects v5 clean
-         b> SUBSCRIBE id=1 \"+/\"*10000 ok
-         b< SUBACK id=1 0x8f 0x00
-         b pings
+         b> SUBSCRIBE id=1 ok \"+/\"*10000
+         b< DISCONNECT 0x81
+         b< closed
          c connects v311 clean
          c> PUBLISH \"/\"*65535 m=x
          c< closed
@@ -332,8 +332,10 @@ fn topics_with_thousands_of_levels() {
          e> PUBLISH \"a/\"*200 m=x
          e< PUBLISH \"a/\"*200 m=x
          e> PUBLISH \"a/\"*201 qos=1 id=1
-         e< PUBACK id=1 0x90
+         e< DISCONNECT 0x81
+         e< closed
          # The longest text there is, in one level.
+         e connects v5 clean
          e subscribes \"x\"*65535
          e> PUBLISH \"x\"*65535 m=y
          e< PUBLISH \"x\"*65535 m=y
