@@ -62,6 +62,8 @@ impl Shard {
             Received::Unknown => ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
         };
         self.acknowledge(id, AcknowledgementKind::PubRel, packet.packet_id, code, turn);
+        // The payload takes no more room.
+        self.pump(slot, turn);
         Ok(())
     }
 

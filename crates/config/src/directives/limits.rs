@@ -33,8 +33,8 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     )
     .default("0")
     .reloadable()
-    .doc("How many bytes of messages may be under way to a client; 0 is no limit.")
-    .planned("max_inflight_messages alone bounds what is under way."),
+    .doc("How many bytes of payload of QoS 1 and 2 may be under way to a client; 0 is no limit.")
+    .note("While there are fewer, one more message is sent, however large it is."),
     directive(
         "max_queued_messages",
         Global,
