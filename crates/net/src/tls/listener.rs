@@ -110,6 +110,7 @@ fn build(options: &TlsOptions) -> Result<(ServerConfig, Vec<String>), TlsError> 
     let provider = Arc::new(provider(options, &mut remarks)?);
     // Also where nobody is asked for a certificate: it may complete our own, and files that cannot be read are told.
     let trusted = trusted(options)?;
+    let revocations = options.crlfile.as_deref().map(revocations).transpose()?;
     let certificates = certificates(options, &trusted, &provider, &mut remarks)?;
     let versions: &[&SupportedProtocolVersion] = match options.version_min {
         TlsVersion::Tls12 => &[&rustls::version::TLS13, &rustls::version::TLS12],
@@ -119,7 +120,6 @@ fn build(options: &TlsOptions) -> Result<(ServerConfig, Vec<String>), TlsError> 
         .with_protocol_versions(versions)
         .map_err(|error| TlsError(format!("Unable to set up TLS: {error}.")))?;
     let builder = if options.require_certificate {
-        let revocations = options.crlfile.as_deref().map(revocations).transpose()?;
         let checks_dates = !options.disable_client_cert_date_checks;
         let verifier = ClientCertificates::new(trusted, revocations, checks_dates, &provider)?;
         builder.with_client_cert_verifier(Arc::new(verifier))

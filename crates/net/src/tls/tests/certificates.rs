@@ -194,6 +194,12 @@ fn files_that_are_not_good_are_told_with_path_and_cause() {
     check(&|options| options.cafile = Some(text.clone()), expected);
     let expected = format!("Unable to load certificate revocation file \"none\". Check crlfile: {no_file}.");
     check(&|options| options.crlfile = Some(missing.clone()), &expected);
+    // Also where nobody is asked for a certificate: whoever turns that on should not find out then.
+    let unasked = |options: &mut TlsOptions| {
+        options.require_certificate = false;
+        options.crlfile = Some(missing.clone());
+    };
+    check(&unasked, &expected);
 }
 
 #[test]
