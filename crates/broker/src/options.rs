@@ -9,6 +9,8 @@ pub struct Options {
     pub listeners: Vec<ListenerOptions>,
     /// QoS 1 and 2 messages inflight to a client, 1 to 65535. Also our Receive Maximum.
     pub max_inflight_messages: u16,
+    /// Payload bytes of QoS 1 and 2 messages inflight to a client: while there are fewer, another one is sent. `u64::MAX` is no bound.
+    pub max_inflight_bytes: u64,
     /// Messages queued for a Session; 0 is no bound.
     pub max_queued_messages: u64,
     /// Bytes queued for a Session; 0 is no bound.
@@ -77,6 +79,7 @@ impl Default for Options {
         Options {
             listeners: vec![ListenerOptions::default()],
             max_inflight_messages: 20,
+            max_inflight_bytes: u64::MAX,
             max_queued_messages: 1000,
             max_queued_bytes: 0,
             queue_qos0_messages: false,
@@ -89,7 +92,7 @@ impl Default for Options {
             upgrade_outgoing_qos: false,
             global_max_clients: None,
             client_id_prefix: "".into(),
-            topic_levels_max: 200,
+            topic_levels_max: 201,
             seed: 0,
             queue_memory_bytes: 64 << 20,
             queue_run_bytes: 64 << 10,

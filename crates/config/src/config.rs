@@ -124,7 +124,7 @@ impl Config {
             local_only: true,
             shards: None,
             connect_timeout_s: 30,
-            topic_levels_max: 200,
+            topic_levels_max: 201,
             check_retain_source: false,
             clientid_prefixes: None,
             failed_login_delay_s: None,

@@ -15,6 +15,7 @@
 //! caller.
 #![forbid(unsafe_code)]
 
+mod bridge;
 mod config;
 mod directives;
 mod draft;
@@ -60,7 +61,7 @@ pub struct Loaded {
 
 /// Reads the file and those it includes. Paths in it are taken as they stand, not relative to it.
 ///
-/// On error the server must not start; Mosquitto's exit status for it is 3.
+/// On error the server must not start.
 pub fn load(path: &str, files: &dyn Files) -> Result<Loaded, ConfigError> {
     let mut draft = draft::Draft::new();
     reader::read_main_file(&mut draft, files, path);

@@ -111,7 +111,7 @@ pub(crate) fn load(wish: &Serve) -> Result<Loaded, Status> {
     read(wish).map_err(|error| {
         error.notes.iter().for_each(|note| eprintln!("{note}"));
         eprintln!("{error}");
-        Status::Usage
+        Status::Other(error.status)
     })
 }
 

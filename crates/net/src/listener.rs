@@ -50,9 +50,10 @@ pub struct BindError {
     pub error: io::Error,
 }
 
+/// What the system says comes first: behind "Error: " scripts look for that, as Mosquitto has it.
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot listen on {}: {}", self.what, self.error)
+        write!(f, "{}: cannot listen on {}", self.error, self.what)
     }
 }
 

@@ -267,6 +267,7 @@ fn rules_of(config: &Config) -> midge_broker::Options {
     midge_broker::Options {
         listeners: config.listeners.iter().map(listener_rules_of).collect(),
         max_inflight_messages: config.max_inflight_messages.unwrap_or(u16::MAX),
+        max_inflight_bytes: config.max_inflight_bytes.unwrap_or(u64::MAX),
         max_queued_messages: config.max_queued_messages.map_or(0, u64::from),
         max_queued_bytes: config.max_queued_bytes.unwrap_or(0),
         queue_qos0_messages: config.queue_qos0_messages,

@@ -8,6 +8,7 @@ use crate::connection::Connection;
 use crate::event::{DisconnectReason, EventKind, EventMask};
 use crate::ids::ConnectionId;
 use crate::message::{Message, MessageParts};
+use crate::options::ListenerOptions;
 use crate::outbox::After;
 use crate::session::{Port, Session, Will};
 use crate::turn::Turn;
@@ -33,6 +34,16 @@ impl Shard {
         }
         let rest = self.handle_bytes(id, &bytes[length..], turn);
         Consumed { bytes: length + rest.bytes, next: rest.next }
+    }
+
+    /// The connection that an arrival is about to take over: what it has sent until now came first, and is to be handed in before.
+    pub fn predecessor(&self, arrival: &Arrival, bytes: &[u8]) -> Option<ConnectionId> {
+        if !self.sessions.has_hash(arrival.claim.hash) {
+            return None;
+        }
+        let (connect, _) = first_packet(bytes).ok().flatten()?;
+        let slot = self.sessions.find(arrival.client_id(&connect), arrival.claim.hash)?;
+        self.sessions.port(slot).and_then(Port::connection)
     }
 
     /// Joins the connection with its Session. `false`: a later connection of the same client came first.
@@ -179,7 +190,9 @@ impl Shard {
     ) {
         let mut properties = PropertiesBuf::default();
         if connect.version == Version::V5 {
-            self.connack_properties(arrival, connect, &mut properties);
+            let listener = &self.options.listeners[usize::from(arrival.listener.0)];
+            let assigned = arrival.client_id.as_deref().filter(|_| arrival.is_assigned);
+            self.connack_properties(listener, assigned, connect, &mut properties);
         }
         let answer = Packet::ConnAck(ConnAck { session_present, code: 0, properties: properties.as_properties() });
         self.send_control(id, After::TurnDurable, turn, |out| answer.encode(connect.version, out));
@@ -189,8 +202,13 @@ impl Shard {
     }
 
     /// In the order in which Mosquitto sends them: some test suites compare bytes.
-    fn connack_properties(&self, arrival: &Arrival, connect: &Connect<'_>, properties: &mut PropertiesBuf) {
-        let listener = &self.options.listeners[usize::from(arrival.listener.0)];
+    pub(super) fn connack_properties(
+        &self,
+        listener: &ListenerOptions,
+        assigned: Option<&str>,
+        connect: &Connect<'_>,
+        properties: &mut PropertiesBuf,
+    ) {
         let expiry_interval_s = self.session_expiry(connect);
         if expiry_interval_s != connect.properties.session_expiry_interval_s().unwrap_or(0) {
             properties.push(Property::SessionExpiryInterval(expiry_interval_s));
@@ -202,7 +220,7 @@ impl Shard {
         if listener.max_topic_alias > 0 {
             properties.push(Property::TopicAliasMaximum(listener.max_topic_alias));
         }
-        if let Some(assigned) = arrival.client_id.as_ref().filter(|_| arrival.is_assigned) {
+        if let Some(assigned) = assigned {
             properties.push(Property::AssignedClientIdentifier(assigned));
         }
         if !self.options.retain_available {

@@ -109,7 +109,7 @@ impl Shard {
         let (slot, is_v5) = (connection.session, connection.is_v5());
         if let Err(denied) = &verdict
             && denied.closes
-            && (!is_v5 || parts.qos == QoS::AtMostOnce)
+            && (!is_v5 || parts.qos == QoS::AtMostOnce || denied.code == ReasonCode::MALFORMED_PACKET)
         {
             return Err(Fault::new(denied.code, denied.cause));
         }

@@ -34,18 +34,14 @@ impl Shard {
         let is_too_deep = |filter: &TopicFilter<'_>| {
             filter.text().len() >= self.options.topic_levels_max && filter.levels() > self.options.topic_levels_max
         };
-        if !connection.is_v5() && subscribe.filters.iter().any(|(filter, _)| is_too_deep(&filter)) {
-            return Err(Fault::new(ReasonCode::TOPIC_FILTER_INVALID, "more topic levels than topic_levels_max"));
+        if subscribe.filters.iter().any(|(filter, _)| is_too_deep(&filter)) {
+            return Err(Fault::new(ReasonCode::MALFORMED_PACKET, "more topic levels than topic_levels_max"));
         }
         let mut codes = Vec::with_capacity(subscribe.filters.len());
         for (filter, mut options) in subscribe.filters.iter() {
             let asked = options.qos;
             options.qos = options.qos.min(max_qos);
-            let is_too_deep =
-                filter.text().len() >= self.options.topic_levels_max && filter.levels() > self.options.topic_levels_max;
-            let code = if is_too_deep {
-                ReasonCode::TOPIC_FILTER_INVALID.0
-            } else if self.restricted(slot).is_some_and(|client| !client.may_subscribe(filter.text())) {
+            let code = if self.restricted(slot).is_some_and(|client| !client.may_subscribe(filter.text())) {
                 match version {
                     Version::V5 => ReasonCode::NOT_AUTHORIZED.0,
                     Version::V311 => ReasonCode::UNSPECIFIED_ERROR.0,

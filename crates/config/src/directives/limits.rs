@@ -33,8 +33,8 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     )
     .default("0")
     .reloadable()
-    .doc("How many bytes of messages may be under way to a client; 0 is no limit.")
-    .planned("max_inflight_messages alone bounds what is under way."),
+    .doc("How many bytes of payload of QoS 1 and 2 may be under way to a client; 0 is no limit.")
+    .note("While there are fewer, one more message is sent, however large it is."),
     directive(
         "max_queued_messages",
         Global,
@@ -114,10 +114,10 @@ pub(super) const DIRECTIVES: &[Directive] = &[
             draft.config.topic_levels_max = levels as u16;
         }),
     )
-    .default("200")
+    .default("201")
     .reloadable()
-    .doc("How many levels a topic or a filter may have; more are refused.")
-    .note("Not in Mosquitto, where it is always 200."),
+    .doc("How many levels a topic or a filter may have, one more than it has slashes; more are refused.")
+    .note("Not in Mosquitto, which always lets 200 slashes pass."),
     directive("retain_available", Global, Bool(|draft, on| draft.config.retain_available = on))
         .default("true")
         .reloadable()

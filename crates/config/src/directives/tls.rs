@@ -125,7 +125,7 @@ fn tls_version(draft: &mut Draft, word: &str) {
             draft.warn(format!("'{word}' is not safe and not offered; the lowest version is tlsv1.2."));
             TlsVersion::Tls12
         }
-        _ => return draft.error(format!("Unsupported tls_version \"{word}\".")),
+        _ => return draft.late_error(format!("Unsupported tls_version \"{word}\".")),
     };
     draft.listener().tls.version_min = version;
 }

@@ -268,7 +268,10 @@ fn encryption_that_is_not_whole_is_refused() {
     let pair = "listener 8883\ncertfile /cert.pem\nkeyfile /key.pem\n";
     let trusted = "The 'require_certificate' option requires cafile or capath.";
     check_listener(&format!("{pair}require_certificate true"), trusted);
-    check(&format!("{pair}tls_version tlsv1.4"), "Unsupported tls_version \"tlsv1.4\".");
+    let unsupported = format!("{pair}tls_version tlsv1.4");
+    check(&unsupported, "Unsupported tls_version \"tlsv1.4\".");
+    assert_eq!(read(&unsupported).expect_err("an error").status, 1, "Mosquitto finds it when it opens the listener");
+    assert_eq!(read(format!("{unsupported}\nx")).expect_err("errors").status, 3);
     assert_eq!(
         notes("listener 8883\ncafile /ca.pem"),
         ["Warning: Connections to this listener are not encrypted, as it has no certfile and keyfile. (m.conf:1)"]
@@ -297,6 +300,22 @@ fn what_only_does_less_is_noted() {
         notes("dhparamfile /dh"),
         ["Warning: The 'dhparamfile' option has no effect: it is no longer needed. (m.conf:1)"]
     );
+}
+
+#[test]
+fn bridges_that_are_not_whole_are_refused() {
+    let check = |text: &str, missing: &str| {
+        let errors = errors(format!("connection b\n{text}"));
+        let expected = format!("Error: Invalid bridge configuration: {missing}.\nError found at m.conf:1.");
+        assert!(errors.ends_with(&expected), "{errors}");
+    };
+    check("", "no remote addresses defined");
+    check("topic #", "no remote addresses defined");
+    check("address example.org\nconnection c\naddress example.org\ntopic #", "no topics defined");
+    check("address example.org\ntopic #\nbridge_psk 00ff", "missing bridge_identity");
+    check("address example.org\ntopic #\nbridge_identity me", "missing bridge_psk");
+    let whole = errors("connection b\naddress example.org\ntopic #\nbridge_identity me\nbridge_psk 00ff");
+    assert_eq!(whole.matches("Error: ").count(), 1, "{whole}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use rustls::sign::CertifiedKey;
 
 use super::der::Certificate;
 use super::listener::{TlsError, cause};
-use super::{common_name, private_key};
+use super::{chain, common_name, private_key};
 
 /// All certificates of a listener; the first one is for whoever asks for none of the others.
 #[derive(Debug)]
@@ -28,11 +28,12 @@ impl Certificates {
         Certificates(Vec::new())
     }
 
-    /// Adds the certificate of a file with its chain, and its key.
+    /// Adds the certificate of a file with its chain, as far as need be completed from `known`, and its key.
     pub(crate) fn add(
         &mut self,
         (certificate_file, key_file): (&Path, &Path),
         passphrase: Option<&[u8]>,
+        known: &[CertificateDer<'static>],
         provider: &CryptoProvider,
     ) -> Result<(), TlsError> {
         let no_certificate = |why: String| {
@@ -43,7 +44,7 @@ impl Certificates {
             let path = key_file.display();
             TlsError::new(format!("Unable to load server key file \"{path}\". Check keyfile: {why}."))
         };
-        let chain = read_chain(certificate_file).map_err(no_certificate)?;
+        let mut chain = read_chain(certificate_file).map_err(no_certificate)?;
         let first = chain.first().ok_or_else(|| no_certificate("there is no certificate in it".to_owned()))?;
         let certificate =
             Certificate::read(first).ok_or_else(|| no_certificate("the first certificate is malformed".to_owned()))?;
@@ -61,6 +62,7 @@ impl Certificates {
         if names.is_empty() {
             names.extend(common_name(first).map(|name| name.to_ascii_lowercase()));
         }
+        chain::complete(&mut chain, known, &provider.signature_verification_algorithms);
         self.0.push(Named { names, key: Arc::new(CertifiedKey::new(chain, key)) });
         Ok(())
     }

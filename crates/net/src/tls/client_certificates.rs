@@ -15,6 +15,7 @@ use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, PeerMisbehaved, RootCertStore, SignatureScheme,
 };
 
+use super::chain::has_signed;
 use super::der::Certificate;
 use super::listener::TlsError;
 
@@ -60,8 +61,10 @@ impl ClientCertificates {
             certificate.issuer.contents == certificate.subject.contents
                 && self.trusted.iter().any(|trusted| **trusted == **der)
         };
-        let is_signed =
-            || certificate.is_version_1 && self.trusted.iter().any(|issuer| self.has_signed(issuer, &certificate));
+        let is_signed = || {
+            certificate.is_version_1
+                && self.trusted.iter().any(|issuer| has_signed(issuer, &certificate, &self.algorithms))
+        };
         if !is_trusted_itself() && !is_signed() {
             return None;
         }
@@ -72,16 +75,6 @@ impl ClientCertificates {
             now_s if now_s > last_s => Err(CertificateError::Expired),
             _ => Ok(()),
         })
-    }
-
-    fn has_signed(&self, issuer: &[u8], certificate: &Certificate<'_>) -> bool {
-        let Some(issuer) = Certificate::read(issuer) else { return false };
-        issuer.subject.contents == certificate.issuer.contents
-            && self.algorithms.all.iter().any(|algorithm| {
-                *algorithm.signature_alg_id() == *certificate.signature_algorithm
-                    && *algorithm.public_key_alg_id() == *issuer.public_key_algorithm
-                    && algorithm.verify_signature(issuer.public_key, certificate.signed, certificate.signature).is_ok()
-            })
     }
 }
 

@@ -26,7 +26,7 @@ pub struct TlsOptions {
     pub certificates: Vec<(PathBuf, PathBuf)>,
     /// The file whose first line is the pass phrase of keys that are encrypted.
     pub passphrase_file: Option<PathBuf>,
-    /// The file with the certificates by which clients' are judged.
+    /// The file with the certificates by which clients' are judged, and which complete the chains of our own.
     pub cafile: Option<PathBuf>,
     /// The folder with the same.
     pub capath: Option<PathBuf>,
@@ -108,7 +108,10 @@ impl TlsListener {
 fn build(options: &TlsOptions) -> Result<(ServerConfig, Vec<String>), TlsError> {
     let mut remarks = Vec::new();
     let provider = Arc::new(provider(options, &mut remarks)?);
-    let certificates = certificates(options, &provider, &mut remarks)?;
+    // Also where nobody is asked for a certificate: it may complete our own, and files that cannot be read are told.
+    let trusted = trusted(options)?;
+    let revocations = options.crlfile.as_deref().map(revocations).transpose()?;
+    let certificates = certificates(options, &trusted, &provider, &mut remarks)?;
     let versions: &[&SupportedProtocolVersion] = match options.version_min {
         TlsVersion::Tls12 => &[&rustls::version::TLS13, &rustls::version::TLS12],
         TlsVersion::Tls13 => &[&rustls::version::TLS13],
@@ -116,10 +119,7 @@ fn build(options: &TlsOptions) -> Result<(ServerConfig, Vec<String>), TlsError> 
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions)
         .map_err(|error| TlsError(format!("Unable to set up TLS: {error}.")))?;
-    // Also where nobody is asked for a certificate: files that cannot be read are told.
-    let trusted = trusted(options)?;
     let builder = if options.require_certificate {
-        let revocations = options.crlfile.as_deref().map(revocations).transpose()?;
         let checks_dates = !options.disable_client_cert_date_checks;
         let verifier = ClientCertificates::new(trusted, revocations, checks_dates, &provider)?;
         builder.with_client_cert_verifier(Arc::new(verifier))
@@ -174,13 +174,14 @@ fn provider(options: &TlsOptions, remarks: &mut Vec<String>) -> Result<CryptoPro
 
 fn certificates(
     options: &TlsOptions,
+    trusted: &[CertificateDer<'static>],
     provider: &CryptoProvider,
     remarks: &mut Vec<String>,
 ) -> Result<Certificates, TlsError> {
     let passphrase = options.passphrase_file.as_deref().map(passphrase).transpose()?;
     let mut certificates = Certificates::new();
     for (certificate, key) in &options.certificates {
-        certificates.add((certificate, key), passphrase.as_deref(), provider)?;
+        certificates.add((certificate, key), passphrase.as_deref(), trusted, provider)?;
         if fs::metadata(key).is_ok_and(|metadata| metadata.mode() & 0o004 != 0) {
             remarks.push(format!("everybody on this machine can read the key {}; chmod 600 it.", key.display()));
         }

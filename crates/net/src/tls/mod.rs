@@ -8,6 +8,7 @@
 //!   they keep what they began with.
 
 mod certificates;
+mod chain;
 mod ciphers;
 mod client;
 mod client_certificates;

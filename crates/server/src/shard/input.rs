@@ -49,6 +49,12 @@ impl Shard {
         }
     }
 
+    /// Reads a connection before its turn comes.
+    pub(super) fn read_now(&mut self, index: usize, buffer: &mut [u8]) {
+        self.ready.retain(|queued| *queued != index);
+        self.read(index, buffer);
+    }
+
     /// Reads one connection: once, or to the end when the other side has ended its stream.
     fn read(&mut self, index: usize, buffer: &mut [u8]) {
         let Some(connection) = self.connections.get_mut(index) else { return };

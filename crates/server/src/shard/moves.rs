@@ -46,6 +46,7 @@ impl Shard {
     /// Welcomes the connections that have come from other shards.
     pub(super) fn take_arrivals(&mut self) {
         for moved in self.peers.arrived(self.id) {
+            self.hear_predecessor(&moved);
             let Moved { stream, address, listener, arrival, input } = moved;
             let index = self.insert(stream, address, listener, Phase::Serving);
             // Whatever comes on the socket from now on, or came meanwhile, makes an event here.
@@ -59,5 +60,13 @@ impl Shard {
                 self.end(index, end_of(&error));
             }
         }
+    }
+    /// Reads the connection that is about to be taken over: a client that publishes, leaves and comes back at once is seen coming
+    /// back before an event tells what it sent.
+    fn hear_predecessor(&mut self, moved: &Moved) {
+        let Some(predecessor) = self.broker.predecessor(&moved.arrival, &moved.input) else { return };
+        let mut buffer = std::mem::take(&mut self.buffer);
+        self.read_now(predecessor.0 as usize, &mut buffer);
+        self.buffer = buffer;
     }
 }

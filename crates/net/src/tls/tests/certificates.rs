@@ -24,6 +24,32 @@ fn certificates_are_chosen_by_name() {
     assert_eq!(shown.as_deref(), Some("localhost"));
 }
 
+/// What stands in `certfile` and in `cafile`, and whose certificates clients are `expected` to be shown.
+#[track_caller]
+fn check_shown(chain: &[&str], cafile: &[&str], key: &str, expected: &[&str]) {
+    let folder = Folder::new();
+    let options = options(&folder, &(chain.concat(), key.to_owned()));
+    let options = TlsOptions { cafile: Some(folder.write("ca.pem", &cafile.concat())), ..options };
+    let (listener, _) = TlsListener::open(options).expect("opened");
+    let mut pair = Pair::new(&listener, client_config(TlsVersion::Tls13, None));
+    pair.settle().expect("a handshake");
+    let shown = pair.client.peer_certificates().expect("a chain").iter().map(|certificate| common_name(certificate));
+    assert_eq!(shown.map(|name| name.expect("a name")).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn intermediate_certificates_may_stand_in_cafile() {
+    let root = Authority::new("root");
+    let (middle, renewed) = (root.authorise("middle"), root.authorise("middle"));
+    let (leaf, key) = middle.sign("localhost", |_| ());
+    let [root, middle, renewed] = [&root, &middle, &renewed].map(|authority| authority.0.pem());
+    check_shown(&[&leaf], &[&root, &middle], &key, &["localhost", "middle"]);
+    check_shown(&[&leaf], &[&renewed, &middle, &root], &key, &["localhost", "middle"]);
+    check_shown(&[&leaf, &middle], &[&root, &middle], &key, &["localhost", "middle"]);
+    check_shown(&[&leaf], &[&renewed, &root], &key, &["localhost"]);
+    check_shown(&[&leaf], &[&leaf], &key, &["localhost"]);
+}
+
 /// A listener that wants certificates of clients.
 fn strict(folder: &Folder, authority: &Authority) -> TlsOptions {
     TlsOptions {
@@ -168,6 +194,12 @@ fn files_that_are_not_good_are_told_with_path_and_cause() {
     check(&|options| options.cafile = Some(text.clone()), expected);
     let expected = format!("Unable to load certificate revocation file \"none\". Check crlfile: {no_file}.");
     check(&|options| options.crlfile = Some(missing.clone()), &expected);
+    // Also where nobody is asked for a certificate: whoever turns that on should not find out then.
+    let unasked = |options: &mut TlsOptions| {
+        options.require_certificate = false;
+        options.crlfile = Some(missing.clone());
+    };
+    check(&unasked, &expected);
 }
 
 #[test]

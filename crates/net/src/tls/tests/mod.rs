@@ -44,12 +44,22 @@ struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
     fn new(name: &str) -> Authority {
+        let key = KeyPair::generate().expect("a key");
+        Authority(CertifiedIssuer::self_signed(Authority::params(name), key).expect("a certificate"))
+    }
+
+    /// An authority that this one has signed.
+    fn authorise(&self, name: &str) -> Authority {
+        let key = KeyPair::generate().expect("a key");
+        Authority(CertifiedIssuer::signed_by(Authority::params(name), key, &self.0).expect("a certificate"))
+    }
+
+    fn params(name: &str) -> CertificateParams {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let key = KeyPair::generate().expect("a key");
-        Authority(CertifiedIssuer::self_signed(params, key).expect("a certificate"))
+        params
     }
 
     /// Certificate and key in PEM.
