@@ -325,6 +325,7 @@ impl Draft {
         let opens_default = self.default_stated || (has_listener_lines && !self.default_options.is_empty());
         self.note_default_options(has_listener_lines);
         self.check_encryption();
+        self.check_transports();
         if self.log_dest_planned && self.config.log.is_nowhere() {
             self.config.log.stderr = true;
         }
@@ -349,12 +350,27 @@ impl Draft {
     fn check_encryption(&mut self) {
         for DraftListener { listener, .. } in &self.listeners {
             let Some(place) = &listener.place else { continue };
-            if let Some(text) = listener.tls.fault() {
+            if let Some(text) = listener.tls.fault(listener.enable_proxy_protocol == Some(2)) {
                 let (text, place) = (text.to_owned(), Some(place.clone()));
                 self.problems.push(Problem { text, place, hint: None, excerpt: None });
             } else if listener.tls.is_idle() {
                 let text =
                     "Connections to this listener are not encrypted, as it has no certfile and keyfile.".to_owned();
+                self.notes.push(Note { level: Level::Warning, text, place: place.clone() });
+            }
+        }
+    }
+
+    /// Options about what lies between the socket and MQTT that do not go together.
+    fn check_transports(&mut self) {
+        for DraftListener { listener, .. } in &self.listeners {
+            let Some(place) = &listener.place else { continue };
+            if listener.proxy_protocol_v2_require_tls && listener.enable_proxy_protocol != Some(2) {
+                let text = "The 'proxy_protocol_v2_require_tls' option requires enable_proxy_protocol 2.".to_owned();
+                self.problems.push(Problem { text, place: Some(place.clone()), hint: None, excerpt: None });
+            }
+            if let Some(name) = listener.idle_websockets_option() {
+                let text = format!("The '{name}' option has no effect on a listener without `protocol websockets`.");
                 self.notes.push(Note { level: Level::Warning, text, place: place.clone() });
             }
         }

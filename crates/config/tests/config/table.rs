@@ -33,7 +33,7 @@ const MOSQUITTO: &str = "
 ";
 
 /// What only this server has.
-const OURS: [&str; 8] = [
+const OURS: [&str; 9] = [
     "acl_strict_suback",
     "connect_timeout",
     "keyfile_passphrase_file",
@@ -42,6 +42,7 @@ const OURS: [&str; 8] = [
     "persistence_sync",
     "shards",
     "topic_levels_max",
+    "websockets_trusted_proxy",
 ];
 
 fn names(directive: &'static Directive) -> impl Iterator<Item = &'static str> {
@@ -118,7 +119,8 @@ fn another(directive: &Directive) -> String {
 fn what_is_planned_is_refused_or_noted_and_what_works_is_neither() {
     let own_tests = ["include_dir", "persistent_client_expiration", "persistence_sync", "log_dest", "tls_version"];
     // What does not go without others.
-    let needs = ["certfile", "keyfile", "require_certificate"];
+    let needs =
+        ["certfile", "keyfile", "require_certificate", "proxy_protocol_v2_require_tls", "websockets_trusted_proxy"];
     let own_tests = [&own_tests[..], &needs].concat();
     for directive in directives().filter(|one| !own_tests.contains(&one.name)) {
         for name in names(directive) {
