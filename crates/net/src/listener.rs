@@ -11,7 +11,7 @@ use std::sync::Arc;
 use mio::net::{TcpListener, UnixListener};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
-use crate::{Address, Stream};
+use crate::{Address, Stream, sys};
 
 /// A listening socket. Dropping it closes it, and removes the path of a Unix socket.
 #[derive(Debug)]
@@ -24,9 +24,11 @@ pub enum Listener {
 
 /// What holds for all connections of a listener.
 #[derive(Clone, Copy, Debug)]
-pub struct ListenerOptions {
+pub struct ListenerOptions<'a> {
     /// Small writes leave at once. Set on the listening socket: accepted ones inherit it, at no call for each.
     pub no_delay: bool,
+    /// Connections come in by this network interface only; `None`: by any. Not looked at for a Unix socket.
+    pub interface: Option<&'a str>,
 }
 
 /// Which addresses a listener without an address, or with a host name, opens.
@@ -64,7 +66,7 @@ pub fn bind_tcp(
     host: Option<&str>,
     port: u16,
     family: Family,
-    options: ListenerOptions,
+    options: ListenerOptions<'_>,
     mut opening: impl FnMut(SocketAddr),
 ) -> Result<Vec<Listener>, BindError> {
     let mut opened = Vec::new();
@@ -167,7 +169,7 @@ pub(crate) fn addresses(host: Option<&str>, port: u16, family: Family) -> Result
     Ok(found)
 }
 
-fn bind_address(address: SocketAddr, options: ListenerOptions) -> io::Result<Listener> {
+fn bind_address(address: SocketAddr, options: ListenerOptions<'_>) -> io::Result<Listener> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket: OwnedFd = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
@@ -178,6 +180,9 @@ fn bind_address(address: SocketAddr, options: ListenerOptions) -> io::Result<Lis
     }
     if options.no_delay {
         sockopt::set_tcp_nodelay(&socket, true)?;
+    }
+    if let Some(interface) = options.interface {
+        sys::bind_to_interface(&socket, interface)?;
     }
     rustix::net::bind(&socket, &address)?;
     rustix::net::listen(&socket, BACKLOG)?;
@@ -202,7 +207,7 @@ mod tests {
     use super::*;
     use crate::Received;
 
-    const PLAIN: ListenerOptions = ListenerOptions { no_delay: true };
+    const PLAIN: ListenerOptions<'_> = ListenerOptions { no_delay: true, interface: None };
 
     fn loopback() -> Listener {
         let mut opened = bind_tcp(Some("127.0.0.1"), 0, Family::Any, PLAIN, |_| ()).expect("a free port");
@@ -237,6 +242,19 @@ mod tests {
         let error = bind_tcp(Some("127.0.0.1"), listener.port(), Family::Any, PLAIN, |_| ()).expect_err("in use");
         assert_eq!(error.error.kind(), io::ErrorKind::AddrInUse);
         assert!(error.to_string().contains(&format!("127.0.0.1:{}", listener.port())), "{error}");
+    }
+
+    #[test]
+    fn only_the_interface_that_is_named_counts() {
+        let bind = |interface| {
+            let options = ListenerOptions { interface: Some(interface), ..PLAIN };
+            bind_tcp(None, 0, Family::V4, options, |_| ())
+        };
+        let opened = bind("lo").expect("every machine has it");
+        std::net::TcpStream::connect(("127.0.0.1", opened[0].port())).expect("connected");
+        accept(&opened[0]);
+        let error = bind("none0").expect_err("no such interface").error;
+        assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::NODEV.raw_os_error()));
     }
 
     #[test]

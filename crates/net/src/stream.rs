@@ -81,7 +81,7 @@ impl Stream {
         }
     }
 
-    /// Whether a layer has said the last word of its own accord: closed at once, the other side might not get to read it.
+    /// Whether a layer has told the other side what it did wrong: closed at once, it might not get to read it.
     pub fn has_last_word(&self) -> bool {
         matches!(self, Stream::Layered(layered) if layered.has_last_word())
     }

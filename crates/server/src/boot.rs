@@ -294,7 +294,12 @@ fn make_transports(options: &Options, journal: &mut Journal) -> Result<Vec<Trans
         for remark in remarks.into_iter().flatten() {
             journal.line(LogType::Warning, format_args!("Warning: {remark}"));
         }
-        Ok(Transport { tls, username_of_certificate: listener.username_of_certificate })
+        Ok(Transport {
+            proxy: listener.proxy,
+            tls,
+            websocket: listener.websocket.clone(),
+            username_of_certificate: listener.username_of_certificate,
+        })
     };
     options.listeners.iter().map(&mut make).collect()
 }
@@ -344,14 +349,15 @@ fn open_listener(
 ) -> Result<Vec<Listener>, BindError> {
     match &options.endpoint {
         Endpoint::Tcp { host, port, family } => {
-            let no_delay = midge_net::ListenerOptions { no_delay: options.no_delay };
-            let given = inherited.take_tcp(host.as_deref(), *port, *family, no_delay)?;
+            let interface = options.interface.as_deref();
+            let socket_options = midge_net::ListenerOptions { no_delay: options.no_delay, interface };
+            let given = inherited.take_tcp(host.as_deref(), *port, *family, socket_options)?;
             if !given.is_empty() {
                 let text = format_args!("Listening on port {port} by a socket that was handed over at the start.");
                 journal.line(LogType::Information, text);
                 return Ok(given);
             }
-            bind_tcp(host.as_deref(), *port, *family, no_delay, |address| {
+            bind_tcp(host.as_deref(), *port, *family, socket_options, |address| {
                 let version = if address.is_ipv4() { "ipv4" } else { "ipv6" };
                 let port = address.port();
                 journal.line(LogType::Information, format_args!("Opening {version} listen socket on port {port}."));

@@ -113,7 +113,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     )
     .doc("Let in web pages of this origin only, such as https://example.org; may be given more than once.")
     .note("What is no browser sends no origin, and is let in."),
-    directive("websockets_trusted_proxy", Listener, Text(Again::Adds, trusted_proxy))
+    directive("websockets_trusted_proxy", Listener, Text(Again::Adds, |draft, text| trusted_proxy(draft, &text)))
         .doc("Take the address of a client from the header X-Forwarded-For, where this proxy sends it; an address or a network.")
         .note("Not in Mosquitto, which believes everybody. The last address of the header counts: whom that proxy saw."),
     directive("websockets_log_level", Global, Integer(ANY, nothing))
@@ -186,8 +186,8 @@ fn protocol(draft: &mut Draft, word: &'static str) {
     }
 }
 
-fn trusted_proxy(draft: &mut Draft, text: String) {
-    match Network::parse(&text) {
+fn trusted_proxy(draft: &mut Draft, text: &str) {
+    match Network::parse(text) {
         Some(network) => draft.listener().websockets_trusted_proxies.push(network),
         None => {
             let hint = "An address such as 127.0.0.1, or a network such as 10.0.0.0/8.".to_owned();

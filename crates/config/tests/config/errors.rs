@@ -290,9 +290,10 @@ fn transports_that_are_not_whole_are_refused_or_noted() {
     );
     // The proxy says who showed a certificate.
     assert_eq!(notes("listener 1\nrequire_certificate true\nenable_proxy_protocol 2"), [""; 0]);
-    check(
-        "listener 1\nwebsockets_trusted_proxy example.org",
-        "Invalid 'websockets_trusted_proxy' value (example.org).",
+    assert_eq!(
+        errors("listener 1\nwebsockets_trusted_proxy example.org"),
+        "Error: Invalid 'websockets_trusted_proxy' value (example.org).\nError found at m.conf:2.\nAn address such as \
+         127.0.0.1, or a network such as 10.0.0.0/8."
     );
     for option in ["http_dir /www", "websockets_origin https://a", "websockets_trusted_proxy ::1"] {
         let name = option.split(' ').next().expect("a name");

@@ -17,6 +17,8 @@ pub(super) struct Framing {
     pub(super) close_code: CloseCode,
     /// The last word was said: ours, or the answer to the client's.
     is_closed: bool,
+    /// It says what the client did wrong.
+    is_reproach: bool,
 }
 
 impl Framing {
@@ -28,6 +30,7 @@ impl Framing {
             end: None,
             close_code: CloseCode::NORMAL,
             is_closed: false,
+            is_reproach: false,
         }
     }
 
@@ -61,6 +64,7 @@ impl Framing {
         }
         let Decoded { length, end } = self.decoder.decode(bytes, answers);
         self.is_closed = end.is_some();
+        self.is_reproach = matches!(end, Some(End::Violated(_)));
         self.end = end;
         (length, self.is_closed)
     }
@@ -70,8 +74,13 @@ impl Framing {
         (!std::mem::replace(&mut self.is_closed, true)).then(|| close_frame(self.close_code))
     }
 
-    /// Whether the last word was said, which is worth being read.
+    /// Whether the last word was said.
     pub(super) fn is_closed(&self) -> bool {
         self.is_closed
+    }
+
+    /// Whether it says what the client did wrong.
+    pub(super) fn is_reproach(&self) -> bool {
+        self.is_reproach
     }
 }

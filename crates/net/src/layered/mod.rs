@@ -57,9 +57,9 @@ impl Layered {
         }
     }
 
-    /// Whether WebSocket's last word was said.
+    /// Whether the other side was told what it did wrong, and has to get to read it.
     pub(crate) fn has_last_word(&self) -> bool {
-        self.framing.as_ref().is_some_and(Framing::is_closed)
+        self.framing.as_ref().is_some_and(Framing::is_reproach)
     }
 
     /// Reads the socket once and decodes all that has come completely to the beginning of `room`.
@@ -115,6 +115,8 @@ impl Layered {
         let Layered { socket, encryption, unsent, framing } = self;
         let mut wire = Wire { socket, unsent };
         match (encryption, framing) {
+            // Behind the last word nothing may be said.
+            (_, Some(framing)) if framing.is_closed() => Ok(pieces.iter().map(|piece| piece.len()).sum()),
             (None, None) => wire.socket.write_vectored(pieces),
             (Some(encryption), None) => encryption.write(&mut wire, pieces),
             (encryption, Some(_)) => write_frame(&mut wire, encryption.as_deref_mut(), pieces),
@@ -131,8 +133,10 @@ impl Layered {
         if self.unsent.is_empty() {
             return Ok(());
         }
-        let sent = write_all_it_takes(&mut self.socket, &mut [IoSlice::new(&self.unsent)])?;
-        self.unsent.drain(..sent);
+        let mut left = &mut [IoSlice::new(&self.unsent)][..];
+        write_all_it_takes(&mut self.socket, &mut left)?;
+        let left = left.iter().map(|part| part.len()).sum::<usize>();
+        self.unsent.drain(..self.unsent.len() - left);
         if self.unsent.is_empty() {
             self.unsent = Vec::new();
         }
@@ -212,8 +216,7 @@ impl Wire<'_> {
     fn send(&mut self, parts: &mut [IoSlice<'_>]) -> io::Result<()> {
         let mut left = parts;
         if self.unsent.is_empty() {
-            let sent = write_all_it_takes(self.socket, left)?;
-            IoSlice::advance_slices(&mut left, sent);
+            write_all_it_takes(self.socket, &mut left)?;
         }
         left.iter().for_each(|part| self.unsent.extend_from_slice(part));
         Ok(())
@@ -240,24 +243,20 @@ const FRAME_BYTES_KEPT: usize = WRITTEN_BYTES_MAX + 16;
 /// Answers that may wait for the socket before more of them are left out.
 const PONG_BYTES_MAX: usize = 64 * 1024;
 
-/// Writes until the socket takes no more: only then does the system tell when it does again. How many bytes it took.
-fn write_all_it_takes(socket: &mut Stream, parts: &mut [IoSlice<'_>]) -> io::Result<usize> {
-    let length: usize = parts.iter().map(|part| part.len()).sum();
-    let mut left = parts;
-    let mut sent = 0;
-    while sent < length {
+/// Writes until the socket takes no more: only then does the system tell when it does again. `left` is what it has not taken.
+fn write_all_it_takes(socket: &mut Stream, left: &mut &mut [IoSlice<'_>]) -> io::Result<()> {
+    // Empty parts in front do not count.
+    IoSlice::advance_slices(left, 0);
+    while !left.is_empty() {
         match socket.write_vectored(left) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(count) => {
-                sent += count;
-                IoSlice::advance_slices(&mut left, count);
-            }
+            Ok(count) => IoSlice::advance_slices(left, count),
             Err(error) if error.kind() == ErrorKind::WouldBlock => break,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(sent)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -38,6 +38,11 @@ pub(crate) fn read_spare(stream: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> io::Re
     Ok(rustix::io::read(stream, rustix::buffer::spare_capacity(buffer))?)
 }
 
+/// Has a socket that is not bound yet take only what comes in by this interface (`SO_BINDTODEVICE`).
+pub(crate) fn bind_to_interface(socket: impl AsFd, interface: &str) -> io::Result<()> {
+    socket2::SockRef::from(&socket).bind_device(Some(interface.as_bytes()))
+}
+
 /// What waits in a socket, left there.
 pub(crate) fn peek(stream: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     let (count, _) = rustix::net::recv(stream, buffer, RecvFlags::PEEK)?;

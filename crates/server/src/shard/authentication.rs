@@ -5,14 +5,19 @@ use midge_broker::{Authentication, Credentials, Identity, ListenerId};
 use super::connection::Phase;
 use super::{Shard, connection_id};
 use crate::authority::{Answer, Asked, Asker, NOT_NOW};
+use crate::options::CertificateName;
 
 impl Shard {
     /// Who that is; `None` where it takes its time: the connection is not read until the answer comes.
     pub(super) fn authenticate(&mut self, index: usize, credentials: Credentials) -> Option<Authentication> {
-        let connection = &self.connections[index];
+        let connection = &mut self.connections[index];
         let listener = ListenerId(connection.listener);
+        let introduction = connection.take_introduction();
         if let Some(name) = self.peers.transport(listener).username_of_certificate {
-            let username = super::tls::username(connection.stream.tls(), name).map(Into::into);
+            let username = match connection.stream.tls() {
+                Some(tls) => super::tls::username(tls, name).map(Into::into),
+                None => introduction.and_then(|it| it.common_name).filter(|_| name == CertificateName::CommonName),
+            };
             return Some(self.authority.name(listener, credentials.client_id, username));
         }
         let check = match self.authority.ask(listener, credentials) {

@@ -22,7 +22,9 @@ mod input;
 mod memory_limit;
 pub(crate) mod moves;
 mod obligation;
+mod opening;
 mod output;
+mod proxy;
 mod stop;
 mod system_topics;
 mod tls;
@@ -175,6 +177,7 @@ impl Shard {
             self.accept();
             self.look_at_authority();
             self.take_answers();
+            self.take_portions();
             self.take_arrivals();
             self.take_time();
             self.take_output_room();
