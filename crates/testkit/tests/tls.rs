@@ -248,7 +248,7 @@ fn files_that_are_not_good_keep_the_server_from_starting() {
     let port = midge_testkit::server::free_port();
     let mut tested = Server::spawn(&["--test-config"], &format!("listener {port} 127.0.0.1\n{lines}"), port);
     assert_eq!(tested.wait_for_exit().code(), Some(3));
-    tested.expect_log("Error: Unable to load server certificate");
+    tested.expect_log("Error: Unable to open certfile \"*none.pem\": No such file or directory");
     let lines = setup.lines.replace("server.key", "server.pem");
     check(&lines, 1, "Error: Unable to load server key file \"*server.pem\". Check keyfile: there is no private key");
     Authority::new("other").server().write(&setup.folder, "other");
