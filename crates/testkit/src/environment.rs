@@ -1,6 +1,6 @@
 //! Where tests find the programs they need.
 //!
-//! Everything but `python3` and `cargo` comes from the workspace's `target/`, filled by `cargo xtask setup` (crate `xtask`, which
+//! Everything but `python3`, `node` and `cargo` comes from the workspace's `target/`, filled by `cargo xtask setup` (crate `xtask`, which
 //! must name the same places), so that a test never depends on what happens to be installed. What is absent is a [`Missing`], and
 //! [`need`] decides what that means: with `cargo xtask test` a failure, with plain `cargo test` a test that says it was skipped.
 //!
@@ -72,6 +72,15 @@ pub fn debian_program(name: &str) -> Result<PathBuf, Missing> {
 pub fn paho(major: u8) -> Result<PathBuf, Missing> {
     let what = format!("Python with paho-mqtt {major}");
     made(&format!("python/paho-{major}"), "bin/python", &what)
+}
+
+/// A folder in which Node finds MQTT.js 5 (`node_modules`).
+///
+/// # Errors
+/// When it was not set up.
+pub fn mqtt_js() -> Result<PathBuf, Missing> {
+    let package = made("node/mqtt-5", "node_modules/mqtt/package.json", "MQTT.js for Node")?;
+    Ok(package.ancestors().nth(3).unwrap_or(&package).to_path_buf())
 }
 
 /// The program behind `cargo deny`.
