@@ -369,6 +369,14 @@ impl Draft {
                 let text = "The 'proxy_protocol_v2_require_tls' option requires enable_proxy_protocol 2.".to_owned();
                 self.problems.push(Problem { text, place: Some(place.clone()), hint: None, excerpt: None });
             }
+            if listener.tls.use_subject_as_username
+                && !listener.tls.is_on()
+                && listener.enable_proxy_protocol == Some(2)
+            {
+                let text = "use_subject_as_username cannot be used with `enable_proxy_protocol 2`.".to_owned();
+                let hint = Some("A proxy tells the common name only: use_identity_as_username.".to_owned());
+                self.problems.push(Problem { text, place: Some(place.clone()), hint, excerpt: None });
+            }
             if let Some(name) = listener.idle_websockets_option() {
                 let text = format!("The '{name}' option has no effect on a listener without `protocol websockets`.");
                 self.notes.push(Note { level: Level::Warning, text, place: place.clone() });

@@ -288,6 +288,11 @@ fn transports_that_are_not_whole_are_refused_or_noted() {
         errors("listener 1\nproxy_protocol_v2_require_tls true\nenable_proxy_protocol 1"),
         "Error: The 'proxy_protocol_v2_require_tls' option requires enable_proxy_protocol 2.\nError found at m.conf:1."
     );
+    assert_eq!(
+        errors("listener 1\nuse_subject_as_username true\nenable_proxy_protocol 2"),
+        "Error: use_subject_as_username cannot be used with `enable_proxy_protocol 2`.\nError found at m.conf:1.\nA proxy \
+         tells the common name only: use_identity_as_username."
+    );
     // The proxy says who showed a certificate.
     assert_eq!(notes("listener 1\nrequire_certificate true\nenable_proxy_protocol 2"), [""; 0]);
     assert_eq!(
@@ -295,6 +300,11 @@ fn transports_that_are_not_whole_are_refused_or_noted() {
         "Error: Invalid 'websockets_trusted_proxy' value (example.org).\nError found at m.conf:2.\nAn address such as \
          127.0.0.1, or a network such as 10.0.0.0/8."
     );
+    for mode in ["rw", "0888", "-7", "+7", "1777", ""] {
+        let text = errors(&format!("listener 0 /s\nunix_socket_mode {mode}"));
+        let first = text.lines().next().unwrap_or_default();
+        assert!(first.starts_with("Error: ") && first.contains("unix_socket_mode"), "{text}");
+    }
     for option in ["http_dir /www", "websockets_origin https://a", "websockets_trusted_proxy ::1"] {
         let name = option.split(' ').next().expect("a name");
         assert_eq!(

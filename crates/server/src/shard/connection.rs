@@ -210,6 +210,12 @@ impl Connection {
         self.phase == Phase::Proxied || introduction.is_some_and(|introduction| introduction.is_check)
     }
 
+    /// Whether a proxy has looked, and asked nothing.
+    pub(super) fn was_only_a_look(&self) -> bool {
+        let asks_nothing = matches!(self.phase, Phase::Opening | Phase::Greeting) && self.input().is_empty();
+        asks_nothing && self.is_only_a_look()
+    }
+
     /// Keeps the rest of a file for later.
     pub(super) fn keep_download(&mut self, download: Option<Download>) {
         if download.is_some() {

@@ -300,7 +300,7 @@ impl Shard {
             }
         }
         while let Some(due) = self.lingerers.pop_due(now_ms) {
-            if self.connection_of(&due).is_some_and(|connection| connection.phase == Phase::Lingering) {
+            if self.connection_of(&due).is_some_and(|it| it.phase == Phase::Lingering || it.was_only_a_look()) {
                 self.remove(due.index as usize);
             }
         }

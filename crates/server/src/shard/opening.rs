@@ -101,10 +101,11 @@ impl Shard {
     }
 
     fn tell_refusal(&mut self, index: usize, refusal: Refusal) {
-        if !self.log.wants_connections() {
+        let connection = &self.connections[index];
+        if connection.is_only_a_look() || !self.log.wants_connections() {
             return;
         }
-        let address = &self.connections[index].address;
+        let address = &connection.address;
         let text = format_args!("Client {} [{address}] disconnected: {refusal}.", address.host());
         // Browsers ask for more than there is.
         let kind = if refusal == Refusal::NotFound { LogType::Debug } else { LogType::Notice };

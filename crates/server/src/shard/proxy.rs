@@ -56,7 +56,10 @@ impl Shard {
         if is_check || common_name.is_some() {
             connection.introduce(Introduction { is_check, common_name });
         }
-        if !is_check {
+        if is_check {
+            // Some send a CONNECT behind this, others wait for us to close.
+            self.lingerers.push(self.turn.now.monotonic_ms, index, self.connections[index].generation);
+        } else {
             self.tell_new_connection(index);
         }
         let negotiated = header.tls.and_then(|tls| tls.version.zip(tls.cipher));
@@ -74,18 +77,23 @@ impl Shard {
         if transport.websocket.is_some() { Phase::Opening } else { Phase::Greeting }
     }
 
-    /// The first version names nobody in that line, which log watchers know.
+    /// Log watchers know these lines. That of the first version names nobody, and neither does that of a header that is too long.
     fn reject_header(&mut self, index: usize, options: ProxyOptions, corrupt: &CorruptHeader<'_>) {
         let connection = &mut self.connections[index];
         connection.phase = Phase::Ending;
         let address = corrupt.source.and_then(|source| source.address());
-        let from = fmt::from_fn(|f| match (options.version, &address) {
-            (Version::One, _) => Ok(()),
-            (Version::Two { .. }, Some(address)) => write!(f, " from {address}"),
-            (Version::Two { .. }, None) => write!(f, " from {}", connection.address),
-        });
         let sender = &connection.address;
-        let text = format_args!("Connection{from} rejected, corrupt PROXY header. ({sender}: {corrupt})");
+        let known = fmt::from_fn(|f| match (options.version, &address) {
+            _ if *corrupt == CorruptHeader::TOO_LONG => {
+                f.write_str("Client (null) [(null):0] disconnected: bad socket read/write: Invalid input.")
+            }
+            (Version::One, _) => f.write_str("Connection rejected, corrupt PROXY header."),
+            (Version::Two { .. }, Some(address)) => {
+                write!(f, "Connection from {address} rejected, corrupt PROXY header.")
+            }
+            (Version::Two { .. }, None) => write!(f, "Connection from {sender} rejected, corrupt PROXY header."),
+        });
+        let text = format_args!("{known} ({sender}: {corrupt})");
         self.log.repeated_line(self.turn.now.wall_s, LogType::Notice, "rejected connections", text);
         self.ended.push(index);
     }
