@@ -191,6 +191,8 @@ pub struct Listener {
     pub socket_domain: Option<SocketDomain>,
     /// Takes connections of one network interface only.
     pub bind_interface: Option<String>,
+    /// Who may connect to a Unix socket, as permissions of a file.
+    pub unix_socket_mode: u32,
     /// What Clients speak.
     pub protocol: Protocol,
     /// The folder whose files browsers get.
@@ -240,6 +242,7 @@ impl Listener {
             address,
             socket_domain: None,
             bind_interface: None,
+            unix_socket_mode: 0o770,
             protocol: Protocol::Mqtt,
             http_dir: None,
             websockets_origins: Vec::new(),

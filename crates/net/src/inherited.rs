@@ -8,7 +8,7 @@ use mio::net::TcpListener;
 use rustix::net::{SocketType, sockopt};
 
 use crate::listener::addresses;
-use crate::{BindError, Family, Listener, ListenerOptions};
+use crate::{BindError, Family, Listener, ListenerOptions, sys};
 
 /// Those that nobody has taken yet.
 #[derive(Debug, Default)]
@@ -61,6 +61,9 @@ fn adopted(listener: std::net::TcpListener, address: SocketAddr, options: Listen
     if options.no_delay {
         sockopt::set_tcp_nodelay(&listener, true)?;
     }
+    if let Some(interface) = options.interface {
+        sys::bind_to_interface(&listener, interface)?;
+    }
     Ok(Listener::Tcp(TcpListener::from_std(listener), address))
 }
 
@@ -79,5 +82,18 @@ mod tests {
         assert_eq!([take(Some("127.0.0.1"), port ^ 1), take(Some("127.0.0.2"), port)], [0, 0]);
         assert_eq!([take(Some("127.0.0.1"), port), take(Some("127.0.0.1"), port)], [1, 0]);
         assert_eq!(inherited.left().count(), 0);
+    }
+
+    #[test]
+    fn the_interface_counts_for_it_too() {
+        let take = |interface| {
+            let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+            let port = socket.local_addr().expect("an address").port();
+            let options = ListenerOptions { no_delay: true, interface: Some(interface) };
+            Inherited::new(vec![socket.into()]).take_tcp(None, port, Family::Any, options)
+        };
+        assert_eq!(take("lo").expect("every machine has it").len(), 1);
+        let error = take("none0").expect_err("no such interface").error;
+        assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::NODEV.raw_os_error()));
     }
 }

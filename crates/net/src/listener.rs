@@ -1,15 +1,17 @@
 //! Listening sockets. One is shared by all event loops of the process: whoever is free accepts.
 
 use std::fmt;
+use std::fs::{self, Permissions};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream as BlockingUnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mio::net::{TcpListener, UnixListener};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 
 use crate::{Address, Stream, sys};
 
@@ -87,15 +89,17 @@ pub fn bind_tcp(
 
 /// Opens a Unix domain socket at `path`. A path left behind by a server that was killed is taken over; one that somebody
 /// answers on is in use.
-pub fn bind_unix(path: &Path) -> Result<Listener, BindError> {
-    let bind = || UnixListener::bind(path);
+///
+/// Who may connect is what `mode` says, whatever the mask of permissions for new files is.
+pub fn bind_unix(path: &Path, mode: u32) -> Result<Listener, BindError> {
+    let bind = || listen_at(path, mode);
     let listener = bind().or_else(|error| {
         let abandoned = error.kind() == io::ErrorKind::AddrInUse
             && BlockingUnixStream::connect(path).is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused);
         if !abandoned {
             return Err(error);
         }
-        std::fs::remove_file(path)?;
+        fs::remove_file(path)?;
         bind()
     });
     match listener {
@@ -141,9 +145,24 @@ impl Drop for Listener {
     fn drop(&mut self) {
         if let Listener::Unix(_, path) = self {
             // The next server takes an abandoned path over, so a failure here does no harm.
-            let _ = std::fs::remove_file(path.as_path());
+            let _ = fs::remove_file(path.as_path());
         }
     }
+}
+
+/// As [`UnixListener::bind`], but nobody can connect before the permissions are right.
+fn listen_at(path: &Path, mode: u32) -> io::Result<UnixListener> {
+    let address = SocketAddrUnix::new(path)?;
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket: OwnedFd = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::bind(&socket, &address)?;
+    let listened = fs::set_permissions(path, Permissions::from_mode(mode))
+        .and_then(|()| Ok(rustix::net::listen(&socket, BACKLOG)?));
+    if let Err(error) = listened {
+        let _ = fs::remove_file(path);
+        return Err(error);
+    }
+    Ok(UnixListener::from_std(socket.into()))
 }
 
 fn fail(what: impl fmt::Display, error: io::Error) -> BindError {
@@ -273,8 +292,10 @@ mod tests {
         drop(std::os::unix::net::UnixListener::bind(&path).expect("bound"));
         assert!(path.exists(), "the standard library leaves the path behind");
 
-        let listener = bind_unix(&path).expect("taken over");
-        let error = bind_unix(&path).expect_err("in use");
+        let listener = bind_unix(&path, 0o770).expect("taken over");
+        let mode = fs::metadata(&path).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o7777, 0o770);
+        let error = bind_unix(&path, 0o770).expect_err("in use");
         assert_eq!(error.error.kind(), io::ErrorKind::AddrInUse);
         drop(accept(&listener)); // the second server's knock
 

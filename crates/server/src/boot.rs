@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use midge_broker::Shared;
 use midge_broker::ids::{ListenerId, ShardId};
 use midge_net::tls::{KeyLog, TlsError, TlsListener, TlsOptions};
-use midge_net::{BindError, Inherited, Listener, bind_tcp, bind_unix, sys};
+use midge_net::{BindError, Inherited, Listener, bind_tcp, sys};
 use mio::{Events, Interest, Poll, Token, Waker};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook_mio::v1_0::Signals;
@@ -363,12 +363,10 @@ fn open_listener(
                 journal.line(LogType::Information, format_args!("Opening {version} listen socket on port {port}."));
             })
         }
-        Endpoint::Unix(path) => {
+        Endpoint::Unix { path, mode } => {
             let shown = path.display();
             journal.line(LogType::Information, format_args!("Opening unix listen socket on path {shown}."));
-            let own = account.and_then(|account| account.act(|| bind_unix(path)).ok()?.ok());
-            // Where the account could not remove it again, it is left behind, as any other's file.
-            Ok(vec![own.map_or_else(|| bind_unix(path), Ok)?])
+            Ok(vec![Account::bind_unix_for(account, path, *mode)?])
         }
     }
 }

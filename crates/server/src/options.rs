@@ -149,7 +149,12 @@ pub enum Endpoint {
         family: Family,
     },
     /// A Unix domain socket.
-    Unix(PathBuf),
+    Unix {
+        /// Its path.
+        path: PathBuf,
+        /// Who may connect, as permissions of a file.
+        mode: u32,
+    },
 }
 
 impl Options {
@@ -188,7 +193,7 @@ fn endpoint_of(listener: &Listener, config: &Config) -> ListenerOptions {
                 Some(SocketDomain::Ipv6) => Family::V6,
             },
         },
-        Address::Unix(path) => Endpoint::Unix(path.into()),
+        Address::Unix(path) => Endpoint::Unix { path: path.into(), mode: listener.unix_socket_mode },
     };
     let tls = &listener.tls;
     ListenerOptions {

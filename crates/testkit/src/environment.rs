@@ -83,6 +83,15 @@ pub fn mqtt_js() -> Result<PathBuf, Missing> {
     Ok(package.ancestors().nth(3).unwrap_or(&package).to_path_buf())
 }
 
+/// The right to become somebody else.
+///
+/// # Errors
+/// When the tests do not run as root.
+pub fn root() -> Result<(), Missing> {
+    let is_root = rustix::process::geteuid().is_root();
+    is_root.then_some(()).ok_or_else(|| Missing::new("the right to become another user", "run the tests as root"))
+}
+
 /// The program behind `cargo deny`.
 ///
 /// # Errors

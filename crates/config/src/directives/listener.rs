@@ -40,6 +40,10 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         }),
     )
     .doc("Listen on IPv4 or IPv6 only; otherwise on both."),
+    directive("unix_socket_mode", Listener, Text(Again::Error, |draft, text| unix_socket_mode(draft, &text)))
+        .default("0770")
+        .doc("Who may connect to a Unix socket: the permissions of its path, in octal.")
+        .note("Not in Mosquitto, where it is always 0770: the server's user and its group."),
     directive("protocol", ListenerOrDefault, Choice(&["mqtt", "websockets", "http_api"], protocol))
         .default("mqtt")
         .doc("What clients speak on this listener: MQTT alone, or MQTT over WebSocket, as web pages do.")
@@ -183,6 +187,17 @@ fn protocol(draft: &mut Draft, word: &'static str) {
     draft.listener().protocol = if word == "websockets" { Protocol::Websockets } else { Protocol::Mqtt };
     if word == "http_api" {
         draft.error("The 'protocol' option does not work yet with 'http_api': nobody would answer there.");
+    }
+}
+
+fn unix_socket_mode(draft: &mut Draft, text: &str) {
+    let is_octal = text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+    match u32::from_str_radix(text, 8).ok().filter(|mode| is_octal && *mode <= 0o777) {
+        Some(mode) => draft.listener().unix_socket_mode = mode,
+        None => {
+            let hint = "Permissions in octal, such as 0660 or 0777.".to_owned();
+            draft.error_in(Part::Value, format!("Invalid 'unix_socket_mode' value ({text})."), Some(hint));
+        }
     }
 }
 

@@ -33,7 +33,7 @@ const MOSQUITTO: &str = "
 ";
 
 /// What only this server has.
-const OURS: [&str; 9] = [
+const OURS: [&str; 10] = [
     "acl_strict_suback",
     "connect_timeout",
     "keyfile_passphrase_file",
@@ -42,6 +42,7 @@ const OURS: [&str; 9] = [
     "persistence_sync",
     "shards",
     "topic_levels_max",
+    "unix_socket_mode",
     "websockets_trusted_proxy",
 ];
 

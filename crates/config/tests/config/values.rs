@@ -219,6 +219,8 @@ fn options_of_a_listener() {
     check_listener("socket_domain ipv4", |l| l.socket_domain = Some(SocketDomain::Ipv4));
     check_listener("socket_domain ipv6", |l| l.socket_domain = Some(SocketDomain::Ipv6));
     check_listener("bind_interface lo", |l| l.bind_interface = Some("lo".to_owned()));
+    check_listener("unix_socket_mode 0600", |l| l.unix_socket_mode = 0o600);
+    check_listener("unix_socket_mode 666", |l| l.unix_socket_mode = 0o666);
     check_listener("protocol websockets\nhttp_dir /www", |l| {
         (l.protocol, l.http_dir) = (Protocol::Websockets, Some("/www".to_owned()));
     });
