@@ -242,7 +242,7 @@ impl Listener {
             address,
             socket_domain: None,
             bind_interface: None,
-            unix_socket_mode: 0o770,
+            unix_socket_mode: UNIX_SOCKET_MODE,
             protocol: Protocol::Mqtt,
             http_dir: None,
             websockets_origins: Vec::new(),
@@ -347,6 +347,9 @@ impl Tls {
         !self.is_on() && files.into_iter().chain(ciphers).any(Option::is_some)
     }
 }
+
+/// The server's user and its group may connect to a Unix socket, as with Mosquitto.
+pub(crate) const UNIX_SOCKET_MODE: u32 = 0o770;
 
 /// What a listener listens on.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use crate::Loaded;
-use crate::config::{Address, Config, Listener, PORT};
+use crate::config::{Address, Config, Listener, PORT, UNIX_SOCKET_MODE};
 use crate::directives::Scope;
 use crate::report::{ConfigError, Excerpt, Level, Mentions, NamedPath, Note, Place, Problem};
 use crate::value::{NoInteger, Words, c_integer, shown};
@@ -376,6 +376,10 @@ impl Draft {
                 let text = "use_subject_as_username cannot be used with `enable_proxy_protocol 2`.".to_owned();
                 let hint = Some("A proxy tells the common name only: use_identity_as_username.".to_owned());
                 self.problems.push(Problem { text, place: Some(place.clone()), hint, excerpt: None });
+            }
+            if listener.unix_socket_mode != UNIX_SOCKET_MODE && matches!(listener.address, Address::Tcp { .. }) {
+                let text = "The 'unix_socket_mode' option has no effect on a listener with a port.".to_owned();
+                self.notes.push(Note { level: Level::Warning, text, place: place.clone() });
             }
             if let Some(name) = listener.idle_websockets_option() {
                 let text = format!("The '{name}' option has no effect on a listener without `protocol websockets`.");

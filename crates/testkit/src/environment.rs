@@ -1,7 +1,7 @@
 //! Where tests find the programs they need.
 //!
-//! Everything but `python3`, `node` and `cargo` comes from the workspace's `target/`, filled by `cargo xtask setup` (crate `xtask`, which
-//! must name the same places), so that a test never depends on what happens to be installed. What is absent is a [`Missing`], and
+//! Everything but `python3`, `node` and `cargo` comes from the workspace's `target/`, filled by `cargo xtask setup` (crate
+//! `xtask`, which must name the same places), so that a test never depends on what happens to be installed. What is absent is a [`Missing`], and
 //! [`need`] decides what that means: with `cargo xtask test` a failure, with plain `cargo test` a test that says it was skipped.
 //!
 //! ```no_run

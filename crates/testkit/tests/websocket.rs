@@ -24,6 +24,7 @@ fn connect(server: &Server, name: &str) -> Client {
     client
 }
 
+// [MQTT5-6.0.0-4] [MQTT3-6.0.0-4]
 #[test]
 fn the_answer_has_the_headers_that_clients_compare() {
     let server = start("");
@@ -40,6 +41,7 @@ fn the_answer_has_the_headers_that_clients_compare() {
     check("Sec-WebSocket-Protocol: chat\r\n", refused);
 }
 
+// [MQTT5-6.0.0-2] [MQTT3-6.0.0-2]
 #[test]
 fn packets_and_frames_need_not_fit() {
     on_each_shard_count(WEBSOCKETS, |server| {
@@ -136,6 +138,7 @@ fn pings_of_one_who_does_not_read_take_no_memory() {
     other.expect("PINGRESP");
 }
 
+// [MQTT5-6.0.0-1] [MQTT3-6.0.0-1]
 #[test]
 fn whoever_breaks_the_rules_is_told_with_a_code() {
     let server = start("");

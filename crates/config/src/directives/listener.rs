@@ -132,7 +132,10 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         }),
     )
     .doc("Expect a load balancer's PROXY header of this version before each connection.")
-    .note("Whoever reaches the listener past the load balancer can claim any address. The header stands before TLS."),
+    .note(
+        "Whoever reaches the listener past the load balancer can claim any address. The header stands before TLS. Of version 2 \
+         require_certificate and use_identity_as_username believe what it says of the client's certificate, where the listener has none.",
+    ),
     directive(
         "proxy_protocol_v2_require_tls",
         Listener,

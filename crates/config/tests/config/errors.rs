@@ -301,10 +301,15 @@ fn transports_that_are_not_whole_are_refused_or_noted() {
          127.0.0.1, or a network such as 10.0.0.0/8."
     );
     for mode in ["rw", "0888", "-7", "+7", "1777", ""] {
-        let text = errors(&format!("listener 0 /s\nunix_socket_mode {mode}"));
+        let text = errors(format!("listener 0 /s\nunix_socket_mode {mode}"));
         let first = text.lines().next().unwrap_or_default();
         assert!(first.starts_with("Error: ") && first.contains("unix_socket_mode"), "{text}");
     }
+    assert_eq!(
+        notes("listener 1\nunix_socket_mode 0777"),
+        ["Warning: The 'unix_socket_mode' option has no effect on a listener with a port. (m.conf:1)"]
+    );
+    assert_eq!(notes("listener 0 /s\nunix_socket_mode 0777"), [""; 0]);
     for option in ["http_dir /www", "websockets_origin https://a", "websockets_trusted_proxy ::1"] {
         let name = option.split(' ').next().expect("a name");
         assert_eq!(

@@ -1,3 +1,5 @@
+//! The layers over a real pair of sockets, against the client of rustls.
+
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream as BlockingUnixStream;
 use std::sync::Arc;
