@@ -1,7 +1,6 @@
-//! MQTT over WebSocket: what is on the wire, what each option does, files for browsers, and clients as people run them.
+//! MQTT over WebSocket: what is on the wire, what each option does, and clients as people run them.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -299,82 +298,6 @@ fn over_tls_and_a_unix_socket_it_is_the_same() {
             encrypted.expect_closed();
         }
     });
-}
-
-/// A folder to be served, with a secret beside it.
-fn site(test: &str) -> PathBuf {
-    let folder = scratch_folder(&format!("websocket-{test}"));
-    let site = folder.join("site");
-    fs::create_dir_all(site.join("sub")).expect("folders");
-    for (name, text) in [("index.html", "<p>home"), ("app.js", "go()"), ("sub/index.html", "<p>sub"), ("ä b.txt", "ä")]
-    {
-        fs::write(site.join(name), text).expect("write");
-    }
-    fs::write(site.join("large.bin"), vec![b'L'; 3_000_000]).expect("write");
-    fs::write(folder.join("secret"), "secret").expect("write");
-    std::os::unix::fs::symlink("../secret", site.join("out")).expect("a link");
-    std::os::unix::fs::symlink(folder.join("secret"), site.join("far")).expect("a link");
-    std::os::unix::fs::symlink("app.js", site.join("in.js")).expect("a link");
-    site
-}
-
-fn request(server: &Server, method: &str, target: &str) -> String {
-    let mut client = Client::connect(server.address());
-    client.send_bytes(format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
-    client.read_to_end()
-}
-
-fn ok(content_type: &str, length: usize, body: &str) -> String {
-    format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\
-         X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n{body}"
-    )
-}
-
-#[test]
-fn browsers_get_files_and_nothing_beside_them() {
-    let site = site("files");
-    let server = start(&format!("http_dir {}", site.display()));
-    let get = |target: &str| request(&server, "GET", target);
-    assert_eq!(get("/"), ok("text/html; charset=utf-8", 7, "<p>home"));
-    assert_eq!(get("/app.js?v=2"), ok("text/javascript; charset=utf-8", 4, "go()"));
-    assert_eq!(get("/in.js"), ok("text/javascript; charset=utf-8", 4, "go()"));
-    assert_eq!(get("/sub/"), ok("text/html; charset=utf-8", 6, "<p>sub"));
-    assert_eq!(get("/%C3%A4%20b.txt"), ok("text/plain; charset=utf-8", 2, "ä"));
-    assert_eq!(request(&server, "HEAD", "/app.js"), ok("text/javascript; charset=utf-8", 4, ""));
-    let large = get("/large.bin");
-    assert!(large == ok("application/octet-stream", 3_000_000, &"L".repeat(3_000_000)), "{} bytes", large.len());
-    assert!(get("/sub").starts_with("HTTP/1.1 301 Moved Permanently\r\nLocation: /sub/\r\n"));
-    for target in ["/none", "/../secret", "/%2e%2e/secret", "/out", "/far", "//etc/passwd", "/app.js/", "/%00"] {
-        assert!(get(target).starts_with("HTTP/1.1 404 "), "{target}: {}", get(target));
-    }
-    // Clients come in at the same port.
-    connect(&server, "page");
-}
-
-#[test]
-fn who_takes_no_file_is_not_waited_for_and_holds_up_nobody() {
-    let site = site("slow");
-    let server = start(&format!("http_dir {}\nconnect_timeout 2", site.display()));
-    fs::write(site.join("huge.bin"), vec![b'H'; 30_000_000]).expect("write");
-    let before = server.resident_bytes();
-    let mut slow: Vec<Client> = (0..10).map(|_| Client::connect(server.address())).collect();
-    for client in &mut slow {
-        client.send_bytes(b"GET /huge.bin HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    }
-    assert_eq!(request(&server, "GET", "/app.js"), ok("text/javascript; charset=utf-8", 4, "go()"));
-    connect(&server, "quick");
-    let growth = server.resident_bytes().saturating_sub(before);
-    assert!(growth < 20 << 20, "{growth} bytes");
-    server.expect_log("Client 127.0.0.1 [*] disconnected: exceeded timeout.");
-}
-
-#[test]
-fn a_folder_for_files_must_be_there() {
-    let port = midge_testkit::server::free_port();
-    let lines = format!("listener {port} 127.0.0.1\n{WEBSOCKETS}http_dir /no/such/folder");
-    let mut tested = Server::spawn(&["--test-config"], &lines, port);
-    assert!(!tested.wait_for_exit().success(), "{:#?}", tested.log());
 }
 
 #[test]

@@ -13,7 +13,7 @@ pub(super) struct Connection {
     pub(super) stream: Stream,
     pub(super) address: Address,
     kept: Option<Box<Kept>>,
-    /// Tells this connection from earlier ones in the same slab entry.
+    /// Tells this connection from earlier ones in the same slab entry, and its time limits from those that hold no more.
     pub(super) generation: u32,
     pub(super) listener: u16,
     pub(super) phase: Phase,

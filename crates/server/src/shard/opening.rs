@@ -132,12 +132,21 @@ impl Shard {
             match result {
                 Ok((bytes, download)) => {
                     connection.keep_download(download);
+                    self.renew_time(asker.index);
                     self.send_answer(asker.index, &bytes);
                     self.go_on_answering(asker.index);
                 }
                 Err(refusal) => self.refuse_request(asker.index, refusal),
             }
         }
+    }
+
+    /// Lets the time of a connection begin anew: whoever has taken one portion gets as long for the next.
+    fn renew_time(&mut self, index: usize) {
+        // Its time limits until now are those of another one.
+        self.generations = self.generations.wrapping_add(1);
+        self.connections[index].generation = self.generations;
+        self.greetings.push(self.turn.now.monotonic_ms, index, self.generations);
     }
 
     /// Where everything is written: has the next portion read, or ends the connection if there is none.
