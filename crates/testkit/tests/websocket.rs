@@ -1,10 +1,12 @@
 //! MQTT over WebSocket: what is on the wire, what each option does, and clients as people run them.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use midge_testkit::environment::{mqtt_js, need, paho, scratch_folder};
+use midge_testkit::server::free_port;
 use midge_testkit::tls::{Authority, Trust, Versions};
 use midge_testkit::websocket::{Control, MQTT, UPGRADE_ANSWER, client_frame, upgrade_request};
 use midge_testkit::{Client, PATIENCE, Process, Received, Server, on_each_shard_count};
@@ -379,14 +381,27 @@ fn paho_over_websocket() {
     }
 }
 
+/// In both versions, and with TLS as pages from `https` need it.
 #[test]
 fn mqtt_js_over_websocket() {
-    for version in ["4", "5"] {
-        let server = start("max_packet_size 1000000");
-        let url = format!("ws://127.0.0.1:{}/mqtt", server.port());
+    let (authority, folder) = (Authority::new("authority"), scratch_folder("websocket-mqtt-js"));
+    let (certificate, key) = authority.server().write(&folder, "server");
+    let trusted = folder.join("authority.pem");
+    fs::write(&trusted, authority.certificate()).expect("written");
+    let port = free_port();
+    let encrypted = format!(
+        "max_packet_size 1000000\nlistener {port} 127.0.0.1\n{WEBSOCKETS}certfile {}\nkeyfile {}",
+        certificate.display(),
+        key.display()
+    );
+    for (version, scheme) in [("4", "ws"), ("5", "ws"), ("5", "wss")] {
+        let server = start(&encrypted);
+        server.expect_log("midge version * running");
+        let port = if scheme == "wss" { port } else { server.port() };
+        let url = format!("{scheme}://127.0.0.1:{port}/mqtt");
         let program = |name: &str, arguments: &[&str]| {
             let mut command = Command::new("node");
-            command.env("NODE_PATH", need(mqtt_js())?.join("node_modules"));
+            command.env("NODE_PATH", need(mqtt_js())?.join("node_modules")).env("NODE_EXTRA_CA_CERTS", &trusted);
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("node");
             command.arg(folder.join(name)).args([&url, version]).args(arguments);
             Some(Process::start(command))
@@ -396,5 +411,6 @@ fn mqtt_js_over_websocket() {
             |topic, payload| program("subscriber.js", &[topic, payload]),
             |count, size| program("publisher.js", &[&count.to_string(), &size.to_string()]),
         );
+        assert_eq!(server.count_log("Client browser negotiated TLSv1.3*") > 0, scheme == "wss");
     }
 }
