@@ -58,7 +58,7 @@ fn a_path_in_use_is_not_taken_and_one_left_behind_is() {
     let lines = format!("listener {port} 127.0.0.1\nlistener 0 {}", path.display());
     let mut second = Server::spawn(&[], &lines, port);
     assert!(!second.wait_for_exit().success());
-    second.expect_log("*m.sock*in use*");
+    second.expect_log("Error: *in use*");
     let mut client = Client::connect_unix(&path);
     client.send("CONNECT v311 clean id=still");
     client.expect("CONNACK");
@@ -125,7 +125,7 @@ fn an_interface_takes_what_comes_in_by_it_and_nothing_else() {
     let lines = format!("listener {port} 127.0.0.1\nbind_interface none0");
     let mut lost = Server::spawn(&[], &lines, port);
     assert!(!lost.wait_for_exit().success());
-    lost.expect_log("Error: cannot listen on 127.0.0.1:*: No such device*");
+    lost.expect_log("Error: *No such device*");
 }
 
 fn interfaces() -> Vec<String> {
