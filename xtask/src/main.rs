@@ -13,6 +13,7 @@ mod kill;
 mod long;
 mod manual;
 mod measure;
+mod node;
 mod python;
 mod setup;
 mod sim;
@@ -37,7 +38,7 @@ const WORDS: &[Word] = &[
     },
     Word {
         name: "setup",
-        summary: "only set up, under target/: Debian's mosquitto, clients in C, Go and Python, cargo-deny",
+        summary: "only set up, under target/: Debian's mosquitto, clients in C, Go, Python and JavaScript, cargo-deny",
         run: |_| setup::all(),
     },
     Word {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::Loaded;
 use crate::bridge::Bridge;
-use crate::config::{Address, Config, Listener, PORT};
+use crate::config::{Address, Config, Listener, PORT, UNIX_SOCKET_MODE};
 use crate::directives::Scope;
 use crate::plugin::{Plugin, User};
 use crate::report::{ConfigError, Excerpt, Level, Mentions, NamedPath, Note, Place, Problem};
@@ -413,6 +413,7 @@ impl Draft {
             }
         }
         self.problems.extend(self.bridges.iter().filter_map(Bridge::problem));
+        self.check_transports();
         if self.log_dest_planned && self.config.log.is_nowhere() {
             self.config.log.stderr = true;
         }
@@ -439,7 +440,7 @@ impl Draft {
     fn check_encryption(&mut self) {
         for DraftListener { listener, .. } in &self.listeners {
             let Some(place) = &listener.place else { continue };
-            if let Some(text) = listener.tls.fault() {
+            if let Some(text) = listener.tls.fault(listener.enable_proxy_protocol == Some(2)) {
                 let (text, place) = (text.to_owned(), Some(place.clone()));
                 self.problems.push(Problem { text, place, hint: None, excerpt: None });
             } else if listener.tls.is_idle() {
@@ -459,6 +460,33 @@ impl Draft {
         for (text, place) in faults {
             let place = place.or_else(|| self.mentions.first_of("auth_jwt_"));
             self.problems.push(Problem { text: text.to_owned(), place, hint: None, excerpt: None });
+        }
+    }
+
+    /// Options about what lies between the socket and MQTT that do not go together.
+    fn check_transports(&mut self) {
+        for DraftListener { listener, .. } in &self.listeners {
+            let Some(place) = &listener.place else { continue };
+            if listener.proxy_protocol_v2_require_tls && listener.enable_proxy_protocol != Some(2) {
+                let text = "The 'proxy_protocol_v2_require_tls' option requires enable_proxy_protocol 2.".to_owned();
+                self.problems.push(Problem { text, place: Some(place.clone()), hint: None, excerpt: None });
+            }
+            if listener.tls.use_subject_as_username
+                && !listener.tls.is_on()
+                && listener.enable_proxy_protocol == Some(2)
+            {
+                let text = "use_subject_as_username cannot be used with `enable_proxy_protocol 2`.".to_owned();
+                let hint = Some("A proxy tells the common name only: use_identity_as_username.".to_owned());
+                self.problems.push(Problem { text, place: Some(place.clone()), hint, excerpt: None });
+            }
+            if listener.unix_socket_mode != UNIX_SOCKET_MODE && matches!(listener.address, Address::Tcp { .. }) {
+                let text = "The 'unix_socket_mode' option has no effect on a listener with a port.".to_owned();
+                self.notes.push(Note { level: Level::Warning, text, place: place.clone() });
+            }
+            if let Some(name) = listener.idle_websockets_option() {
+                let text = format!("The '{name}' option has no effect on a listener without `protocol websockets`.");
+                self.notes.push(Note { level: Level::Warning, text, place: place.clone() });
+            }
         }
     }
 

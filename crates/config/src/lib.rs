@@ -21,6 +21,7 @@ mod directives;
 mod draft;
 mod manual;
 mod nearest;
+mod network;
 mod plugin;
 mod reader;
 mod report;
@@ -29,11 +30,12 @@ mod value;
 mod vouching;
 
 pub use config::{
-    Address, Config, Listener, Log, LogTypes, Persistence, PersistenceSync, ProtocolVersions, SocketDomain, Tls,
-    TlsVersion, USER,
+    Address, Config, Listener, Log, LogTypes, Persistence, PersistenceSync, Protocol, ProtocolVersions, SocketDomain,
+    Tls, TlsVersion, USER,
 };
 pub use directives::{Directive, Scope, State, Value, directives};
 pub use manual::manual;
+pub use network::Network;
 pub use report::{ConfigError, Excerpt, Level, Mentions, NamedPath, Note, Place, Problem};
 pub use traps::traps;
 pub use vouching::{HttpAuth, JwtAuth};

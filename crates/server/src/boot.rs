@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use midge_broker::Shared;
 use midge_broker::ids::{ListenerId, ShardId};
 use midge_net::tls::{KeyLog, TlsError, TlsListener, TlsOptions};
-use midge_net::{BindError, Inherited, Listener, bind_tcp, bind_unix, sys};
+use midge_net::{BindError, Inherited, Listener, bind_tcp, sys};
 use mio::{Events, Interest, Poll, Token, Waker};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook_mio::v1_0::Signals;
@@ -296,7 +296,12 @@ fn make_transports(options: &Options, journal: &mut Journal) -> Result<Vec<Trans
         for remark in remarks.into_iter().flatten() {
             journal.line(LogType::Warning, format_args!("Warning: {remark}"));
         }
-        Ok(Transport { tls, username_of_certificate: listener.username_of_certificate })
+        Ok(Transport {
+            proxy: listener.proxy,
+            tls,
+            websocket: listener.websocket.clone(),
+            username_of_certificate: listener.username_of_certificate,
+        })
     };
     options.listeners.iter().map(&mut make).collect()
 }
@@ -346,25 +351,24 @@ fn open_listener(
 ) -> Result<Vec<Listener>, BindError> {
     match &options.endpoint {
         Endpoint::Tcp { host, port, family } => {
-            let no_delay = midge_net::ListenerOptions { no_delay: options.no_delay };
-            let given = inherited.take_tcp(host.as_deref(), *port, *family, no_delay)?;
+            let interface = options.interface.as_deref();
+            let socket_options = midge_net::ListenerOptions { no_delay: options.no_delay, interface };
+            let given = inherited.take_tcp(host.as_deref(), *port, *family, socket_options)?;
             if !given.is_empty() {
                 let text = format_args!("Listening on port {port} by a socket that was handed over at the start.");
                 journal.line(LogType::Information, text);
                 return Ok(given);
             }
-            bind_tcp(host.as_deref(), *port, *family, no_delay, |address| {
+            bind_tcp(host.as_deref(), *port, *family, socket_options, |address| {
                 let version = if address.is_ipv4() { "ipv4" } else { "ipv6" };
                 let port = address.port();
                 journal.line(LogType::Information, format_args!("Opening {version} listen socket on port {port}."));
             })
         }
-        Endpoint::Unix(path) => {
+        Endpoint::Unix { path, mode } => {
             let shown = path.display();
             journal.line(LogType::Information, format_args!("Opening unix listen socket on path {shown}."));
-            let own = account.and_then(|account| account.act(|| bind_unix(path)).ok()?.ok());
-            // Where the account could not remove it again, it is left behind, as any other's file.
-            Ok(vec![own.map_or_else(|| bind_unix(path), Ok)?])
+            Ok(vec![Account::bind_unix_for(account, path, *mode)?])
         }
     }
 }

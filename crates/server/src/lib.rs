@@ -12,6 +12,7 @@ mod abort;
 mod authority;
 mod boot;
 mod clock;
+mod files;
 mod heap;
 pub mod json;
 mod log;

@@ -1,11 +1,15 @@
 //! What a server is started with, and how it follows from a configuration.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use midge_auth::Algorithm;
 use midge_codec::QoS;
-use midge_config::{Address, Config, HttpAuth, JwtAuth, Listener, PersistenceSync, SocketDomain, Tls};
+use midge_config::{
+    Address, Config, HttpAuth, JwtAuth, Listener, Network, PersistenceSync, Protocol, SocketDomain, Tls,
+};
+use midge_net::proxy_protocol::Version;
 use midge_net::tls::{TlsOptions, TlsVersion};
 use midge_net::{Family, sys};
 
@@ -93,10 +97,40 @@ pub struct ListenerOptions {
     pub max_connections: Option<u32>,
     /// Small writes are not held back (`TCP_NODELAY`).
     pub no_delay: bool,
+    /// Connections come in by this network interface only.
+    pub interface: Option<String>,
+    /// What a proxy in front says of each connection, where there is one.
+    pub proxy: Option<ProxyOptions>,
     /// Encryption, where there is some.
     pub tls: Option<TlsOptions>,
+    /// WebSocket, where it is spoken.
+    pub websocket: Option<WebSocketOptions>,
     /// What of a client's certificate is its User Name; `None`: it says itself who it is.
     pub username_of_certificate: Option<CertificateName>,
+}
+
+/// What a listener wants to know from the proxy in front.
+#[derive(Clone, Copy, Debug)]
+pub struct ProxyOptions {
+    /// Of its header.
+    pub version: Version,
+    /// The client must have come to the proxy with TLS.
+    pub require_tls: bool,
+    /// The client must have shown the proxy a certificate.
+    pub require_certificate: bool,
+}
+
+/// What a listener wants of clients that speak WebSocket.
+#[derive(Clone, Debug)]
+pub struct WebSocketOptions {
+    /// The origins whose pages may connect; empty: all.
+    pub origins: Vec<String>,
+    /// Bytes of request line and headers.
+    pub head_length_max: usize,
+    /// The folder whose files browsers get.
+    pub http_dir: Option<Arc<Path>>,
+    /// Who is believed about forwarded addresses.
+    pub trusted_proxies: Vec<Network>,
 }
 
 /// A part of a certificate that names whom it was made for.
@@ -121,7 +155,12 @@ pub enum Endpoint {
         family: Family,
     },
     /// A Unix domain socket.
-    Unix(PathBuf),
+    Unix {
+        /// Its path.
+        path: PathBuf,
+        /// Who may connect, as permissions of a file.
+        mode: u32,
+    },
 }
 
 impl Options {
@@ -164,13 +203,16 @@ fn endpoint_of(listener: &Listener, config: &Config) -> ListenerOptions {
                 Some(SocketDomain::Ipv6) => Family::V6,
             },
         },
-        Address::Unix(path) => Endpoint::Unix(path.into()),
+        Address::Unix(path) => Endpoint::Unix { path: path.into(), mode: listener.unix_socket_mode },
     };
     let tls = &listener.tls;
     ListenerOptions {
         endpoint,
         max_connections: listener.max_connections,
         no_delay: config.set_tcp_nodelay,
+        interface: listener.bind_interface.clone(),
+        proxy: listener.enable_proxy_protocol.map(|version| proxy_of(version, listener)),
+        websocket: (listener.protocol == Protocol::Websockets).then(|| websocket_of(listener, config)),
         tls: tls.is_on().then(|| tls_of(tls)),
         username_of_certificate: match (tls.use_identity_as_username, tls.use_subject_as_username) {
             (true, _) => Some(CertificateName::CommonName),
@@ -179,6 +221,31 @@ fn endpoint_of(listener: &Listener, config: &Config) -> ListenerOptions {
         },
     }
 }
+
+fn proxy_of(version: u8, listener: &Listener) -> ProxyOptions {
+    let tls = &listener.tls;
+    ProxyOptions {
+        version: if version == 1 { Version::One } else { Version::Two { length_max: PROXY_LENGTH_MAX } },
+        require_tls: listener.proxy_protocol_v2_require_tls,
+        // With TLS of its own, the listener sees for itself.
+        require_certificate: tls.require_certificate && !tls.is_on(),
+    }
+}
+
+fn websocket_of(listener: &Listener, config: &Config) -> WebSocketOptions {
+    WebSocketOptions {
+        origins: listener.websockets_origins.clone(),
+        head_length_max: usize::from(config.packet_buffer_size).max(HEAD_LENGTH_MAX_MIN),
+        http_dir: listener.http_dir.as_ref().map(|path| Path::new(path).into()),
+        trusted_proxies: listener.websockets_trusted_proxies.clone(),
+    }
+}
+
+/// Bytes behind the fixed part of a PROXY header, as many as Mosquitto takes.
+const PROXY_LENGTH_MAX: u16 = 500;
+
+/// Browsers need so much for a request with a cookie.
+const HEAD_LENGTH_MAX_MIN: usize = 1024;
 
 fn tls_of(tls: &Tls) -> TlsOptions {
     let path = |path: &Option<String>| path.as_ref().map(PathBuf::from);

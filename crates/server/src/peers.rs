@@ -17,7 +17,8 @@ use midge_persistence::RunRead;
 use mio::Waker;
 
 use crate::authority::{Answer, Asker, Authority, Check, Failures, Workers};
-use crate::options::CertificateName;
+use crate::files::{Files, Portion};
+use crate::options::{CertificateName, ProxyOptions, WebSocketOptions};
 use crate::persistence::Reads;
 use crate::published::Published;
 use crate::shard::moves::Moved;
@@ -46,6 +47,8 @@ pub(crate) struct Peers {
     workers: OnceLock<Workers>,
     /// Which addresses have failed to log in.
     pub(crate) failures: Failures,
+    /// Who reads files for browsers.
+    pub(crate) files: Files,
     /// All shards have come to the same step of the orderly end.
     pub(crate) step: Barrier,
 }
@@ -58,7 +61,9 @@ pub(crate) struct Socket {
 
 /// What lies between the socket and the bytes of MQTT on a listener.
 pub(crate) struct Transport {
+    pub(crate) proxy: Option<ProxyOptions>,
     pub(crate) tls: Option<TlsListener>,
+    pub(crate) websocket: Option<WebSocketOptions>,
     /// What of a client's certificate is its User Name; `None`: it says itself who it is.
     pub(crate) username_of_certificate: Option<CertificateName>,
 }
@@ -89,6 +94,8 @@ struct Peer {
     read: Mutex<Vec<RunRead>>,
     /// What came of checks for it.
     answers: Mutex<Vec<Answer>>,
+    /// What was read for it of files.
+    portions: Mutex<Vec<Portion>>,
     /// The number of the authority that decides there.
     authority_number: AtomicU64,
     /// How often it has looked what there is to do.
@@ -103,6 +110,7 @@ impl Peers {
             lane: Mutex::default(),
             read: Mutex::default(),
             answers: Mutex::default(),
+            portions: Mutex::default(),
             authority_number: AtomicU64::new(0),
             turns: AtomicU64::new(0),
             published: Published::default(),
@@ -122,6 +130,7 @@ impl Peers {
             authority_number: AtomicU64::new(0),
             workers: OnceLock::new(),
             failures: doors.failures,
+            files: Files::default(),
         }
     }
 
@@ -172,6 +181,16 @@ impl Peers {
     /// Takes what came of checks for `me`.
     pub(crate) fn take_answers(&self, me: ShardId) -> Vec<Answer> {
         std::mem::take(&mut *self.answers(me))
+    }
+
+    /// Something was read of a file. The caller wakes the shard.
+    pub(crate) fn send_portion(&self, portion: Portion) {
+        self.portions(portion.asker.shard).push(portion);
+    }
+
+    /// Takes what was read of files for `me`.
+    pub(crate) fn take_portions(&self, me: ShardId) -> Vec<Portion> {
+        std::mem::take(&mut *self.portions(me))
     }
 
     /// Ends the sleep of `shard`, or has its next one end at once.
@@ -227,7 +246,8 @@ impl Peers {
     }
 
     pub(crate) fn has_arrivals(&self, me: ShardId) -> bool {
-        !self.lane(me).is_empty() || !self.read(me).is_empty() || !self.answers(me).is_empty()
+        let has_news = !self.answers(me).is_empty() || !self.portions(me).is_empty();
+        has_news || !self.lane(me).is_empty() || !self.read(me).is_empty()
     }
 
     pub(crate) fn published(&self, shard: ShardId) -> &Published {
@@ -239,6 +259,12 @@ impl Peers {
         let mut totals = Totals::default();
         self.peers.iter().for_each(|peer| peer.published.add_to(&mut totals));
         totals
+    }
+
+    /// The port of `listener`; 0 for a Unix socket.
+    pub(crate) fn port(&self, listener: ListenerId) -> u16 {
+        let socket = self.sockets.iter().find(|socket| socket.listener == listener);
+        socket.map_or(0, |socket| socket.socket.port())
     }
 
     /// What lies between socket and bytes on `listener`.
@@ -305,6 +331,10 @@ impl Peers {
 
     fn answers(&self, shard: ShardId) -> MutexGuard<'_, Vec<Answer>> {
         self.peer(shard).answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn portions(&self, shard: ShardId) -> MutexGuard<'_, Vec<Portion>> {
+        self.peer(shard).portions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lane(&self, shard: ShardId) -> MutexGuard<'_, Vec<Moved>> {

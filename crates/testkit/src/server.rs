@@ -17,6 +17,7 @@ use crate::client::{Client, PATIENCE};
 use crate::launch::Launch;
 use crate::process::Process;
 use crate::tls::{self, Trust};
+use crate::websocket;
 
 /// A running server. Dropping it kills the process and removes its folder.
 #[derive(Debug)]
@@ -102,10 +103,22 @@ impl Server {
 
     /// A new connection to it.
     pub fn connect(&self) -> Client {
-        match tls::everywhere() {
+        let mut client = match tls::everywhere() {
             None => Client::connect(self.address()),
             Some(tls) => self.connect_tls(&tls.trust),
+        };
+        if websocket::is_everywhere() {
+            client.upgrade();
         }
+        client
+    }
+
+    /// A new connection to it over WebSocket.
+    #[track_caller]
+    pub fn connect_websocket(&self) -> Client {
+        let mut client = Client::connect(self.address());
+        client.upgrade();
+        client
     }
 
     /// A new encrypted connection to it; panics where there is none.
@@ -208,7 +221,8 @@ const LINES_SHOWN: usize = 30;
 fn with_listener(port: u16, configuration: &str) -> String {
     let tls = tls::everywhere().map_or("", |tls| &tls.configuration);
     // Tests that are run by root look into files that the server has made, and make some for it.
-    format!("listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n{tls}\n{configuration}\n")
+    let protocol = if websocket::is_everywhere() { "protocol websockets" } else { "" };
+    format!("listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n{tls}\n{protocol}\n{configuration}\n")
 }
 
 fn start_process(launch: &Launch, folder: &Path) -> Process {

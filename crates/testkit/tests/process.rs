@@ -8,15 +8,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use midge_testkit::environment::{Missing, midge_program, need};
+use midge_testkit::environment::{midge_program, need, root};
 use midge_testkit::{Conversation, Launch, Server};
 use rustix::process::{Pid, Signal, kill_process};
-
-/// Only root can become somebody else.
-fn root() -> Result<(), Missing> {
-    let is_root = rustix::process::geteuid().is_root();
-    is_root.then_some(()).ok_or_else(|| Missing::new("the right to become another user", "run the tests as root"))
-}
 
 /// User and groups of a process, as `/proc` tells them.
 fn identity(process: u32) -> (String, String, String) {

@@ -308,8 +308,9 @@ fn identify(
             Err(Refusal { code: Some(if connect.version == Version::V5 { reason.0 } else { 3 }), reason, cause })
         }
         Some(Authentication::Refused(RefusedCredentials::NoIdentity)) => {
-            let (reason, cause) = (ReasonCode::BAD_USER_NAME_OR_PASSWORD, "no identity in the certificate");
-            Err(Refusal { code: Some(if connect.version == Version::V5 { reason.0 } else { 4 }), reason, cause })
+            let (reason, cause) = (ReasonCode::NOT_AUTHORIZED, "no identity in the certificate");
+            let told = ReasonCode::BAD_USER_NAME_OR_PASSWORD.0;
+            Err(Refusal { code: Some(if connect.version == Version::V5 { told } else { 4 }), reason, cause })
         }
         Some(Authentication::Refused(RefusedCredentials::Busy)) => {
             let (reason, cause) = (ReasonCode::SERVER_BUSY, "too many clients wait to be checked");

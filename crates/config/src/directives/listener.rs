@@ -1,10 +1,11 @@
 //! Where clients connect.
 
 use super::Scope::{Global, Listener, ListenerOrDefault, StatedListener};
-use super::Take::{Bool, Choice, Integer, Text, Words};
+use super::Take::{Bool, Choice, Integer, Path, Text, Words};
 use super::{ANY, Again, Bounds, Directive, Given, directive, limit, nothing};
-use crate::config::{Address, ProtocolVersions, SocketDomain};
-use crate::draft::Draft;
+use crate::config::{Address, Protocol, ProtocolVersions, SocketDomain};
+use crate::draft::{Draft, Part};
+use crate::network::Network;
 use crate::value::{shown, text};
 
 pub(super) const DIRECTIVES: &[Directive] = &[
@@ -24,9 +25,13 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         }),
     )
     .doc("The address or name that the default listener listens on."),
-    directive("bind_interface", ListenerOrDefault, Text(Again::Error, nothing))
-        .doc("Listen only on this network interface.")
-        .refused("the server would listen on every interface. An address behind 'listener' restricts it."),
+    directive(
+        "bind_interface",
+        ListenerOrDefault,
+        Text(Again::Error, |draft, name| draft.listener().bind_interface = Some(name)),
+    )
+    .doc("Listen only on this network interface.")
+    .note("The system itself takes no connection that comes in elsewhere, whatever its address."),
     directive(
         "socket_domain",
         ListenerOrDefault,
@@ -35,10 +40,14 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         }),
     )
     .doc("Listen on IPv4 or IPv6 only; otherwise on both."),
-    directive("protocol", ListenerOrDefault, Choice(&["mqtt", "websockets", "http_api"], nothing))
+    directive("unix_socket_mode", Listener, Text(Again::Error, |draft, text| unix_socket_mode(draft, &text)))
+        .default("0770")
+        .doc("Who may connect to a Unix socket: the permissions of its path, in octal.")
+        .note("Not in Mosquitto, where it is always 0770: the server's user and its group."),
+    directive("protocol", ListenerOrDefault, Choice(&["mqtt", "websockets", "http_api"], protocol))
         .default("mqtt")
-        .doc("What clients speak on this listener.")
-        .refused("only 'mqtt' does."),
+        .doc("What clients speak on this listener: MQTT alone, or MQTT over WebSocket, as web pages do.")
+        .note("http_api does not work yet, and the server does not start with it."),
     directive(
         "max_connections",
         ListenerOrDefault,
@@ -98,12 +107,19 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     )
     .default("false")
     .doc("Give each client its user name as client identifier."),
-    directive("http_dir", Listener, Text(Again::Error, nothing))
-        .doc("Serve the files of this folder to web browsers.")
-        .planned("no files are served."),
-    directive("websockets_origin", Listener, Text(Again::Adds, nothing))
-        .doc("Let in web pages of this origin only; may be given more than once.")
-        .refused("pages of every origin would be let in."),
+    directive("http_dir", Listener, Path(Again::Error, |draft, path| draft.listener().http_dir = Some(path)))
+        .doc("Serve the files of this folder to web browsers, on a listener with protocol websockets.")
+        .note("Links in it that lead out of it are not followed."),
+    directive(
+        "websockets_origin",
+        Listener,
+        Text(Again::Adds, |draft, origin| draft.listener().websockets_origins.push(origin)),
+    )
+    .doc("Let in web pages of this origin only, such as https://example.org; may be given more than once.")
+    .note("What is no browser sends no origin, and is let in."),
+    directive("websockets_trusted_proxy", Listener, Text(Again::Adds, |draft, text| trusted_proxy(draft, &text)))
+        .doc("Take the address of a client from the header X-Forwarded-For, where this proxy sends it; an address or a network.")
+        .note("Not in Mosquitto, which believes everybody. The last address of the header counts: whom that proxy saw."),
     directive("websockets_log_level", Global, Integer(ANY, nothing))
         .default("0")
         .doc("Once what a library for WebSocket logs.")
@@ -111,14 +127,22 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     directive(
         "enable_proxy_protocol",
         Listener,
-        Integer(Bounds { min: 1, max: 2, outside: "enable_proxy_protocol must be 1 or 2." }, nothing),
+        Integer(Bounds { min: 1, max: 2, outside: "enable_proxy_protocol must be 1 or 2." }, |draft, version| {
+            draft.listener().enable_proxy_protocol = Some(version as u8);
+        }),
     )
     .doc("Expect a load balancer's PROXY header of this version before each connection.")
-    .refused("the header would be taken for a broken packet, and every connection closed."),
-    directive("proxy_protocol_v2_require_tls", Listener, Bool(nothing))
-        .default("false")
-        .doc("Refuse connections that reached the load balancer without TLS.")
-        .refused("they would be let in."),
+    .note(
+        "Whoever reaches the listener past the load balancer can claim any address. The header stands before TLS. Of version 2 \
+         require_certificate and use_identity_as_username believe what it says of the client's certificate, where the listener has none.",
+    ),
+    directive(
+        "proxy_protocol_v2_require_tls",
+        Listener,
+        Bool(|draft, on| draft.listener().proxy_protocol_v2_require_tls = on),
+    )
+    .default("false")
+    .doc("Refuse connections that reached the load balancer without TLS."),
 ];
 
 const PORT: Bounds = Bounds { min: 1, max: 65535, outside: "Invalid 'port' value ({})." };
@@ -160,6 +184,35 @@ fn open_port(draft: &mut Draft, number: i64) {
         draft.warn("The port of the default listener is given more than once; this one counts.".to_owned());
     }
     *draft.open_default_listener().0 = number as u16;
+}
+
+fn protocol(draft: &mut Draft, word: &'static str) {
+    draft.listener().protocol = if word == "websockets" { Protocol::Websockets } else { Protocol::Mqtt };
+    if word == "http_api" {
+        draft.error("The 'protocol' option does not work yet with 'http_api': nobody would answer there.");
+    }
+}
+
+fn unix_socket_mode(draft: &mut Draft, text: &str) {
+    let is_octal = text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+    match u32::from_str_radix(text, 8).ok().filter(|mode| is_octal && *mode <= 0o777) {
+        Some(mode) => draft.listener().unix_socket_mode = mode,
+        None => {
+            let hint = "Permissions in octal, such as 0660 or 0777.".to_owned();
+            draft.error_in(Part::Value, format!("Invalid 'unix_socket_mode' value ({text})."), Some(hint));
+        }
+    }
+}
+
+fn trusted_proxy(draft: &mut Draft, text: &str) {
+    match Network::parse(text) {
+        Some(network) => draft.listener().websockets_trusted_proxies.push(network),
+        None => {
+            let hint = "An address such as 127.0.0.1, or a network such as 10.0.0.0/8.".to_owned();
+            let text = format!("Invalid 'websockets_trusted_proxy' value ({text}).");
+            draft.error_in(Part::Value, text, Some(hint));
+        }
+    }
 }
 
 fn accept_protocol_versions(draft: &mut Draft, given: Given<'_>) {

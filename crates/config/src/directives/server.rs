@@ -141,13 +141,13 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         Global,
         Integer(
             Bounds { min: 0, max: 65535, outside: "Packet buffer size must be between 0 and 65535 inclusive." },
-            nothing,
+            |draft, bytes| draft.config.packet_buffer_size = bytes as u16,
         ),
     )
     .aliases(&["websockets_headers_size"])
     .default("4096")
-    .doc("The size of the buffers that are read into.")
-    .ignored("buffers are shared by connections and grow with their packets."),
+    .doc("How many bytes an HTTP request may have on a listener with protocol websockets.")
+    .note("Less than 1024 counts as 1024. Buffers for packets need no size: connections share them, and they grow."),
     directive("retry_interval", Global, Anything)
         .doc("Once the time after which an unacknowledged message was sent again.")
         .ignored("messages are sent again when their client comes back, as MQTT wants it."),

@@ -21,7 +21,7 @@ fn the_name_is_marked_where_it_is_wrong() {
     check("  # indented", "#");
     check("listener 1883\n  max_qos 1\n\tmount", " mount");
     check("max_topic_alias 1", "max_topic_alias");
-    check("listener 8883\nbind_interface eth0", "bind_interface");
+    check("listener 8883\nplugin /p.so", "plugin");
     check("pid_file a\npid_file b", "pid_file");
 }
 

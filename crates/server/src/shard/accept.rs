@@ -2,6 +2,8 @@
 
 use std::io;
 
+use midge_broker::ids::ListenerId;
+use midge_net::tls::TlsListener;
 use midge_net::{Address, Stream, sys};
 use mio::Token;
 
@@ -121,34 +123,51 @@ impl Shard {
 
     fn admit(&mut self, at: usize, stream: Stream, address: Address) {
         self.sockets.accepted += 1;
-        let socket = &self.peers.sockets[at];
-        let (listener, port) = (socket.listener, socket.socket.port());
-        let wall_s = self.turn.now.wall_s;
-        if self.log.wants_connections() {
-            let text = format_args!("New connection from {address} on port {port}.");
-            self.log.repeated_line(wall_s, LogType::Notice, "new connections", text);
+        let listener = self.peers.sockets[at].listener;
+        let transport = self.peers.transport(listener);
+        let (is_proxied, is_websocket) = (transport.proxy.is_some(), transport.websocket.is_some());
+        if !is_proxied {
+            self.tell_arrival(listener, &address);
         }
         if let Err(directive) = self.peers.enter(listener) {
             let text = format_args!("Client connection from {} denied: {directive} exceeded.", address.host());
-            return self.log.repeated_line(wall_s, LogType::Notice, "denied connections", text);
+            return self.log.repeated_line(self.turn.now.wall_s, LogType::Notice, "denied connections", text);
         }
-        let stream = match &self.peers.transport(listener).tls {
-            None => stream,
-            Some(tls) => match tls.begin() {
-                Ok(tls) => stream.with_tls(tls),
-                Err(error) => {
-                    self.peers.leave(listener);
-                    return self.warn(format_args!("Warning: unable to serve a new connection: {error}"));
-                }
-            },
+        let stream = match self.peers.transport(listener).tls.as_ref().map(TlsListener::begin).transpose() {
+            Ok(None) if !is_websocket => stream,
+            Ok(tls) => stream.with_layers(tls),
+            Err(error) => {
+                self.peers.leave(listener);
+                return self.warn(format_args!("Warning: unable to serve a new connection: {error}"));
+            }
         };
-        let index = self.insert(stream, address, listener.0, Phase::Greeting);
+        let phase = match (is_proxied, is_websocket) {
+            (true, _) => Phase::Proxied,
+            (false, true) => Phase::Opening,
+            (false, false) => Phase::Greeting,
+        };
+        let index = self.insert(stream, address, listener.0, phase);
         if let Err(error) = self.register(index) {
             self.remove(index);
             return self.warn(format_args!("Warning: unable to serve a new connection: {error}"));
         }
         let generation = self.connections[index].generation;
         self.greetings.push(self.turn.now.monotonic_ms, index, generation);
+    }
+
+    /// As [`Shard::tell_arrival`], where it was not known at first from where.
+    pub(super) fn tell_new_connection(&mut self, index: usize) {
+        let connection = &self.connections[index];
+        let (listener, address) = (ListenerId(connection.listener), connection.address.clone());
+        self.tell_arrival(listener, &address);
+    }
+
+    fn tell_arrival(&mut self, listener: ListenerId, address: &Address) {
+        if self.log.wants_connections() {
+            let port = self.peers.port(listener);
+            let text = format_args!("New connection from {address} on port {port}.");
+            self.log.repeated_line(self.turn.now.wall_s, LogType::Notice, "new connections", text);
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use super::delayed::Login;
 use super::{Shard, connection_id};
 use crate::authority::{Answer, Asked, Asker, NOT_NOW};
 use crate::log::LogType;
+use crate::options::CertificateName;
 
 impl Shard {
     /// Who that is; `None` where it takes its time: the connection is not read until the answer comes.
@@ -36,11 +37,15 @@ impl Shard {
     }
 
     fn look_at_login(&mut self, index: usize, credentials: Credentials) -> Option<Authentication> {
-        let connection = &self.connections[index];
+        let connection = &mut self.connections[index];
         let listener = ListenerId(connection.listener);
+        let introduction = connection.take_introduction();
         let asked = match self.peers.transport(listener).username_of_certificate {
             Some(name) => {
-                let username = super::tls::username(connection.stream.tls(), name).map(Into::into);
+                let username = match connection.stream.tls() {
+                    Some(tls) => super::tls::username(tls, name).map(Into::into),
+                    None => introduction.and_then(|it| it.common_name).filter(|_| name == CertificateName::CommonName),
+                };
                 self.authority.name(listener, credentials.client_id, username)
             }
             None => self.authority.ask(listener, credentials),

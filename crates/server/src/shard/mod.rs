@@ -23,7 +23,9 @@ mod input;
 mod memory_limit;
 pub(crate) mod moves;
 mod obligation;
+mod opening;
 mod output;
+mod proxy;
 mod stop;
 mod system_topics;
 mod tls;
@@ -179,6 +181,7 @@ impl Shard {
             self.accept();
             self.look_at_authority();
             self.take_answers();
+            self.take_portions();
             self.take_arrivals();
             self.take_time();
             self.take_output_room();
@@ -303,7 +306,7 @@ impl Shard {
         }
         self.take_delayed(now_ms);
         while let Some(due) = self.lingerers.pop_due(now_ms) {
-            if self.connection_of(&due).is_some_and(|connection| connection.phase == Phase::Lingering) {
+            if self.connection_of(&due).is_some_and(|it| it.phase == Phase::Lingering || it.was_only_a_look()) {
                 self.remove(due.index as usize);
             }
         }
