@@ -1,50 +1,33 @@
 //! Start and end of the process: the one place that knows all parts.
 
-use std::fmt;
 use std::hash::RandomState;
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use midge_broker::Shared;
-use midge_broker::ids::{ListenerId, ShardId};
-use midge_net::tls::{KeyLog, TlsError, TlsListener, TlsOptions};
-use midge_net::{BindError, Inherited, Listener, bind_tcp, bind_unix, sys};
+use midge_broker::ids::ShardId;
+use midge_net::{Inherited, sys};
 use mio::{Events, Interest, Poll, Token, Waker};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook_mio::v1_0::Signals;
 
 use crate::abort::AbortOnPanic;
-use crate::authority::{Authority, FileProblem, Workers};
-use crate::clock::{self, Clock};
+use crate::authority::{Authority, Workers};
+use crate::clock::Clock;
+use crate::failure::{Failure, StartError};
+use crate::journal::Journal;
+use crate::listeners::{make_transports, open_listeners};
 use crate::log::{Log, LogBuffer, LogType};
-use crate::options::{Endpoint, ListenerOptions, Options};
-use crate::peers::{Doors, Gate, Peers, Socket, Transport};
+use crate::options::Options;
+use crate::peers::{Doors, Gate, Peers};
 use crate::persistence::{self, Admin, AdminParts, Persistence, ReaderParts, Reads, Recovered, Writer, WriterParts};
-use crate::process::{self, Account, NoAccount, PidFile, Supervisor, Watchdog};
+use crate::process::{self, Account, PidFile, Supervisor, Watchdog};
 use crate::reload::Reloading;
 use crate::shard::{MemoryLimit, Parts, Shard, SystemTopics, WAKER};
 
-/// Why the server could not start, in a sentence. It stands in the log too, as far as there is one.
-#[derive(Debug)]
-pub struct StartError {
-    text: String,
-    /// Whether it already went to standard error.
-    pub is_told: bool,
-    /// The exit status that goes with it.
-    pub status: u8,
-}
-
 /// Gives the options anew, as the configuration has them by now; or what is wrong with it, in lines.
 pub type Reload<'a> = &'a dyn Fn() -> Result<Options, String>;
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl std::error::Error for StartError {}
 
 /// Runs the server until SIGTERM or SIGINT. SIGHUP asks `reload` for new options.
 pub fn run(options: &Options, reload: Reload<'_>) -> Result<(), StartError> {
@@ -73,25 +56,6 @@ pub fn run(options: &Options, reload: Reload<'_>) -> Result<(), StartError> {
     }
 }
 
-/// The log as the starting thread writes it: line by line.
-pub(crate) struct Journal(pub(crate) LogBuffer);
-
-impl Journal {
-    pub(crate) fn line(&mut self, kind: LogType, text: fmt::Arguments<'_>) {
-        let wall_s = clock::wall_ms() / 1000;
-        text.to_string().lines().for_each(|line| self.0.line(wall_s, kind, format_args!("{line}")));
-        self.0.flush(wall_s);
-        self.0.log().settle();
-    }
-
-    /// Opens files again, after they were renamed.
-    pub(crate) fn rotate(&mut self) {
-        if let Err(error) = self.0.log().reopen() {
-            self.line(LogType::Error, format_args!("Error: {error}."));
-        }
-    }
-}
-
 /// A running server.
 struct Server {
     threads: Threads,
@@ -113,58 +77,6 @@ struct Threads {
     /// Who asks for something at runtime, where there is a log.
     admin: Option<Admin>,
 }
-
-/// What keeps a server from starting.
-#[derive(Debug)]
-enum Failure {
-    Account(NoAccount),
-    Log(io::Error),
-    Bind(BindError),
-    Tls(TlsError),
-    Persistence(persistence::Failure),
-    Access(FileProblem),
-    System(&'static str, io::Error),
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Failure::Bind(error) => {
-                write!(f, "{error}")?;
-                if error.error.kind() == io::ErrorKind::AddrInUse {
-                    write!(f, ". Another server uses it, perhaps mosquitto or a second midge")?;
-                }
-                f.write_str(".")
-            }
-            Failure::Tls(error) => write!(f, "{error}"),
-            Failure::Account(error) => write!(f, "{error}."),
-            Failure::Log(error) => write!(f, "{error}."),
-            Failure::Persistence(error) => write!(f, "{error}"),
-            // It says itself that it is an error.
-            Failure::Access(error) => f.write_str(error.to_string().trim_start_matches("Error: ")),
-            Failure::System(what, error) => write!(f, "{what}: {error}."),
-        }
-    }
-}
-
-impl Failure {
-    /// As Mosquitto's.
-    fn status(&self) -> u8 {
-        match self {
-            Failure::Access(FileProblem::Unreadable { .. }) => STATUS_UNREADABLE,
-            Failure::Access(FileProblem::Malformed(_)) | Failure::Account(_) => STATUS_MALFORMED,
-            _ => STATUS_FAILURE,
-        }
-    }
-
-    fn before_there_is_a_log(&self) -> StartError {
-        StartError { text: format!("Error: {self}"), is_told: false, status: self.status() }
-    }
-}
-
-const STATUS_FAILURE: u8 = 1;
-const STATUS_MALFORMED: u8 = 3;
-const STATUS_UNREADABLE: u8 = 13;
 
 fn start(
     options: &Options,
@@ -266,105 +178,6 @@ fn restore(options: &Options, clock: Clock, journal: &mut Journal) -> Result<Beg
 
 fn no_signals(error: io::Error) -> Failure {
     Failure::System("unable to wait for signals", error)
-}
-
-/// Whether the files that encryption needs are good: what the operator should know, or why the server would not start.
-pub fn check_certificates(options: &Options) -> Result<Vec<String>, String> {
-    let mut remarks = Vec::new();
-    for tls in options.listeners.iter().filter_map(|listener| listener.tls.clone()) {
-        let (_, more) = TlsListener::open(tls).map_err(|error| format!("Error: {error}"))?;
-        remarks.extend(more.into_iter().map(|remark| format!("Warning: {remark}")));
-    }
-    Ok(remarks)
-}
-
-/// Reads certificates and keys. Before any port is open: who connects must not be sent away for want of them.
-fn make_transports(options: &Options, journal: &mut Journal) -> Result<Vec<Transport>, Failure> {
-    let key_log = options.tls_key_log.as_ref().map(|path| {
-        let text = format!("Warning: secrets of encrypted connections are written to {}", path.display());
-        journal.line(LogType::Warning, format_args!("{text}."));
-        KeyLog::open(path)
-            .map(Arc::new)
-            .map_err(|error| Failure::System("unable to open the file of --tls-keylog", error))
-    });
-    let key_log = key_log.transpose()?;
-    let mut make = |listener: &ListenerOptions| {
-        let wanted = listener.tls.clone().map(|tls| TlsOptions { key_log: key_log.clone(), ..tls });
-        let (tls, remarks) = wanted.map(TlsListener::open).transpose().map_err(Failure::Tls)?.unzip();
-        for remark in remarks.into_iter().flatten() {
-            journal.line(LogType::Warning, format_args!("Warning: {remark}"));
-        }
-        Ok(Transport { tls, username_of_certificate: listener.username_of_certificate })
-    };
-    options.listeners.iter().map(&mut make).collect()
-}
-
-fn open_listeners(
-    options: &Options,
-    account: Option<&Account>,
-    inherited: &mut Inherited,
-    journal: &mut Journal,
-) -> Result<Vec<Socket>, Failure> {
-    let mut sockets = Vec::new();
-    let mut first_error = None;
-    for (number, listener) in options.listeners.iter().enumerate() {
-        match open_listener(listener, account, inherited, journal) {
-            Ok(opened) => {
-                let listener = ListenerId(number as u16);
-                sockets.extend(opened.into_iter().map(|socket| Socket { listener, socket }));
-            }
-            Err(error) if options.one_listener_suffices => {
-                // A port in use is in use, whatever other address may be free: two servers would share the clients.
-                if error.error.kind() == io::ErrorKind::AddrInUse {
-                    return Err(Failure::Bind(error));
-                }
-                journal.line(LogType::Warning, format_args!("Warning: {error}."));
-                first_error.get_or_insert(error);
-            }
-            Err(error) => return Err(Failure::Bind(error)),
-        }
-    }
-    for address in inherited.left() {
-        let text = format_args!(
-            "Warning: no listener of the configuration is for the socket on {address} that was handed over."
-        );
-        journal.line(LogType::Warning, text);
-    }
-    match first_error {
-        Some(error) if sockets.is_empty() => Err(Failure::Bind(error)),
-        _ => Ok(sockets),
-    }
-}
-
-fn open_listener(
-    options: &ListenerOptions,
-    account: Option<&Account>,
-    inherited: &mut Inherited,
-    journal: &mut Journal,
-) -> Result<Vec<Listener>, BindError> {
-    match &options.endpoint {
-        Endpoint::Tcp { host, port, family } => {
-            let no_delay = midge_net::ListenerOptions { no_delay: options.no_delay };
-            let given = inherited.take_tcp(host.as_deref(), *port, *family, no_delay)?;
-            if !given.is_empty() {
-                let text = format_args!("Listening on port {port} by a socket that was handed over at the start.");
-                journal.line(LogType::Information, text);
-                return Ok(given);
-            }
-            bind_tcp(host.as_deref(), *port, *family, no_delay, |address| {
-                let version = if address.is_ipv4() { "ipv4" } else { "ipv6" };
-                let port = address.port();
-                journal.line(LogType::Information, format_args!("Opening {version} listen socket on port {port}."));
-            })
-        }
-        Endpoint::Unix(path) => {
-            let shown = path.display();
-            journal.line(LogType::Information, format_args!("Opening unix listen socket on path {shown}."));
-            let own = account.and_then(|account| account.act(|| bind_unix(path)).ok()?.ok());
-            // Where the account could not remove it again, it is left behind, as any other's file.
-            Ok(vec![own.map_or_else(|| bind_unix(path), Ok)?])
-        }
-    }
 }
 
 fn spawn(options: &Options, beginning: Beginning, doors: Doors, log: &Arc<Log>) -> Result<Threads, Failure> {

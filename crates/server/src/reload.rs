@@ -9,7 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::authority::{Authority, AuthorityOptions};
-use crate::boot::{Journal, Reload};
+use crate::boot::Reload;
+use crate::journal::Journal;
 use crate::log::LogType;
 use crate::options::{ListenerOptions, Options};
 use crate::peers::Peers;
