@@ -112,7 +112,7 @@ impl Shard {
             }
         };
         let all = Arc::clone(&self.options);
-        let options = &all.listeners[usize::from(listener.0)];
+        let options = all.listener(listener);
         let admitted = self.admit(options, &connect).and_then(|()| identify(options, &connect, authentication));
         let identity = match admitted {
             Ok(_) if options.authenticates && authentication.is_none() => {
@@ -231,7 +231,7 @@ impl Shard {
     ) -> FirstBytes {
         self.counters.connects_refused += 1;
         self.counters.packets_received += 1;
-        let max_qos = self.options.listeners[usize::from(listener.0)].max_qos;
+        let max_qos = self.options.listener(listener).max_qos;
         if let Some(code) = refusal.code {
             let reason = connect.filter(|connect| wants_reason_strings(connect)).map(|_| refusal.cause);
             let mut properties = PropertiesBuf::default();

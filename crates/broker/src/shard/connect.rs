@@ -15,6 +15,7 @@ use midge_codec::{
     ConnAck, Connect, PACKET_SIZE_MAX, Packet, PropertiesBuf, Property, ReasonCode, Version, forward_will,
 };
 use midge_protocol::{OutboundAliases, keep_alive_limit_ms};
+use std::sync::Arc;
 
 impl Shard {
     /// A connection whose CONNECT was accepted, on the shard that owns its Session. `bytes` begins with the CONNECT.
@@ -113,7 +114,7 @@ impl Shard {
     }
 
     fn connect(&mut self, id: ConnectionId, arrival: &Arrival, connect: &Connect<'_>, slot: u32, turn: &mut Turn) {
-        let listener = &self.options.listeners[usize::from(arrival.listener.0)];
+        let listener = self.options.listener(arrival.listener);
         let properties = &connect.properties;
         let aliases = properties.topic_alias_maximum().unwrap_or(0).min(listener.max_topic_alias_broker);
         let keep_alive_s = self.keep_alive(connect);
@@ -121,6 +122,7 @@ impl Shard {
             session: slot,
             version: connect.version,
             listener: arrival.listener,
+            agreed: Arc::clone(&self.options),
             keep_alive_s,
             receive_maximum: properties.receive_maximum().unwrap_or(u16::MAX).min(self.options.max_inflight_messages),
             packet_bytes_max: properties.maximum_packet_size().unwrap_or(PACKET_SIZE_MAX).min(PACKET_SIZE_MAX),
@@ -189,7 +191,7 @@ impl Shard {
 
     /// In the order in which Mosquitto sends them: some test suites compare bytes.
     fn connack_properties(&self, arrival: &Arrival, connect: &Connect<'_>, properties: &mut PropertiesBuf) {
-        let listener = &self.options.listeners[usize::from(arrival.listener.0)];
+        let listener = self.options.listener(arrival.listener);
         let expiry_interval_s = self.session_expiry(connect);
         if expiry_interval_s != connect.properties.session_expiry_interval_s().unwrap_or(0) {
             properties.push(Property::SessionExpiryInterval(expiry_interval_s));

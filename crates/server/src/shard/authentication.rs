@@ -60,7 +60,7 @@ impl Shard {
         }
         self.authority = self.peers.authority();
         let authority = &self.authority;
-        let renew = |credentials: &Credentials, identity: &Identity| authority.renew(credentials, identity);
+        let renew = |_, credentials: &Credentials, identity: &Identity| authority.renew(credentials, identity);
         self.broker.renew_identities(&renew, &mut self.turn);
         self.note_closes();
         self.peers.note_authority(self.id, number);
