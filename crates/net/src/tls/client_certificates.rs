@@ -50,6 +50,14 @@ impl ClientCertificates {
         Ok(ClientCertificates { chains, trusted, algorithms, has_revocations, checks_dates })
     }
 
+    /// Whether a certificate that another one took when its client came is good by what is known now. Dates alone make none bad.
+    pub(crate) fn still_trusts(&self, end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> bool {
+        match self.verify_client_cert(end_entity, intermediates, UnixTime::now()) {
+            Ok(_) => true,
+            Err(error) => is_about_dates(&error) || is_about_dates_of_lists(&error),
+        }
+    }
+
     /// A certificate that the library does not take at all. `None`: it is right.
     fn is_trusted_directly(&self, der: &CertificateDer<'_>, now: UnixTime) -> Option<Result<(), CertificateError>> {
         if self.has_revocations {
@@ -152,6 +160,11 @@ impl ClientCertVerifier for ClientCertificates {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
     }
+}
+
+fn is_about_dates_of_lists(error: &Error) -> bool {
+    use CertificateError::{ExpiredRevocationList, ExpiredRevocationListContext};
+    matches!(error, Error::InvalidCertificate(ExpiredRevocationList | ExpiredRevocationListContext { .. }))
 }
 
 fn is_about_dates(error: &Error) -> bool {
