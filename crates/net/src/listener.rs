@@ -144,6 +144,15 @@ impl Listener {
     }
 }
 
+impl fmt::Display for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Listener::Tcp(_, address) => write!(f, "port {} of {}", address.port(), address.ip()),
+            Listener::Unix(_, path) => write!(f, "path {}", path.display()),
+        }
+    }
+}
+
 impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {

@@ -24,7 +24,11 @@ mod persistence;
 mod process;
 mod published;
 mod reload;
+mod restart;
+mod settings;
 mod shard;
+mod stamps;
+mod watch;
 
 pub use authority::{AuthorityOptions, FileProblem, check_file};
 pub use boot::{Reload, run};

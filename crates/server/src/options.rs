@@ -35,6 +35,8 @@ pub struct Options {
     pub persistence: Option<PersistenceOptions>,
     /// Where secrets of encrypted connections are written, for those who look into traffic.
     pub tls_key_log: Option<PathBuf>,
+    /// Files of certificates, passwords and rights are read again when they change.
+    pub watch_files: bool,
     /// What the log gets.
     pub log: LogOptions,
     /// Who the server is to be, where it is started as root.
@@ -135,6 +137,7 @@ impl Options {
             sys_interval_s: config.sys_interval_s,
             persistence: persistence_of(config),
             tls_key_log: None,
+            watch_files: config.watch_files,
             log: log_of(config, identity),
             account: Wanted { user: Some(config.user.clone()), ..Wanted::default() },
             pid_file: config.pid_file.as_ref().map(PathBuf::from),

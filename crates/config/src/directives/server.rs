@@ -76,6 +76,14 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         ),
     directive("pid_file", Global, Text(Again::Error, |draft, path| draft.config.pid_file = Some(path)))
         .doc("Write the process id to this file, and remove it at the end."),
+    directive("watch_files", Global, Bool(|draft, on| draft.config.watch_files = on))
+        .default("true")
+        .reloadable()
+        .doc("Read files of certificates, keys, passwords and rights again when they change, without a signal.")
+        .note(
+            "Not in Mosquitto, which reads them again at SIGHUP only. Links are followed, so a renewed certificate counts \
+             wherever it stands. A file that does not do, such as one that is half written, changes nothing.",
+        ),
     directive("persistence", Global, Bool(|draft, on| draft.config.persistence.on = on))
         .aliases(&["retained_persistence"])
         .default("false")

@@ -16,6 +16,7 @@ pub use files::{FileProblem, check_file};
 pub(crate) use workers::{Answer, Asker, NOT_NOW, Workers};
 
 use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
 use std::sync::Arc;
 
 use midge_auth::{Access, Acl, Admission, ConnectPolicy, Cost, Passwords, Rights, admission};
@@ -37,6 +38,13 @@ pub struct AuthorityOptions {
     pub acl_file: Option<String>,
     /// SUBACK refuses what the ACL file does not grant.
     pub strict_suback: bool,
+}
+
+impl AuthorityOptions {
+    /// The files that it is made of.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        [&self.password_file, &self.acl_file].into_iter().flatten().map(Path::new)
+    }
 }
 
 /// See the module. One for all shards; another takes its place when the files are read again.
@@ -137,10 +145,16 @@ impl Authority {
         entry.map_or(0, |(passwords, username)| self.key.hash_one(passwords.entry(username)))
     }
 
-    /// What became of an identity that was found before the files were read again. Of a client that is away only its name is
-    /// known, and it shows its password when it comes back.
-    pub(crate) fn renew(&self, credentials: &Credentials, identity: &Identity) -> Renewed {
-        let at = self.listeners.iter().find(|at| at.port == identity.port).unwrap_or(&self.listeners[0]);
+    /// What became of an identity that was found before the files were read again. Of a client that is away, at no listener, only
+    /// its name is known, and it shows its password when it comes back.
+    pub(crate) fn renew(
+        &self,
+        listener: Option<ListenerId>,
+        credentials: &Credentials,
+        identity: &Identity,
+    ) -> Renewed {
+        let by_port = || self.listeners.iter().find(|at| at.port == identity.port).unwrap_or(&self.listeners[0]);
+        let at = listener.map_or_else(by_port, |listener| self.listener(listener));
         if identity.proof == CERTIFICATE {
             let username = identity.username.clone();
             let rights = at.rights(credentials);
