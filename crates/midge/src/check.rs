@@ -53,6 +53,7 @@ pub(crate) fn check(path: &str) -> Status {
         Ok(Loaded { mut config, notes, mentions }) => {
             findings.take_files(&mentions.paths);
             findings.take_folder(&mut config);
+            findings.take_certificates(&config);
             findings.take_notes(&notes);
             findings.take_notes(&midge_config::traps(&config, &mentions));
         }
@@ -99,6 +100,16 @@ impl Findings {
                     hint: None,
                     excerpt: Some(named.excerpt.clone()),
                 })),
+            }
+        }
+    }
+
+    /// Certificates and keys must fit each other, where all files are there.
+    fn take_certificates(&mut self, config: &Config) {
+        if self.errors.is_empty() {
+            match midge_server::check_certificates(&Options::from_config(config, Identity::Midge)) {
+                Ok(warnings) => self.warnings.extend(warnings),
+                Err(message) => self.errors.push(message),
             }
         }
     }
