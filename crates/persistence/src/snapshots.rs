@@ -2,9 +2,9 @@
 //!
 //! A snapshot writes the state anew; what long queues and large messages have on disk it only refers to. Where little of the
 //! log is alive, its oldest part is *swept*: what is needed there is moved to the end before the snapshot is taken, so that
-//! the rest can go. A sweep goes through everything the log has when it begins, a quarter with each snapshot. It begins when
-//! the log is more than twice as long as what is known to be alive, so that no more is moved in the long run than was
-//! written.
+//! the rest can go. A sweep goes through everything the log has when it begins, with each snapshot a quarter, or twice what
+//! brought it about, so that it clears away more than comes meanwhile. It begins when the log is more than twice as long as
+//! what is known to be alive, so that no more is moved in the long run than was written.
 //!
 //! What must hold: **there is always room for a snapshot that moves everything**, since without it nothing would make room any
 //! more. What that needs is known as an upper bound; the log counts as full when there is little more than that, and shortly
@@ -210,8 +210,8 @@ impl Snapshots {
         let length = log.end - log.start;
         let measured = self.state + self.kept + self.large;
         // What came since is not known, and judged the next time.
-        if self.sweep.is_none() && length - self.grown(log) > 2 * measured + self.bounds.growth_min {
-            let (step, large_since) = (length / 4 + 1, log.large);
+        if self.sweep.is_none() && length - self.grown(log) > 2 * measured {
+            let (step, large_since) = ((length / 4 + 1).max(2 * self.bounds.growth_min), log.large);
             self.sweep = Some(Sweep { upto: log.end, step, moved: 0, large_since });
         }
         self.sweep.map_or(0, |sweep| sweep.step.min(length))

@@ -271,9 +271,9 @@ fn the_file_of_a_mosquitto_that_ended() {
     client.expect(&format!("PUBLISH queue/expires qos=1 id=? m=\"soon over\" {expiring} subscription-identifier=129"));
     client.expect("PUBLISH shared/1 qos=1 id=? m=\"to the group\"");
     let mut client = server.connect("v311", "steps-out", "session-present");
+    client.expect("PUBLISH steps qos=1 id=1 m=\"acked by nothing\" dup");
     client.expect("PUBLISH steps qos=2 id=2 m=\"waits for pubrec\" dup");
     client.expect("PUBREL id=3");
-    client.expect("PUBLISH steps qos=1 id=? m=\"acked by nothing\" dup");
     let mut client = server.connect("v311", "steps-in", "session-present");
     client.send("PUBLISH steps/in qos=2 id=100 m=\"not released\" dup & PUBREL id=100");
     client.expect("PUBREC id=100");

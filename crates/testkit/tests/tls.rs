@@ -251,7 +251,7 @@ fn files_that_are_not_good_keep_the_server_from_starting() {
         assert_eq!(tested.wait_for_exit().code(), Some(3));
         tested.expect_log(expected);
     };
-    check_tested(&lines, "Error: Unable to open certfile \"*none.pem\"");
+    check_tested(&lines, "Error: Unable to open certfile \"*none.pem\": No such file or directory");
     let lines = setup.lines.replace("server.key", "server.pem");
     check(&lines, 1, "Error: Unable to load server key file \"*server.pem\". Check keyfile: there is no private key");
     Authority::new("other").server().write(&setup.folder, "other");

@@ -114,6 +114,7 @@ impl Shard {
         if let Some(found) = message_at(stored.identity, address, read) {
             let parts = MessageParts { payload: found.payload, ..message.parts() };
             let at = self.store_again(stored.identity, &parts, log, turn);
+            self.note_moved(found.payload.len() as u64);
             shared.retained().put_on_disk(message.topic_bytes(), sequence, StoredPayload { at, ..stored });
         }
         shared.retained().get(message.topic_bytes()).is_some_and(|(_, current)| current == sequence)

@@ -72,8 +72,10 @@ fn nothing_is_lost_and_memory_does_not_grow() {
     for (mut world, samples) in outcomes {
         assert!(world.server.is_running(), "the server has died: {:#?}", world.server.log());
         samples.check(seconds < LONG_S);
+        // Of the start, if who runs the tests is root.
+        let as_root = world.server.count_log("the server runs as root");
         let warnings = world.server.count_log("Warning") + world.server.count_log("Error");
-        assert_eq!(warnings, 0, "{:#?}", world.server.log());
+        assert_eq!(warnings, as_root, "{:#?}", world.server.log());
     }
 }
 
