@@ -71,7 +71,8 @@ fn end(mut server: Process) {
 
 #[test]
 fn debians_folders() {
-    let folders = ["etc/mosquitto/conf.d", "etc/mosquitto/certs", "var/lib/mosquitto", "var/log/mosquitto", "run/mosquitto"];
+    let folders =
+        ["etc/mosquitto/conf.d", "etc/mosquitto/certs", "var/lib/mosquitto", "var/log/mosquitto", "run/mosquitto"];
     let root = Root::new("debian", &folders);
     root.write(
         "etc/mosquitto/mosquitto.conf",
@@ -81,7 +82,10 @@ fn debians_folders() {
     );
     let port = free_port();
     root.write("etc/mosquitto/conf.d/default.conf", &format!("listener {port} localhost\r\nallow_anonymous true\r\n"));
-    root.write("etc/mosquitto/conf.d/README", "Any files placed in this directory that have a .conf ending will be loaded\n");
+    root.write(
+        "etc/mosquitto/conf.d/README",
+        "Any files placed in this directory that have a .conf ending will be loaded\n",
+    );
     let start = || root.mosquitto("etc/mosquitto/mosquitto.conf", "var/log/mosquitto/mosquitto.log", |_| ());
     let server = start();
     assert_eq!(root.read("run/mosquitto/mosquitto.pid"), server.id().to_string());
