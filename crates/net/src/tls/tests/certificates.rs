@@ -126,6 +126,7 @@ fn who_was_let_in_is_judged_again_by_who_may_come_now() {
     let expired = authority.sign("expired", |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
     let dateless = TlsOptions { disable_client_cert_date_checks: true, ..options.clone() };
     check_later(&dateless, Some(&expired), &options, true);
+    check_later(&dateless, Some(&expired), &other, false);
 }
 
 #[test]
