@@ -258,6 +258,13 @@ fn files_that_are_not_good_keep_the_server_from_starting() {
     let lines = setup.lines.replace("server.key", "other.key");
     check(&lines, 1, "Error: Server certificate/key are inconsistent: ");
     check_tested(&lines, "Error: Server certificate/key are inconsistent: ");
+    let old = setup.authority.issue("old", &[], |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
+    old.write(&setup.folder, "old");
+    let lines = setup.lines.replace("server.key", "old.key").replace("server.pem", "old.pem");
+    let port = midge_testkit::server::free_port();
+    let mut tested = Server::spawn(&["--test-config"], &format!("listener {port} 127.0.0.1\n{lines}"), port);
+    assert!(tested.wait_for_exit().success());
+    tested.expect_log("Warning: certificate old in *old.pem has expired * days ago: clients refuse it.");
     let lines = format!("{}ciphers NO-SUCH\n", setup.lines);
     check(&lines, 1, "Error: Unable to set TLS ciphers. Check ciphers \"NO-SUCH\": there is no cipher 'NO-SUCH'.");
     let lines = setup.lines.lines().next().expect("certfile");

@@ -199,7 +199,7 @@ fn certificates(
     let passphrase = options.passphrase_file.as_deref().map(passphrase).transpose()?;
     let mut certificates = Certificates::new();
     for (certificate, key) in &options.certificates {
-        certificates.add((certificate, key), passphrase.as_deref(), provider)?;
+        remarks.extend(certificates.add((certificate, key), passphrase.as_deref(), provider)?);
         if fs::metadata(key).is_ok_and(|metadata| metadata.mode() & 0o004 != 0) {
             remarks.push(format!("everybody on this machine can read the key {}; chmod 600 it.", key.display()));
         }
