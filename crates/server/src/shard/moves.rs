@@ -48,7 +48,12 @@ impl Shard {
 
     /// Welcomes the connections that have come from other shards.
     pub(super) fn take_arrivals(&mut self) {
-        for moved in self.peers.arrived(self.id) {
+        let arrived = self.peers.arrived(self.id);
+        if !arrived.is_empty() {
+            // They may have come by a listener that is newer than this turn.
+            self.look_at_settings();
+        }
+        for moved in arrived {
             let Moved { stream, address, listener, arrival, input, settings_number } = moved;
             let index = self.insert(stream, address, listener, Phase::Serving);
             // Whatever comes on the socket from now on, or came meanwhile, makes an event here.
