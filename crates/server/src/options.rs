@@ -167,11 +167,15 @@ fn endpoint_of(listener: &Listener, config: &Config) -> ListenerOptions {
         max_connections: listener.max_connections,
         no_delay: config.set_tcp_nodelay,
         tls: tls.is_on().then(|| tls_of(tls)),
-        username_of_certificate: match (tls.use_identity_as_username, tls.use_subject_as_username) {
-            (true, _) => Some(CertificateName::CommonName),
-            (false, true) => Some(CertificateName::Subject),
-            (false, false) => None,
-        },
+        username_of_certificate: username_of_certificate(tls),
+    }
+}
+
+fn username_of_certificate(tls: &Tls) -> Option<CertificateName> {
+    match (tls.use_identity_as_username, tls.use_subject_as_username) {
+        (true, _) => Some(CertificateName::CommonName),
+        (false, true) => Some(CertificateName::Subject),
+        (false, false) => None,
     }
 }
 
@@ -308,6 +312,7 @@ fn authority_of(listener: &Listener, config: &Config) -> AuthorityOptions {
         password_file: listener.password_file.clone(),
         acl_file: listener.acl_file.clone(),
         strict_suback: config.acl_strict_suback,
+        is_named_by_certificate: username_of_certificate(&listener.tls).is_some(),
     }
 }
 

@@ -38,6 +38,8 @@ pub struct AuthorityOptions {
     pub acl_file: Option<String>,
     /// SUBACK refuses what the ACL file does not grant.
     pub strict_suback: bool,
+    /// The User Name of a client is in its certificate.
+    pub is_named_by_certificate: bool,
 }
 
 impl AuthorityOptions {
@@ -63,6 +65,7 @@ struct Listener {
     passwords: Option<Arc<Passwords>>,
     acl: Option<Arc<Acl>>,
     strict_suback: bool,
+    is_named_by_certificate: bool,
 }
 
 /// What a shard is told at once.
@@ -145,8 +148,8 @@ impl Authority {
         entry.map_or(0, |(passwords, username)| self.key.hash_one(passwords.entry(username)))
     }
 
-    /// What became of an identity that was found before the files were read again. Of a client that is away, at no listener, only
-    /// its name is known, and it shows its password when it comes back.
+    /// What became of an identity that was found before the files were read again. A client that is away, at no listener, shows who
+    /// it is when it comes back.
     pub(crate) fn renew(
         &self,
         listener: Option<ListenerId>,
@@ -155,12 +158,15 @@ impl Authority {
     ) -> Renewed {
         let by_port = || self.listeners.iter().find(|at| at.port == identity.port).unwrap_or(&self.listeners[0]);
         let at = listener.map_or_else(by_port, |listener| self.listener(listener));
+        let is_away = listener.is_none();
+        if !is_away && at.is_named_by_certificate != (identity.proof == CERTIFICATE) {
+            return Renewed::Refused;
+        }
         if identity.proof == CERTIFICATE {
             let username = identity.username.clone();
             let rights = at.rights(credentials);
             return Renewed::Known(Arc::new(Identity { username, port: at.port, proof: CERTIFICATE, rights }));
         }
-        let is_away = identity.proof == 0;
         let still_does = match at.admission(&Credentials { password: Some(Box::default()), ..credentials.clone() }) {
             Admission::Accept => true,
             Admission::Verify => is_away || identity.proof == self.proof(at, credentials),
@@ -182,7 +188,8 @@ impl Listener {
         let passwords = options.password_file.as_deref().map(|path| files.passwords(path)).transpose()?;
         let acl = options.acl_file.as_deref().map(|path| files.acl(path)).transpose()?;
         let policy = ConnectPolicy { has_password_file: passwords.is_some(), allow_anonymous: options.allow_anonymous };
-        Ok(Listener { port: options.port, policy, passwords, acl, strict_suback: options.strict_suback })
+        let &AuthorityOptions { port, strict_suback, is_named_by_certificate, .. } = options;
+        Ok(Listener { port, policy, passwords, acl, strict_suback, is_named_by_certificate })
     }
 
     fn admission(&self, credentials: &Credentials) -> Admission {
