@@ -42,6 +42,7 @@ impl Shard {
         for slot in self.sessions.slots() {
             let connection = self.sessions.port(slot).and_then(Port::connection);
             let listener = connection.and_then(|id| self.connection(id)).map(|connection| connection.listener);
+            let options = Arc::clone(&self.options);
             let Some(session) = self.sessions.get_mut(slot) else { continue };
             let identity = session.identity.clone().unwrap_or_default();
             let credentials = Credentials {
@@ -49,12 +50,13 @@ impl Shard {
                 username: identity.username.clone(),
                 password: None,
             };
+            let may_be_called_so = listener.is_none_or(|listener| options.accepts(listener, &session.client_id));
             match renew(listener, &credentials, &identity) {
-                Renewed::Known(identity) => {
+                Renewed::Known(identity) if may_be_called_so => {
                     session.identity = Some(identity);
                     self.note_identity(slot);
                 }
-                Renewed::Refused => connection.into_iter().for_each(|id| self.expel(id, turn)),
+                _ => connection.into_iter().for_each(|id| self.expel(id, turn)),
             }
         }
     }
