@@ -8,7 +8,7 @@ use std::path::Path;
 use midge_testkit::server::free_port;
 use midge_testkit::{PATIENCE, Server, on_each_shard_count};
 
-use crate::{connect_to, greet, ping};
+use crate::{connect_to, greet, ping, shards_line};
 
 fn listener(port: u16, more: &str) -> String {
     format!("listener {port} 127.0.0.1\n{more}\n")
@@ -58,12 +58,6 @@ fn a_listener_comes_and_goes_and_the_others_notice_nothing() {
     });
 }
 
-/// A reload cannot change how many there are.
-fn shards_line(server: &Server) -> String {
-    let text = std::fs::read_to_string(server.path("server.conf")).expect("a file");
-    text.lines().filter(|line| line.starts_with("shards")).map(|line| format!("{line}\n")).collect()
-}
-
 #[test]
 fn a_listener_on_one_address_becomes_one_on_all_without_a_gap() {
     let port = free_port();
@@ -85,21 +79,21 @@ fn options_of_a_listener_count_for_who_comes_next() {
     greet(&mut first, "v5 clean id=first");
     connect_to(port).expect_closed();
 
-    server.reload_with(&listener(port, "max_connections 2\nmax_qos 1\nmax_topic_alias 3\naccept_protocol_versions 5"));
+    server.reload_with(&listener(port, "max_connections 3\nmax_qos 1\nmax_topic_alias 3\naccept_protocol_versions 5"));
     let mut second = connect_to(port);
     second.send("CONNECT v5 clean id=second");
     second.expect("CONNACK 0x00 maximum-qos=1 topic-alias-maximum=3");
+    let mut old = connect_to(port);
+    old.send("CONNECT v311 clean id=old");
+    old.expect("CONNACK 0x01");
+    // Its connection is there until it closes its end.
+    old.expect_closed();
     connect_to(port).expect_closed();
     // What the first was told holds.
     first.send("PUBLISH t qos=2 id=1 m=x");
     first.expect("PUBREC id=1 0x00");
     second.send("PUBLISH t qos=2 id=1 m=x");
     second.expect("DISCONNECT 0x9b");
-    second.expect_closed();
-    let mut old = connect_to(port);
-    old.send("CONNECT v311 clean id=old");
-    old.expect("CONNACK 0x01");
-    old.expect_closed();
 }
 
 #[test]
