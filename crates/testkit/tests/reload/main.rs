@@ -5,6 +5,7 @@
 //! rights that change by themselves), `directives.rs` (what each directive does to those who are there), `load.rs` (reloads without
 //! end under load).
 
+mod certificates;
 mod files;
 mod listeners;
 
