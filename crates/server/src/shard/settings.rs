@@ -22,10 +22,11 @@ pub(super) struct Suspects {
 impl Suspects {
     /// Begins with the clients of these listeners, beside those that were not looked at yet.
     fn add(&mut self, listeners: impl Iterator<Item = ListenerId>) {
-        let before = self.listeners.len();
-        self.listeners.extend(listeners);
-        if self.listeners.len() > before {
+        for listener in listeners {
             self.next = 0;
+            if !self.listeners.contains(&listener) {
+                self.listeners.push(listener);
+            }
         }
     }
 

@@ -2,10 +2,11 @@
 //! whom it does not concern.
 //!
 //! Read `listeners.rs` (ports that come and go), `certificates.rs` (renewed, revoked, half written), `files.rs` (passwords and
-//! rights that change by themselves), `directives.rs` (what each directive does to those who are there), `load.rs` (reloads without
-//! end under load).
+//! rights that change by themselves), `directives.rs` (what each directive does to those who are there). Reloads without end under
+//! load are one of the tests of endurance.
 
 mod certificates;
+mod directives;
 mod files;
 mod listeners;
 
