@@ -9,12 +9,14 @@ use crate::value::{shown, text};
 
 pub(super) const DIRECTIVES: &[Directive] = &[
     directive("listener", Global, Words(open_listener))
+        .reloadable()
         .doc("Listen on this port, if an address or a name follows only there; or on port 0 and a Unix socket's path.")
         .note(
             "With it clients need a user name, unless allow_anonymous says otherwise. Options of a listener have to \
              stand below it.",
         ),
     directive("port", Global, Integer(PORT, open_port))
+        .reloadable()
         .doc("The port of the default listener; `listener` does the same and can be given more than once."),
     directive(
         "bind_address",
@@ -23,6 +25,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
             *draft.open_default_listener().1 = Some(host);
         }),
     )
+    .reloadable()
     .doc("The address or name that the default listener listens on."),
     directive("bind_interface", ListenerOrDefault, Text(Again::Error, nothing))
         .doc("Listen only on this network interface.")
@@ -34,6 +37,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
             draft.listener().socket_domain = Some(if word == "ipv4" { SocketDomain::Ipv4 } else { SocketDomain::Ipv6 });
         }),
     )
+    .reloadable()
     .doc("Listen on IPv4 or IPv6 only; otherwise on both."),
     directive("protocol", ListenerOrDefault, Choice(&["mqtt", "websockets", "http_api"], nothing))
         .default("mqtt")
@@ -45,6 +49,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         Integer(ANY, |draft, number| draft.listener().max_connections = limit(number)),
     )
     .default("-1")
+    .reloadable()
     .doc("How many clients may be connected to this listener at once; 0 and below are no limit."),
     directive(
         "max_qos",
@@ -55,6 +60,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     )
     .aliases(&["maximum_qos"])
     .default("2")
+    .reloadable()
     .doc("The highest QoS on this listener: a publication above it is refused, a subscription is granted less."),
     directive(
         "max_topic_alias",
@@ -65,6 +71,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         ),
     )
     .default("10")
+    .reloadable()
     .doc("How many topic aliases an MQTT 5 client may have for what it publishes."),
     directive(
         "max_topic_alias_broker",
@@ -75,9 +82,11 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         ),
     )
     .default("10")
+    .reloadable()
     .doc("How many topic aliases the server makes for what it sends to an MQTT 5 client that allows them."),
     directive("accept_protocol_versions", StatedListener, Words(accept_protocol_versions))
         .default("3, 4, 5")
+        .reloadable()
         .doc("Which clients are let in: 3 is MQTT 3.1, 4 is 3.1.1, 5 is 5.0; separated by commas."),
     directive(
         "mount_point",
@@ -97,6 +106,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         Bool(|draft, on| draft.listener().use_username_as_clientid = on),
     )
     .default("false")
+    .reloadable()
     .doc("Give each client its user name as client identifier."),
     directive("http_dir", Listener, Text(Again::Error, nothing))
         .doc("Serve the files of this folder to web browsers.")

@@ -9,6 +9,7 @@ use crate::value::{decimal, shown};
 
 pub(super) const DIRECTIVES: &[Directive] = &[
     directive("include_dir", Global, IncludeDir)
+        .reloadable()
         .doc("Read every file of this folder whose name ends with .conf, as if its lines stood here.")
         .note(
             "Only in the main file. The order is that of the alphabet, of each letter the upper case first. The path \
@@ -16,6 +17,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         ),
     directive("per_listener_settings", Global, Bool(|draft, on| draft.set_per_listener(on)))
         .default("false")
+        .reloadable()
         .doc("Security options count for the listener above them instead of for all listeners.")
         .note(
             "Has to stand above the first of them: acl_file, allow_anonymous, allow_zero_length_clientid, \
