@@ -151,6 +151,15 @@ pub fn workspace() -> PathBuf {
     workspace.to_path_buf()
 }
 
+/// Only root can become somebody else.
+///
+/// # Errors
+/// The tests are run by somebody else.
+pub fn root() -> Result<(), Missing> {
+    let is_root = rustix::process::geteuid().is_root();
+    is_root.then_some(()).ok_or_else(|| Missing::new("the right to become another user", "run the tests as root"))
+}
+
 /// An empty folder below `target/` for what a test writes; the name must be the test's own.
 ///
 /// # Panics

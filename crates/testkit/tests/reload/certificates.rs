@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
-use midge_testkit::environment::scratch_folder;
+use midge_testkit::environment::{need, root, scratch_folder};
 use midge_testkit::tls::{Authority, Issued, Trust, Versions};
 use midge_testkit::{Client, Server, on_each_shard_count};
 use rcgen::SerialNumber;
@@ -259,6 +259,33 @@ fn encryption_comes_and_goes_with_the_configuration() {
     ping(&mut named);
     let old = Trust::new(&files.authority, Versions::Tls12, Some(&files.authority.client("ann")));
     assert!(Client::try_connect_tls(server.address(), &old).is_err());
+}
+
+/// Started by root, the server reads keys that it could not read later.
+#[test]
+fn a_key_that_only_root_can_read_is_kept() {
+    let Some(()) = need(root()) else { return };
+    let files = Files::new("root");
+    let mut server = Server::start("user nobody");
+    assert!(server.terminate().success());
+    let own = server.path("");
+    files.authority.server().write(&own, "server");
+    let lines = format!("user nobody\ncertfile {0}server.pem\nkeyfile {0}server.key\n", own.display());
+    server.restart_with(&lines);
+    server.expect_log(
+        "Warning: *server.key cannot be read by whom the server has become: when it changes, that counts *",
+    );
+    let before = shown(&server, &files);
+    server.reload_with(&format!("{lines}max_keepalive 50"));
+    let mut client = server.connect_tls(&files.trust(Versions::Tls13));
+    client.send("CONNECT v5 keep-alive=300");
+    client.expect("CONNACK server-keep-alive=50");
+
+    files.authority.server().write(&own, "server");
+    server.reload();
+    server.expect_log("Error: Unable to load server key file \"*server.key\". Check keyfile: Permission denied.");
+    assert_eq!(shown(&server, &files), before);
+    ping(&mut client);
 }
 
 /// With the one who publishes.

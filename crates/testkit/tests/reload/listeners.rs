@@ -14,6 +14,13 @@ fn listener(port: u16, more: &str) -> String {
     format!("listener {port} 127.0.0.1\n{more}\n")
 }
 
+/// A server that has opened all its listeners.
+fn start(configuration: &str) -> Server {
+    let server = Server::start(configuration);
+    server.expect_log(" running");
+    server
+}
+
 #[test]
 fn a_listener_comes_and_goes_and_the_others_notice_nothing() {
     on_each_shard_count("", |server| {
@@ -61,7 +68,7 @@ fn a_listener_comes_and_goes_and_the_others_notice_nothing() {
 #[test]
 fn a_listener_on_one_address_becomes_one_on_all_without_a_gap() {
     let port = free_port();
-    let server = Server::start(&listener(port, ""));
+    let server = start(&listener(port, ""));
     let mut guest = connect_to(port);
     greet(&mut guest, "v5 clean id=guest");
     server.reload_with(&format!("listener {port}\nsocket_domain ipv4\n"));
@@ -74,7 +81,7 @@ fn a_listener_on_one_address_becomes_one_on_all_without_a_gap() {
 #[test]
 fn options_of_a_listener_count_for_who_comes_next() {
     let port = free_port();
-    let server = Server::start(&listener(port, "max_connections 1"));
+    let server = start(&listener(port, "max_connections 1"));
     let mut first = connect_to(port);
     greet(&mut first, "v5 clean id=first");
     connect_to(port).expect_closed();
@@ -100,7 +107,7 @@ fn options_of_a_listener_count_for_who_comes_next() {
 fn a_socket_that_cannot_be_opened_changes_nothing() {
     let (kept, taken, free) = (free_port(), free_port(), free_port());
     let occupied = std::net::TcpListener::bind(("127.0.0.1", taken)).expect("bound");
-    let server = Server::start(&listener(kept, ""));
+    let server = start(&listener(kept, ""));
     let mut guest = connect_to(kept);
     greet(&mut guest, "v5 clean id=guest");
     server.reload_with(&format!("{}{}log_type all\n", listener(free, ""), listener(taken, "")));
