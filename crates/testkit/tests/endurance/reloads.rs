@@ -95,7 +95,7 @@ impl Scene {
              max_keepalive {}\nlog_timestamp {}\n\
              listener {} 127.0.0.1\ncertfile {folder}/server.pem\nkeyfile {folder}/server.key\n",
             100 + number % 7,
-            number % 2 == 0,
+            number.is_multiple_of(2),
             self.encrypted,
         );
         if number % 3 == 1 {
@@ -143,8 +143,8 @@ impl Scene {
             }
             number += 1;
             add(&self.counts.exchanged, 2);
-            if number % 20 == 0 {
-                self.connect(number % 40 == 0, &format!("{name}-guest"));
+            if number % GUEST_EVERY == 0 {
+                self.connect(number % (2 * GUEST_EVERY) == 0, &format!("{name}-guest"));
             }
         }
     }
@@ -170,5 +170,7 @@ const SECRET: &str =
 const SHORT_S: u64 = 4;
 /// From here on the allocator has settled in the first half.
 const LONG_S: u64 = 60;
+/// Messages between two guests of an exchange.
+const GUEST_EVERY: u64 = 20;
 /// Encrypted clients that only stay.
 const SILENT: usize = 40;

@@ -35,7 +35,7 @@ fn strict(folder: &Folder, authority: &Authority) -> TlsOptions {
 
 #[track_caller]
 fn check_client(options: &TlsOptions, identity: Option<&(String, String)>, expected: Result<&str, (&str, &str)>) {
-    let (listener, _) = TlsListener::open(&options).expect("opened");
+    let (listener, _) = TlsListener::open(options).expect("opened");
     for version in BOTH {
         let mut pair = Pair::new(&listener, client_config(version, identity));
         match (pair.settle(), expected) {
