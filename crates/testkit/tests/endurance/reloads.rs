@@ -71,7 +71,7 @@ impl Scene {
         let authority = Authority::new("authority");
         let folder = scratch_folder(&format!("endurance-reloads-{}", std::process::id()));
         let scene = Scene {
-            server: Server::start("shards 2"),
+            server: Server::start("shards 2\nset_tcp_nodelay true"),
             authority,
             folder,
             encrypted: free_port(),
@@ -90,7 +90,7 @@ impl Scene {
         fs::write(&rights, format!("user {USER}\ntopic #\ntopic read $SYS/#\nuser user-{number}\n")).expect("written");
         let folder = self.folder.display();
         let mut lines = format!(
-            "shards 2\nsys_interval 1\nlog_type error\nlog_type notice\nconnection_messages false\n\
+            "shards 2\nsys_interval 1\nset_tcp_nodelay true\nlog_type error\nlog_type notice\nconnection_messages false\n\
              password_file {folder}/passwords\nacl_file {folder}/rights\n\
              max_keepalive {}\nlog_timestamp {}\n\
              listener {} 127.0.0.1\ncertfile {folder}/server.pem\nkeyfile {folder}/server.key\n",
