@@ -33,7 +33,7 @@ const MOSQUITTO: &str = "
 ";
 
 /// What only this server has.
-const OURS: [&str; 8] = [
+const OURS: [&str; 9] = [
     "acl_strict_suback",
     "connect_timeout",
     "keyfile_passphrase_file",
@@ -42,6 +42,7 @@ const OURS: [&str; 8] = [
     "persistence_sync",
     "shards",
     "topic_levels_max",
+    "watch_files",
 ];
 
 fn names(directive: &'static Directive) -> impl Iterator<Item = &'static str> {

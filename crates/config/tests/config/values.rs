@@ -43,6 +43,7 @@ fn the_server_as_a_whole() {
     check("shards 4", |c| c.shards = Some(4));
     check("connect_timeout 5", |c| c.connect_timeout_s = 5);
     check("set_tcp_nodelay true", |c| c.set_tcp_nodelay = true);
+    check("watch_files false", |c| c.watch_files = false);
     check("sys_interval 0", |c| c.sys_interval_s = 0);
     check("sys_interval 0x10", |c| c.sys_interval_s = 16);
     check("memory_limit 010000000000", |c| c.memory_limit_bytes = Some(10_000_000_000));
