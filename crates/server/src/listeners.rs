@@ -67,7 +67,9 @@ fn encrypt(options: TlsOptions, before: Option<&Encryption>, journal: &mut Journ
             let text = "may not be looked at any more by whom the server has become: what it held at the start counts";
             journal.line(LogType::Warning, format_args!("Warning: {} {text}.", path.display()));
         }
-        if forbidden.is_some() || stamps == before.stamps && !before.are_fresh {
+        let are_readable = || stamps.unreadable().next().is_none();
+        let is_same = stamps == before.stamps && !(before.are_fresh && are_readable());
+        if forbidden.is_some() || is_same {
             return Ok(before.clone());
         }
     }
