@@ -242,4 +242,4 @@ impl midge_broker::Rights for Granted {
 /// The proof of those whom their certificates name.
 const CERTIFICATE: u64 = u64::MAX;
 
-const REFUSED: Authentication = Authentication::Refused(RefusedCredentials::NotAuthorized);
+pub(crate) const REFUSED: Authentication = Authentication::Refused(RefusedCredentials::NotAuthorized);

@@ -2,15 +2,20 @@
 
 use midge_broker::{Authentication, Credentials, ListenerId};
 
-use super::connection::Phase;
+use super::connection::{Mark, Phase};
 use super::{Shard, connection_id};
-use crate::authority::{Answer, Asked, Asker, NOT_NOW};
+use crate::authority::{Answer, Asked, Asker, NOT_NOW, REFUSED};
 
 impl Shard {
     /// Who that is; `None` where it takes its time: the connection is not read until the answer comes.
     pub(super) fn authenticate(&mut self, index: usize, credentials: Credentials) -> Option<Authentication> {
         let connection = &self.connections[index];
         let listener = ListenerId(connection.listener);
+        let encryption = self.settings.door(listener).encryption.as_ref();
+        let trusts = |tls| encryption.is_none_or(|encryption| encryption.listener.still_trusts(tls));
+        if connection.is(Mark::Suspect) && !trusts(connection.stream.tls()) {
+            return Some(REFUSED);
+        }
         if let Some(name) = self.settings.door(listener).username_of_certificate {
             let username = super::tls::username(connection.stream.tls(), name).map(Into::into);
             return Some(self.settings.authority.name(listener, credentials.client_id, username));

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use midge_broker::ids::ListenerId;
 use midge_broker::{Credentials, Identity};
+use midge_net::tls::Tls;
 
-use super::connection::Phase;
+use super::connection::{Mark, Phase};
 use super::{Shard, connection_id};
 use crate::settings::{Encryption, Settings};
 
@@ -103,15 +104,15 @@ impl Shard {
                 return;
             }
             self.suspects.next += 1;
-            let Some(connection) = self.connections.get(index) else { continue };
+            let Some(connection) = self.connections.get_mut(index) else { continue };
             let listener = ListenerId(connection.listener);
             let encryption = self.settings.door(listener).encryption.as_ref();
             let Some(encryption) = encryption.filter(|_| self.suspects.listeners.contains(&listener)) else { continue };
             judged += 1;
             let tls = connection.stream.tls();
             match connection.phase {
-                // It shows its certificate to who judged by the rules before; it may come again.
-                Phase::Greeting if tls.is_some_and(midge_net::tls::Tls::is_handshaking) => self.remove(index),
+                // It may show its certificate to who judged by the rules before.
+                Phase::Greeting if tls.is_some_and(Tls::is_handshaking) => connection.set(Mark::Suspect, true),
                 _ if encryption.listener.still_trusts(tls) => {}
                 Phase::Greeting | Phase::Authenticating => self.remove(index),
                 Phase::Serving => self.broker.expel(connection_id(index), &mut self.turn),

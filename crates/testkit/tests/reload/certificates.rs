@@ -1,6 +1,8 @@
 //! Certificates, keys, authorities and revocations that are renewed while clients are connected.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
@@ -233,6 +235,41 @@ fn revocations_and_authorities_that_change_count_without_a_signal() {
     bob_there.expect_closed();
     ping(&mut carl_there);
     expect_refused(&server, &files, &bob);
+}
+
+/// Who is not yet through with the handshake is judged by what is in force when it is, and not sent away before.
+#[test]
+fn a_handshake_under_way_goes_on() {
+    let files = Files::new("handshake");
+    let stranger = Authority::new("stranger");
+    let ann = files.authority.client("ann");
+    let server = Server::start(&format!("{}max_keepalive 100", files.strict_lines()));
+    let begin = |versions| {
+        let mut socket = TcpStream::connect(server.address()).expect("connected");
+        let mut client = Trust::new(&files.authority, versions, Some(&ann)).begin();
+        client.write_tls(&mut socket).expect("written");
+        // It has answered: the handshake has begun.
+        client.read_tls(&mut socket).expect("an answer");
+        (socket, client)
+    };
+    let finish = |(mut socket, mut client): (TcpStream, rustls::ClientConnection)| {
+        client.process_new_packets().expect("the server is right");
+        let mut stream = rustls::Stream::new(&mut client, &mut socket);
+        stream.write_all(b"\x10\x0e\0\x04MQTT\x04\x02\0\x3c\0\x02me").expect("CONNECT");
+        let mut connack = [0; 4];
+        stream.read_exact(&mut connack).expect("CONNACK");
+        connack[3]
+    };
+    let under_way = BOTH.map(begin);
+    let both = format!("{}{}", files.authority.certificate(), stranger.certificate());
+    replace(&files.path("authority.pem"), &both);
+    server.reload();
+    assert_eq!(under_way.map(finish), [0, 0]);
+
+    let under_way = BOTH.map(begin);
+    replace(&files.path("authority.pem"), &stranger.certificate());
+    server.reload();
+    assert_eq!(under_way.map(finish), [5, 5], "not authorised");
 }
 
 #[test]
