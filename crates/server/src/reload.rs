@@ -150,13 +150,15 @@ impl<'a> Reloading<'a> {
 
     /// Takes files that have changed, if there are any that do.
     pub(crate) fn refresh(&mut self, threads: &Threads, journal: &mut Journal) {
-        if !self.watch.take_news() {
+        let Some(looked) = self.watch.take_news() else { return };
+        let before = threads.peers.settings();
+        let options = self.latest.clone();
+        let prepared = self.prepare(options, &before, Occasion::News, journal);
+        if !self.watch.looks_like(&looked) {
+            // They are being written. The watch looks on.
             return;
         }
-        let before = threads.peers.settings();
-        let looked = stamps_of(&before, &access_stamps(&self.latest));
-        let options = self.latest.clone();
-        match self.prepare(options, &before, Occasion::News, journal) {
+        match prepared {
             Ok(prepared) => {
                 self.put_in_force(prepared, &before, threads, journal);
                 let text = "Files of the configuration have changed and were read again.";

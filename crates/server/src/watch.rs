@@ -2,7 +2,8 @@
 //! as a file system that does not answer must not hold up whoever waits for signals.
 //!
 //! What must hold: nothing is taken while it is being written. Files that look other than they did must look the same twice
-//! before they are read; those that do not do are read again when they have changed once more, and now and then.
+//! before they are read, and still do afterwards; those that do not do are read again when they have changed once more, and now
+//! and then.
 
 use std::io;
 use std::path::PathBuf;
@@ -30,8 +31,10 @@ struct State {
     paths: Vec<PathBuf>,
     /// How it looked when it was taken.
     taken: Stamps,
-    /// It looks other than that, and stays so.
-    has_news: bool,
+    /// How often it was said what to look at.
+    orders: u64,
+    /// It looks like this, other than it did, and stays so.
+    news: Option<Stamps>,
     /// What looked like this did not do.
     failed: Option<(Stamps, Instant)>,
 }
@@ -48,13 +51,20 @@ impl Watch {
 
     /// From now on it looks at these, which were taken as they looked like this.
     pub(crate) fn look_at(&self, paths: Vec<PathBuf>, taken: Stamps) {
-        *self.0.state() = State { paths, taken, ..State::default() };
+        let mut state = self.0.state();
+        *state = State { paths, taken, orders: state.orders + 1, ..State::default() };
         self.0.ordered.notify_one();
     }
 
-    /// Whether something has changed since it was taken. Asked once for each time that the waker was called.
-    pub(crate) fn take_news(&self) -> bool {
-        std::mem::take(&mut self.0.state().has_news)
+    /// How files look by now that have changed since they were taken. Asked once for each time that the waker was called.
+    pub(crate) fn take_news(&self) -> Option<Stamps> {
+        self.0.state().news.take()
+    }
+
+    /// Whether they look like this at the moment.
+    pub(crate) fn looks_like(&self, stamps: &Stamps) -> bool {
+        let paths = self.0.state().paths.clone();
+        Stamps::of(paths.iter().map(PathBuf::as_path)) == *stamps
     }
 
     /// What looks like this does not do.
@@ -67,14 +77,13 @@ impl Shared {
     fn run(&self) {
         let mut last = Stamps::default();
         loop {
-            let paths = self.wait_for_paths();
+            let (paths, order) = self.wait_for_paths();
             let stamps = Stamps::of(paths.iter().map(PathBuf::as_path));
             let is_settled = stamps == std::mem::replace(&mut last, stamps.clone());
             let mut state = self.state();
-            let is_known = |(failed, at): &(Stamps, Instant)| *failed == stamps && at.elapsed() < TRY_AGAIN_AFTER;
-            let is_news = stamps != state.taken && !state.failed.as_ref().is_some_and(is_known);
-            if is_news && is_settled && !state.has_news {
-                state.has_news = true;
+            let is_news = state.is_news(order, &stamps);
+            if is_news && is_settled && state.news.is_none() {
+                state.news = Some(stamps);
                 // It fails when the counter behind it is full, and then a wake-up is under way already.
                 let _ = self.waker.wake();
             }
@@ -83,14 +92,22 @@ impl Shared {
         }
     }
 
-    fn wait_for_paths(&self) -> Vec<PathBuf> {
+    fn wait_for_paths(&self) -> (Vec<PathBuf>, u64) {
         let nothing = |state: &mut State| state.paths.is_empty();
         let state = self.ordered.wait_while(self.state(), nothing).unwrap_or_else(PoisonError::into_inner);
-        state.paths.clone()
+        (state.paths.clone(), state.orders)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Whether files that looked like this when that order was in force are others than those taken.
+    fn is_news(&self, order: u64, stamps: &Stamps) -> bool {
+        let is_known = |(failed, at): &(Stamps, Instant)| failed == stamps && at.elapsed() < TRY_AGAIN_AFTER;
+        self.orders == order && *stamps != self.taken && !self.failed.as_ref().is_some_and(is_known)
     }
 }
 
@@ -104,3 +121,22 @@ const SETTLE_TIME: Duration = Duration::from_millis(250);
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 const STACK_BYTES: usize = 128 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn news_are_files_that_were_not_taken_and_not_found_wanting() {
+        let [taken, other] = ["/", "/none"].map(|path| Stamps::of([std::path::Path::new(path)]));
+        let mut state = State { orders: 7, taken: taken.clone(), ..State::default() };
+        assert!(state.is_news(7, &other));
+        assert!(!state.is_news(7, &taken));
+        assert!(!state.is_news(6, &other), "it was looked at before these were taken");
+        state.failed = Some((other.clone(), Instant::now()));
+        assert!(!state.is_news(7, &other));
+        let long_ago = Instant::now().checked_sub(TRY_AGAIN_AFTER);
+        state.failed = long_ago.map(|at| (other.clone(), at));
+        assert!(state.is_news(7, &other));
+    }
+}
