@@ -25,6 +25,7 @@ enum Stamp {
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Look {
+    is_file: bool,
     device: u64,
     inode: u64,
     size: u64,
@@ -56,6 +57,12 @@ impl Stamps {
         let is_fresh =
             |stamp: &Stamp| matches!(stamp, Stamp::Seen(look) if (now_ns - look.changed_ns).abs() < FRESH_NS);
         self.0.values().any(is_fresh)
+    }
+
+    /// Whether a file is empty that did not look like this before: it is about to be written.
+    pub(crate) fn have_been_emptied(&self, before: &Stamps) -> bool {
+        let is_empty = |stamp: &Stamp| matches!(stamp, Stamp::Seen(look) if look.is_file && look.size == 0);
+        self.0.iter().any(|(path, stamp)| is_empty(stamp) && before.0.get(path) != Some(stamp))
     }
 
     /// The first that this process may not even look at.
@@ -92,6 +99,7 @@ impl Stamp {
         };
         let ns = |seconds: i64, ns: i64| i128::from(seconds) * 1_000_000_000 + i128::from(ns);
         Stamp::Seen(Look {
+            is_file: metadata.is_file(),
             device: metadata.dev(),
             inode: metadata.ino(),
             size: metadata.size(),
@@ -152,6 +160,19 @@ mod tests {
         let path = folder.write("a", "one");
         assert!(Stamps::of([path.as_path()]).are_fresh());
         assert!(!settled(&path).are_fresh());
+    }
+
+    #[test]
+    fn a_file_that_was_emptied_is_told_from_one_that_is_empty() {
+        let folder = Folder::new("empty");
+        let (written, empty) = (folder.write("a", "one"), folder.write("b", ""));
+        let look = || Stamps::of([written.as_path(), empty.as_path(), folder.0.as_path()]);
+        let before = look();
+        assert!(!look().have_been_emptied(&before));
+        folder.write("a", "");
+        assert!(look().have_been_emptied(&before));
+        folder.write("a", "two");
+        assert!(!look().have_been_emptied(&before));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! as a file system that does not answer must not hold up whoever waits for signals.
 //!
 //! What must hold: nothing is taken while it is being written. Files that look other than they did must look the same twice
-//! before they are read, and still do afterwards; those that do not do are read again when they have changed once more, and now
+//! before they are read, and still do afterwards; one that was emptied waits for what will be in it, or for SIGHUP; those that do not do are read again when they have changed once more, and now
 //! and then.
 
 use std::io;
@@ -82,6 +82,7 @@ impl Shared {
             let is_settled = stamps == std::mem::replace(&mut last, stamps.clone());
             let mut state = self.state();
             let is_news = state.is_news(order, &stamps);
+            let is_settled = is_settled && !stamps.have_been_emptied(&state.taken);
             if is_news && is_settled && state.news.is_none() {
                 state.news = Some(stamps);
                 // It fails when the counter behind it is full, and then a wake-up is under way already.

@@ -84,7 +84,8 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         .doc("Read files of certificates, keys, passwords and rights again when they change, without a signal.")
         .note(
             "Not in Mosquitto, which reads them again at SIGHUP only. Links are followed, so a renewed certificate counts \
-             wherever it stands. A file that does not do, such as one that is half written, changes nothing.",
+             wherever it stands. A file that does not do, such as one that is half written, changes nothing, and one that was emptied counts at \
+             SIGHUP.",
         ),
     directive("persistence", Global, Bool(|draft, on| draft.config.persistence.on = on))
         .aliases(&["retained_persistence"])
