@@ -43,7 +43,7 @@ const WORDS: &[Word] = &[
     },
     Word {
         name: "endurance",
-        summary: "clients that come and go for [SECONDS], by default 600; or `--connections [NUMBER]`, by default 19000",
+        summary: "clients that come and go for [SECONDS], by default 600; `--reloads [SECONDS]`, `--connections [NUMBER]`",
         run: long::endurance,
     },
     Word {

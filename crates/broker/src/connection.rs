@@ -1,8 +1,10 @@
 //! What is known of a Network Connection that carries a Session.
 
 use crate::ids::ListenerId;
+use crate::options::{ListenerOptions, Options};
 use midge_codec::Version;
 use midge_protocol::{InboundAliases, OutboundAliases};
+use std::sync::Arc;
 
 /// A Network Connection after its CONNECT was accepted. Small: an idle one costs little more than this.
 pub(crate) struct Connection {
@@ -10,6 +12,8 @@ pub(crate) struct Connection {
     pub session: u32,
     pub version: Version,
     pub listener: ListenerId,
+    /// The rules as they were when it came: the limits that CONNACK told hold until it goes.
+    pub agreed: Arc<Options>,
     /// Keep Alive in force, 0 for none.
     pub keep_alive_s: u16,
     /// The client's Receive Maximum or our own bound, whichever is smaller.
@@ -63,6 +67,11 @@ impl Connection {
                 Some(0)
             }
         }
+    }
+
+    /// The rules of its listener as they were when it came.
+    pub(crate) fn agreed_at_listener(&self) -> &ListenerOptions {
+        self.agreed.listener(self.listener)
     }
 
     pub(crate) fn is_v5(&self) -> bool {

@@ -1,9 +1,10 @@
 //! What an operator may choose, as plain values. Whoever reads configuration files fills them in.
 
+use crate::ids::ListenerId;
 use midge_codec::{QoS, Version};
 
 /// Limits and habits of the server.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Options {
     /// Listeners, in the order in which [`crate::ids::ListenerId`] counts them.
     pub listeners: Vec<ListenerOptions>,
@@ -48,7 +49,7 @@ pub struct Options {
 }
 
 /// What may differ from listener to listener.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct ListenerOptions {
     /// Whether clients are let in of whom nobody is asked who they are.
     pub allow_anonymous: bool,
@@ -72,6 +73,19 @@ pub struct ListenerOptions {
     pub max_topic_alias: u16,
     /// Topic Aliases that we make ourselves, at most.
     pub max_topic_alias_broker: u16,
+}
+
+impl Options {
+    /// What holds for that listener.
+    pub fn listener(&self, listener: ListenerId) -> &ListenerOptions {
+        &self.listeners[usize::from(listener.0)]
+    }
+
+    /// Whether a client that came in by that listener may go on under this identifier, its own or one that it was given.
+    pub(crate) fn accepts(&self, listener: ListenerId, client_id: &str) -> bool {
+        let prefixes = [&self.client_id_prefix, &self.listener(listener).auto_id_prefix];
+        prefixes.into_iter().any(|prefix| client_id.starts_with(&**prefix))
+    }
 }
 
 impl Default for Options {

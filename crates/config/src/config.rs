@@ -69,6 +69,8 @@ pub struct Config {
     pub user: String,
     /// The file for the process id.
     pub pid_file: Option<String>,
+    /// Read files of certificates, passwords and rights again when they change.
+    pub watch_files: bool,
     /// What is kept on disk, and how.
     pub persistence: Persistence,
     /// What is logged, and where to.
@@ -153,6 +155,7 @@ impl Config {
             upgrade_outgoing_qos: false,
             user: USER.to_owned(),
             pid_file: None,
+            watch_files: true,
             persistence: Persistence::default(),
             log: Log::default(),
         };

@@ -54,6 +54,7 @@ pub(crate) fn check(path: &str) -> Status {
             findings.take_files(&mentions.paths);
             findings.take_folder(&mut config);
             findings.take_authority(&config);
+            findings.take_certificates(&config);
             findings.take_notes(&notes);
             findings.take_notes(&midge_config::traps(&config, &mentions));
         }
@@ -111,6 +112,16 @@ impl Findings {
         let options = Options::from_config(config, Identity::Midge).authority;
         if let Err(unusable @ FileProblem::Unusable(_)) = midge_server::check_authority(&options) {
             self.errors.push(unusable.to_string());
+        }
+    }
+
+    /// Certificates and keys must fit each other, where all files are there.
+    fn take_certificates(&mut self, config: &Config) {
+        if self.errors.is_empty() {
+            match midge_server::check_certificates(&Options::from_config(config, Identity::Midge)) {
+                Ok(warnings) => self.warnings.extend(warnings),
+                Err(message) => self.errors.push(message),
+            }
         }
     }
 

@@ -77,7 +77,7 @@ mod tests {
         let port = socket.local_addr().expect("an address").port();
         let (no_listener, _other_end) = std::os::unix::net::UnixStream::pair().expect("a pair");
         let mut inherited = Inherited::new(vec![no_listener.into(), socket.into()]);
-        let options = ListenerOptions { no_delay: true, interface: None };
+        let options = ListenerOptions { no_delay: true, interface: None, shares_port: false };
         let mut take = |host, port| inherited.take_tcp(host, port, Family::Any, options).expect("no fault").len();
         assert_eq!([take(Some("127.0.0.1"), port ^ 1), take(Some("127.0.0.2"), port)], [0, 0]);
         assert_eq!([take(Some("127.0.0.1"), port), take(Some("127.0.0.1"), port)], [1, 0]);
@@ -89,7 +89,7 @@ mod tests {
         let take = |interface| {
             let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
             let port = socket.local_addr().expect("an address").port();
-            let options = ListenerOptions { no_delay: true, interface: Some(interface) };
+            let options = ListenerOptions { no_delay: true, interface: Some(interface), shares_port: false };
             Inherited::new(vec![socket.into()]).take_tcp(None, port, Family::Any, options)
         };
         assert_eq!(take("lo").expect("every machine has it").len(), 1);

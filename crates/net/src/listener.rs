@@ -31,6 +31,8 @@ pub struct ListenerOptions<'a> {
     pub no_delay: bool,
     /// Connections come in by this network interface only; `None`: by any. Not looked at for a Unix socket.
     pub interface: Option<&'a str>,
+    /// The socket may be bound beside others that [share](Listener::set_shares_port) its port: those that it replaces.
+    pub shares_port: bool,
 }
 
 /// Which addresses a listener without an address, or with a host name, opens.
@@ -124,11 +126,36 @@ impl Listener {
         }
     }
 
+    /// Changes whether small writes leave at once, for connections that are accepted from now on.
+    pub fn set_no_delay(&self, no_delay: bool) -> io::Result<()> {
+        match self {
+            Listener::Tcp(listener, _) => Ok(sockopt::set_tcp_nodelay(listener, no_delay)?),
+            Listener::Unix(..) => Ok(()),
+        }
+    }
+
+    /// Whether another socket may be bound to the same port that shares it on purpose ([`ListenerOptions::shares_port`]).
+    pub fn set_shares_port(&self, shares_port: bool) -> io::Result<()> {
+        match self {
+            Listener::Tcp(listener, _) => Ok(sockopt::set_socket_reuseport(listener, shares_port)?),
+            Listener::Unix(..) => Ok(()),
+        }
+    }
+
     /// The TCP port; 0 for a Unix socket.
     pub fn port(&self) -> u16 {
         match self {
             Listener::Tcp(_, address) => address.port(),
             Listener::Unix(..) => 0,
+        }
+    }
+}
+
+impl fmt::Display for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Listener::Tcp(_, address) => write!(f, "port {} of {}", address.port(), address.ip()),
+            Listener::Unix(_, path) => write!(f, "path {}", path.display()),
         }
     }
 }
@@ -204,6 +231,9 @@ fn bind_address(address: SocketAddr, options: ListenerOptions<'_>) -> io::Result
     if let Some(interface) = options.interface {
         sys::bind_to_interface(&socket, interface)?;
     }
+    if options.shares_port {
+        sockopt::set_socket_reuseport(&socket, true)?;
+    }
     rustix::net::bind(&socket, &address)?;
     rustix::net::listen(&socket, BACKLOG)?;
     let listener = std::net::TcpListener::from(socket);
@@ -227,7 +257,7 @@ mod tests {
     use super::*;
     use crate::Received;
 
-    const PLAIN: ListenerOptions<'_> = ListenerOptions { no_delay: true, interface: None };
+    const PLAIN: ListenerOptions<'_> = ListenerOptions { no_delay: true, interface: None, shares_port: false };
 
     fn loopback() -> Listener {
         let mut opened = bind_tcp(Some("127.0.0.1"), 0, Family::Any, PLAIN, |_| ()).expect("a free port");
@@ -275,6 +305,24 @@ mod tests {
         accept(&opened[0]);
         let error = bind("none0").expect_err("no such interface").error;
         assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::NODEV.raw_os_error()));
+    }
+
+    #[test]
+    fn a_listener_that_goes_shares_its_port_with_the_one_that_comes_and_with_no_other() {
+        let old = loopback();
+        let open = |host, shares_port| {
+            let options = ListenerOptions { shares_port, ..PLAIN };
+            bind_tcp(host, old.port(), Family::V4, options, |_| ()).map(|mut opened| opened.remove(0))
+        };
+        assert!(open(None, true).is_err(), "the old one does not share");
+        old.set_shares_port(true).expect("an option");
+        assert!(open(None, false).is_err(), "the new one does not share");
+        let new = open(None, true).expect("shared");
+        new.set_shares_port(false).expect("an option");
+        assert!(open(None, false).is_err(), "another server does not share");
+        drop(old);
+        let client = std::net::TcpStream::connect(("127.0.0.1", new.port())).expect("connected");
+        assert_eq!(accept(&new).1.to_string(), client.local_addr().expect("an address").to_string());
     }
 
     #[test]

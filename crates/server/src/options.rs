@@ -43,6 +43,8 @@ pub struct Options {
     pub persistence: Option<PersistenceOptions>,
     /// Where secrets of encrypted connections are written, for those who look into traffic.
     pub tls_key_log: Option<PathBuf>,
+    /// Files of certificates, passwords and rights are read again when they change.
+    pub watch_files: bool,
     /// What the log gets.
     pub log: LogOptions,
     /// Who the server is to be, where it is started as root.
@@ -97,8 +99,8 @@ pub struct ListenerOptions {
     pub max_connections: Option<u32>,
     /// Small writes are not held back (`TCP_NODELAY`).
     pub no_delay: bool,
-    /// Connections come in by this network interface only.
-    pub interface: Option<String>,
+    /// Who may connect to a Unix socket, as permissions of a file.
+    pub unix_socket_mode: u32,
     /// What a proxy in front says of each connection, where there is one.
     pub proxy: Option<ProxyOptions>,
     /// Encryption, where there is some.
@@ -153,17 +155,18 @@ pub enum Endpoint {
         port: u16,
         /// Which version of IP.
         family: Family,
+        /// Connections come in by this network interface only.
+        interface: Option<String>,
     },
-    /// A Unix domain socket.
-    Unix {
-        /// Its path.
-        path: PathBuf,
-        /// Who may connect, as permissions of a file.
-        mode: u32,
-    },
+    /// A Unix domain socket at this path.
+    Unix(PathBuf),
 }
 
 impl Options {
+    pub(crate) fn failed_login_delay_ms(&self) -> u64 {
+        u64::from(self.failed_login_delay_s) * 1000
+    }
+
     /// What `config` asks for.
     pub fn from_config(config: &Config, identity: Identity) -> Options {
         let remarks = remarks(config);
@@ -182,6 +185,7 @@ impl Options {
             sys_interval_s: config.sys_interval_s,
             persistence: persistence_of(config),
             tls_key_log: None,
+            watch_files: config.watch_files,
             log: log_of(config, identity),
             account: Wanted { user: Some(config.user.clone()), ..Wanted::default() },
             pid_file: config.pid_file.as_ref().map(PathBuf::from),
@@ -202,23 +206,28 @@ fn endpoint_of(listener: &Listener, config: &Config) -> ListenerOptions {
                 Some(SocketDomain::Ipv4) => Family::V4,
                 Some(SocketDomain::Ipv6) => Family::V6,
             },
+            interface: listener.bind_interface.clone(),
         },
-        Address::Unix(path) => Endpoint::Unix { path: path.into(), mode: listener.unix_socket_mode },
+        Address::Unix(path) => Endpoint::Unix(path.into()),
     };
     let tls = &listener.tls;
     ListenerOptions {
         endpoint,
         max_connections: listener.max_connections,
         no_delay: config.set_tcp_nodelay,
-        interface: listener.bind_interface.clone(),
+        unix_socket_mode: listener.unix_socket_mode,
         proxy: listener.enable_proxy_protocol.map(|version| proxy_of(version, listener)),
         websocket: (listener.protocol == Protocol::Websockets).then(|| websocket_of(listener, config)),
         tls: tls.is_on().then(|| tls_of(tls)),
-        username_of_certificate: match (tls.use_identity_as_username, tls.use_subject_as_username) {
-            (true, _) => Some(CertificateName::CommonName),
-            (false, true) => Some(CertificateName::Subject),
-            (false, false) => None,
-        },
+        username_of_certificate: username_of_certificate(tls),
+    }
+}
+
+fn username_of_certificate(tls: &Tls) -> Option<CertificateName> {
+    match (tls.use_identity_as_username, tls.use_subject_as_username) {
+        (true, _) => Some(CertificateName::CommonName),
+        (false, true) => Some(CertificateName::Subject),
+        (false, false) => None,
     }
 }
 
@@ -385,6 +394,7 @@ fn authority_of(listener: &Listener, config: &Config) -> AuthorityOptions {
         acl_file: listener.acl_file.clone(),
         acl_denies_special_chars: listener.acl_denies_special_chars,
         strict_suback: config.acl_strict_suback,
+        is_named_by_certificate: username_of_certificate(&listener.tls).is_some(),
     }
 }
 
@@ -457,7 +467,8 @@ mod tests {
     fn without_a_file_the_server_is_local_and_says_so() {
         let options = Options::from_config(&Config::without_file(), Identity::Midge);
         let hosts: Vec<_> = options.listeners.iter().map(|listener| listener.endpoint.clone()).collect();
-        let local = |host: &str| Endpoint::Tcp { host: Some(host.into()), port: 1883, family: Family::Any };
+        let local =
+            |host: &str| Endpoint::Tcp { host: Some(host.into()), port: 1883, family: Family::Any, interface: None };
         assert_eq!(hosts, [local("127.0.0.1"), local("::1")]);
         assert!(options.one_listener_suffices);
         assert!(options.broker.listeners.iter().all(|listener| listener.allow_anonymous));

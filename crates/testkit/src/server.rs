@@ -91,6 +91,23 @@ impl Server {
         fs::write(self.folder.join(CONFIGURATION_FILE), lines).expect("write the configuration file");
     }
 
+    /// Has it read its file again, and waits until it says what came of that.
+    pub fn reload(&self) {
+        let before = self.count_log(RELOADED);
+        self.signal(Signal::HUP);
+        let deadline = Instant::now() + PATIENCE;
+        while self.count_log(RELOADED) == before {
+            assert!(Instant::now() < deadline, "nothing came of SIGHUP: {:#?}", self.log());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// From now on these lines of configuration count.
+    pub fn reload_with(&self, configuration: &str) {
+        self.configure(configuration);
+        self.reload();
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
@@ -214,6 +231,9 @@ impl Drop for Server {
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
+
+/// What a server says after it was told to read its file again.
+const RELOADED: &str = "*The configuration was *reloaded*";
 
 /// Of the log of a server whose test failed.
 const LINES_SHOWN: usize = 30;

@@ -110,6 +110,7 @@ fn numbers_of_the_environment_count_more() {
     let (user, group, groups) = identity(server.process_id());
     assert_eq!((&user[..5], &group[..5], &groups[..]), ("12345", "54321", "54321"));
     let server = Launch::new().variable("PUID", "0").variable("PGID", "0").start("user nobody");
+    server.expect_log("From here on the server is nobody (user 65534, group 65534).");
     assert!(identity(server.process_id()).0.starts_with("65534"));
 }
 

@@ -112,7 +112,7 @@ impl Shard {
             }
         };
         let all = Arc::clone(&self.options);
-        let options = &all.listeners[usize::from(listener.0)];
+        let options = all.listener(listener);
         let admitted = self.admit(options, &connect).and_then(|()| identify(options, &connect, authentication));
         let identity = match admitted {
             Ok(_) if options.authenticates && authentication.is_none() => {
@@ -258,7 +258,7 @@ impl Shard {
     ) -> FirstBytes {
         self.counters.connects_refused += 1;
         self.counters.packets_received += 1;
-        let max_qos = self.options.listeners[usize::from(listener.0)].max_qos;
+        let max_qos = self.options.listener(listener).max_qos;
         let room = connect.map_or(usize::MAX, packet_bytes_max);
         if let Some(code) = refusal.code.filter(|_| room >= REFUSAL_BYTES_MAX) {
             let is_room = |connect: &&Connect<'_>| {

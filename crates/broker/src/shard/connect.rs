@@ -16,6 +16,7 @@ use midge_codec::{
     ConnAck, Connect, PACKET_SIZE_MAX, Packet, PropertiesBuf, Property, ReasonCode, Version, forward_will,
 };
 use midge_protocol::{OutboundAliases, keep_alive_limit_ms};
+use std::sync::Arc;
 
 impl Shard {
     /// A connection whose CONNECT was accepted, on the shard that owns its Session. `bytes` begins with the CONNECT.
@@ -124,7 +125,7 @@ impl Shard {
     }
 
     fn connect(&mut self, id: ConnectionId, arrival: &Arrival, connect: &Connect<'_>, slot: u32, turn: &mut Turn) {
-        let listener = &self.options.listeners[usize::from(arrival.listener.0)];
+        let listener = self.options.listener(arrival.listener);
         let properties = &connect.properties;
         let aliases = properties.topic_alias_maximum().unwrap_or(0).min(listener.max_topic_alias_broker);
         let keep_alive_s = self.keep_alive(connect);
@@ -132,6 +133,7 @@ impl Shard {
             session: slot,
             version: connect.version,
             listener: arrival.listener,
+            agreed: Arc::clone(&self.options),
             keep_alive_s,
             receive_maximum: properties.receive_maximum().unwrap_or(u16::MAX).min(self.options.max_inflight_messages),
             packet_bytes_max: properties.maximum_packet_size().unwrap_or(PACKET_SIZE_MAX).min(PACKET_SIZE_MAX),

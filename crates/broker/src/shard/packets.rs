@@ -58,7 +58,6 @@ impl Shard {
     pub fn handle_bytes(&mut self, id: ConnectionId, bytes: &[u8], turn: &mut Turn) -> Consumed {
         let mut at = 0;
         loop {
-            let max_packet_size = self.options.max_packet_size as usize;
             let Some(connection) = self.connection_mut(id) else {
                 return Consumed { bytes: bytes.len(), next: Next::Closed };
             };
@@ -74,7 +73,7 @@ impl Shard {
                 },
             };
             let length = usize::from(header.length) + header.remaining as usize;
-            if length > max_packet_size {
+            if length > connection.agreed.max_packet_size as usize {
                 let fault = Fault::new(ReasonCode::PACKET_TOO_LARGE, "packet above max_packet_size");
                 return self.fail(id, fault, bytes.len(), turn);
             }

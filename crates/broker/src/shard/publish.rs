@@ -34,11 +34,12 @@ impl Shard {
         let publish = Publish::decode(connection.version, header, body)?;
         self.counters.publish_received += 1;
         self.counters.publish_bytes_received += publish.payload.len() as u64;
-        let listener = &self.options.listeners[usize::from(connection.listener.0)];
+        let listener = connection.agreed_at_listener();
+        let max_topic_alias = listener.max_topic_alias;
         if publish.qos > listener.max_qos {
             return Err(Fault::new(ReasonCode::QOS_NOT_SUPPORTED, "QoS above max_qos"));
         }
-        if publish.retain && !self.options.retain_available {
+        if publish.retain && !connection.agreed.retain_available {
             return Err(Fault::new(ReasonCode::RETAIN_NOT_SUPPORTED, "retain is not available"));
         }
         let mut topic_buffer = std::mem::take(&mut self.scratch.topic);
@@ -47,7 +48,7 @@ impl Shard {
         let mut topic = publish.topic;
         if let Some(alias) = publish.properties.topic_alias {
             let aliases = connection.inbound_aliases.get_or_insert_default();
-            outcome = resolve(aliases, alias, &publish, listener.max_topic_alias, &mut topic_buffer);
+            outcome = resolve(aliases, alias, &publish, max_topic_alias, &mut topic_buffer);
             topic = &topic_buffer;
         }
         if outcome.is_ok() {
@@ -158,8 +159,9 @@ impl Shard {
         verdict: &Result<Allowed, Denied>,
         turn: &mut Turn,
     ) -> Result<(), Fault> {
-        let is_v5 = self.connection(id).is_some_and(super::Connection::is_v5);
-        let receive_maximum = is_v5.then_some(self.options.max_inflight_messages);
+        let v5 = self.connection(id).filter(|connection| connection.is_v5());
+        let receive_maximum = v5.map(|connection| connection.agreed.max_inflight_messages);
+        let is_v5 = v5.is_some();
         let Some(session) = self.sessions.get_mut(slot) else { return Ok(()) };
         let inbound = session.inbound.get_or_insert_default();
         let arrival = inbound.handle_publish(packet_id, receive_maximum);

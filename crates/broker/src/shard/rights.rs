@@ -4,10 +4,12 @@ use super::Shard;
 use super::end::WillFate;
 use crate::event::DisconnectReason;
 use crate::identity::{Credentials, Identity, Renewed};
-use crate::ids::ConnectionId;
+use crate::ids::{ConnectionId, ListenerId};
+use crate::options::Options;
 use crate::session::Port;
 use crate::turn::{Now, Turn};
 use midge_codec::ReasonCode;
+use std::sync::Arc;
 
 impl Shard {
     /// The identity of this Session has changed.
@@ -29,11 +31,18 @@ impl Shard {
         !port.is(Port::RESTRICTED) || self.restricted(slot).is_none_or(|identity| identity.may_receive(topic))
     }
 
-    /// What decides who a client is and what it may do has changed: `renew` is asked of each Session. Those that would not be let in
-    /// any more lose their connections, without a Will; nobody else notices.
-    pub fn renew_identities(&mut self, renew: &dyn Fn(&Credentials, &Identity) -> Renewed, turn: &mut Turn) {
+    /// What decides who a client is and what it may do has changed: `renew` is asked of each Session, with the listener of its
+    /// connection where it has one. Those that would not be let in any more lose their connections, without a Will; nobody else
+    /// notices.
+    pub fn renew_identities(
+        &mut self,
+        renew: &dyn Fn(Option<ListenerId>, &Credentials, &Identity) -> Renewed,
+        turn: &mut Turn,
+    ) {
         for slot in self.sessions.slots() {
             let connection = self.sessions.port(slot).and_then(Port::connection);
+            let listener = connection.and_then(|id| self.connection(id)).map(|connection| connection.listener);
+            let options = Arc::clone(&self.options);
             let Some(session) = self.sessions.get_mut(slot) else { continue };
             let identity = session.identity.clone().unwrap_or_default();
             let credentials = Credentials {
@@ -41,12 +50,13 @@ impl Shard {
                 username: identity.username.clone(),
                 password: None,
             };
-            match renew(&credentials, &identity) {
-                Renewed::Known(identity) => {
+            let may_be_called_so = listener.is_none_or(|listener| options.accepts(listener, &session.client_id));
+            match renew(listener, &credentials, &identity) {
+                Renewed::Known(identity) if may_be_called_so => {
                     session.identity = Some(identity);
                     self.note_identity(slot);
                 }
-                Renewed::Refused => connection.into_iter().for_each(|id| self.expel(id, turn)),
+                _ => connection.into_iter().for_each(|id| self.expel(id, turn)),
             }
         }
     }
@@ -76,11 +86,29 @@ impl Shard {
         }
     }
 
-    fn expel(&mut self, id: ConnectionId, turn: &mut Turn) {
+    /// This client would not be let in any more: it loses its connection, without a Will.
+    pub fn expel(&mut self, id: ConnectionId, turn: &mut Turn) {
+        if self.connection(id).is_none() {
+            return;
+        }
         let reason = DisconnectReason::ByServer(ReasonCode::NOT_AUTHORIZED, "not authorised");
         self.send_disconnect(id, ReasonCode::NOT_AUTHORIZED, "not authorised", turn);
         self.tell_disconnected(id, reason, turn);
         turn.closes.push(id);
         self.detach(id, WillFate::Dropped, turn);
+    }
+
+    /// The operator has closed where this client came in. Its Session lives on and its Will is published, as when it had gone
+    /// itself without a word.
+    pub fn dismiss(&mut self, id: ConnectionId, turn: &mut Turn) {
+        if self.connection(id).is_some() {
+            self.close(id, ReasonCode::ADMINISTRATIVE_ACTION, "administrative action", turn);
+        }
+    }
+
+    /// From now on these are the rules. Connections keep the limits that they were told when they came. The seed and the sizes of
+    /// queues in memory are those of the start.
+    pub fn put_in_force(&mut self, options: Arc<Options>) {
+        self.options = options;
     }
 }

@@ -29,8 +29,8 @@ impl Shard {
         self.tell_packet(id, turn, || EventKind::Received("SUBSCRIBE", packet_id.get(), ReasonCode::SUCCESS));
         let identifier = subscribe.properties.subscription_identifier().unwrap_or(0);
         let Some(connection) = self.connection(id) else { return Ok(()) };
-        let (slot, version, listener) = (connection.session, connection.version, connection.listener);
-        let max_qos = self.options.listeners[usize::from(listener.0)].max_qos;
+        let (slot, version) = (connection.session, connection.version);
+        let max_qos = connection.agreed_at_listener().max_qos;
         let is_too_deep = |filter: &TopicFilter<'_>| {
             filter.text().len() >= self.options.topic_levels_max && filter.levels() > self.options.topic_levels_max
         };

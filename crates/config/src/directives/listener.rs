@@ -10,12 +10,14 @@ use crate::value::{shown, text};
 
 pub(super) const DIRECTIVES: &[Directive] = &[
     directive("listener", Global, Words(open_listener))
+        .reloadable()
         .doc("Listen on this port, if an address or a name follows only there; or on port 0 and a Unix socket's path.")
         .note(
             "With it clients need a user name, unless allow_anonymous says otherwise. Options of a listener have to \
              stand below it.",
         ),
     directive("port", Global, Integer(PORT, open_port))
+        .reloadable()
         .doc("The port of the default listener; `listener` does the same and can be given more than once."),
     directive(
         "bind_address",
@@ -24,13 +26,14 @@ pub(super) const DIRECTIVES: &[Directive] = &[
             *draft.open_default_listener().1 = Some(host);
         }),
     )
+    .reloadable()
     .doc("The address or name that the default listener listens on."),
     directive(
         "bind_interface",
         ListenerOrDefault,
         Text(Again::Error, |draft, name| draft.listener().bind_interface = Some(name)),
     )
-    .doc("Listen only on this network interface.")
+    .doc("Listen only on this network interface.").reloadable()
     .note("The system itself takes no connection that comes in elsewhere, whatever its address."),
     directive(
         "socket_domain",
@@ -39,14 +42,16 @@ pub(super) const DIRECTIVES: &[Directive] = &[
             draft.listener().socket_domain = Some(if word == "ipv4" { SocketDomain::Ipv4 } else { SocketDomain::Ipv6 });
         }),
     )
+    .reloadable()
     .doc("Listen on IPv4 or IPv6 only; otherwise on both."),
     directive("unix_socket_mode", Listener, Text(Again::Error, |draft, text| unix_socket_mode(draft, &text)))
         .default("0770")
         .doc("Who may connect to a Unix socket: the permissions of its path, in octal.")
+        .reloadable()
         .note("Not in Mosquitto, where it is always 0770: the server's user and its group."),
     directive("protocol", ListenerOrDefault, Choice(&["mqtt", "websockets", "http_api"], protocol))
         .default("mqtt")
-        .doc("What clients speak on this listener: MQTT alone, or MQTT over WebSocket, as web pages do.")
+        .doc("What clients speak on this listener: MQTT alone, or MQTT over WebSocket, as web pages do.").reloadable()
         .note("http_api does not work yet, and the server does not start with it."),
     directive(
         "max_connections",
@@ -54,6 +59,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         Integer(ANY, |draft, number| draft.listener().max_connections = limit(number)),
     )
     .default("-1")
+    .reloadable()
     .doc("How many clients may be connected to this listener at once; 0 and below are no limit."),
     directive(
         "max_qos",
@@ -64,6 +70,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     )
     .aliases(&["maximum_qos"])
     .default("2")
+    .reloadable()
     .doc("The highest QoS on this listener: a publication above it is refused, a subscription is granted less."),
     directive(
         "max_topic_alias",
@@ -74,6 +81,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         ),
     )
     .default("10")
+    .reloadable()
     .doc("How many topic aliases an MQTT 5 client may have for what it publishes."),
     directive(
         "max_topic_alias_broker",
@@ -84,9 +92,11 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         ),
     )
     .default("10")
+    .reloadable()
     .doc("How many topic aliases the server makes for what it sends to an MQTT 5 client that allows them."),
     directive("accept_protocol_versions", StatedListener, Words(accept_protocol_versions))
         .default("3, 4, 5")
+        .reloadable()
         .doc("Which clients are let in: 3 is MQTT 3.1, 4 is 3.1.1, 5 is 5.0; separated by commas."),
     directive(
         "mount_point",
@@ -106,19 +116,20 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         Bool(|draft, on| draft.listener().use_username_as_clientid = on),
     )
     .default("false")
+    .reloadable()
     .doc("Give each client its user name as client identifier."),
     directive("http_dir", Listener, Path(Again::Error, |draft, path| draft.listener().http_dir = Some(path)))
-        .doc("Serve the files of this folder to web browsers, on a listener with protocol websockets.")
+        .doc("Serve the files of this folder to web browsers, on a listener with protocol websockets.").reloadable()
         .note("Links in it that lead out of it are not followed."),
     directive(
         "websockets_origin",
         Listener,
         Text(Again::Adds, |draft, origin| draft.listener().websockets_origins.push(origin)),
     )
-    .doc("Let in web pages of this origin only, such as https://example.org; may be given more than once.")
+    .doc("Let in web pages of this origin only, such as https://example.org; may be given more than once.").reloadable()
     .note("What is no browser sends no origin, and is let in."),
     directive("websockets_trusted_proxy", Listener, Text(Again::Adds, |draft, text| trusted_proxy(draft, &text)))
-        .doc("Take the address of a client from the header X-Forwarded-For, where this proxy sends it; an address or a network.")
+        .doc("Take the address of a client from the header X-Forwarded-For, where this proxy sends it; an address or a network.").reloadable()
         .note("Not in Mosquitto, which believes everybody. The last address of the header counts: whom that proxy saw."),
     directive("websockets_log_level", Global, Integer(ANY, nothing))
         .default("0")
@@ -131,7 +142,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
             draft.listener().enable_proxy_protocol = Some(version as u8);
         }),
     )
-    .doc("Expect a load balancer's PROXY header of this version before each connection.")
+    .doc("Expect a load balancer's PROXY header of this version before each connection.").reloadable()
     .note(
         "Whoever reaches the listener past the load balancer can claim any address. The header stands before TLS. Of version 2 \
          require_certificate and use_identity_as_username believe what it says of the client's certificate, where the listener has none.",
@@ -142,7 +153,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         Bool(|draft, on| draft.listener().proxy_protocol_v2_require_tls = on),
     )
     .default("false")
-    .doc("Refuse connections that reached the load balancer without TLS."),
+    .doc("Refuse connections that reached the load balancer without TLS.").reloadable(),
 ];
 
 const PORT: Bounds = Bounds { min: 1, max: 65535, outside: "Invalid 'port' value ({})." };

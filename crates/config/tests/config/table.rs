@@ -33,7 +33,7 @@ const MOSQUITTO: &str = "
 ";
 
 /// What only this server has.
-const OURS: [&str; 24] = [
+const OURS: [&str; 25] = [
     "acl_strict_suback",
     "auth_http_acl_url",
     "auth_http_cache",
@@ -57,6 +57,7 @@ const OURS: [&str; 24] = [
     "shards",
     "topic_levels_max",
     "unix_socket_mode",
+    "watch_files",
     "websockets_trusted_proxy",
 ];
 

@@ -48,6 +48,7 @@ fn the_server_as_a_whole() {
     check("set_tcp_nodelay true", |c| c.set_tcp_nodelay = true);
     check("packet_buffer_size 65535", |c| c.packet_buffer_size = 65535);
     check("websockets_headers_size 0", |c| c.packet_buffer_size = 0);
+    check("watch_files false", |c| c.watch_files = false);
     check("sys_interval 0", |c| c.sys_interval_s = 0);
     check("sys_interval 0x10", |c| c.sys_interval_s = 16);
     check("memory_limit 010000000000", |c| c.memory_limit_bytes = Some(10_000_000_000));

@@ -204,12 +204,21 @@ impl Authority {
         entry.map_or(0, |(passwords, username)| self.key.hash_one(passwords.entry(username)))
     }
 
-    /// What became of an identity that was found before the files were read again. Of a client that is away since the server
-    /// started only its name is known, and it shows what else it has when it comes back.
-    pub(crate) fn renew(&self, credentials: &Credentials, identity: &Identity) -> Renewed {
-        let at = self.listeners.iter().find(|at| at.options.port == identity.port).unwrap_or(&self.listeners[0]);
+    /// What became of an identity that was found before the files were read again. A client that is away, at no listener, shows who
+    /// it is when it comes back; since the server started only its name may be known.
+    pub(crate) fn renew(
+        &self,
+        listener: Option<ListenerId>,
+        credentials: &Credentials,
+        identity: &Identity,
+    ) -> Renewed {
+        let by_port = || self.listeners.iter().find(|at| at.options.port == identity.port);
+        let at = match listener {
+            Some(listener) => self.listener(listener),
+            None => by_port().unwrap_or(&self.listeners[0]),
+        };
         let proof = identity.proof.as_deref().and_then(|proof| proof.downcast_ref::<Proof>());
-        if proof.is_some_and(|proof| !self.still_does(at, credentials, proof)) {
+        if proof.is_some_and(|proof| !self.still_does(at, listener.is_none(), credentials, proof)) {
             return Renewed::Refused;
         }
         let granted = proof.map_or(&[][..], |proof| &proof.granted);
@@ -217,7 +226,10 @@ impl Authority {
         Renewed::Known(Arc::new(Identity { rights, port: at.options.port, ..identity.clone() }))
     }
 
-    fn still_does(&self, at: &Listener, credentials: &Credentials, proof: &Proof) -> bool {
+    fn still_does(&self, at: &Listener, is_away: bool, credentials: &Credentials, proof: &Proof) -> bool {
+        if !is_away && at.options.is_named_by_certificate != (proof.by == By::Certificate) {
+            return false;
+        }
         let password = credentials.username.as_ref().map(|_| Box::default());
         let admission = at.admission(&Credentials { password, ..credentials.clone() });
         let is_in_file = admission == Admission::Verify(Judge::PasswordFile);
@@ -226,7 +238,7 @@ impl Authority {
             && match proof.by {
                 By::Certificate => true,
                 By::Nobody => admission == Admission::Accept,
-                By::PasswordFile(entry) if is_in_file => entry == self.entry(at, credentials),
+                By::PasswordFile(entry) if is_in_file => is_away || entry == self.entry(at, credentials),
                 By::PasswordFile(_) => admission == Admission::Accept,
                 By::Token(key) => is_of_others && at.tokens.as_ref().is_some_and(|tokens| tokens.trusts(key)),
                 By::Service => is_of_others && at.policy.has_service,
@@ -311,3 +323,5 @@ impl Listener {
         Some(Arc::new(Granted::new(lists, username, client_id, self.options.strict_suback)))
     }
 }
+
+pub(crate) const REFUSED: Authentication = Authentication::Refused(RefusedCredentials::NotAuthorized);

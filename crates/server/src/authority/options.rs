@@ -1,5 +1,6 @@
 //! What one listener is to ask for.
 
+use std::path::Path;
 use std::time::Duration;
 
 use midge_auth::Algorithm;
@@ -25,6 +26,17 @@ pub struct AuthorityOptions {
     pub acl_denies_special_chars: bool,
     /// SUBACK refuses what is not granted.
     pub strict_suback: bool,
+    /// The User Name of a client is in its certificate.
+    pub is_named_by_certificate: bool,
+}
+
+impl AuthorityOptions {
+    /// The files that it is made of.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        let tokens = self.tokens.iter().flat_map(|tokens| [&tokens.key_file, &tokens.secret_file, &tokens.jwks_file]);
+        let service = self.service.iter().map(|service| &service.cafile);
+        [&self.password_file, &self.acl_file].into_iter().chain(tokens).chain(service).flatten().map(Path::new)
+    }
 }
 
 /// What makes a token good.

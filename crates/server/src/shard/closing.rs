@@ -91,7 +91,7 @@ impl Shard {
         self.sockets.waiting_bytes -= waiting.bytes;
         self.sockets.waiting_packets -= waiting.packets;
         self.sockets.open -= 1;
-        self.peers.leave(ListenerId(connection.listener));
+        self.settings.leave(ListenerId(connection.listener));
     }
 }
 

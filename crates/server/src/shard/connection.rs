@@ -17,7 +17,7 @@ pub(super) struct Connection {
     pub(super) generation: u32,
     pub(super) listener: u16,
     pub(super) phase: Phase,
-    marks: u8,
+    marks: u16,
 }
 
 /// What is so of a connection, or not; one bit for each.
@@ -39,6 +39,8 @@ pub(super) enum Mark {
     Held,
     /// Not read for now, because the log has to catch up.
     Parked,
+    /// Its certificate, when it is there, was judged by other rules than those in force.
+    Suspect,
 }
 
 /// How far a connection has come.
@@ -123,7 +125,7 @@ impl Connection {
     /// Says whether it is so.
     #[inline]
     pub(super) fn set(&mut self, mark: Mark, is_so: bool) {
-        self.marks = self.marks & !(1 << mark as u8) | u8::from(is_so) << mark as u8;
+        self.marks = self.marks & !(1 << mark as u8) | u16::from(is_so) << mark as u8;
     }
 
     /// Whether it was so; it is no longer.

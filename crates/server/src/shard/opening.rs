@@ -23,8 +23,12 @@ use crate::options::WebSocketOptions;
 impl Shard {
     /// Reads the request at the beginning of `input`. How many bytes it used; `None` when the connection has ended.
     pub(super) fn open(&mut self, index: usize, input: &[u8]) -> Option<usize> {
-        let peers = Arc::clone(&self.peers);
-        let options = peers.transport(ListenerId(self.connections[index].listener)).websocket.as_ref()?;
+        let settings = Arc::clone(&self.settings);
+        let Some(options) = &settings.door(ListenerId(self.connections[index].listener)).websocket else {
+            // A reload has made the listener another one meanwhile.
+            self.remove(index);
+            return None;
+        };
         let wanted = HandshakeOptions { head_length_max: options.head_length_max, origins: &options.origins };
         match decode_request(input, &wanted) {
             Ok(None) => return Some(0),
@@ -88,7 +92,8 @@ impl Shard {
 
     fn hand_in_task(&mut self, index: usize, task: Task) -> Result<(), Refusal> {
         let connection = &mut self.connections[index];
-        let asker = Asker { shard: self.id, index, generation: connection.generation };
+        let (generation, settings_number) = (connection.generation, self.settings_number);
+        let asker = Asker { shard: self.id, index, generation, settings_number };
         connection.phase = Phase::Answering;
         if self.peers.files.hand_in(&self.peers, asker, task) { Ok(()) } else { Err(Refusal::Busy) }
     }

@@ -19,7 +19,10 @@ impl Shard {
     /// Reads the header of a connection, as far as it has come.
     pub(super) fn read_proxy_header(&mut self, index: usize, buffer: &mut [u8]) {
         let connection = &self.connections[index];
-        let Some(options) = self.peers.transport(ListenerId(connection.listener)).proxy else { return };
+        let Some(options) = self.settings.door(ListenerId(connection.listener)).proxy else {
+            // A reload has made the listener another one meanwhile.
+            return self.remove(index);
+        };
         let is_over = connection.is(Mark::ReadClosed) || connection.is(Mark::Broken);
         let bytes = match connection.stream.peek(&mut buffer[..HEADER_BYTES_MAX]) {
             Ok(0) => return self.end(index, ConnectionEnd::ClosedByClient),
@@ -73,8 +76,8 @@ impl Shard {
     }
 
     fn phase_behind_proxy(&self, index: usize) -> Phase {
-        let transport = self.peers.transport(ListenerId(self.connections[index].listener));
-        if transport.websocket.is_some() { Phase::Opening } else { Phase::Greeting }
+        let door = self.settings.door(ListenerId(self.connections[index].listener));
+        if door.websocket.is_some() { Phase::Opening } else { Phase::Greeting }
     }
 
     /// Log watchers know these lines. That of the first version names nobody, and neither does that of a header that is too long.
