@@ -3,6 +3,8 @@
 //! Installing the package would start a service on port 1883 and keep it. So the packages are downloaded and unpacked into
 //! `target/debian/root`, and `target/debian/bin` gets a small script for each program that points the loader at the unpacked
 //! libraries. The script becomes the program (`exec`), so a process started through it has the process id its parent knows.
+//!
+//! Libraries for clients, and Go, which some of them are for, are unpacked in the same way into `target/debian-clients`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,19 +18,45 @@ pub(crate) const MOSQUITTO: Step = Step {
     name: "Debian's mosquitto",
     folder: "debian",
     recipe: "mosquitto, mosquitto-clients, libmosquitto1; scripts in bin",
-    make,
+    make: make_programs,
 };
 
-const PACKAGES: [&str; 3] = ["mosquitto", "mosquitto-clients", "libmosquitto1"];
+pub(crate) const CLIENTS: Step = Step {
+    name: "Debian's libraries for clients in C and Go",
+    folder: "debian-clients",
+    recipe: "libmosquitto 2, paho for C and for Go, Go 1.19",
+    make: |folder| download_and_unpack(folder, &LIBRARIES).map(drop),
+};
 
-fn make(folder: &Path) -> Result<(), Failure> {
+const PROGRAMS: [&str; 3] = ["mosquitto", "mosquitto-clients", "libmosquitto1"];
+
+const LIBRARIES: [&str; 10] = [
+    "libmosquitto-dev",
+    "libmosquitto1",
+    "libpaho-mqtt-dev",
+    "libpaho-mqtt1.3",
+    "golang-1.19-go",
+    "golang-1.19-src",
+    "golang-github-eclipse-paho.mqtt.golang-dev",
+    "golang-github-gorilla-websocket-dev",
+    "golang-golang-x-net-dev",
+    "golang-golang-x-sync-dev",
+];
+
+fn make_programs(folder: &Path) -> Result<(), Failure> {
+    let (packages, root) = download_and_unpack(folder, &PROGRAMS)?;
+    add_missing_libraries(&packages, &root)?;
+    write_scripts(folder, &root)
+}
+
+/// Gives the folder of the packages and the one that stands for `/`.
+fn download_and_unpack(folder: &Path, names: &[&str]) -> Result<(PathBuf, PathBuf), Failure> {
     let packages = folder.join("packages");
     let root = folder.join("root");
     fs::create_dir_all(&packages).map_err(|error| disk(&packages, &error))?;
-    download_or_update(&packages, &PACKAGES)?;
+    download_or_update(&packages, names)?;
     unpack(&packages, &root)?;
-    add_missing_libraries(&packages, &root)?;
-    write_scripts(folder, &root)
+    Ok((packages, root))
 }
 
 /// The package lists of a fresh machine are absent or old: fetch them only if the download fails without.

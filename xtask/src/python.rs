@@ -1,6 +1,7 @@
-//! Python environments, one for each major version of paho-mqtt: the client that most MQTT programs are written with.
+//! Python environments: one for each major version of paho-mqtt, the client that most MQTT programs are written with, and one for
+//! aiomqtt, which Home Assistant and its like use.
 //!
-//! Version 1 and version 2 differ in their callbacks, and programs written for either are in use.
+//! Version 1 and version 2 of paho-mqtt differ in their callbacks, and programs written for either are in use.
 
 use std::path::Path;
 use std::process::Command;
@@ -19,6 +20,13 @@ pub(crate) const PAHO_2: Step = Step {
     folder: "python/paho-2",
     recipe: "paho-mqtt==2.1.0",
     make: |folder| make(folder, PAHO_2.recipe),
+};
+
+pub(crate) const AIOMQTT: Step = Step {
+    name: "aiomqtt 2.5.1",
+    folder: "python/aiomqtt",
+    recipe: "aiomqtt==2.5.1",
+    make: |folder| make(folder, AIOMQTT.recipe),
 };
 
 fn make(folder: &Path, requirement: &str) -> Result<(), Failure> {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use crate::{debian, python, tools, workspace};
+use crate::{debian, node, python, tools, workspace};
 
 /// One thing that tests need.
 pub(crate) struct Step {
@@ -39,7 +39,15 @@ impl Failure {
 
 /// Does every step, prints a line for each, and says whether all succeeded.
 pub(crate) fn all() -> bool {
-    let steps = [debian::MOSQUITTO, python::PAHO_1, python::PAHO_2, tools::CARGO_DENY];
+    let steps = [
+        debian::MOSQUITTO,
+        debian::CLIENTS,
+        python::PAHO_1,
+        python::PAHO_2,
+        python::AIOMQTT,
+        node::MQTT_JS,
+        tools::CARGO_DENY,
+    ];
     std::thread::scope(|scope| {
         let running = steps.map(|step| scope.spawn(move || step.run()));
         running.into_iter().all(|step| step.join().unwrap_or(false))

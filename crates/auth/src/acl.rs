@@ -50,6 +50,19 @@ impl Acl {
         report.finish(reader.acl)
     }
 
+    /// The list that lets every Client publish to topics of some filters and receive those of others; `%c` and `%u` stand for
+    /// names. `None` where a filter is none.
+    pub fn of_filters(publish: &[&str], receive: &[&str]) -> Option<Acl> {
+        let mut patterns = Rules::default();
+        let publish = publish.iter().map(|filter| (Permission::Write, filter));
+        let receive = receive.iter().map(|filter| (Permission::Read, filter));
+        for (permission, filter) in publish.chain(receive) {
+            patterns.add(Line::MIN, permission, Filter::new(filter, true).ok()?);
+        }
+        patterns.shrink();
+        Some(Acl { lists: vec![Rules::default()], users: HashMap::default(), patterns })
+    }
+
     /// The Users that the file names, in the order of the alphabet.
     pub fn user_names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = self.users.keys().map(|name| &**name).collect();

@@ -102,6 +102,10 @@ impl<'a> Report<'a> {
         }
     }
 
+    pub(crate) fn has_errors(&self) -> bool {
+        !self.problems.is_empty()
+    }
+
     /// There are enough errors.
     pub(crate) fn is_full(&self) -> bool {
         self.problems.len() >= REPORTED_MAX

@@ -17,7 +17,8 @@ pub(crate) struct Denied {
     pub code: ReasonCode,
     /// For the log.
     pub cause: &'static str,
-    /// Whether a client that cannot be told is disconnected, rather than answered as if all were well.
+    /// Whether a client that cannot be told is disconnected, rather than answered as if all were well. No acknowledgement tells
+    /// of a malformed packet.
     pub closes: bool,
     /// Only for want of room in the log: it does not count for a message that leaves nothing there ([`unrecorded`]).
     pub is_for_log: bool,
@@ -70,7 +71,7 @@ pub(crate) fn will(
     // A topic has at most as many levels as bytes plus one: most need no counting.
     if topic.len() >= options.topic_levels_max && topic_levels(topic) > options.topic_levels_max {
         let cause = "more topic levels than topic_levels_max";
-        return Err(Denied { closes: true, ..Denied::new(ReasonCode::TOPIC_NAME_INVALID, cause) });
+        return Err(Denied { closes: true, ..Denied::new(ReasonCode::MALFORMED_PACKET, cause) });
     }
     if options.message_size_limit != 0 && payload_bytes > options.message_size_limit as usize {
         // Mosquitto says 0x95, which PUBACK and PUBREC do not know `[MQTT-3.4.2-1]`: paho-mqtt fails on such a code.
@@ -187,7 +188,7 @@ mod tests {
         check("$SYS/broker/uptime", 1, Some(ReasonCode::NOT_AUTHORIZED));
         check("$share/g/t", 1, Some(ReasonCode::NOT_AUTHORIZED));
         check("$other", 1, None);
-        check("a/b/c/d", 1, Some(ReasonCode::TOPIC_NAME_INVALID));
+        check("a/b/c/d", 1, Some(ReasonCode::MALFORMED_PACKET));
         check("a", 11, Some(ReasonCode::QUOTA_EXCEEDED));
     }
 

@@ -2,8 +2,10 @@
 
 use crate::client_rate::TakenTime;
 use crate::ids::ListenerId;
+use crate::options::{ListenerOptions, Options};
 use midge_codec::Version;
 use midge_protocol::{InboundAliases, OutboundAliases};
+use std::sync::Arc;
 
 /// A Network Connection after its CONNECT was accepted. Small: an idle one costs little more than this.
 pub(crate) struct Connection {
@@ -11,6 +13,8 @@ pub(crate) struct Connection {
     pub session: u32,
     pub version: Version,
     pub listener: ListenerId,
+    /// The rules as they were when it came: the limits that CONNACK told hold until it goes.
+    pub agreed: Arc<Options>,
     /// Keep Alive in force, 0 for none.
     pub keep_alive_s: u16,
     /// The client's Receive Maximum or our own bound, whichever is smaller.
@@ -67,6 +71,11 @@ impl Connection {
     /// Something is refused. Whether the operator is to be told of it, and with how many that were not told.
     pub(crate) fn note_refusal(&mut self, cause: &'static str, now_ms: u64) -> Option<u64> {
         self.refusals.get_or_insert_default().note(cause, now_ms)
+    }
+
+    /// The rules of its listener as they were when it came.
+    pub(crate) fn agreed_at_listener(&self) -> &ListenerOptions {
+        self.agreed.listener(self.listener)
     }
 
     pub(crate) fn is_v5(&self) -> bool {

@@ -1,5 +1,6 @@
 //! Who a client is, and what it may do: found by whoever is asked ([`crate::FirstBytes::Authenticate`]), kept with the Session.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,7 +12,9 @@ pub struct Identity {
     /// The port of the listener where the client came in; 0 for a Unix socket.
     pub port: u16,
     /// What of the credentials counted, for those who asked: with this they know whether it would still do.
-    pub proof: u64,
+    pub proof: Option<Arc<dyn Any + Send + Sync>>,
+    /// When it ceases to be this one, in seconds since 1970: its connection is closed then.
+    pub expires_at_s: Option<u64>,
     /// What the client may do; `None` is everything.
     pub rights: Option<Arc<dyn Rights>>,
 }
@@ -42,6 +45,10 @@ pub enum Authentication {
 pub enum RefusedCredentials {
     /// They are wrong, or there are none and there must be.
     NotAuthorized,
+    /// They are signed by somebody who is trusted, and do not do all the same: this is why.
+    NotValid(&'static str),
+    /// Nobody could be asked.
+    NoAnswer,
     /// The transport was to say who the client is, and does not.
     NoIdentity,
     /// Too many wait to be checked.

@@ -2,15 +2,18 @@
 
 use std::num::NonZeroU32;
 
+use crate::ids::ListenerId;
 use midge_codec::{QoS, Version};
 
 /// Limits and habits of the server.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Options {
     /// Listeners, in the order in which [`crate::ids::ListenerId`] counts them.
     pub listeners: Vec<ListenerOptions>,
     /// QoS 1 and 2 messages inflight to a client, 1 to 65535. Also our Receive Maximum.
     pub max_inflight_messages: u16,
+    /// Payload bytes of QoS 1 and 2 messages inflight to a client: while there are fewer, another one is sent. `u64::MAX` is no bound.
+    pub max_inflight_bytes: u64,
     /// Messages queued for a Session; 0 is no bound.
     pub max_queued_messages: u64,
     /// Bytes queued for a Session; 0 is no bound.
@@ -67,7 +70,7 @@ pub struct ClientRate {
 }
 
 /// What may differ from listener to listener.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct ListenerOptions {
     /// Whether clients are let in of whom nobody is asked who they are.
     pub allow_anonymous: bool,
@@ -96,11 +99,25 @@ pub struct ListenerOptions {
     pub mount_point: Box<str>,
 }
 
+impl Options {
+    /// What holds for that listener.
+    pub fn listener(&self, listener: ListenerId) -> &ListenerOptions {
+        &self.listeners[usize::from(listener.0)]
+    }
+
+    /// Whether a client that came in by that listener may go on under this identifier, its own or one that it was given.
+    pub(crate) fn accepts(&self, listener: ListenerId, client_id: &str) -> bool {
+        let prefixes = [&self.client_id_prefix, &self.listener(listener).auto_id_prefix];
+        prefixes.into_iter().any(|prefix| client_id.starts_with(&**prefix))
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Options {
             listeners: vec![ListenerOptions::default()],
             max_inflight_messages: 20,
+            max_inflight_bytes: u64::MAX,
             max_queued_messages: 1000,
             max_queued_bytes: 0,
             queue_qos0_messages: false,
@@ -118,7 +135,7 @@ impl Default for Options {
             client_rate: ClientRate::default(),
             global_max_clients: None,
             client_id_prefix: "".into(),
-            topic_levels_max: 200,
+            topic_levels_max: 201,
             seed: 0,
             queue_memory_bytes: 64 << 20,
             queue_run_bytes: 64 << 10,

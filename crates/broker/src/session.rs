@@ -9,7 +9,7 @@ use crate::replay::Replay;
 use crate::router::{FilterId, Place};
 use hashbrown::HashTable;
 use midge_codec::QoS;
-use midge_protocol::{Inbound, Outbound};
+use midge_protocol::{Inbound, Outbound, Payload};
 use smallvec::SmallVec;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -71,6 +71,12 @@ pub(crate) struct Kept {
     pub retain: bool,
     /// It may have been sent before the server was started.
     pub dup: bool,
+}
+
+impl Payload for Kept {
+    fn payload_bytes(&self) -> u64 {
+        self.message.payload().len() as u64
+    }
 }
 
 impl Kept {

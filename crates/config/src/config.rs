@@ -2,7 +2,9 @@
 //!
 //! Units are in the names. Where Mosquitto writes "no limit" as 0 or -1, it is `None` here.
 
+use crate::network::Network;
 use crate::report::Place;
+use crate::vouching::{HttpAuth, JwtAuth};
 
 /// Everything the server is told. Each field is the directive of the same name, in [`crate::directives`].
 #[derive(Clone, PartialEq, Debug)]
@@ -21,6 +23,8 @@ pub struct Config {
     pub check_retain_source: bool,
     /// Let in only Clients whose identifier begins like this.
     pub clientid_prefixes: Option<String>,
+    /// Longest that an address with failed logins has to wait with the next one; `None`: as the server thinks fit.
+    pub failed_login_delay_s: Option<u16>,
     /// SUBACK refuses filters that the ACL file does not grant.
     pub acl_strict_suback: bool,
     /// Log connects and disconnects.
@@ -65,6 +69,8 @@ pub struct Config {
     pub retain_expiry_interval_s: Option<u64>,
     /// Turn Nagle's algorithm off on clients' sockets.
     pub set_tcp_nodelay: bool,
+    /// Most bytes of an HTTP request on a listener for WebSocket.
+    pub packet_buffer_size: u16,
     /// How often `$SYS` is published; 0 is never.
     pub sys_interval_s: u16,
     /// Deliver with the Subscription's QoS even where the publisher's was lower.
@@ -73,6 +79,8 @@ pub struct Config {
     pub user: String,
     /// The file for the process id.
     pub pid_file: Option<String>,
+    /// Read files of certificates, passwords and rights again when they change.
+    pub watch_files: bool,
     /// What is kept on disk, and how.
     pub persistence: Persistence,
     /// What is logged, and where to.
@@ -162,9 +170,10 @@ impl Config {
             local_only: true,
             shards: None,
             connect_timeout_s: 30,
-            topic_levels_max: 200,
+            topic_levels_max: 201,
             check_retain_source: false,
             clientid_prefixes: None,
+            failed_login_delay_s: None,
             acl_strict_suback: false,
             connection_messages: true,
             global_max_clients: None,
@@ -187,10 +196,12 @@ impl Config {
             retain_available: true,
             retain_expiry_interval_s: None,
             set_tcp_nodelay: false,
+            packet_buffer_size: 4096,
             sys_interval_s: 10,
             upgrade_outgoing_qos: false,
             user: USER.to_owned(),
             pid_file: None,
+            watch_files: true,
             persistence: Persistence::default(),
             log: Log::default(),
         };
@@ -231,6 +242,22 @@ pub struct Listener {
     pub address: Address,
     /// Restricts a name or a missing host to one version of IP.
     pub socket_domain: Option<SocketDomain>,
+    /// Takes connections of one network interface only.
+    pub bind_interface: Option<String>,
+    /// Who may connect to a Unix socket, as permissions of a file.
+    pub unix_socket_mode: u32,
+    /// What Clients speak.
+    pub protocol: Protocol,
+    /// The folder whose files browsers get.
+    pub http_dir: Option<String>,
+    /// The origins whose pages may connect; none is all.
+    pub websockets_origins: Vec<String>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub websockets_trusted_proxies: Vec<Network>,
+    /// The version of the PROXY header that stands before each connection, 1 or 2.
+    pub enable_proxy_protocol: Option<u8>,
+    /// Let in only Clients that reached the proxy with TLS.
+    pub proxy_protocol_v2_require_tls: bool,
     /// Most Network Connections at once.
     pub max_connections: Option<u32>,
     /// Most Network Connections in a second.
@@ -259,6 +286,12 @@ pub struct Listener {
     pub password_file: Option<String>,
     /// The file that says who may do what.
     pub acl_file: Option<String>,
+    /// Clients with `+`, `#` or `/` in User Name or Client Identifier may do nothing.
+    pub acl_denies_special_chars: bool,
+    /// Tokens that let in Clients.
+    pub jwt: JwtAuth,
+    /// Web services that do.
+    pub http: HttpAuth,
     /// The User Name is the Client Identifier.
     pub use_username_as_clientid: bool,
     /// Encryption.
@@ -273,6 +306,14 @@ impl Listener {
         Listener {
             address,
             socket_domain: None,
+            bind_interface: None,
+            unix_socket_mode: UNIX_SOCKET_MODE,
+            protocol: Protocol::Mqtt,
+            http_dir: None,
+            websockets_origins: Vec::new(),
+            websockets_trusted_proxies: Vec::new(),
+            enable_proxy_protocol: None,
+            proxy_protocol_v2_require_tls: false,
             max_connections: None,
             max_connections_per_second: Bound::Unsaid,
             max_connections_per_second_per_address: Bound::Unsaid,
@@ -287,10 +328,31 @@ impl Listener {
             auto_id_prefix: "auto-".to_owned(),
             password_file: None,
             acl_file: None,
+            acl_denies_special_chars: false,
+            jwt: JwtAuth::default(),
+            http: HttpAuth::default(),
             use_username_as_clientid: false,
             tls: Tls::default(),
             place: None,
         }
+    }
+}
+
+impl Listener {
+    /// Whether anybody is asked who comes in.
+    pub(crate) fn is_checked(&self) -> bool {
+        self.password_file.is_some() || self.jwt.is_on() || self.http.user_url.is_some()
+    }
+
+    /// An option for WebSocket, where that is not spoken.
+    pub(crate) fn idle_websockets_option(&self) -> Option<&'static str> {
+        let options = [
+            ("http_dir", self.http_dir.is_some()),
+            ("websockets_origin", !self.websockets_origins.is_empty()),
+            ("websockets_trusted_proxy", !self.websockets_trusted_proxies.is_empty()),
+        ];
+        let given = options.into_iter().find(|(_, is_given)| *is_given).map(|(name, _)| name);
+        given.filter(|_| self.protocol == Protocol::Mqtt)
     }
 }
 
@@ -341,14 +403,14 @@ impl Tls {
         !self.certfiles.is_empty()
     }
 
-    /// What keeps the server from starting with it, a sentence.
-    pub(crate) fn fault(&self) -> Option<&'static str> {
+    /// What keeps the server from starting with it, a sentence. `is_told`: a proxy in front says who showed a certificate.
+    pub(crate) fn fault(&self, is_told: bool) -> Option<&'static str> {
         let has_authorities = self.cafile.is_some() || self.capath.is_some();
         if self.certfiles.len() != self.keyfiles.len() {
             return Some("Both certfile and keyfile must be provided if one of them is set.");
         }
         match (self.require_certificate, self.is_on()) {
-            (true, false) => Some("The 'require_certificate' option requires certfile and keyfile."),
+            (true, false) if !is_told => Some("The 'require_certificate' option requires certfile and keyfile."),
             (true, true) if !has_authorities => Some("The 'require_certificate' option requires cafile or capath."),
             _ => None,
         }
@@ -362,6 +424,9 @@ impl Tls {
     }
 }
 
+/// The server's user and its group may connect to a Unix socket, as with Mosquitto.
+pub(crate) const UNIX_SOCKET_MODE: u32 = 0o770;
+
 /// What a listener listens on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Address {
@@ -374,6 +439,15 @@ pub enum Address {
     },
     /// A Unix domain socket at this path.
     Unix(String),
+}
+
+/// What Clients speak on a listener.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Protocol {
+    /// MQTT alone.
+    Mqtt,
+    /// MQTT over WebSocket.
+    Websockets,
 }
 
 /// A version of IP.

@@ -11,6 +11,7 @@ mod log;
 mod security;
 mod server;
 mod tls;
+mod tokens;
 
 use crate::draft::Draft;
 use crate::value::Words;
@@ -179,12 +180,13 @@ pub(crate) fn find(word: &str) -> Option<&'static Directive> {
 }
 
 /// The groups, with what they are about.
-pub(crate) const TABLE: [(&str, &[Directive]); 7] = [
+pub(crate) const TABLE: [(&str, &[Directive]); 8] = [
     ("The server, and what it keeps", server::DIRECTIVES),
     ("Listeners", listener::DIRECTIVES),
     ("Limits", limits::DIRECTIVES),
     ("Logging", log::DIRECTIVES),
     ("Who may do what", security::DIRECTIVES),
+    ("Tokens, and web services", tokens::DIRECTIVES),
     ("TLS", tls::DIRECTIVES),
     ("Bridges", bridge::DIRECTIVES),
 ];
@@ -256,9 +258,6 @@ impl Directive {
 
 /// The setter of what is read only so far.
 fn nothing<T>(_: &mut Draft, _: T) {}
-
-/// The setter of what is read only so far and has a grammar of its own.
-fn no_words(_: &mut Draft, _: Given<'_>) {}
 
 /// A number that may be anything; a negative one usually counts as 0.
 const ANY: Bounds = Bounds { min: i32::MIN as i64, max: i32::MAX as i64, outside: "" };

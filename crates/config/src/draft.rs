@@ -7,10 +7,13 @@
 use std::collections::BTreeSet;
 
 use crate::Loaded;
-use crate::config::{Address, Config, Listener, PORT};
+use crate::bridge::Bridge;
+use crate::config::{Address, Config, Listener, PORT, UNIX_SOCKET_MODE};
 use crate::directives::Scope;
+use crate::plugin::{Plugin, User};
 use crate::report::{ConfigError, Excerpt, Level, Mentions, NamedPath, Note, Place, Problem};
-use crate::value::{NoInteger, Words, c_integer, shown};
+use crate::value::{NoInteger, Words, c_integer, shown, text};
+use crate::vouching::{HttpAuth, JwtAuth};
 
 /// What the lines read so far say.
 pub(crate) struct Draft {
@@ -34,12 +37,15 @@ pub(crate) struct Draft {
     pub(crate) log_dest_planned: bool,
     /// What following lines belong to.
     pub(crate) context: Context,
-    bridges: usize,
+    pub(crate) plugins: Vec<Plugin>,
+    bridges: Vec<Bridge>,
     /// Strings that may not be given again.
     given: BTreeSet<(&'static str, usize)>,
     /// The files being read, the main one first.
     pub(crate) reading: Vec<Reading>,
     problems: Vec<Problem>,
+    /// How many of them Mosquitto would find only when it opens its listeners.
+    late_problems: usize,
     notes: Vec<Note>,
     mentions: Mentions,
 }
@@ -69,7 +75,8 @@ pub(crate) enum Part<'a> {
 pub(crate) struct Context {
     listener: Option<usize>,
     bridge: Option<usize>,
-    pub(crate) plugin: bool,
+    /// In [`Draft::plugins`].
+    pub(crate) plugin: Option<usize>,
 }
 
 /// A listener as far as it is known.
@@ -88,6 +95,9 @@ pub(crate) struct Security {
     pub(crate) auto_id_prefix: Option<String>,
     pub(crate) password_file: Option<String>,
     pub(crate) acl_file: Option<String>,
+    pub(crate) acl_denies_special_chars: bool,
+    jwt: JwtAuth,
+    http: HttpAuth,
 }
 
 impl Draft {
@@ -103,10 +113,12 @@ impl Draft {
             log_dest_given: false,
             log_dest_planned: false,
             context: Context::default(),
-            bridges: 0,
+            plugins: Vec::new(),
+            bridges: Vec::new(),
             given: BTreeSet::new(),
             reading: Vec::new(),
             problems: Vec::new(),
+            late_problems: 0,
             notes: Vec::new(),
             mentions: Mentions::default(),
         }
@@ -129,7 +141,7 @@ impl Draft {
             }
             Scope::StatedListener => self.context.listener.is_none_or(|index| index == DEFAULT).then_some("a listener"),
             Scope::Bridge => self.context.bridge.is_none().then_some("a bridge"),
-            Scope::Plugin => (!self.context.plugin).then_some("plugin/global_plugin/plugin_load"),
+            Scope::Plugin => self.context.plugin.is_none().then_some("plugin/global_plugin/plugin_load"),
         };
         if let Some(missing) = missing {
             let text = format!("The '{name}' option requires {missing} to be defined first.");
@@ -168,6 +180,14 @@ impl Draft {
         if self.per_listener { self.listener_security() } else { &mut self.security }
     }
 
+    pub(crate) fn jwt(&mut self) -> &mut JwtAuth {
+        &mut self.security().jwt
+    }
+
+    pub(crate) fn http(&mut self) -> &mut HttpAuth {
+        &mut self.security().http
+    }
+
     /// A `listener` line.
     pub(crate) fn open_listener(&mut self, address: Address) {
         let place = self.place();
@@ -189,9 +209,47 @@ impl Draft {
     }
 
     /// A `connection` line.
-    pub(crate) fn open_bridge(&mut self) {
-        self.context.bridge = Some(self.bridges);
-        self.bridges += 1;
+    pub(crate) fn open_bridge(&mut self, is_named: bool) {
+        let place = self.place();
+        self.context.bridge = Some(self.bridges.len());
+        self.bridges.push(Bridge::new(place, is_named));
+    }
+
+    /// The bridge that an option of [`Scope::Bridge`] belongs to.
+    pub(crate) fn bridge(&mut self) -> &mut Bridge {
+        let index = self.context.bridge.expect("such an option may only stand below a bridge");
+        &mut self.bridges[index]
+    }
+
+    /// A line that names a plugin.
+    pub(crate) fn open_plugin(&mut self, plugin: Plugin) {
+        self.context.plugin = Some(self.plugins.len());
+        self.plugins.push(plugin);
+    }
+
+    /// The plugin that options belong to here.
+    pub(crate) fn plugin(&mut self) -> Option<&mut Plugin> {
+        self.context.plugin.and_then(|at| self.plugins.get_mut(at))
+    }
+
+    /// Who uses a plugin that is named here as other settings of [`Scope::Security`] are.
+    pub(crate) fn plugin_user(&self) -> User {
+        if self.per_listener { self.plugin_user_here() } else { User::Shared }
+    }
+
+    /// The listener of the current line, which uses a plugin for itself.
+    pub(crate) fn plugin_user_here(&self) -> User {
+        User::Listener(self.context.listener.unwrap_or(DEFAULT))
+    }
+
+    /// The settings of who uses a plugin.
+    pub(crate) fn securities(&mut self, user: User) -> Vec<&mut Security> {
+        match user {
+            User::Shared => vec![&mut self.security],
+            User::Listener(at) => vec![&mut self.listeners[at].security],
+            User::All if !self.per_listener => vec![&mut self.security],
+            User::All => self.listeners.iter_mut().map(|listener| &mut listener.security).collect(),
+        }
     }
 
     /// `per_listener_settings`: once on it stays on, and it cannot come after what it changes the meaning of.
@@ -216,7 +274,7 @@ impl Draft {
     // What is told.
 
     /// The current line.
-    fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         let place = |one: &Reading, included_at| Place { file: one.file.clone(), line: one.line, included_at };
         let mut files = self.reading.iter();
         let main = files.next().map(|main| place(main, None));
@@ -227,6 +285,12 @@ impl Draft {
     /// An error in the value.
     pub(crate) fn error(&mut self, text: impl Into<String>) {
         self.error_in(Part::Value, text, None);
+    }
+
+    /// An error in the value, which Mosquitto would find only when it opens its listeners.
+    pub(crate) fn late_error(&mut self, text: String) {
+        self.error(text);
+        self.late_problems += 1;
     }
 
     pub(crate) fn error_in(&mut self, part: Part<'_>, text: impl Into<String>, hint: Option<String>) {
@@ -279,6 +343,10 @@ impl Draft {
         self.notes.push(Note { level, text, place });
     }
 
+    pub(crate) fn add_note(&mut self, note: Note) {
+        self.notes.push(note);
+    }
+
     pub(crate) fn warn(&mut self, text: String) {
         self.note(Level::Warning, text);
     }
@@ -313,6 +381,19 @@ impl Draft {
         word
     }
 
+    /// The rest of a line, which must be there.
+    pub(crate) fn text(&mut self, name: &str, bytes: &[u8]) -> Option<String> {
+        if bytes.is_empty() {
+            self.error(format!("Empty '{name}' value in configuration."));
+            return None;
+        }
+        let text = text(bytes);
+        if text.is_none() {
+            self.error("Malformed UTF-8 in configuration.");
+        }
+        text
+    }
+
     pub(crate) fn invalid(&mut self, name: &str, word: &[u8]) {
         self.error_in(Part::Word(word), format!("Invalid '{name}' value ({}).", shown(word)), None);
     }
@@ -325,11 +406,21 @@ impl Draft {
         let opens_default = self.default_stated || (has_listener_lines && !self.default_options.is_empty());
         self.note_default_options(has_listener_lines);
         self.check_encryption();
+        self.check_tokens();
+        for plugin in std::mem::take(&mut self.plugins) {
+            if let Err(problem) = plugin.apply(&mut self) {
+                self.problems.push(*problem);
+            }
+        }
+        self.problems.extend(self.bridges.iter().filter_map(Bridge::problem));
+        self.check_transports();
         if self.log_dest_planned && self.config.log.is_nowhere() {
             self.config.log.stderr = true;
         }
         if !self.problems.is_empty() {
-            return Err(ConfigError { problems: self.problems, notes: self.notes, mentions: self.mentions });
+            let is_late = self.late_problems == self.problems.len();
+            let status = if is_late { STATUS_LATE } else { STATUS_MALFORMED };
+            return Err(ConfigError { problems: self.problems, notes: self.notes, mentions: self.mentions, status });
         }
         let first = if opens_default { DEFAULT } else { DEFAULT + 1 };
         let local_only = !opens_default && !has_listener_lines;
@@ -349,12 +440,51 @@ impl Draft {
     fn check_encryption(&mut self) {
         for DraftListener { listener, .. } in &self.listeners {
             let Some(place) = &listener.place else { continue };
-            if let Some(text) = listener.tls.fault() {
+            if let Some(text) = listener.tls.fault(listener.enable_proxy_protocol == Some(2)) {
                 let (text, place) = (text.to_owned(), Some(place.clone()));
                 self.problems.push(Problem { text, place, hint: None, excerpt: None });
             } else if listener.tls.is_idle() {
                 let text =
                     "Connections to this listener are not encrypted, as it has no certfile and keyfile.".to_owned();
+                self.notes.push(Note { level: Level::Warning, text, place: place.clone() });
+            }
+        }
+    }
+
+    /// Options of tokens that do not go together.
+    fn check_tokens(&mut self) {
+        let mut faults: Vec<_> = self.security.jwt.fault().map(|text| (text, None)).into_iter().collect();
+        faults.extend(self.listeners.iter().filter_map(|DraftListener { listener, security }| {
+            security.jwt.fault().map(|text| (text, listener.place.clone()))
+        }));
+        for (text, place) in faults {
+            let place = place.or_else(|| self.mentions.first_of("auth_jwt_"));
+            self.problems.push(Problem { text: text.to_owned(), place, hint: None, excerpt: None });
+        }
+    }
+
+    /// Options about what lies between the socket and MQTT that do not go together.
+    fn check_transports(&mut self) {
+        for DraftListener { listener, .. } in &self.listeners {
+            let Some(place) = &listener.place else { continue };
+            if listener.proxy_protocol_v2_require_tls && listener.enable_proxy_protocol != Some(2) {
+                let text = "The 'proxy_protocol_v2_require_tls' option requires enable_proxy_protocol 2.".to_owned();
+                self.problems.push(Problem { text, place: Some(place.clone()), hint: None, excerpt: None });
+            }
+            if listener.tls.use_subject_as_username
+                && !listener.tls.is_on()
+                && listener.enable_proxy_protocol == Some(2)
+            {
+                let text = "use_subject_as_username cannot be used with `enable_proxy_protocol 2`.".to_owned();
+                let hint = Some("A proxy tells the common name only: use_identity_as_username.".to_owned());
+                self.problems.push(Problem { text, place: Some(place.clone()), hint, excerpt: None });
+            }
+            if listener.unix_socket_mode != UNIX_SOCKET_MODE && matches!(listener.address, Address::Tcp { .. }) {
+                let text = "The 'unix_socket_mode' option has no effect on a listener with a port.".to_owned();
+                self.notes.push(Note { level: Level::Warning, text, place: place.clone() });
+            }
+            if let Some(name) = listener.idle_websockets_option() {
+                let text = format!("The '{name}' option has no effect on a listener without `protocol websockets`.");
                 self.notes.push(Note { level: Level::Warning, text, place: place.clone() });
             }
         }
@@ -389,10 +519,14 @@ impl DraftListener {
         let for_all = if per_listener { nothing } else { for_all };
         let stated = own.allow_anonymous.or(for_all.allow_anonymous);
         let plain = self.listener.clone();
+        let vouching = if per_listener { own } else { for_all };
         let file = |own: &Option<String>, for_all: &Option<String>| own.clone().or_else(|| for_all.clone());
         Listener {
             password_file: file(&own.password_file, &for_all.password_file),
             acl_file: file(&own.acl_file, &for_all.acl_file),
+            acl_denies_special_chars: own.acl_denies_special_chars || for_all.acl_denies_special_chars,
+            jwt: vouching.jwt.clone(),
+            http: vouching.http.clone(),
             // Whoever cannot be reached from outside needs no line for a first try.
             allow_anonymous: stated.unwrap_or(local_only),
             anonymous_stated: stated.is_some(),
@@ -412,3 +546,9 @@ impl DraftListener {
 
 /// The listener that `port`, `bind_address` and options above every `listener` are about.
 const DEFAULT: usize = 0;
+
+/// The exit status for a configuration that is wrong.
+const STATUS_MALFORMED: u8 = 3;
+
+/// And for a listener that cannot be opened.
+const STATUS_LATE: u8 = 1;

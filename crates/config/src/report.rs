@@ -73,6 +73,14 @@ pub struct Mentions {
     pub paths: Vec<NamedPath>,
 }
 
+impl Mentions {
+    /// Where the first of the options stands whose names begin like this.
+    pub(crate) fn first_of(&self, prefix: &str) -> Option<Place> {
+        let named = self.places.iter().filter(|(name, _)| name.starts_with(prefix));
+        named.map(|(_, place)| place).min_by_key(|place| place.line).cloned()
+    }
+}
+
 /// A file or folder that the configuration names.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NamedPath {
@@ -112,6 +120,8 @@ pub struct ConfigError {
     pub notes: Vec<Note>,
     /// What the good lines mention.
     pub mentions: Mentions,
+    /// The exit status with which Mosquitto would end.
+    pub status: u8,
 }
 
 /// The lines of all errors.

@@ -134,12 +134,14 @@ fn answer(question: &Question) -> Result<Status, Status> {
                 println!("{answer} (acl_strict_suback is false)");
                 let what = if messages.is_allowed() { "messages would come" } else { "no message would come" };
                 tell(&format!("{what}: "), messages);
+                messages.is_allowed().then(|| tell_others(listener));
                 return Ok(Status::Success);
             }
             messages
         }
     };
     tell("", decision);
+    decision.is_allowed().then(|| tell_others(listener));
     Ok(if decision.is_allowed() { Status::Success } else { Status::Failure })
 }
 
@@ -168,23 +170,42 @@ fn port_of(listener: &Listener) -> Option<u16> {
 }
 
 fn has_same_rules(one: &Listener, other: &Listener) -> bool {
-    let rules = |listener: &Listener| {
-        let has_passwords = listener.password_file.is_some();
-        (listener.acl_file.clone(), listener.allow_anonymous, has_passwords, listener.use_username_as_clientid)
-    };
-    rules(one) == rules(other)
+    let has_same_judges = one.password_file.is_some() == other.password_file.is_some() && one.jwt == other.jwt;
+    let has_same_lists = one.acl_file == other.acl_file && one.http == other.http;
+    let names_alike = one.use_username_as_clientid == other.use_username_as_clientid;
+    has_same_judges && has_same_lists && names_alike && one.allow_anonymous == other.allow_anonymous
+}
+
+/// Who else has to grant it, and cannot be asked from here.
+fn tell_others(listener: &Listener) {
+    if listener.jwt.is_on()
+        && let Some(claim) = &listener.jwt.acl_claim
+    {
+        println!("if it comes with a token, the claim '{claim}' has to grant it too (auth_jwt_acl_claim)");
+    }
+    if let Some(url) = &listener.http.acl_url {
+        println!("the web service {url} has to grant it too (auth_http_acl_url)");
+    }
 }
 
 /// Why the client would not even be let in. Its password is taken to be right.
 fn refused(listener: &Listener, user_name: Option<&str>, client_id: &str, config: &Config) -> Option<&'static str> {
     let has_password_file = listener.password_file.is_some();
-    let policy = ConnectPolicy { has_password_file, allow_anonymous: listener.allow_anonymous };
+    let policy = ConnectPolicy {
+        has_password_file,
+        has_tokens: listener.jwt.is_on(),
+        has_service: listener.http.user_url.is_some(),
+        allow_anonymous: listener.allow_anonymous,
+    };
+    let has_judge = has_password_file || policy.has_tokens || policy.has_service;
     if !client_id_is_welcome(config.clientid_prefixes.as_deref(), client_id) {
         return Some("its identifier does not begin as clientid_prefixes wants it");
     }
-    match admission(policy, Credentials { user_name, password: Some(&[]) }) {
-        Admission::Accept | Admission::Verify => None,
-        Admission::Refuse(_) if has_password_file => Some("clients without a user name are refused (allow_anonymous)"),
+    let credentials = Credentials { user_name, password: user_name.map(|_| &[][..]), is_in_password_file: false };
+    match admission(policy, credentials) {
+        Admission::Accept | Admission::Verify(_) => None,
+        Admission::Refuse(_) if has_judge && user_name.is_some() => None,
+        Admission::Refuse(_) if has_judge => Some("clients without a user name are refused (allow_anonymous)"),
         Admission::Refuse(_) => Some("there is no password_file, and allow_anonymous is false"),
     }
 }

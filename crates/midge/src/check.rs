@@ -53,6 +53,8 @@ pub(crate) fn check(path: &str) -> Status {
         Ok(Loaded { mut config, notes, mentions }) => {
             findings.take_files(&mentions.paths);
             findings.take_folder(&mut config);
+            findings.take_authority(&config);
+            findings.take_certificates(&config);
             findings.take_notes(&notes);
             findings.take_notes(&midge_config::traps(&config, &mentions));
         }
@@ -92,13 +94,33 @@ impl Findings {
         for named in paths.iter().filter(|named| seen.insert((named.directive, &named.path))) {
             match midge_server::check_file(named.directive, &named.path) {
                 Ok(warnings) => self.warnings.extend(warnings),
-                Err(FileProblem::Malformed(error)) => self.errors.push(error.to_string()),
+                Err(malformed @ (FileProblem::Malformed(_) | FileProblem::Unusable(_))) => {
+                    self.errors.push(malformed.to_string());
+                }
                 Err(unreadable @ FileProblem::Unreadable { .. }) => self.errors.push(explained(&Problem {
                     text: unreadable.to_string().trim_start_matches("Error: ").to_owned(),
                     place: Some(named.place.clone()),
                     hint: None,
                     excerpt: Some(named.excerpt.clone()),
                 })),
+            }
+        }
+    }
+
+    /// Files that are right each, and do not go together. Those that are wrong were told with their lines.
+    fn take_authority(&mut self, config: &Config) {
+        let options = Options::from_config(config, Identity::Midge).authority;
+        if let Err(unusable @ FileProblem::Unusable(_)) = midge_server::check_authority(&options) {
+            self.errors.push(unusable.to_string());
+        }
+    }
+
+    /// Certificates and keys must fit each other, where all files are there.
+    fn take_certificates(&mut self, config: &Config) {
+        if self.errors.is_empty() {
+            match midge_server::check_certificates(&Options::from_config(config, Identity::Midge)) {
+                Ok(warnings) => self.warnings.extend(warnings),
+                Err(message) => self.errors.push(message),
             }
         }
     }

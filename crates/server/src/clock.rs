@@ -31,6 +31,11 @@ impl Clock {
     }
 }
 
+/// Wall clock in seconds since 1970.
+pub(crate) fn wall_s() -> u64 {
+    wall().as_secs()
+}
+
 /// Wall clock in milliseconds since 1970.
 pub(crate) fn wall_ms() -> u64 {
     wall().as_millis() as u64

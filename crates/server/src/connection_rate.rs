@@ -29,6 +29,7 @@ pub struct Rate {
 }
 
 /// The connections of one listener. Shared by all shards.
+#[derive(Default)]
 pub(crate) struct ConnectionRates {
     rate: ConnectionRate,
     all: TakenTime,
@@ -48,15 +49,21 @@ impl ConnectionRates {
         ConnectionRates { rate, all: TakenTime::default(), addresses, key: RandomState::new() }
     }
 
+    pub(crate) fn rate(&self) -> ConnectionRate {
+        self.rate
+    }
+
+    /// Counts one more connection from this address, or names the directive that forbids it. Before [`ConnectionRates::enter`]: who
+    /// is refused for itself takes nothing from the others.
+    pub(crate) fn enter_from(&self, address: &Address, now_ms: u64) -> Result<(), &'static str> {
+        let Some(rate) = self.rate.per_address.filter(|rate| rate.counts(address)) else { return Ok(()) };
+        let place = self.key.hash_one(network(address)) as usize % PLACES;
+        let is_taken = self.addresses[place].take(rate.per_second, now_ms);
+        is_taken.then_some(()).ok_or("max_connections_per_second_per_address")
+    }
+
     /// Counts one more connection, or names the directive that forbids it.
     pub(crate) fn enter(&self, address: &Address, now_ms: u64) -> Result<(), &'static str> {
-        // Who is refused for itself takes nothing from the others.
-        if let Some(rate) = self.rate.per_address.filter(|rate| rate.counts(address)) {
-            let place = self.key.hash_one(network(address)) as usize % PLACES;
-            if !self.addresses[place].take(rate.per_second, now_ms) {
-                return Err("max_connections_per_second_per_address");
-            }
-        }
         match self.rate.all.filter(|rate| rate.counts(address)) {
             Some(rate) if !self.all.take(rate.per_second, now_ms) => Err("max_connections_per_second"),
             _ => Ok(()),
@@ -125,7 +132,8 @@ mod tests {
 
     #[track_caller]
     fn check(rates: &ConnectionRates, address: &Address, now_ms: u64, expected: Result<(), &'static str>) {
-        assert_eq!(rates.enter(address, now_ms), expected, "{address} at {now_ms}");
+        let entered = rates.enter_from(address, now_ms).and_then(|()| rates.enter(address, now_ms));
+        assert_eq!(entered, expected, "{address} at {now_ms}");
     }
 
     #[test]

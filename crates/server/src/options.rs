@@ -1,13 +1,19 @@
 //! What a server is started with, and how it follows from a configuration.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
+use midge_auth::Algorithm;
 use midge_codec::QoS;
-use midge_config::{Address, Config, Listener, PersistenceSync, SocketDomain, Tls};
+use midge_config::{
+    Address, Config, HttpAuth, JwtAuth, Listener, Network, PersistenceSync, Protocol, SocketDomain, Tls,
+};
+use midge_net::proxy_protocol::Version;
 use midge_net::tls::{TlsOptions, TlsVersion};
 use midge_net::{Family, sys};
 
-use crate::authority::AuthorityOptions;
+use crate::authority::{AuthorityOptions, ServiceOptions, TokenOptions};
 use crate::connection_rate::ConnectionRate;
 use crate::limits;
 use crate::log::{LogDestination, LogOptions, LogType, LogTypes};
@@ -29,6 +35,8 @@ pub struct Options {
     pub shards: u16,
     /// Seconds that a new connection has for its CONNECT.
     pub connect_timeout_s: u16,
+    /// Longest that an address with failed logins has to wait with the next one; 0: not at all.
+    pub failed_login_delay_s: u16,
     /// Bytes of memory above which no client and no message to be kept is taken in; `None` is no bound.
     pub memory_limit_bytes: Option<u64>,
     /// Seconds between publications of `$SYS`; 0 is never.
@@ -37,6 +45,8 @@ pub struct Options {
     pub persistence: Option<PersistenceOptions>,
     /// Where secrets of encrypted connections are written, for those who look into traffic.
     pub tls_key_log: Option<PathBuf>,
+    /// Files of certificates, passwords and rights are read again when they change.
+    pub watch_files: bool,
     /// What the log gets.
     pub log: LogOptions,
     /// Who the server is to be, where it is started as root.
@@ -93,10 +103,40 @@ pub struct ListenerOptions {
     pub connection_rate: ConnectionRate,
     /// Small writes are not held back (`TCP_NODELAY`).
     pub no_delay: bool,
+    /// Who may connect to a Unix socket, as permissions of a file.
+    pub unix_socket_mode: u32,
+    /// What a proxy in front says of each connection, where there is one.
+    pub proxy: Option<ProxyOptions>,
     /// Encryption, where there is some.
     pub tls: Option<TlsOptions>,
+    /// WebSocket, where it is spoken.
+    pub websocket: Option<WebSocketOptions>,
     /// What of a client's certificate is its User Name; `None`: it says itself who it is.
     pub username_of_certificate: Option<CertificateName>,
+}
+
+/// What a listener wants to know from the proxy in front.
+#[derive(Clone, Copy, Debug)]
+pub struct ProxyOptions {
+    /// Of its header.
+    pub version: Version,
+    /// The client must have come to the proxy with TLS.
+    pub require_tls: bool,
+    /// The client must have shown the proxy a certificate.
+    pub require_certificate: bool,
+}
+
+/// What a listener wants of clients that speak WebSocket.
+#[derive(Clone, Debug)]
+pub struct WebSocketOptions {
+    /// The origins whose pages may connect; empty: all.
+    pub origins: Vec<String>,
+    /// Bytes of request line and headers.
+    pub head_length_max: usize,
+    /// The folder whose files browsers get.
+    pub http_dir: Option<Arc<Path>>,
+    /// Who is believed about forwarded addresses.
+    pub trusted_proxies: Vec<Network>,
 }
 
 /// A part of a certificate that names whom it was made for.
@@ -119,12 +159,18 @@ pub enum Endpoint {
         port: u16,
         /// Which version of IP.
         family: Family,
+        /// Connections come in by this network interface only.
+        interface: Option<String>,
     },
-    /// A Unix domain socket.
+    /// A Unix domain socket at this path.
     Unix(PathBuf),
 }
 
 impl Options {
+    pub(crate) fn failed_login_delay_ms(&self) -> u64 {
+        u64::from(self.failed_login_delay_s) * 1000
+    }
+
     /// What `config` asks for.
     pub fn from_config(config: &Config, identity: Identity) -> Options {
         let remarks = remarks(config);
@@ -135,10 +181,15 @@ impl Options {
             global_max_connections: config.global_max_connections,
             shards: shards_of(config) as u16,
             connect_timeout_s: config.connect_timeout_s,
+            failed_login_delay_s: config.failed_login_delay_s.unwrap_or(match identity {
+                Identity::Midge => FAILED_LOGIN_DELAY_S,
+                Identity::Mosquitto => 0,
+            }),
             memory_limit_bytes: config.memory_limit_bytes,
             sys_interval_s: config.sys_interval_s,
             persistence: persistence_of(config),
             tls_key_log: None,
+            watch_files: config.watch_files,
             log: log_of(config, identity),
             account: Wanted { user: Some(config.user.clone()), ..Wanted::default() },
             pid_file: config.pid_file.as_ref().map(PathBuf::from),
@@ -159,6 +210,7 @@ fn endpoint_of(listener: &Listener, config: &Config, identity: Identity) -> List
                 Some(SocketDomain::Ipv4) => Family::V4,
                 Some(SocketDomain::Ipv6) => Family::V6,
             },
+            interface: listener.bind_interface.clone(),
         },
         Address::Unix(path) => Endpoint::Unix(path.into()),
     };
@@ -168,14 +220,46 @@ fn endpoint_of(listener: &Listener, config: &Config, identity: Identity) -> List
         max_connections: listener.max_connections,
         connection_rate: limits::connection_rate(listener, identity),
         no_delay: config.set_tcp_nodelay,
+        unix_socket_mode: listener.unix_socket_mode,
+        proxy: listener.enable_proxy_protocol.map(|version| proxy_of(version, listener)),
+        websocket: (listener.protocol == Protocol::Websockets).then(|| websocket_of(listener, config)),
         tls: tls.is_on().then(|| tls_of(tls)),
-        username_of_certificate: match (tls.use_identity_as_username, tls.use_subject_as_username) {
-            (true, _) => Some(CertificateName::CommonName),
-            (false, true) => Some(CertificateName::Subject),
-            (false, false) => None,
-        },
+        username_of_certificate: username_of_certificate(tls),
     }
 }
+
+fn username_of_certificate(tls: &Tls) -> Option<CertificateName> {
+    match (tls.use_identity_as_username, tls.use_subject_as_username) {
+        (true, _) => Some(CertificateName::CommonName),
+        (false, true) => Some(CertificateName::Subject),
+        (false, false) => None,
+    }
+}
+
+fn proxy_of(version: u8, listener: &Listener) -> ProxyOptions {
+    let tls = &listener.tls;
+    ProxyOptions {
+        version: if version == 1 { Version::One } else { Version::Two { length_max: PROXY_LENGTH_MAX } },
+        require_tls: listener.proxy_protocol_v2_require_tls,
+        // With TLS of its own, the listener sees for itself.
+        require_certificate: tls.require_certificate && !tls.is_on(),
+    }
+}
+
+fn websocket_of(listener: &Listener, config: &Config) -> WebSocketOptions {
+    WebSocketOptions {
+        origins: listener.websockets_origins.clone(),
+        head_length_max: usize::from(config.packet_buffer_size).max(HEAD_LENGTH_MAX_MIN),
+        http_dir: listener.http_dir.as_ref().map(|path| Path::new(path).into()),
+        trusted_proxies: listener.websockets_trusted_proxies.clone(),
+    }
+}
+
+/// Bytes behind the fixed part of a PROXY header, as many as Mosquitto takes.
+const PROXY_LENGTH_MAX: u16 = 500;
+
+/// Browsers need so much for a request with a cookie.
+const HEAD_LENGTH_MAX_MIN: usize = 1024;
 
 fn tls_of(tls: &Tls) -> TlsOptions {
     let path = |path: &Option<String>| path.as_ref().map(PathBuf::from);
@@ -264,6 +348,7 @@ fn rules_of(config: &Config, identity: Identity) -> midge_broker::Options {
     let mut rules = midge_broker::Options {
         listeners: config.listeners.iter().map(listener_rules_of).collect(),
         max_inflight_messages: config.max_inflight_messages.unwrap_or(u16::MAX),
+        max_inflight_bytes: config.max_inflight_bytes.unwrap_or(u64::MAX),
         max_queued_messages: config.max_queued_messages.map_or(0, u64::from),
         max_queued_bytes: config.max_queued_bytes.unwrap_or(0),
         queue_qos0_messages: config.queue_qos0_messages,
@@ -312,12 +397,43 @@ fn authority_of(listener: &Listener, config: &Config) -> AuthorityOptions {
             Address::Unix(_) => 0,
         },
         allow_anonymous: listener.allow_anonymous,
+        username_is_client_id: listener.use_username_as_clientid,
+        tokens: listener.jwt.is_on().then(|| tokens_of(&listener.jwt)),
+        service: listener.http.is_on().then(|| service_of(&listener.http)),
         password_file: listener.password_file.clone(),
         acl_file: listener.acl_file.clone(),
-        names_by_certificate: listener.tls.use_identity_as_username || listener.tls.use_subject_as_username,
+        acl_denies_special_chars: listener.acl_denies_special_chars,
         strict_suback: config.acl_strict_suback,
+        is_named_by_certificate: username_of_certificate(&listener.tls).is_some(),
     }
 }
+
+fn tokens_of(jwt: &JwtAuth) -> TokenOptions {
+    TokenOptions {
+        // The table of directives takes no other names.
+        algorithms: jwt.algorithms.iter().filter_map(|name| Algorithm::from_name(name)).collect(),
+        key_file: jwt.key_file.clone(),
+        secret_file: jwt.secret_file.clone(),
+        jwks_file: jwt.jwks_file.clone(),
+        issuer: jwt.issuer.clone(),
+        audience: jwt.audience.clone(),
+        user_claim: jwt.user_claim.clone(),
+        acl_claim: jwt.acl_claim.clone(),
+    }
+}
+
+fn service_of(http: &HttpAuth) -> ServiceOptions {
+    ServiceOptions {
+        user_url: http.user_url.clone(),
+        acl_url: http.acl_url.clone(),
+        timeout: Duration::from_secs(http.timeout_s.into()),
+        cache: Duration::from_secs(http.cache_s.into()),
+        cafile: http.cafile.clone(),
+    }
+}
+
+/// Long enough that guessing is slow, and shorter than any client waits for its answer.
+const FAILED_LOGIN_DELAY_S: u16 = 3;
 
 /// Memory for waiting messages, over all shards, before long queues go on on disk.
 const QUEUE_MEMORY_BYTES: u64 = 64 << 20;
@@ -361,7 +477,8 @@ mod tests {
     fn without_a_file_the_server_is_local_and_says_so() {
         let options = Options::from_config(&Config::without_file(), Identity::Midge);
         let hosts: Vec<_> = options.listeners.iter().map(|listener| listener.endpoint.clone()).collect();
-        let local = |host: &str| Endpoint::Tcp { host: Some(host.into()), port: 1883, family: Family::Any };
+        let local =
+            |host: &str| Endpoint::Tcp { host: Some(host.into()), port: 1883, family: Family::Any, interface: None };
         assert_eq!(hosts, [local("127.0.0.1"), local("::1")]);
         assert!(options.one_listener_suffices);
         assert!(options.broker.listeners.iter().all(|listener| listener.allow_anonymous));

@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType, IsCa, KeyIdMethod,
-    KeyPair, KeyUsagePurpose, RevokedCertParams,
+    KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber,
 };
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
@@ -62,20 +62,20 @@ impl Authority {
         self.issue(name, &[], |_| ())
     }
 
-    /// A list, in PEM, that revokes its certificate with this number.
-    pub fn revoke(&self, serial_number: u64) -> String {
-        let revoked = RevokedCertParams {
-            serial_number: serial_number.into(),
+    /// The list of those that are no longer good, by their serial numbers.
+    pub fn revoke(&self, serial_numbers: &[u64]) -> String {
+        let revoked = |number: &u64| RevokedCertParams {
+            serial_number: SerialNumber::from(*number),
             revocation_time: rcgen::date_time_ymd(2020, 1, 1),
             reason_code: None,
             invalidity_date: None,
         };
         let list = CertificateRevocationListParams {
             this_update: rcgen::date_time_ymd(2020, 1, 1),
-            next_update: rcgen::date_time_ymd(2120, 1, 1),
-            crl_number: 1.into(),
+            next_update: rcgen::date_time_ymd(2090, 1, 1),
+            crl_number: SerialNumber::from(1),
             issuing_distribution_point: None,
-            revoked_certs: vec![revoked],
+            revoked_certs: serial_numbers.iter().map(revoked).collect(),
             key_identifier_method: KeyIdMethod::Sha256,
         };
         list.signed_by(&self.0).and_then(|list| list.pem()).expect("a list")
@@ -95,6 +95,11 @@ impl Authority {
 }
 
 impl Issued {
+    /// The certificate as it is shown (DER).
+    pub fn der(&self) -> Vec<u8> {
+        CertificateDer::from_pem_slice(self.certificate.as_bytes()).expect("PEM").to_vec()
+    }
+
     /// Writes `NAME.pem` and `NAME.key` into the folder, and says where they are.
     pub fn write(&self, folder: &Path, name: &str) -> (PathBuf, PathBuf) {
         let paths = (folder.join(format!("{name}.pem")), folder.join(format!("{name}.key")));
@@ -160,6 +165,11 @@ impl Encrypted {
             connection.complete_io(&mut socket)?;
         }
         Ok(Encrypted(StreamOwned::new(connection, socket)))
+    }
+
+    /// The certificate that the server has shown, as DER.
+    pub fn server_certificate(&self) -> &[u8] {
+        self.0.conn.peer_certificates().and_then(<[_]>::first).map_or(&[], AsRef::as_ref)
     }
 
     /// What was agreed.

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use midge_testkit::{Conversation, Server};
-use rustix::process::Signal;
 
-/// Users of all kinds of hash, each with the password `secret`.
+/// Users of all kinds of hash, with the password `secret`; Cyd's is `secret of ada`.
 const PASSWORDS: &str = "\
 ada:$6$AAECAwQFBgcICQoL$JqsxEv/ucyxjA5DKsQ+Y8CDWaQDNQI9FpAkmfwAqWfwZLk/JEGgM0EpylrJHAZKKyFQjJeZ3nFaHjPzOzPPmPw==
 bob:$7$101$AAECAwQFBgcICQoL$Xr99N9ym9ys8TWxis5ajETJq6EVYzmc6nb8t3pUYnPBbCAbICS4xejTltonXWCtJNBvA+By+TXUqU6qCblO00w==
+cyd:$argon2id$v=19$m=64,t=2,p=2$c2FsdHNhbHQ$RT9QoYyo8aXaoVxOADlB9Av9aD5itFUiAOWA7vz7PA4
 ";
 
 /// Bob's, with another password.
@@ -44,14 +44,6 @@ impl Drop for File {
     }
 }
 
-fn reload(server: &Server) {
-    let before = server.count_log("*The configuration was *reloaded*");
-    server.signal(Signal::HUP);
-    while server.count_log("*The configuration was *reloaded*") == before {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-}
-
 #[test]
 fn passwords_let_in_those_who_know_them() {
     let file = File::new(PASSWORDS);
@@ -62,6 +54,8 @@ fn passwords_let_in_those_who_know_them() {
          b> CONNECT v311 username=bob password=secret
          b< CONNACK 0x00
          b pings
+         c> CONNECT v5 username=cyd password=\"secret of ada\"
+         c< CONNACK 0x00
          again> CONNECT v5 username=bob password=secret
          again< CONNACK 0x00
          wrong> CONNECT v5 username=bob password=secrets
@@ -132,6 +126,31 @@ fn the_acl_file_says_who_may_do_what() {
     server.expect_log("*Refused PUBLISH from p to 'house/safe': not authorised (0x87).");
 }
 
+/// As a configuration for Mosquitto 2.1 has it.
+#[test]
+fn plugins_of_mosquitto_do_what_they_are_named_after() {
+    let (passwords, acl) = (File::new(PASSWORDS), File::new("topic t\nuser ada\ntopic t\npattern write clients/%c\n"));
+    let server = Server::start(&format!(
+        "plugin /usr/lib/x86_64-linux-gnu/mosquitto_password_file.so\n{}plugin mosquitto_acl_file.so\n{}",
+        passwords.line("plugin_opt_password_file"),
+        acl.line("plugin_opt_acl_file"),
+    ));
+    Conversation::with(&server).play(
+        "a> CONNECT v5 username=ada password=secret
+         a< CONNACK 0x00
+         a> PUBLISH t qos=1 id=1 m=x
+         a< PUBACK id=1 0x10
+         a> PUBLISH u qos=1 id=2 m=x
+         a< PUBACK id=2 0x87
+         b> CONNECT v5 username=ada password=x
+         b< CONNACK 0x87
+         n> CONNECT v5 id=a/b
+         n< CONNACK 0x00
+         n> PUBLISH t qos=1 id=1 m=x
+         n< PUBACK id=1 0x87",
+    );
+}
+
 #[test]
 fn a_filter_that_nothing_is_granted_of_may_be_refused() {
     let acl = File::new("topic read public/#\n");
@@ -163,12 +182,12 @@ fn who_has_lost_a_right_has_lost_it_at_once_and_others_notice_nothing() {
          b receives t qos=1 m=1",
     );
     acl.write("user ada\ntopic t\nuser bob\ntopic write t\n");
-    reload(&server);
+    server.reload();
     talk.play(
         "p publishes t qos=1 m=2\na receives t qos=1 m=2\nb< nothing\nb publishes t qos=1 m=3\na receives t qos=1 m=3",
     );
-    passwords.write(&PASSWORDS.replace(PASSWORDS.lines().last().expect("bob's"), CHANGED.trim_end()));
-    reload(&server);
+    passwords.write(&PASSWORDS.replace(PASSWORDS.lines().nth(1).expect("bob's"), CHANGED.trim_end()));
+    server.reload();
     talk.play(
         "b< DISCONNECT 0x87
          b< closed
@@ -181,16 +200,16 @@ fn who_has_lost_a_right_has_lost_it_at_once_and_others_notice_nothing() {
          b< CONNACK 0x00",
     );
     passwords.write("what is this\nada:$9$x\n");
-    reload(&server);
+    server.reload();
     server.expect_log("*The configuration was not reloaded: the server goes on as before.");
     talk.play("a pings\nb pings\nc> CONNECT v5 username=ada password=secret\nc< CONNACK 0x00");
     server.configure("allow_anonymous maybe\n");
-    reload(&server);
+    server.reload();
     server.expect_log("*Invalid 'allow_anonymous' value (maybe).");
     talk.play("a pings\nb pings");
     server.configure(&configuration.replace("allow_anonymous false", "allow_anonymous true"));
     passwords.write(PASSWORDS);
-    reload(&server);
+    server.reload();
     talk.play("n connects v5\na pings");
 }
 
@@ -258,6 +277,16 @@ fn the_user_name_may_be_the_client_identifier_which_may_need_a_prefix() {
          n> CONNECT v5
          n< CONNACK 0x87",
     );
+    let acl = File::new("pattern write up/%c\n");
+    let server = Server::start(&format!("use_username_as_clientid true\n{}", acl.line("acl_file")));
+    Conversation::with(&server).play(
+        "a> CONNECT v5 id=bob username=ada
+         a< CONNACK 0x00
+         a> PUBLISH up/bob qos=1 id=1 m=x
+         a< PUBACK id=1 0x87
+         a> PUBLISH up/ada qos=1 id=2 m=x
+         a< PUBACK id=2 0x10",
+    );
     let server = Server::start("clientid_prefixes ok-\n");
     Conversation::with(&server).play(
         "a> CONNECT v5 id=ok-a
@@ -290,10 +319,10 @@ fn a_retained_message_is_given_while_its_publisher_may_still_publish_it() {
          s<* PUBLISH house/b m=1 retain",
     );
     acl.write("topic read #\nuser ada\ntopic write house/#\n");
-    reload(&server);
+    server.reload();
     talk.play("s subscribes house/+\n s receives house/a m=1 retain\n s< nothing");
     acl.write(both);
-    reload(&server);
+    server.reload();
     talk.play("t connects v5 clean\n t subscribes house/b\n t receives house/b m=1 retain");
     acl.write("topic read #\n");
     server.kill();

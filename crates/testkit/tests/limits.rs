@@ -186,10 +186,13 @@ fn levels_of_topics() {
         "topic_levels_max 3",
         "a connects v5
          a publishes a/b/c qos=1 m=x
+         a> SUBSCRIBE id=2 a/b/c
+         a< SUBACK id=2 0x00
          a> PUBLISH a/b/c/d qos=1 id=1 m=x
-         a< PUBACK id=1 0x90
-         a> SUBSCRIBE id=2 a/b/c a/b/c/d
-         a< SUBACK id=2 0x00 0x8f",
+         a< DISCONNECT 0x81
+         b connects v5
+         b> SUBSCRIBE id=2 a/b/c/d
+         b< DISCONNECT 0x81",
     );
 }
 

@@ -268,7 +268,7 @@ fn pubrel_for_an_unknown_identifier_is_completed() {
     check(
         "c connects v5 clean
          c> PUBREL id=9
-         c< PUBCOMP id=9 0x92
+         c< PUBCOMP id=9 0x00
          c pings
          d connects v311 clean
          d> PUBREL id=9

@@ -245,15 +245,26 @@ fn files_that_are_not_good_keep_the_server_from_starting() {
         1,
         "Error: Unable to load server certificate \"*none.pem\". Check certfile: No such file or directory.",
     );
-    let port = midge_testkit::server::free_port();
-    let mut tested = Server::spawn(&["--test-config"], &format!("listener {port} 127.0.0.1\n{lines}"), port);
-    assert_eq!(tested.wait_for_exit().code(), Some(3));
-    tested.expect_log("Error: Unable to open certfile \"*none.pem\": No such file or directory");
+    let check_tested = |lines: &str, expected: &str| {
+        let port = midge_testkit::server::free_port();
+        let mut tested = Server::spawn(&["--test-config"], &format!("listener {port} 127.0.0.1\n{lines}"), port);
+        assert_eq!(tested.wait_for_exit().code(), Some(3));
+        tested.expect_log(expected);
+    };
+    check_tested(&lines, "Error: Unable to open certfile \"*none.pem\": No such file or directory");
     let lines = setup.lines.replace("server.key", "server.pem");
     check(&lines, 1, "Error: Unable to load server key file \"*server.pem\". Check keyfile: there is no private key");
     Authority::new("other").server().write(&setup.folder, "other");
     let lines = setup.lines.replace("server.key", "other.key");
     check(&lines, 1, "Error: Server certificate/key are inconsistent: ");
+    check_tested(&lines, "Error: Server certificate/key are inconsistent: ");
+    let old = setup.authority.issue("old", &[], |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
+    old.write(&setup.folder, "old");
+    let lines = setup.lines.replace("server.key", "old.key").replace("server.pem", "old.pem");
+    let port = midge_testkit::server::free_port();
+    let mut tested = Server::spawn(&["--test-config"], &format!("listener {port} 127.0.0.1\n{lines}"), port);
+    assert!(tested.wait_for_exit().success());
+    tested.expect_log("Warning: certificate old in *old.pem has expired * days ago: clients refuse it.");
     let lines = format!("{}ciphers NO-SUCH\n", setup.lines);
     check(&lines, 1, "Error: Unable to set TLS ciphers. Check ciphers \"NO-SUCH\": there is no cipher 'NO-SUCH'.");
     let lines = setup.lines.lines().next().expect("certfile");
@@ -524,7 +535,7 @@ fn authorities_may_stand_in_a_folder() {
 fn certificates_can_be_revoked() {
     let setup = Setup::new("revoked");
     let numbered = |number: u64| setup.authority.issue("ann", &[], |params| params.serial_number = Some(number.into()));
-    fs::write(setup.path("revoked.pem"), setup.authority.revoke(7)).expect("written");
+    fs::write(setup.path("revoked.pem"), setup.authority.revoke(&[7])).expect("written");
     let server = Server::start(&setup.strict(&format!("crlfile {}", setup.path("revoked.pem").display())));
     assert!(lets_in(&server, &setup.trust_as(Versions::Tls13, &numbered(8))));
     assert!(!lets_in(&server, &setup.trust_as(Versions::Tls13, &numbered(7))));

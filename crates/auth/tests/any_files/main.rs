@@ -4,7 +4,7 @@
 
 mod read_any;
 
-use read_any::read_any;
+use read_any::{read_any, read_any_token};
 
 const GOOD: &str = "topic read news/#\nuser ada\ntopic a/+/b\ntopic deny a/c\ntopic read $SYS/#\n# comment\nuser two words\n\
                     pattern write up/%c/#\npattern deny up/%u\n\
@@ -25,6 +25,24 @@ fn spoilt_files() {
         right += usize::from(read_any(&bytes));
     }
     assert!(right > 2_000, "too few are right to say anything: {right}");
+}
+
+#[test]
+fn spoilt_keys_and_tokens() {
+    const PEM: &[u8] = include_bytes!("../../src/token/testdata/keys.pem");
+    const SET: &[u8] = include_bytes!("../../src/token/testdata/keys.jwks");
+    const TOKENS: &[u8] = include_bytes!("../../src/token/testdata/tokens");
+    const GRANTS: &[u8] = br##"{"publish": ["up/%c"], "subscribe": ["down/#"], "expires_in": 60}"##;
+    let mut random = Random(1);
+    let mut right = 0;
+    for _ in 0..2_000 {
+        let mut bytes = [PEM, SET, TOKENS, GRANTS][random.below(4)].to_vec();
+        for _ in 0..random.below(4) {
+            spoil(&mut bytes, &mut random);
+        }
+        right += usize::from(read_any_token(&bytes));
+    }
+    assert!(right > 200, "too few are right to say anything: {right}");
 }
 
 fn spoil(bytes: &mut Vec<u8>, random: &mut Random) {

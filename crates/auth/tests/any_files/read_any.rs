@@ -1,10 +1,12 @@
-//! What must hold for any password file and access control list; run by the test beside this and by the fuzz target.
+//! What must hold for any password file, access control list, file of keys and token; run by the test beside this and by the fuzz target.
 
 use std::sync::Arc;
 
-use midge_auth::{Access, Acl, Decision, FileError, Loaded, Passwords, Rights, remove_user};
+use midge_auth::{
+    Access, Acl, Algorithm, Decision, FileError, Grants, Keys, Loaded, Passwords, Rights, TokenPolicy, remove_user,
+};
 
-/// Reads `data` as either file and asks for some Clients. Nothing may panic, and an error must say where it is. Returns whether
+/// Reads `data` as any of them and asks for some Clients. Nothing may panic, and an error must say where it is. Returns whether
 /// it is a list without errors.
 pub(crate) fn read_any(data: &[u8]) -> bool {
     if let Some(passwords) = content(data, Passwords::parse("pw", data)) {
@@ -15,6 +17,7 @@ pub(crate) fn read_any(data: &[u8]) -> bool {
     assert_eq!(removed.bytes == data, removed.lines == 0);
     assert_eq!(remove_user(&removed.bytes, "ada").lines, 0);
 
+    read_any_token(data);
     let Some(acl) = content(data, Acl::parse("acl", data)) else { return false };
     let acl = Arc::new(acl);
     for user_name in [None, Some("ada"), Some("two words"), Some("a+"), Some("")] {
@@ -23,6 +26,31 @@ pub(crate) fn read_any(data: &[u8]) -> bool {
         }
     }
     true
+}
+
+/// Reads `data` as keys, as what somebody grants, and as a token. Returns whether it is keys.
+pub(crate) fn read_any_token(data: &[u8]) -> bool {
+    let mut keys = Keys::default();
+    let read = [Keys::public("k", data), Keys::set("k", data), Keys::secret("k", data)];
+    let found: Vec<Keys> = read.into_iter().filter_map(|keys| content(data, keys)).collect();
+    let has_keys = !found.is_empty();
+    found.into_iter().for_each(|found| keys.add(found));
+    let policy = TokenPolicy {
+        algorithms: Algorithm::NAMES.map(|(_, algorithm)| algorithm).to_vec(),
+        keys,
+        issuer: None,
+        audience: None,
+        user_claim: "sub".to_owned(),
+        acl_claim: None,
+    };
+    assert!(policy.verify(data, 0).is_err(), "nothing is a token and the key that has signed it");
+    let grants = Grants::parse(data);
+    assert!(
+        grants.is_none_or(|grants| !Rights::new(&Arc::new(grants.acl), None, "c")
+            .check(Access::Publish, "")
+            .is_allowed())
+    );
+    has_keys
 }
 
 fn ask(rights: &Rights, data: &[u8]) {

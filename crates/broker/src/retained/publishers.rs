@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::identity::{Credentials, Identity, Renewed, Rights};
+use crate::ids::ListenerId;
 use crate::record::PublisherRecord;
 
 /// A client, known by its Client Identifier, its User Name and where it came in.
@@ -51,11 +52,11 @@ impl Publisher {
     }
 
     /// What it may do is asked about again. Its password is not: that it may be another by now says nothing of what it published.
-    pub(crate) fn renew(&self, renew: &dyn Fn(&Credentials, &Identity) -> Renewed) {
+    pub(crate) fn renew(&self, renew: &dyn Fn(Option<ListenerId>, &Credentials, &Identity) -> Renewed) {
         let identity = Identity { username: self.username.clone(), port: self.port, ..Identity::default() };
         let credentials =
             Credentials { client_id: self.client_id.clone(), username: self.username.clone(), password: None };
-        self.stand(match renew(&credentials, &identity) {
+        self.stand(match renew(None, &credentials, &identity) {
             Renewed::Known(identity) => Standing::of(identity.rights.as_ref()),
             Renewed::Refused => Standing::Nothing,
         });
@@ -152,7 +153,7 @@ mod tests {
         publishers.enter(1, ADA, None);
         let ada = Arc::clone(&publishers.all()[0]);
         assert!(ada.may_publish("t"));
-        ada.renew(&|_, _| Renewed::Refused);
+        ada.renew(&|_, _, _| Renewed::Refused);
         assert!(!ada.may_publish("t"));
         publishers.enter(2, ADA, None);
         assert!(ada.may_publish("t"), "it was let in again");

@@ -11,7 +11,7 @@ use crate::router::FilterId;
 use crate::session::{Extra, Kept, NO_EXTRA, Port, Session};
 use crate::turn::Turn;
 use midge_codec::{PublishOut, QoS, Version};
-use midge_protocol::Aliased;
+use midge_protocol::{Aliased, InflightMax};
 use smallvec::SmallVec;
 
 /// A message on its way to its receivers. The shared [`Message`] is made when the first of them must keep it.
@@ -243,7 +243,10 @@ impl Shard {
             && !port.is(Port::CONGESTED)
             && !session.has_queued()
             && let Some(connection) = self.connections[id.0 as usize].as_ref()
-            && session.outbound.get_or_insert_default().can_begin(connection.receive_maximum)
+            && session
+                .outbound
+                .get_or_insert_default()
+                .can_begin(InflightMax { messages: connection.receive_maximum, bytes: self.options.max_inflight_bytes })
         {
             self.begin(slot, id, port, kept, layouts, turn);
         } else {

@@ -59,6 +59,8 @@ pub struct Shard {
     extras: Extras,
     /// Keep Alive, by connection.
     keep_alive: Timers,
+    /// Ends of identities, by connection.
+    permits: Timers,
     /// Will Delay and Session Expiry, by Session slot.
     absences: Timers,
     /// Sessions that have more to be sent than one turn allows.
@@ -119,6 +121,7 @@ impl Shard {
             sessions: Sessions::default(),
             extras: Extras::new(),
             keep_alive: Timers::default(),
+            permits: Timers::default(),
             absences: Timers::default(),
             work: VecDeque::new(),
             starved: BTreeSet::new(),

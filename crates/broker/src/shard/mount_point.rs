@@ -23,7 +23,7 @@ impl Shard {
 
     fn strip<'t>(&self, port: Port, topic: &'t str) -> Option<&'t str> {
         let connection = port.connection().and_then(|id| self.connection(id))?;
-        let mount_point = &*self.options.listeners[usize::from(connection.listener.0)].mount_point;
+        let mount_point = &*connection.agreed_at_listener().mount_point;
         topic.strip_prefix(mount_point).filter(|rest| !rest.is_empty())
     }
 }

@@ -61,7 +61,6 @@ impl Shard {
     pub fn handle_bytes(&mut self, id: ConnectionId, bytes: &[u8], turn: &mut Turn) -> Consumed {
         let mut at = 0;
         loop {
-            let max_packet_size = self.options.max_packet_size as usize;
             let Some(connection) = self.connection_mut(id) else {
                 return Consumed { bytes: bytes.len(), next: Next::Closed };
             };
@@ -75,11 +74,13 @@ impl Shard {
             let rest = &bytes[at..];
             let header = match fixed_header(rest) {
                 Ok(Some(header)) => header,
-                Ok(None) => return Consumed { bytes: at, next: Next::NeedMore(2) },
-                Err(error) => return self.fail(id, error.into(), bytes.len(), turn),
+                other => match early_fault(rest, other.err()) {
+                    Some(fault) => return self.fail(id, fault, bytes.len(), turn),
+                    None => return Consumed { bytes: at, next: Next::NeedMore(2) },
+                },
             };
             let length = usize::from(header.length) + header.remaining as usize;
-            if length > max_packet_size {
+            if length > connection.agreed.max_packet_size as usize {
                 let fault = Fault::new(ReasonCode::PACKET_TOO_LARGE, "packet above max_packet_size");
                 return self.fail(id, fault, bytes.len(), turn);
             }
@@ -121,7 +122,7 @@ impl Shard {
             return self.handle_publish(id, header, body, turn);
         }
         let Some(connection) = self.connection(id) else { return Ok(()) };
-        check_type(header)?;
+        check_type(header.first)?;
         check_size(connection.version, header, body)?;
         if let Some(kind) = AcknowledgementKind::of(header) {
             let acknowledgement = Acknowledgement::decode(kind, connection.version, header, body)?;
@@ -137,10 +138,6 @@ impl Shard {
                 self.send_control(id, After::Now, turn, |out| Packet::PingResp.encode(Version::V311, out));
             }
             Packet::Disconnect(disconnect) => return self.handle_disconnect(id, disconnect, turn),
-            Packet::Auth(_) => {
-                let cause = "AUTH without an authentication method";
-                return Err(Fault::new(ReasonCode::PROTOCOL_ERROR, cause));
-            }
             _ => return Err(Fault::new(ReasonCode::PROTOCOL_ERROR, "packet that a client does not send now")),
         }
         Ok(())
@@ -266,12 +263,22 @@ impl Shard {
     }
 }
 
-/// What a client may not send after its CONNECT is not even looked into.
-fn check_type(header: FixedHeader) -> Result<(), Fault> {
-    let cause = match header.first >> 4 {
+/// The fault of a packet whose header is not complete, or not right.
+fn early_fault(bytes: &[u8], error: Option<DecodeError>) -> Option<Fault> {
+    bytes.first().and_then(|first| check_type(*first).err()).or(error.map(Fault::from))
+}
+
+/// What a client may not send after its CONNECT is not even looked into, but for the flags that no packet of its kind has
+/// `[MQTT-2.1.3-1]`.
+fn check_type(first: u8) -> Result<(), Fault> {
+    let cause = match first >> 4 {
         0 => "packet of the reserved type",
         1 => "second CONNECT",
+        2 | 9 | 11 | 13 | 15 if first & 0x0F != 0 => {
+            return Err(Fault::new(ReasonCode::MALFORMED_PACKET, "reserved flags of the fixed header"));
+        }
         2 | 9 | 11 | 13 => "packet that only a server sends",
+        15 => "AUTH without an authentication method",
         _ => return Ok(()),
     };
     Err(Fault::new(ReasonCode::PROTOCOL_ERROR, cause))

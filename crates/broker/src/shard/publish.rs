@@ -4,7 +4,6 @@ use super::Shard;
 use super::deliver::Publication;
 use super::packets::Fault;
 use crate::access::{self, Allowed, Denied};
-use crate::connection::Connection;
 use crate::event::{EventKind, EventMask, PublishSummary};
 use crate::groups::GROUPS;
 use crate::ids::ConnectionId;
@@ -19,7 +18,7 @@ use crate::turn::Turn;
 use midge_codec::{
     AcknowledgementKind, FixedHeader, Forward, PacketId, Publish, QoS, ReasonCode, encode_acknowledgement,
 };
-use midge_protocol::{AliasError, Arrival};
+use midge_protocol::{AliasError, Arrival, InboundAliases};
 
 impl Shard {
     /// A PUBLISH came.
@@ -39,11 +38,11 @@ impl Shard {
         if let Some(taken) = &mut connection.taken_time {
             taken.add_message(turn.now.monotonic_ms);
         }
-        let listener = &self.options.listeners[usize::from(connection.listener.0)];
+        let listener = connection.agreed.listener(connection.listener);
         if publish.qos > listener.max_qos {
             return Err(Fault::new(ReasonCode::QOS_NOT_SUPPORTED, "QoS above max_qos"));
         }
-        if publish.retain && !self.options.retain_available {
+        if publish.retain && !connection.agreed.retain_available {
             return Err(Fault::new(ReasonCode::RETAIN_NOT_SUPPORTED, "retain is not available"));
         }
         let mut topic_buffer = std::mem::take(&mut self.scratch.topic);
@@ -51,7 +50,7 @@ impl Shard {
         let mut outcome = Ok(());
         let mut topic = publish.topic;
         if publish.properties.topic_alias.is_some() || !listener.mount_point.is_empty() {
-            outcome = write_topic(connection, listener, &publish, &mut topic_buffer);
+            outcome = write_topic(&mut connection.inbound_aliases, listener, &publish, &mut topic_buffer);
             topic = &topic_buffer;
         }
         if outcome.is_ok() {
@@ -113,7 +112,7 @@ impl Shard {
         let (slot, is_v5) = (connection.session, connection.is_v5());
         if let Err(denied) = &verdict
             && denied.closes
-            && (!is_v5 || parts.qos == QoS::AtMostOnce)
+            && (!is_v5 || parts.qos == QoS::AtMostOnce || denied.code == ReasonCode::MALFORMED_PACKET)
         {
             return Err(Fault::new(denied.code, denied.cause));
         }
@@ -162,8 +161,9 @@ impl Shard {
         verdict: &Result<Allowed, Denied>,
         turn: &mut Turn,
     ) -> Result<(), Fault> {
-        let is_v5 = self.connection(id).is_some_and(super::Connection::is_v5);
-        let receive_maximum = is_v5.then_some(self.options.max_inflight_messages);
+        let v5 = self.connection(id).filter(|connection| connection.is_v5());
+        let receive_maximum = v5.map(|connection| connection.agreed.max_inflight_messages);
+        let is_v5 = v5.is_some();
         let Some(session) = self.sessions.get_mut(slot) else { return Ok(()) };
         let inbound = session.inbound.get_or_insert_default();
         let arrival = inbound.handle_publish(packet_id, receive_maximum);
@@ -328,7 +328,7 @@ impl Source {
 
 /// The topic in full: behind the mount point, and where an alias stands for it what that means.
 fn write_topic(
-    connection: &mut Connection,
+    aliases: &mut Option<Box<InboundAliases>>,
     listener: &ListenerOptions,
     publish: &Publish<'_>,
     buffer: &mut String,
@@ -338,7 +338,7 @@ fn write_topic(
     match publish.properties.topic_alias {
         None => buffer.push_str(publish.topic),
         Some(alias) => {
-            let aliases = connection.inbound_aliases.get_or_insert_default();
+            let aliases = aliases.get_or_insert_default();
             buffer.push_str(aliases.resolve(alias, publish.topic, listener.max_topic_alias).map_err(alias_fault)?);
         }
     }

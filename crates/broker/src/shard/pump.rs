@@ -12,7 +12,7 @@ use crate::router::FilterId;
 use crate::session::Port;
 use crate::turn::Turn;
 use midge_codec::{AcknowledgementKind, PacketId, QoS, ReasonCode};
-use midge_protocol::{Received, Resend};
+use midge_protocol::{InflightMax, Received, Resend};
 
 /// What a step did.
 #[derive(PartialEq, Eq)]
@@ -130,8 +130,9 @@ impl Shard {
         self.step_replay(slot, id, port, turn)
     }
 
-    fn receive_maximum(&self, id: ConnectionId) -> u16 {
-        self.connection(id).map_or(0, |connection| connection.receive_maximum)
+    fn inflight_max(&self, id: ConnectionId) -> InflightMax {
+        let messages = self.connection(id).map_or(0, |connection| connection.receive_maximum);
+        InflightMax { messages, bytes: self.options.max_inflight_bytes }
     }
 
     /// Whether no message is to be written to the log for this Session.
@@ -141,12 +142,12 @@ impl Shard {
 
     /// `[MQTT-4.4.0-1]`
     fn step_resend(&mut self, slot: u32, id: ConnectionId, port: Port, turn: &mut Turn) -> Step {
-        let receive_maximum = self.receive_maximum(id);
+        let inflight_max = self.inflight_max(id);
         let Some(session) = self.sessions.get_mut(slot) else { return Step::Nothing };
         let Some(outbound) = session.outbound.as_mut().filter(|outbound| outbound.has_resends()) else {
             return Step::Nothing;
         };
-        let again = outbound.next_resend(receive_maximum).map(|resend| match resend {
+        let again = outbound.next_resend(inflight_max).map(|resend| match resend {
             Resend::Release(packet_id) => Again::Release(packet_id),
             Resend::Publish(packet_id, qos, kept) => {
                 let (retain, extra, message) = (kept.retain, kept.extra, kept.message.clone());
@@ -196,7 +197,7 @@ impl Shard {
     }
 
     fn step_queue(&mut self, slot: u32, id: ConnectionId, port: Port, turn: &mut Turn) -> Step {
-        let receive_maximum = self.receive_maximum(id);
+        let inflight_max = self.inflight_max(id);
         let is_short = self.is_short_of_room(port);
         let waiting = self.sessions.get(slot).and_then(|session| session.queue.as_deref()?.first());
         let is_withheld = waiting.is_some_and(|front| !self.may_receive(slot, port, front.message.topic()));
@@ -215,7 +216,7 @@ impl Shard {
         let is_sent = !is_expired && !is_withheld;
         let is_acknowledged = front.qos > QoS::AtMostOnce;
         let writes_message = front.qos == QoS::ExactlyOnce && front.message.is_from_run();
-        if is_sent && is_acknowledged && !session.outbound.get_or_insert_default().can_begin(receive_maximum) {
+        if is_sent && is_acknowledged && !session.outbound.get_or_insert_default().can_begin(inflight_max) {
             return Step::Blocked;
         }
         if is_sent && writes_message && is_short {
@@ -248,7 +249,7 @@ impl Shard {
     }
 
     fn step_replay(&mut self, slot: u32, id: ConnectionId, port: Port, turn: &mut Turn) -> Step {
-        let receive_maximum = self.receive_maximum(id);
+        let inflight_max = self.inflight_max(id);
         let is_short = self.is_short_of_room(port);
         let now_s = turn.now.seconds();
         let waiting = self.sessions.get(slot).and_then(|session| session.replays.as_deref()?.front()?.fetched.front());
@@ -281,7 +282,7 @@ impl Shard {
         };
         let granted = QoS::from_u8(replay.options.qos()).unwrap_or(QoS::AtMostOnce);
         let qos = if self.options.upgrade_outgoing_qos { granted } else { granted.min(message.parts().qos) };
-        if qos > QoS::AtMostOnce && !session.outbound.get_or_insert_default().can_begin(receive_maximum) {
+        if qos > QoS::AtMostOnce && !session.outbound.get_or_insert_default().can_begin(inflight_max) {
             return Step::Blocked;
         }
         if qos > QoS::AtMostOnce && is_short {

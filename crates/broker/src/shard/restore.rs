@@ -18,6 +18,7 @@ impl Shard {
     pub(crate) fn begin_at(&mut self, now: Now) {
         self.absences.begin_at(now.monotonic_ms);
         self.keep_alive.begin_at(now.monotonic_ms);
+        self.permits.begin_at(now.monotonic_ms);
     }
 
     /// A Session as the log tells of it, in its old slot and generation, or in a new `place`. One that is in the log only for

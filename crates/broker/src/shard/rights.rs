@@ -5,10 +5,11 @@ use super::end::WillFate;
 use super::publish::Source;
 use crate::event::DisconnectReason;
 use crate::identity::{Credentials, Identity, Renewed, Rights};
-use crate::ids::ConnectionId;
+use crate::ids::{ConnectionId, ListenerId};
+use crate::options::Options;
 use crate::record::PublisherRecord;
 use crate::session::Port;
-use crate::turn::Turn;
+use crate::turn::{Now, Turn};
 use midge_codec::ReasonCode;
 use std::sync::Arc;
 
@@ -52,11 +53,18 @@ impl Shard {
         publisher.is_some_and(|publisher| !publisher.may_publish(topic))
     }
 
-    /// What decides who a client is and what it may do has changed: `renew` is asked of each Session. Those that would not be let in
-    /// any more lose their connections, without a Will; nobody else notices.
-    pub fn renew_identities(&mut self, renew: &dyn Fn(&Credentials, &Identity) -> Renewed, turn: &mut Turn) {
+    /// What decides who a client is and what it may do has changed: `renew` is asked of each Session, with the listener of its
+    /// connection where it has one. Those that would not be let in any more lose their connections, without a Will; nobody else
+    /// notices.
+    pub fn renew_identities(
+        &mut self,
+        renew: &dyn Fn(Option<ListenerId>, &Credentials, &Identity) -> Renewed,
+        turn: &mut Turn,
+    ) {
         for slot in self.sessions.slots() {
             let connection = self.sessions.port(slot).and_then(Port::connection);
+            let listener = connection.and_then(|id| self.connection(id)).map(|connection| connection.listener);
+            let options = Arc::clone(&self.options);
             let Some(session) = self.sessions.get_mut(slot) else { continue };
             let identity = session.identity.clone().unwrap_or_default();
             let credentials = Credentials {
@@ -64,23 +72,67 @@ impl Shard {
                 username: identity.username.clone(),
                 password: None,
             };
-            match renew(&credentials, &identity) {
-                Renewed::Known(identity) => {
+            let may_be_called_so = listener.is_none_or(|listener| options.accepts(listener, &session.client_id));
+            match renew(listener, &credentials, &identity) {
+                Renewed::Known(identity) if may_be_called_so => {
                     session.identity = Some(identity);
                     self.note_identity(slot);
                 }
-                Renewed::Refused => connection.into_iter().for_each(|id| self.expel(id, turn)),
+                _ => connection.into_iter().for_each(|id| self.expel(id, turn)),
             }
         }
         // Each shard does so: a message that one with the old rights has kept meanwhile is not overlooked.
         self.shared.retained().renew_publishers(renew);
     }
 
-    fn expel(&mut self, id: ConnectionId, turn: &mut Turn) {
+    /// Who the client is counts only so long: notes when that ends.
+    pub(super) fn note_permit(&mut self, id: ConnectionId, identity: Option<&Identity>, now: Now) {
+        if let Some(expires_at_s) = identity.and_then(|identity| identity.expires_at_s) {
+            let left_ms = expires_at_s.saturating_sub(now.wall_s).saturating_mul(1000);
+            self.permits.set(id.0, now.monotonic_ms.saturating_add(left_ms));
+        }
+    }
+
+    /// Closes the connections of clients whose identity has come to its end. Their Wills are published: they were let in with
+    /// them, and those who watch are to know.
+    pub(super) fn expire_permits(&mut self, turn: &mut Turn) {
+        let mut due = Vec::new();
+        self.permits.expire(turn.now.monotonic_ms, &mut due);
+        for id in due.into_iter().map(ConnectionId) {
+            // The connection of this number may be another by now.
+            let session = self.connection(id).and_then(|connection| self.sessions.get(connection.session));
+            let identity = session.and_then(|session| session.identity.clone());
+            match identity.as_deref().and_then(|identity| identity.expires_at_s) {
+                Some(at_s) if at_s > turn.now.wall_s => self.note_permit(id, identity.as_deref(), turn.now),
+                Some(_) => self.close(id, ReasonCode::MAXIMUM_CONNECT_TIME, "what let the client in has expired", turn),
+                None => {}
+            }
+        }
+    }
+
+    /// This client would not be let in any more: it loses its connection, without a Will.
+    pub fn expel(&mut self, id: ConnectionId, turn: &mut Turn) {
+        if self.connection(id).is_none() {
+            return;
+        }
         let reason = DisconnectReason::ByServer(ReasonCode::NOT_AUTHORIZED, "not authorised");
         self.send_disconnect(id, ReasonCode::NOT_AUTHORIZED, "not authorised", turn);
         self.tell_disconnected(id, reason, turn);
         turn.closes.push(id);
         self.detach(id, WillFate::Dropped, turn);
+    }
+
+    /// The operator has closed where this client came in. Its Session lives on and its Will is published, as when it had gone
+    /// itself without a word.
+    pub fn dismiss(&mut self, id: ConnectionId, turn: &mut Turn) {
+        if self.connection(id).is_some() {
+            self.close(id, ReasonCode::ADMINISTRATIVE_ACTION, "administrative action", turn);
+        }
+    }
+
+    /// From now on these are the rules. Connections keep the limits that they were told when they came. The seed and the sizes of
+    /// queues in memory are those of the start.
+    pub fn put_in_force(&mut self, options: Arc<Options>) {
+        self.options = options;
     }
 }

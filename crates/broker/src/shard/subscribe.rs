@@ -31,14 +31,15 @@ impl Shard {
         self.tell_packet(id, turn, || EventKind::Received("SUBSCRIBE", packet_id.get(), ReasonCode::SUCCESS));
         let identifier = subscribe.properties.subscription_identifier().unwrap_or(0);
         let Some(connection) = self.connection(id) else { return Ok(()) };
-        let (slot, version, listener) = (connection.session, connection.version, connection.listener);
-        let broker = Arc::clone(&self.options);
-        let ListenerOptions { max_qos, mount_point, .. } = &broker.listeners[usize::from(listener.0)];
-        let levels_max = broker.topic_levels_max;
-        let is_too_deep = |filter: &TopicFilter<'_>| filter.text().len() >= levels_max && filter.levels() > levels_max;
-        let would_be_too_deep = |filter: &TopicFilter<'_>| mounted_levels(mount_point, filter) > levels_max;
-        if !connection.is_v5() && subscribe.filters.iter().any(|(filter, _)| would_be_too_deep(&filter)) {
-            return Err(Fault::new(ReasonCode::TOPIC_FILTER_INVALID, "more topic levels than topic_levels_max"));
+        let (slot, version) = (connection.session, connection.version);
+        let agreed = Arc::clone(&connection.agreed);
+        let ListenerOptions { max_qos, mount_point, .. } = agreed.listener(connection.listener);
+        let levels_max = self.options.topic_levels_max;
+        let is_too_deep = |filter: &TopicFilter<'_>| {
+            mount_point.len() + filter.text().len() >= levels_max && mounted_levels(mount_point, filter) > levels_max
+        };
+        if subscribe.filters.iter().any(|(filter, _)| is_too_deep(&filter)) {
+            return Err(Fault::new(ReasonCode::MALFORMED_PACKET, "more topic levels than topic_levels_max"));
         }
         let mut codes = Vec::with_capacity(subscribe.filters.len());
         for (filter, mut options) in subscribe.filters.iter() {
@@ -48,8 +49,8 @@ impl Shard {
             // What begins with a wildcard does not go behind a mount point without a '/'.
             let filter = text.as_deref().map_or(Ok(filter), |text| TopicFilter::parse(text).map_err(|_| filter));
             let granted = match filter {
-                Ok(filter) if !is_too_deep(&filter) => self.take_filter(id, slot, &filter, options, identifier, turn),
-                Ok(_) | Err(_) => Err(ReasonCode::TOPIC_FILTER_INVALID),
+                Ok(filter) => self.take_filter(id, slot, &filter, options, identifier, turn),
+                Err(_) => Err(ReasonCode::TOPIC_FILTER_INVALID),
             };
             let code = match (granted, version) {
                 (Ok(()), _) => options.qos as u8,

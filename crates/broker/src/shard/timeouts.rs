@@ -8,9 +8,10 @@ use crate::message::MessageParts;
 use crate::turn::Turn;
 
 impl Shard {
-    /// Handles every deadline that has passed: Keep Alive, Will Delay, Session Expiry, expiry of Retained Messages.
+    /// Handles every deadline that has passed: Keep Alive, ends of identities, Will Delay, Session Expiry, expiry of Retained Messages.
     pub fn handle_timeouts(&mut self, turn: &mut Turn) {
         self.expire_keep_alive(turn);
+        self.expire_permits(turn);
         self.expire_absences(turn);
         self.replayed.expire(turn.now.monotonic_ms);
         self.sweep_retained(turn);
@@ -31,6 +32,7 @@ impl Shard {
     pub fn next_deadline_ms(&self) -> Option<u64> {
         let deadlines = [
             self.keep_alive.next_deadline_ms(),
+            self.permits.next_deadline_ms(),
             self.absences.next_deadline_ms(),
             self.replayed.next_deadline_ms(),
             self.retained_sweep_at_ms,

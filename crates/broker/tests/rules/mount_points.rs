@@ -174,10 +174,14 @@ fn what_does_not_go_behind_the_mount_point_is_refused() {
         r"
         a comes to listener 1
         a connects v5 clean
-        a> SUBSCRIBE id=1 c qos=1 c/d qos=0 $share/g/c qos=0 $share/g/c/d qos=0
-        a< SUBACK id=1 0x01 0x8f 0x00 0x8f
-        a> PUBLISH c/d qos=1 id=2
-        a< PUBACK id=2 0x90
+        a> SUBSCRIBE id=1 c qos=1 $share/g/c qos=0
+        a< SUBACK id=1 0x01 0x00
+        a> SUBSCRIBE id=1 $share/g/c/d qos=0
+        a< DISCONNECT 0x81
+        b comes to listener 1
+        b connects v5 clean
+        b> PUBLISH c/d qos=1 id=2
+        b< DISCONNECT 0x81
         ",
     );
 }

@@ -34,8 +34,8 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     )
     .default("0")
     .reloadable()
-    .doc("How many bytes of messages may be under way to a client; 0 is no limit.")
-    .planned("max_inflight_messages alone bounds what is under way."),
+    .doc("How many bytes of payload of QoS 1 and 2 may be under way to a client; 0 is no limit.")
+    .note("While there are fewer, one more message is sent, however large it is."),
     directive(
         "max_queued_messages",
         Global,
@@ -114,6 +114,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         Integer(ANY, |draft, number| draft.config.max_client_messages_per_second = Bound::of(number)),
     )
     .doc("How many messages a client may send in a second; one that sends more is read more slowly. 0 is no limit.")
+        .reloadable()
     .note(
         "Not in Mosquitto. Unless it is given, 1000000 for a server called midge and no limit for one called mosquitto. A second's \
          worth may come at once. Nothing is lost and nobody disconnected.",
@@ -124,6 +125,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         Integer(ANY, |draft, number| draft.config.max_client_bytes_per_second = Bound::of(number)),
     )
     .doc("How many bytes a client may send in a second; one that sends more is read more slowly. 0 is no limit.")
+        .reloadable()
     .note(
         "Not in Mosquitto. Unless it is given, 1250000000 for a server called midge and no limit for one called mosquitto.",
     ),
@@ -133,6 +135,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         Integer(ANY, |draft, number| draft.config.max_subscriptions = Bound::of(number)),
     )
     .doc("How many subscriptions a client may have; further ones are refused (0x97). 0 is no limit.")
+        .reloadable()
     .note("Not in Mosquitto. Unless it is given, 10000 for a server called midge and no limit for one called mosquitto."),
     directive(
         "max_retained_messages",
@@ -140,6 +143,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         Integer(ANY, |draft, number| draft.config.max_retained_messages = Bound::of(number)),
     )
     .doc("How many retained messages there may be in all; for further topics they are refused (0x97). 0 is no limit.")
+        .reloadable()
     .note(
         "Not in Mosquitto. Unless it is given, 500000 for a server called midge and no limit for one called mosquitto. Those that \
          are there can be replaced and cleared.",
@@ -152,6 +156,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         }),
     )
     .doc("How many bytes retained messages and their topics may have in all; more are refused (0x97). 0 is no limit.")
+        .reloadable()
     .note(
         "Not in Mosquitto. Unless it is given, 268435456 for a server called midge and no limit for one called mosquitto. Decimal, \
          without a unit.",
@@ -163,10 +168,10 @@ pub(super) const DIRECTIVES: &[Directive] = &[
             draft.config.topic_levels_max = levels as u16;
         }),
     )
-    .default("200")
+    .default("201")
     .reloadable()
-    .doc("How many levels a topic or a filter may have; more are refused.")
-    .note("Not in Mosquitto, where it is always 200."),
+    .doc("How many levels a topic or a filter may have, one more than it has slashes; more are refused.")
+    .note("Not in Mosquitto, which always lets 200 slashes pass."),
     directive("retain_available", Global, Bool(|draft, on| draft.config.retain_available = on))
         .default("true")
         .reloadable()

@@ -46,9 +46,11 @@ pub(super) const DIRECTIVES: &[Directive] = &[
             draft.config.log.facility = Some(number as u8);
         }),
     )
+    .reloadable()
     .doc("Which of LOCAL0 to LOCAL7 the lines have in syslog; otherwise DAEMON."),
     directive("log_format", Global, Choice(&["text", "json"], |draft, word| draft.config.log.json = word == "json"))
         .default("text")
+        .reloadable()
         .doc("Whether a line is a sentence, or an object of JSON with what it is about in members of its own.")
         .note("Not in Mosquitto, whose sentences are what other programs wait for."),
     directive("log_timestamp", Global, Bool(|draft, on| draft.config.log.timestamp = on))

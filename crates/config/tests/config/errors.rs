@@ -246,7 +246,10 @@ fn a_file_that_is_no_configuration_gives_so_many_errors_and_no_more() {
 #[test]
 fn what_would_let_in_more_is_refused() {
     check("listener 8883\npsk_hint h", "The 'psk_hint' option does not work yet: connections would not be encrypted.");
-    check("listener 9001\nprotocol websockets", "The 'protocol' option does not work yet: only 'mqtt' does.");
+    check(
+        "listener 9001\nprotocol http_api",
+        "The 'protocol' option does not work yet with 'http_api': nobody would answer there.",
+    );
     check(
         "connection b\naddress example.org\ntopic # both 2\ncleansession true\nconnection",
         "The 'connection' option does not work yet: no message would reach the other server, or come from it.\n\
@@ -268,7 +271,10 @@ fn encryption_that_is_not_whole_is_refused() {
     let pair = "listener 8883\ncertfile /cert.pem\nkeyfile /key.pem\n";
     let trusted = "The 'require_certificate' option requires cafile or capath.";
     check_listener(&format!("{pair}require_certificate true"), trusted);
-    check(&format!("{pair}tls_version tlsv1.4"), "Unsupported tls_version \"tlsv1.4\".");
+    let unsupported = format!("{pair}tls_version tlsv1.4");
+    check(&unsupported, "Unsupported tls_version \"tlsv1.4\".");
+    assert_eq!(read(&unsupported).expect_err("an error").status, 1, "Mosquitto finds it when it opens the listener");
+    assert_eq!(read(format!("{unsupported}\nx")).expect_err("errors").status, 3);
     assert_eq!(
         notes("listener 8883\ncafile /ca.pem"),
         ["Warning: Connections to this listener are not encrypted, as it has no certfile and keyfile. (m.conf:1)"]
@@ -277,6 +283,46 @@ fn encryption_that_is_not_whole_is_refused() {
         notes(&format!("{pair}tls_version tlsv1.1")),
         ["Warning: 'tlsv1.1' is not safe and not offered; the lowest version is tlsv1.2. (m.conf:4)"]
     );
+}
+
+#[test]
+fn transports_that_are_not_whole_are_refused_or_noted() {
+    assert_eq!(
+        errors("listener 1\nproxy_protocol_v2_require_tls true\nenable_proxy_protocol 1"),
+        "Error: The 'proxy_protocol_v2_require_tls' option requires enable_proxy_protocol 2.\nError found at m.conf:1."
+    );
+    assert_eq!(
+        errors("listener 1\nuse_subject_as_username true\nenable_proxy_protocol 2"),
+        "Error: use_subject_as_username cannot be used with `enable_proxy_protocol 2`.\nError found at m.conf:1.\nA proxy \
+         tells the common name only: use_identity_as_username."
+    );
+    // The proxy says who showed a certificate.
+    assert_eq!(notes("listener 1\nrequire_certificate true\nenable_proxy_protocol 2"), [""; 0]);
+    assert_eq!(
+        errors("listener 1\nwebsockets_trusted_proxy example.org"),
+        "Error: Invalid 'websockets_trusted_proxy' value (example.org).\nError found at m.conf:2.\nAn address such as \
+         127.0.0.1, or a network such as 10.0.0.0/8."
+    );
+    for mode in ["rw", "0888", "-7", "+7", "1777", ""] {
+        let text = errors(format!("listener 0 /s\nunix_socket_mode {mode}"));
+        let first = text.lines().next().unwrap_or_default();
+        assert!(first.starts_with("Error: ") && first.contains("unix_socket_mode"), "{text}");
+    }
+    assert_eq!(
+        notes("listener 1\nunix_socket_mode 0777"),
+        ["Warning: The 'unix_socket_mode' option has no effect on a listener with a port. (m.conf:1)"]
+    );
+    assert_eq!(notes("listener 0 /s\nunix_socket_mode 0777"), [""; 0]);
+    for option in ["http_dir /www", "websockets_origin https://a", "websockets_trusted_proxy ::1"] {
+        let name = option.split(' ').next().expect("a name");
+        assert_eq!(
+            notes(&format!("listener 1\n{option}")),
+            [format!(
+                "Warning: The '{name}' option has no effect on a listener without `protocol websockets`. (m.conf:1)"
+            )]
+        );
+        assert_eq!(notes(&format!("listener 1\nprotocol websockets\n{option}")), [""; 0]);
+    }
 }
 
 #[test]
@@ -300,6 +346,22 @@ fn what_only_does_less_is_noted() {
 }
 
 #[test]
+fn bridges_that_are_not_whole_are_refused() {
+    let check = |text: &str, missing: &str| {
+        let errors = errors(format!("connection b\n{text}"));
+        let expected = format!("Error: Invalid bridge configuration: {missing}.\nError found at m.conf:1.");
+        assert!(errors.ends_with(&expected), "{errors}");
+    };
+    check("", "no remote addresses defined");
+    check("topic #", "no remote addresses defined");
+    check("address example.org\nconnection c\naddress example.org\ntopic #", "no topics defined");
+    check("address example.org\ntopic #\nbridge_psk 00ff", "missing bridge_identity");
+    check("address example.org\ntopic #\nbridge_identity me", "missing bridge_psk");
+    let whole = errors("connection b\naddress example.org\ntopic #\nbridge_identity me\nbridge_psk 00ff");
+    assert_eq!(whole.matches("Error: ").count(), 1, "{whole}");
+}
+
+#[test]
 fn options_of_bridges_and_plugins_are_checked_too() {
     let second = |text: &str| errors(text).lines().nth(2).map(str::to_owned).unwrap_or_default();
     assert_eq!(second("connection b\ntopic \"missing quote"), "Error: Missing closing quote in topic value (quote).");
@@ -308,11 +370,69 @@ fn options_of_bridges_and_plugins_are_checked_too() {
         second("connection b\nclientid a\nremote_clientid b"),
         "Error: Duplicate 'remote_clientid' value in configuration."
     );
-    assert_eq!(second("plugin /p.so\nplugin_opt_ string"), "Error: Invalid 'plugin_opt_' config option.");
-    assert_eq!(second("plugin /p.so\nplugin_opt_test"), "Error: Empty 'test' value in configuration.");
-    assert_eq!(second("plugin /p.so\nplugin_opt_test a b"), "");
+    let third = |text: &str| errors(text).lines().nth(3).map(str::to_owned).unwrap_or_default();
+    assert_eq!(third("plugin /p.so\nplugin_opt_ string"), "Error: Invalid 'plugin_opt_' config option.");
+    assert_eq!(third("plugin /p.so\nplugin_opt_test"), "Error: Empty 'test' value in configuration.");
+    assert_eq!(third("plugin /p.so\nplugin_opt_test a b"), "");
     assert_eq!(
         errors("listener 1\nmount_point test/+/"),
         "Error: Invalid 'mount_point' value (test/+/). Does it contain a wildcard character?\nError found at m.conf:2."
     );
+}
+
+#[test]
+fn plugins_that_are_not_built_in_are_refused_by_name() {
+    let check = |line: &str, expected: &str| {
+        let first = errors(format!("listener 1\n{line}")).lines().take(2).collect::<Vec<_>>().join("\n");
+        assert_eq!(first, format!("Error: {expected}\nError found at m.conf:2."), "{line}");
+    };
+    let unknown = "option does not work yet: the plugin would not be asked who may do what.";
+    check("plugin /usr/lib/go-auth.so", &format!("The 'plugin' {unknown}"));
+    check("auth_plugin /usr/lib/go-auth.so", &format!("The 'auth_plugin' {unknown}"));
+    check("plugin_load auth mosquitto_acl_files.so", &format!("The 'plugin_load' {unknown}"));
+    check(
+        "global_plugin /usr/lib/x86_64-linux-gnu/mosquitto_dynamic_security.so",
+        "The 'global_plugin' option does not work yet: dynamic security is not built in so far.",
+    );
+    check("plugin_use nobody", "There is no plugin 'nobody'.");
+    check("plugin_load name", "Empty 'plugin_load' value in configuration.");
+    check(
+        "plugin mosquitto_password_file.so",
+        "The plugin needs the option plugin_opt_password_file, which names its file.",
+    );
+    check(
+        "plugin mosquitto_acl_file.so\nplugin_opt_acl_file /b\nacl_file /a",
+        "There is another acl_file already, and one counts: take one of them out.",
+    );
+}
+
+#[test]
+fn tokens_need_algorithms_and_keys() {
+    let check = |text: &str, expected: &str| assert_eq!(errors(text), expected, "{text:?}");
+    check(
+        "\nauth_jwt_key_file /k",
+        "Error: The 'auth_jwt_' options require auth_jwt_algorithms.\nError found at m.conf:2.",
+    );
+    check(
+        "auth_jwt_algorithms HS256",
+        "Error: The 'auth_jwt_algorithms' option requires auth_jwt_key_file, auth_jwt_secret_file or auth_jwt_jwks_file.\n\
+         Error found at m.conf:1.",
+    );
+    check(
+        "auth_jwt_algorithms HS256 none\nauth_jwt_key_file /k",
+        "Error: Invalid 'auth_jwt_algorithms' value (none).\nError found at m.conf:1.\n\
+         There are HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA.",
+    );
+}
+
+#[test]
+fn a_web_service_has_an_address() {
+    for url in ["a.example/user", "http://", "ftp://a", "http:///user", "http://me:secret@a/", "http://a/ b"] {
+        let expected = format!(
+            "Error: '{url}' is no address of a web service.\nError found at m.conf:1.\n\
+             It begins with http:// or https:// and a host, and has no user name in it."
+        );
+        let text = format!("auth_http_user_url {url}");
+        assert_eq!(errors(&text), expected);
+    }
 }

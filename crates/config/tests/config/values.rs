@@ -2,7 +2,8 @@
 
 use crate::support::{config, notes};
 use midge_config::{
-    Address, Bound, Config, Listener, LogTypes, PersistenceSync, ProtocolVersions, SocketDomain, TlsVersion,
+    Address, Bound, Config, JwtAuth, Listener, LogTypes, Network, PersistenceSync, Protocol, ProtocolVersions,
+    SocketDomain, TlsVersion,
 };
 
 /// Below a plain listener, the lines change the configuration in just this way.
@@ -17,7 +18,7 @@ fn check(lines: &str, change: fn(&mut Config)) {
 
 /// As [`check`], for what goes to the listener.
 #[track_caller]
-fn check_listener(lines: &str, change: fn(&mut Listener)) {
+fn check_listener(lines: &str, change: impl FnOnce(&mut Listener)) {
     let mut expected = config("listener 1883\n");
     change(&mut expected.listeners[0]);
     assert_ne!(expected, config("listener 1883\n"), "the test sees no difference");
@@ -45,6 +46,9 @@ fn the_server_as_a_whole() {
     check("shards 4", |c| c.shards = Some(4));
     check("connect_timeout 5", |c| c.connect_timeout_s = 5);
     check("set_tcp_nodelay true", |c| c.set_tcp_nodelay = true);
+    check("packet_buffer_size 65535", |c| c.packet_buffer_size = 65535);
+    check("websockets_headers_size 0", |c| c.packet_buffer_size = 0);
+    check("watch_files false", |c| c.watch_files = false);
     check("sys_interval 0", |c| c.sys_interval_s = 0);
     check("sys_interval 0x10", |c| c.sys_interval_s = 16);
     check("memory_limit 010000000000", |c| c.memory_limit_bytes = Some(10_000_000_000));
@@ -111,9 +115,74 @@ fn limits() {
     check("max_keepalive 65535", |c| c.max_keepalive_s = Some(65535));
     check("global_max_clients 3", |c| c.global_max_clients = Some(3));
     check("clientid_prefixes ok-", |c| c.clientid_prefixes = Some("ok-".to_owned()));
+    check("failed_login_delay 5", |c| c.failed_login_delay_s = Some(5));
     check("acl_strict_suback true", |c| c.acl_strict_suback = true);
     check("global_max_connections 3", |c| c.global_max_connections = Some(3));
     check("topic_levels_max 10", |c| c.topic_levels_max = 10);
+}
+
+#[test]
+fn tokens_and_web_services_are_of_the_listener_that_names_them() {
+    const ALGORITHMS: &str = "auth_jwt_algorithms RS256 EdDSA\nauth_jwt_key_file /k\n";
+    let jwt = |lines: &str, change: fn(&mut JwtAuth)| {
+        check_listener(&format!("{ALGORITHMS}{lines}"), |l| {
+            l.jwt.algorithms = ["RS256", "EdDSA"].map(str::to_owned).to_vec();
+            l.jwt.key_file = Some("/k".to_owned());
+            change(&mut l.jwt);
+        });
+    };
+    jwt("", |_| {});
+    jwt("auth_jwt_secret_file /s", |jwt| jwt.secret_file = Some("/s".to_owned()));
+    jwt("auth_jwt_jwks_file /j", |jwt| jwt.jwks_file = Some("/j".to_owned()));
+    jwt("auth_jwt_issuer me", |jwt| jwt.issuer = Some("me".to_owned()));
+    jwt("auth_jwt_audience you", |jwt| jwt.audience = Some("you".to_owned()));
+    jwt("auth_jwt_user_claim name", |jwt| jwt.user_claim = "name".to_owned());
+    jwt("auth_jwt_acl_claim mqtt", |jwt| jwt.acl_claim = Some("mqtt".to_owned()));
+    check_listener("auth_http_user_url http://a/u", |l| l.http.user_url = Some("http://a/u".to_owned()));
+    check_listener("auth_http_acl_url https://a:1/", |l| l.http.acl_url = Some("https://a:1/".to_owned()));
+    check_listener("auth_http_timeout 9", |l| l.http.timeout_s = 9);
+    check_listener("auth_http_cache 9", |l| l.http.cache_s = 9);
+    check_listener("auth_http_cafile /c", |l| l.http.cafile = Some("/c".to_owned()));
+    let two = config("per_listener_settings true\nlistener 1\nauth_http_user_url http://a\nlistener 2\n");
+    assert_eq!([two.listeners[0].http.is_on(), two.listeners[1].http.is_on()], [true, false]);
+}
+
+/// What comes with Mosquitto is found by its name, wherever its file is.
+#[test]
+fn plugins_of_mosquitto_are_built_in() {
+    const PASSWORDS: &str = "/usr/lib/mosquitto_password_file.so\nplugin_opt_password_file /p";
+    const ACL: &str = "/opt/lib/mosquitto_acl_file.so\nplugin_opt_acl_file /a";
+    check_listener(&format!("plugin {PASSWORDS}"), |l| l.password_file = Some("/p".to_owned()));
+    check_listener(&format!("global_plugin {PASSWORDS}"), |l| l.password_file = Some("/p".to_owned()));
+    check_listener(&format!("plugin_load one {PASSWORDS}\nplugin_use one"), |l| {
+        l.password_file = Some("/p".to_owned())
+    });
+    check_listener(&format!("auth_plugin {ACL}"), |l| {
+        (l.acl_file, l.acl_denies_special_chars) = (Some("/a".to_owned()), true);
+    });
+    check_listener(&format!("plugin {ACL}\nauth_plugin_deny_special_chars false"), |l| {
+        l.acl_file = Some("/a".to_owned())
+    });
+    assert_eq!(
+        config(&format!("listener 1883\nplugin_load one {PASSWORDS}")),
+        config("listener 1883"),
+        "nobody uses it"
+    );
+    let text = format!("per_listener_settings true\nlistener 1\nplugin {ACL}\nlistener 2\nglobal_plugin {PASSWORDS}");
+    let files: Vec<_> = config(&text).listeners.into_iter().map(|l| (l.password_file, l.acl_file)).collect();
+    assert_eq!(files, [(Some("/p".to_owned()), Some("/a".to_owned())), (Some("/p".to_owned()), None)]);
+    check("plugin mosquitto_persist_sqlite.so\nplugin_opt_db_file /var/lib/mosquitto/m.sqlite3", |c| {
+        (c.persistence.on, c.persistence.location) = (true, Some("/var/lib/mosquitto".to_owned()));
+    });
+    let sqlite = "listener 1\nplugin mosquitto_persist_sqlite.so\nplugin_opt_db_file /m.db\nplugin_opt_sync off";
+    assert_eq!(
+        notes(sqlite),
+        [
+            "Warning: The 'plugin_opt_sync' option has no effect: what is built in has no such option. (m.conf:4)",
+            "Warning: What is kept goes into the server's own log, not into /m.db; what mosquitto_persist_sqlite has kept there \
+             is not taken over. (m.conf:2)"
+        ]
+    );
 }
 
 #[test]
@@ -227,6 +296,23 @@ fn a_log_destination_that_is_planned_falls_back_to_stderr() {
 fn options_of_a_listener() {
     check_listener("socket_domain ipv4", |l| l.socket_domain = Some(SocketDomain::Ipv4));
     check_listener("socket_domain ipv6", |l| l.socket_domain = Some(SocketDomain::Ipv6));
+    check_listener("bind_interface lo", |l| l.bind_interface = Some("lo".to_owned()));
+    check_listener("unix_socket_mode 0600", |l| l.unix_socket_mode = 0o600);
+    check_listener("unix_socket_mode 666", |l| l.unix_socket_mode = 0o666);
+    check_listener("protocol websockets\nhttp_dir /www", |l| {
+        (l.protocol, l.http_dir) = (Protocol::Websockets, Some("/www".to_owned()));
+    });
+    check_listener("websockets_origin http://a\nwebsockets_origin https://b", |l| {
+        l.websockets_origins = vec!["http://a".to_owned(), "https://b".to_owned()];
+    });
+    check_listener("websockets_trusted_proxy 127.0.0.1\nwebsockets_trusted_proxy 10.0.0.0/8", |l| {
+        l.websockets_trusted_proxies =
+            ["127.0.0.1", "10.0.0.0/8"].map(|text| Network::parse(text).expect("one")).into();
+    });
+    check_listener("enable_proxy_protocol 1", |l| l.enable_proxy_protocol = Some(1));
+    check_listener("enable_proxy_protocol 2\nproxy_protocol_v2_require_tls true", |l| {
+        (l.enable_proxy_protocol, l.proxy_protocol_v2_require_tls) = (Some(2), true);
+    });
     check_listener("max_connections 100", |l| l.max_connections = Some(100));
     check_listener("max_connections 1\nmax_connections 0\nmax_qos 1", |l| l.max_qos = 1);
     check_listener("maximum_qos 0", |l| l.max_qos = 0);

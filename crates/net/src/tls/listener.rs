@@ -1,16 +1,18 @@
-//! What a listener demands of encrypted connections: read from files at start, read again when they have changed.
+//! What a listener demands of encrypted connections, read from files. It never changes: where files have, another takes its place,
+//! and connections keep what was in force when they began.
 
 use std::fmt;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, UnbufferedServerConnection};
 use rustls::{ServerConfig, SupportedProtocolVersion};
 
@@ -20,13 +22,13 @@ use super::client_certificates::ClientCertificates;
 use super::{KeyLog, Tls};
 
 /// What is asked for. Fields go by the options of the configuration.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TlsOptions {
     /// Files of certificates with their chains, each with the file of its key. The first is for whoever asks for no name.
     pub certificates: Vec<(PathBuf, PathBuf)>,
     /// The file whose first line is the pass phrase of keys that are encrypted.
     pub passphrase_file: Option<PathBuf>,
-    /// The file with the certificates by which clients' are judged.
+    /// The file with the certificates by which clients' are judged, and which complete the chains of our own.
     pub cafile: Option<PathBuf>,
     /// The folder with the same.
     pub capath: Option<PathBuf>,
@@ -74,41 +76,58 @@ impl fmt::Display for TlsError {
 
 impl std::error::Error for TlsError {}
 
-/// The encryption of a listener. Connections keep what was in force when they began.
+impl TlsOptions {
+    /// The files and folders that decide whose certificates are good.
+    pub fn trust_files(&self) -> impl Iterator<Item = &Path> {
+        [&self.cafile, &self.capath, &self.crlfile].into_iter().flatten().map(PathBuf::as_path)
+    }
+
+    /// All that is read.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let pairs = self.certificates.iter().flat_map(|(certificate, key)| [certificate, key]);
+        pairs.chain(&self.passphrase_file).map(PathBuf::as_path).chain(self.trust_files())
+    }
+}
+
+/// The encryption of a listener.
 #[derive(Debug)]
 pub struct TlsListener {
-    options: TlsOptions,
-    /// Locked for as long as it takes to count one user more, once for each connection.
-    in_force: RwLock<Arc<ServerConfig>>,
+    config: Arc<ServerConfig>,
+    /// Who judges the certificates of clients, where they must have one.
+    judge: Option<Arc<ClientCertificates>>,
 }
 
 impl TlsListener {
-    /// Reads the files. Beside the listener, sentences that the operator should know.
-    pub fn open(options: TlsOptions) -> Result<(TlsListener, Vec<String>), TlsError> {
-        let (config, remarks) = build(&options)?;
-        Ok((TlsListener { options, in_force: RwLock::new(Arc::new(config)) }, remarks))
-    }
-
-    /// Reads the files again, for connections that come from now on. On error everything stays as it was. Nobody resumes what
-    /// was agreed under the old ones: a certificate may have been revoked.
-    pub fn reload(&self) -> Result<Vec<String>, TlsError> {
-        let (config, remarks) = build(&self.options)?;
-        *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
-        Ok(remarks)
+    /// Reads the files. Beside the listener, sentences that the operator should know. Nobody resumes with it what was agreed
+    /// with another one: a certificate may have been revoked.
+    pub fn open(options: &TlsOptions) -> Result<(TlsListener, Vec<String>), TlsError> {
+        let mut remarks = Vec::new();
+        let listener = build(options, &mut remarks)?;
+        Ok((listener, remarks))
     }
 
     /// The server's end for one more connection.
     pub fn begin(&self) -> Result<Tls, TlsError> {
-        let config = Arc::clone(&self.in_force.read().unwrap_or_else(PoisonError::into_inner));
+        let config = Arc::clone(&self.config);
         let connection = UnbufferedServerConnection::new(config).map_err(|error| TlsError(error.to_string()))?;
         Ok(Tls::new(connection))
     }
+
+    /// Whether the other side of a connection that began with another listener has a certificate that is good here too, or needs
+    /// none. Time alone takes nothing away from it: dates count when it connects. As costly as a part of a handshake.
+    pub fn still_trusts(&self, connection: Option<&Tls>) -> bool {
+        let Some(judge) = &self.judge else { return true };
+        let chain = connection.map_or(&[][..], Tls::peer_certificates);
+        chain.split_first().is_some_and(|(first, others)| judge.still_trusts(first, others))
+    }
 }
 
-fn build(options: &TlsOptions) -> Result<(ServerConfig, Vec<String>), TlsError> {
-    let mut remarks = Vec::new();
-    let provider = Arc::new(provider(options, &mut remarks)?);
-    let certificates = certificates(options, &provider, &mut remarks)?;
+fn build(options: &TlsOptions, remarks: &mut Vec<String>) -> Result<TlsListener, TlsError> {
+    let provider = Arc::new(provider(options, remarks)?);
+    // Also where nobody is asked for a certificate: it may complete our own, and files that cannot be read are told.
+    let trusted = trusted(options)?;
+    let revocations = options.crlfile.as_deref().map(revocations).transpose()?;
+    let certificates = certificates(options, &trusted, &provider, remarks)?;
     let versions: &[&SupportedProtocolVersion] = match options.version_min {
         TlsVersion::Tls12 => &[&rustls::version::TLS13, &rustls::version::TLS12],
         TlsVersion::Tls13 => &[&rustls::version::TLS13],
@@ -116,15 +135,15 @@ fn build(options: &TlsOptions) -> Result<(ServerConfig, Vec<String>), TlsError> 
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions)
         .map_err(|error| TlsError(format!("Unable to set up TLS: {error}.")))?;
-    // Also where nobody is asked for a certificate: files that cannot be read are told.
-    let trusted = trusted(options)?;
-    let builder = if options.require_certificate {
-        let revocations = options.crlfile.as_deref().map(revocations).transpose()?;
+    let judge = if options.require_certificate {
         let checks_dates = !options.disable_client_cert_date_checks;
-        let verifier = ClientCertificates::new(trusted, revocations, checks_dates, &provider)?;
-        builder.with_client_cert_verifier(Arc::new(verifier))
+        Some(Arc::new(ClientCertificates::new(trusted, revocations, checks_dates, &provider)?))
     } else {
-        builder.with_no_client_auth()
+        None
+    };
+    let builder = match &judge {
+        Some(judge) => builder.with_client_cert_verifier(Arc::clone(judge) as Arc<dyn ClientCertVerifier>),
+        None => builder.with_no_client_auth(),
     };
     let mut config = builder.with_cert_resolver(Arc::new(certificates));
     config.alpn_protocols = ALPN.iter().map(|name| name.to_vec()).collect();
@@ -137,7 +156,7 @@ fn build(options: &TlsOptions) -> Result<(ServerConfig, Vec<String>), TlsError> 
     if let Some(key_log) = &options.key_log {
         config.key_log = Arc::clone(key_log) as Arc<dyn rustls::KeyLog>;
     }
-    Ok((config, remarks))
+    Ok(TlsListener { config: Arc::new(config), judge })
 }
 
 /// What a client may say that it will speak. One that says something else is refused (RFC 7301), one that says nothing is not:
@@ -174,13 +193,14 @@ fn provider(options: &TlsOptions, remarks: &mut Vec<String>) -> Result<CryptoPro
 
 fn certificates(
     options: &TlsOptions,
+    trusted: &[CertificateDer<'static>],
     provider: &CryptoProvider,
     remarks: &mut Vec<String>,
 ) -> Result<Certificates, TlsError> {
     let passphrase = options.passphrase_file.as_deref().map(passphrase).transpose()?;
     let mut certificates = Certificates::new();
     for (certificate, key) in &options.certificates {
-        certificates.add((certificate, key), passphrase.as_deref(), provider)?;
+        remarks.extend(certificates.add((certificate, key), passphrase.as_deref(), trusted, provider)?);
         if fs::metadata(key).is_ok_and(|metadata| metadata.mode() & 0o004 != 0) {
             remarks.push(format!("everybody on this machine can read the key {}; chmod 600 it.", key.display()));
         }

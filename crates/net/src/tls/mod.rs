@@ -4,11 +4,13 @@
 //! * [`Tls`] knows no socket: ciphertext in, plaintext out and the other way round, in buffers of the caller. Between two
 //!   calls it holds keys and no bytes;
 //! * whatever comes is either decoded or a [`TlsFailure`], which says in words what was wrong;
-//! * what a listener demands is read from files into one value ([`TlsListener`]) which can be replaced while connections live:
-//!   they keep what they began with.
+//! * what a listener demands is read from files into one value ([`TlsListener`]), which another one replaces while connections
+//!   live: they keep what they began with.
 
 mod certificates;
+mod chain;
 mod ciphers;
+mod client;
 mod client_certificates;
 mod der;
 mod failure;
@@ -19,9 +21,11 @@ mod subject;
 
 use std::fmt;
 
+use rustls::pki_types::CertificateDer;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
 
+pub use self::client::TlsClient;
 pub use self::failure::TlsFailure;
 pub use self::key_log::KeyLog;
 pub use self::listener::{TlsError, TlsListener, TlsOptions, TlsVersion};
@@ -204,10 +208,18 @@ impl Tls {
 
     /// The certificate with which the other side has proved who it is.
     pub fn peer_certificate(&self) -> Option<&[u8]> {
-        if self.connection.is_handshaking() {
-            return None;
-        }
-        self.connection.peer_certificates().and_then(|chain| chain.first()).map(AsRef::as_ref)
+        self.peer_certificates().first().map(AsRef::as_ref)
+    }
+
+    /// The same with what stands between it and its root; none before the end of the handshake.
+    fn peer_certificates(&self) -> &[CertificateDer<'static>] {
+        let chain = self.connection.peer_certificates().filter(|_| !self.is_handshaking());
+        chain.unwrap_or_default()
+    }
+
+    /// Whether keys and certificates are not settled yet.
+    pub fn is_handshaking(&self) -> bool {
+        self.connection.is_handshaking()
     }
 }
 

@@ -8,7 +8,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use midge_auth::{Acl, FileError, Loaded, Passwords};
+use midge_auth::{Acl, FileError, Keys, Loaded, Passwords, TokenPolicy};
+
+use super::TokenOptions;
 
 /// What was read so far.
 #[derive(Default)]
@@ -33,6 +35,8 @@ pub enum FileProblem {
     },
     /// It says what nobody can understand.
     Malformed(FileError),
+    /// What it says does not do; a sentence.
+    Unusable(String),
 }
 
 impl fmt::Display for FileProblem {
@@ -42,6 +46,7 @@ impl fmt::Display for FileProblem {
                 write!(f, "Error: Unable to open {directive} \"{path}\": {error}.")
             }
             FileProblem::Malformed(error) => write!(f, "{error}"),
+            FileProblem::Unusable(text) => write!(f, "Error: {text}"),
         }
     }
 }
@@ -52,6 +57,7 @@ pub fn check_file(directive: &'static str, path: &str) -> Result<Vec<String>, Fi
     match directive {
         "password_file" => drop(files.passwords(path)?),
         "acl_file" => drop(files.acl(path)?),
+        "auth_jwt_key_file" | "auth_jwt_secret_file" | "auth_jwt_jwks_file" => drop(files.keys(directive, path)?),
         _ => files.look_at(directive, path)?,
     }
     Ok(files.notes)
@@ -76,6 +82,42 @@ impl Files {
         let acl = Arc::new(self.take(Acl::parse(path, &bytes))?);
         self.acls.insert(path.to_owned(), Arc::clone(&acl));
         Ok(acl)
+    }
+
+    /// Keys are read for each listener that names them: there are few.
+    pub(super) fn tokens(&mut self, options: &TokenOptions) -> Result<TokenPolicy, FileProblem> {
+        let TokenOptions { key_file, secret_file, jwks_file, .. } = options;
+        let named =
+            [("auth_jwt_key_file", key_file), ("auth_jwt_secret_file", secret_file), ("auth_jwt_jwks_file", jwks_file)];
+        let mut keys = Keys::default();
+        for (directive, path) in named.into_iter().filter_map(|(directive, path)| Some((directive, path.as_ref()?))) {
+            keys.add(self.keys(directive, path)?);
+        }
+        let policy = TokenPolicy {
+            algorithms: options.algorithms.clone(),
+            keys,
+            issuer: options.issuer.clone(),
+            audience: options.audience.clone(),
+            user_claim: options.user_claim.clone(),
+            acl_claim: options.acl_claim.clone(),
+        };
+        match policy.idle_algorithm() {
+            None => Ok(policy),
+            Some(idle) => {
+                let name = idle.name();
+                Err(FileProblem::Unusable(format!("There is no key for {name}, which auth_jwt_algorithms names.")))
+            }
+        }
+    }
+
+    fn keys(&mut self, directive: &'static str, path: &str) -> Result<Keys, FileProblem> {
+        let bytes = self.read(directive, path)?;
+        let parsed = match directive {
+            "auth_jwt_secret_file" => Keys::secret(path, &bytes),
+            "auth_jwt_jwks_file" => Keys::set(path, &bytes),
+            _ => Keys::public(path, &bytes),
+        };
+        self.take(parsed)
     }
 
     fn take<T>(&mut self, parsed: Result<Loaded<T>, FileError>) -> Result<T, FileProblem> {
@@ -116,6 +158,7 @@ fn warning(directive: &str, path: &Path) -> Option<String> {
     ))
 }
 
-const SECRETS: [&str; 5] = ["password_file", "acl_file", "psk_file", "keyfile", "bridge_keyfile"];
+const SECRETS: [&str; 6] =
+    ["password_file", "acl_file", "psk_file", "keyfile", "bridge_keyfile", "auth_jwt_secret_file"];
 const OTHERS_READ: u32 = 0o004;
 const OTHERS_WRITE: u32 = 0o002;

@@ -1,63 +1,67 @@
-//! Who is let in and what they may do: what the files of the listeners say.
+//! Who is let in and what they may do: what the files of the listeners say, tokens, and web services.
 //!
 //! ```text
 //! shard ──credentials──▶ ask ──▶ an answer, or a check that takes its time
 //!                                     └──▶ worker ──▶ the shard's box of answers
 //! ```
 //!
-//! What must hold: a slow hash is never computed on a shard; what was right once is remembered as a keyed digest, never as it
-//! was sent; when the files are read again, everybody is asked about again, and nothing that was remembered counts any more.
+//! What must hold: a slow hash is never computed on a shard, and no web service asked; what was right once is remembered as a
+//! keyed digest, never as it was sent; who cannot be asked grants nothing; when the files are read again, everybody is asked about
+//! again, and nothing that was remembered counts any more.
 
+mod failures;
 mod files;
+mod http;
+mod options;
 mod remembered;
+mod rights;
+mod service;
+mod verdict;
 mod workers;
 
+pub(crate) use failures::Failures;
 pub use files::{FileProblem, check_file};
+pub use options::{AuthorityOptions, ServiceOptions, TokenOptions};
 pub(crate) use workers::{Answer, Asker, NOT_NOW, Workers};
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::time::Instant;
 
-use midge_auth::{Access, Acl, Admission, ConnectPolicy, Cost, Passwords, Rights, admission};
+use midge_auth::{Acl, Admission, ConnectPolicy, Cost, Judge, Passwords, TokenPolicy, admission};
 use midge_broker::{Authentication, Credentials, Identity, ListenerId, RefusedCredentials, Renewed};
 
 use files::Files;
 use remembered::Remembered;
-
-/// What one listener is to ask for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuthorityOptions {
-    /// The port, by which a Session remembers where its client came in; 0 for a Unix socket.
-    pub port: u16,
-    /// Whether clients without a User Name are let in; without a password file, all.
-    pub allow_anonymous: bool,
-    /// User Names and hashes of their passwords.
-    pub password_file: Option<String>,
-    /// Who may do what.
-    pub acl_file: Option<String>,
-    /// Clients are whom their certificates name.
-    pub names_by_certificate: bool,
-    /// SUBACK refuses what the ACL file does not grant.
-    pub strict_suback: bool,
-}
+use rights::{Granted, Nothing, has_special_chars};
+use service::{Service, ServiceAnswers};
+use verdict::{By, Proof, Refused, Verdict};
 
 /// See the module. One for all shards; another takes its place when the files are read again.
 #[derive(Default)]
 pub(crate) struct Authority {
     /// By [`ListenerId`].
     listeners: Vec<Listener>,
-    remembered: Remembered,
+    passwords: Remembered,
+    answers: ServiceAnswers,
     /// Keys the proofs of identities.
     key: RandomState,
 }
 
 struct Listener {
-    port: u16,
+    options: AuthorityOptions,
     policy: ConnectPolicy,
-    names_by_certificate: bool,
     passwords: Option<Arc<Passwords>>,
+    tokens: Option<TokenPolicy>,
+    service: Option<Arc<Service>>,
     acl: Option<Arc<Acl>>,
-    strict_suback: bool,
+    /// That of all whom nobody was asked about.
+    nobody: Arc<Proof>,
+}
+
+/// Whether a server could start with this; every file is read.
+pub fn check_authority(options: &[AuthorityOptions]) -> Result<(), FileProblem> {
+    Authority::load(options, &RandomState::new()).map(drop)
 }
 
 /// What a shard is told at once.
@@ -72,6 +76,10 @@ pub(crate) enum Asked {
 pub(crate) struct Check {
     listener: ListenerId,
     credentials: Credentials,
+    /// Its certificate says who it is.
+    is_named: bool,
+    /// Somebody else is asked, and may be slow to answer.
+    is_call: bool,
 }
 
 impl Authority {
@@ -82,83 +90,162 @@ impl Authority {
     ) -> Result<(Authority, Vec<String>), FileProblem> {
         let mut files = Files::default();
         let listeners = options.iter().map(|options| Listener::load(options, &mut files)).collect::<Result<_, _>>()?;
-        let authority = Authority { listeners, remembered: Remembered::default(), key: key.clone() };
+        let authority = Authority { listeners, key: key.clone(), ..Authority::default() };
         Ok((authority, files.notes))
     }
 
     /// Who that is.
     pub(crate) fn ask(&self, listener: ListenerId, credentials: Credentials) -> Asked {
-        let at = self.listener(listener);
-        let is_slow = || at.cost(&credentials) == Cost::Slow && !self.remembered.knows(listener, &credentials);
-        match at.admission(&credentials) {
-            Admission::Refuse(_) => Asked::Known(REFUSED),
-            Admission::Verify if is_slow() => Asked::Later(Check { listener, credentials }),
-            Admission::Verify | Admission::Accept => Asked::Known(self.answer(listener, &credentials)),
+        self.ask_about(Check { listener, credentials, is_named: false, is_call: false })
+    }
+
+    /// A client that its certificate names; without a name it is not let in. Nobody else is asked who it is.
+    pub(crate) fn name(&self, listener: ListenerId, client_id: Box<str>, username: Option<Box<str>>) -> Asked {
+        if username.is_none() {
+            return Asked::Known(Authentication::Refused(RefusedCredentials::NoIdentity));
         }
+        let credentials = Credentials { client_id, username, password: None };
+        self.ask_about(Check { listener, credentials, is_named: true, is_call: false })
     }
 
-    /// A client that its certificate names; without a name it is not let in. Nobody else is asked.
-    pub(crate) fn name(&self, listener: ListenerId, client_id: Box<str>, username: Option<Box<str>>) -> Authentication {
-        let Some(username) = username else {
-            return Authentication::Refused(RefusedCredentials::NoIdentity);
+    fn ask_about(&self, mut check: Check) -> Asked {
+        let at = self.listener(check.listener);
+        let admission = at.admission_of(&check);
+        if let Admission::Refuse(_) = admission {
+            return Asked::Known(Refused::NOT_AUTHORIZED.authentication());
+        }
+        check.is_call = at.has_acl_service() || admission == Admission::Verify(Judge::Service);
+        if let Some(identity) = check.is_call.then(|| self.answers.find(&check)).flatten() {
+            return Asked::Known(Authentication::Known(identity));
+        }
+        let is_slow = match admission {
+            Admission::Verify(Judge::PasswordFile) => self.is_slow_hash(at, &check),
+            Admission::Verify(Judge::Tokens) => true,
+            _ => false,
         };
-        let at = self.listener(listener);
-        let credentials = Credentials { client_id, username: Some(username), password: None };
-        let rights = at.rights(&credentials);
-        let Credentials { username, .. } = credentials;
-        Authentication::Known(Arc::new(Identity { username, port: at.port, proof: CERTIFICATE, rights }))
+        if check.is_call || is_slow {
+            return Asked::Later(check);
+        }
+        Asked::Known(match self.check(&check, Instant::now()) {
+            Ok(identity) => Authentication::Known(identity),
+            Err(refused) => refused.authentication(),
+        })
     }
 
-    /// The outcome of a check. Takes its time.
-    pub(crate) fn check(&self, check: &Check) -> Authentication {
-        self.answer(check.listener, &check.credentials)
+    fn is_slow_hash(&self, at: &Listener, check: &Check) -> bool {
+        at.cost(&check.credentials) == Cost::Slow && !self.passwords.knows(check.listener, &check.credentials)
     }
 
-    fn answer(&self, listener: ListenerId, credentials: &Credentials) -> Authentication {
-        let at = self.listener(listener);
-        let must_verify = at.admission(credentials) == Admission::Verify;
-        if must_verify && !self.remembered.knows(listener, credentials) {
+    /// The outcome of a check that was wanted at this moment. Takes its time.
+    pub(crate) fn check(&self, check: &Check, wanted: Instant) -> Result<Arc<Identity>, Refused> {
+        let at = self.listener(check.listener);
+        let verdict = self.verdict(at, check, wanted)?;
+        let identity = self.identify(at, &check.credentials, verdict);
+        if let Some(service) = at.service.as_ref().filter(|_| check.is_call) {
+            self.answers.remember(check, &identity, service.cache);
+        }
+        Ok(identity)
+    }
+
+    fn verdict(&self, at: &Listener, check: &Check, wanted: Instant) -> Result<Verdict, Refused> {
+        let credentials = &check.credentials;
+        let mut verdict = match at.admission_of(check) {
+            Admission::Refuse(_) => return Err(Refused::NOT_AUTHORIZED),
+            Admission::Accept if check.is_named => Verdict::new(By::Certificate),
+            Admission::Accept => Verdict::new(By::Nobody),
+            Admission::Verify(Judge::PasswordFile) => self.judge_password(at, check)?,
+            Admission::Verify(Judge::Tokens) => {
+                let verdict = verdict::judge_token(at.tokens.as_ref(), credentials)?;
+                if at.has_user(verdict.username.as_deref()) {
+                    return Err(Refused::not_valid("the token is for a user of the password file"));
+                }
+                verdict
+            }
+            Admission::Verify(Judge::Service) => {
+                let service = at.service.as_ref().ok_or(Refused::NOT_AUTHORIZED)?;
+                service.ask_user(credentials, wanted)?;
+                Verdict::new(By::Service)
+            }
+        };
+        if let Some(service) = at.service.as_ref().filter(|service| service.has_acl()) {
+            let username = verdict.username.as_deref().or(credentials.username.as_deref());
+            let grants = service.ask_acl(at.client_id(credentials, username), username, wanted)?;
+            verdict.add(grants);
+        }
+        Ok(verdict)
+    }
+
+    fn judge_password(&self, at: &Listener, check: &Check) -> Result<Verdict, Refused> {
+        let Check { listener, credentials, .. } = check;
+        if !self.passwords.knows(*listener, credentials) {
             if !at.verifies(credentials) {
-                return REFUSED;
+                return Err(Refused::NOT_AUTHORIZED);
             }
             if at.cost(credentials) == Cost::Slow {
-                self.remembered.remember(listener, credentials);
+                self.passwords.remember(*listener, credentials);
             }
         }
-        Authentication::Known(self.identity(at, credentials))
+        Ok(Verdict::new(By::PasswordFile(self.entry(at, credentials))))
     }
 
-    fn identity(&self, at: &Listener, credentials: &Credentials) -> Arc<Identity> {
-        let username = credentials.username.clone();
-        let proof = self.proof(at, credentials);
-        Arc::new(Identity { rights: at.rights(credentials), username, port: at.port, proof })
+    fn identify(&self, at: &Listener, credentials: &Credentials, verdict: Verdict) -> Arc<Identity> {
+        let Verdict { by, username, granted, expires_at_s } = verdict;
+        let username = username.or_else(|| credentials.username.clone());
+        let rights = at.rights(credentials, username.as_deref(), &granted);
+        let is_nobody = by == By::Nobody && granted.is_empty();
+        let proof = || Arc::new(Proof { by, granted, service: at.service.clone() });
+        let proof = if is_nobody { Arc::clone(&at.nobody) } else { proof() };
+        Arc::new(Identity { rights, username, port: at.options.port, proof: Some(proof), expires_at_s })
     }
 
-    /// What of the password file lets the client in; 0 where it is not asked.
-    fn proof(&self, at: &Listener, credentials: &Credentials) -> u64 {
+    /// What of the password file lets the client in.
+    fn entry(&self, at: &Listener, credentials: &Credentials) -> u64 {
         let entry = at.passwords.as_ref().zip(credentials.username.as_deref());
         entry.map_or(0, |(passwords, username)| self.key.hash_one(passwords.entry(username)))
     }
 
-    /// What became of an identity that was found before the files were read again. Of a client that is away only its name is
-    /// known, and it shows its password when it comes back.
-    pub(crate) fn renew(&self, credentials: &Credentials, identity: &Identity) -> Renewed {
-        let at = self.listeners.iter().find(|at| at.port == identity.port).unwrap_or(&self.listeners[0]);
-        let is_away = identity.proof == 0;
-        if identity.proof == CERTIFICATE || is_away && at.names_by_certificate {
-            let username = identity.username.clone();
-            let rights = at.rights(credentials);
-            return Renewed::Known(Arc::new(Identity { username, port: at.port, proof: CERTIFICATE, rights }));
-        }
-        let still_does = match at.admission(&Credentials { password: Some(Box::default()), ..credentials.clone() }) {
-            Admission::Accept => true,
-            Admission::Verify => is_away || identity.proof == self.proof(at, credentials),
-            Admission::Refuse(_) => false,
+    /// What became of an identity that was found before the files were read again. A client that is away, at no listener, shows who
+    /// it is when it comes back; since the server started only its name may be known.
+    pub(crate) fn renew(
+        &self,
+        listener: Option<ListenerId>,
+        credentials: &Credentials,
+        identity: &Identity,
+    ) -> Renewed {
+        let by_port = || self.listeners.iter().find(|at| at.options.port == identity.port);
+        let at = match listener {
+            Some(listener) => self.listener(listener),
+            None => by_port().unwrap_or(&self.listeners[0]),
         };
-        match still_does {
-            true => Renewed::Known(self.identity(at, credentials)),
-            false => Renewed::Refused,
+        let proof = identity.proof.as_deref().and_then(|proof| proof.downcast_ref::<Proof>());
+        let is_let_in = match proof {
+            Some(proof) => self.still_does(at, listener.is_none(), credentials, proof),
+            None => at.options.is_named_by_certificate || at.may_let_in(credentials),
+        };
+        if !is_let_in {
+            return Renewed::Refused;
         }
+        let granted = proof.map_or(&[][..], |proof| &proof.granted);
+        let rights = at.rights(credentials, credentials.username.as_deref(), granted);
+        Renewed::Known(Arc::new(Identity { rights, port: at.options.port, ..identity.clone() }))
+    }
+
+    fn still_does(&self, at: &Listener, is_away: bool, credentials: &Credentials, proof: &Proof) -> bool {
+        if !is_away && at.options.is_named_by_certificate != (proof.by == By::Certificate) {
+            return false;
+        }
+        let admission = at.admission(&with_some_password(credentials));
+        let is_in_file = admission == Admission::Verify(Judge::PasswordFile);
+        let is_of_others = !at.has_user(credentials.username.as_deref());
+        at.is_served_by(proof.service.as_deref())
+            && match proof.by {
+                By::Certificate => true,
+                By::Nobody => admission == Admission::Accept,
+                By::PasswordFile(entry) if is_in_file => is_away || entry == self.entry(at, credentials),
+                By::PasswordFile(_) => admission == Admission::Accept,
+                By::Token(key) => is_of_others && at.tokens.as_ref().is_some_and(|tokens| tokens.trusts(key)),
+                By::Service => is_of_others && at.policy.has_service,
+            }
     }
 
     fn listener(&self, listener: ListenerId) -> &Listener {
@@ -169,18 +256,48 @@ impl Authority {
 impl Listener {
     fn load(options: &AuthorityOptions, files: &mut Files) -> Result<Listener, FileProblem> {
         let passwords = options.password_file.as_deref().map(|path| files.passwords(path)).transpose()?;
+        let tokens = options.tokens.as_ref().map(|tokens| files.tokens(tokens)).transpose()?;
+        let service = options.service.as_ref().map(Service::open).transpose()?.map(Arc::new);
         let acl = options.acl_file.as_deref().map(|path| files.acl(path)).transpose()?;
-        let policy = ConnectPolicy { has_password_file: passwords.is_some(), allow_anonymous: options.allow_anonymous };
-        let AuthorityOptions { port, names_by_certificate, strict_suback, .. } = *options;
-        Ok(Listener { port, policy, names_by_certificate, passwords, acl, strict_suback })
+        let policy = ConnectPolicy {
+            has_password_file: passwords.is_some(),
+            has_tokens: tokens.is_some(),
+            has_service: service.as_ref().is_some_and(|service| service.has_user()),
+            allow_anonymous: options.allow_anonymous,
+        };
+        let nobody = Arc::new(Proof { by: By::Nobody, granted: Vec::new(), service: service.clone() });
+        Ok(Listener { options: options.clone(), policy, passwords, tokens, service, acl, nobody })
+    }
+
+    /// Whether somebody of this name may be let in.
+    fn may_let_in(&self, credentials: &Credentials) -> bool {
+        !matches!(self.admission(&with_some_password(credentials)), Admission::Refuse(_))
+    }
+
+    fn admission_of(&self, check: &Check) -> Admission {
+        if check.is_named { Admission::Accept } else { self.admission(&check.credentials) }
     }
 
     fn admission(&self, credentials: &Credentials) -> Admission {
         let Credentials { username, password, .. } = credentials;
-        admission(
-            self.policy,
-            midge_auth::Credentials { user_name: username.as_deref(), password: password.as_deref() },
-        )
+        let (user_name, password) = (username.as_deref(), password.as_deref());
+        let is_in_password_file = self.has_user(user_name);
+        admission(self.policy, midge_auth::Credentials { user_name, password, is_in_password_file })
+    }
+
+    /// Whether the password file has this User.
+    fn has_user(&self, username: Option<&str>) -> bool {
+        let named = self.passwords.as_ref().zip(username);
+        named.is_some_and(|(passwords, username)| passwords.contains(username))
+    }
+
+    fn has_acl_service(&self) -> bool {
+        self.service.as_ref().is_some_and(|service| service.has_acl())
+    }
+
+    /// Whether the same services would be asked.
+    fn is_served_by(&self, service: Option<&Service>) -> bool {
+        self.service.as_deref().map(Service::urls) == service.map(Service::urls)
     }
 
     fn verifies(&self, credentials: &Credentials) -> bool {
@@ -193,36 +310,32 @@ impl Listener {
         entry.map_or(Cost::Quick, |(passwords, username)| passwords.cost(username))
     }
 
-    fn rights(&self, credentials: &Credentials) -> Option<Arc<dyn midge_broker::Rights>> {
-        let acl = self.acl.as_ref()?;
-        let rights = Rights::new(acl, credentials.username.as_deref(), &credentials.client_id);
-        Some(Arc::new(Granted { rights, strict_suback: self.strict_suback }))
+    fn client_id<'a>(&self, credentials: &'a Credentials, username: Option<&'a str>) -> &'a str {
+        username.filter(|_| self.options.username_is_client_id).unwrap_or(&credentials.client_id)
+    }
+
+    fn rights(
+        &self,
+        credentials: &Credentials,
+        username: Option<&str>,
+        granted: &[Arc<Acl>],
+    ) -> Option<Arc<dyn midge_broker::Rights>> {
+        if self.acl.is_none() && granted.is_empty() {
+            return None;
+        }
+        let client_id = self.client_id(credentials, username);
+        if self.options.acl_denies_special_chars && has_special_chars(client_id, username) {
+            return Some(Arc::new(Nothing));
+        }
+        let lists = self.acl.iter().chain(granted);
+        Some(Arc::new(Granted::new(lists, username, client_id, self.options.strict_suback)))
     }
 }
 
-/// What the ACL file grants one client.
-struct Granted {
-    rights: Rights,
-    strict_suback: bool,
+/// A client with a name has brought a password.
+fn with_some_password(credentials: &Credentials) -> Credentials {
+    let password = credentials.username.as_ref().map(|_| Box::default());
+    Credentials { password, ..credentials.clone() }
 }
 
-impl midge_broker::Rights for Granted {
-    fn may_publish(&self, topic: &str) -> bool {
-        self.rights.check(Access::Publish, topic).is_allowed()
-    }
-
-    fn may_receive(&self, topic: &str) -> bool {
-        self.rights.check(Access::Receive, topic).is_allowed()
-    }
-
-    fn may_subscribe(&self, filter: &str) -> bool {
-        let share = filter.strip_prefix("$share/").and_then(|rest| rest.split_once('/'));
-        let filter = share.map_or(filter, |(_, filter)| filter);
-        !self.strict_suback || self.rights.check_filter(filter).is_allowed()
-    }
-}
-
-/// The proof of those whom their certificates name.
-const CERTIFICATE: u64 = u64::MAX;
-
-const REFUSED: Authentication = Authentication::Refused(RefusedCredentials::NotAuthorized);
+pub(crate) const REFUSED: Authentication = Authentication::Refused(RefusedCredentials::NotAuthorized);

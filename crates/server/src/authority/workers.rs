@@ -1,8 +1,10 @@
-//! Threads for checks that take their time.
+//! Threads for checks that take their time: some that calculate, and others that wait for web services, so that none of these
+//! keeps a password waiting.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Instant;
 use std::{io, thread};
 
 use midge_broker::ids::ShardId;
@@ -14,6 +16,14 @@ use crate::peers::Peers;
 
 /// Where checks are handed in.
 pub(crate) struct Workers {
+    calculators: Pool,
+    /// Started when the first one is needed.
+    callers: OnceLock<Pool>,
+    peers: Weak<Peers>,
+}
+
+/// Threads that do the same.
+struct Pool {
     jobs: Mutex<Sender<Job>>,
     waiting: Arc<AtomicUsize>,
 }
@@ -26,45 +36,70 @@ pub(crate) struct Asker {
     pub(crate) index: usize,
     /// and that it is still the same one.
     pub(crate) generation: u32,
+    /// What was in force when it asked.
+    pub(crate) settings_number: u64,
 }
 
 /// What a shard is told later.
 pub(crate) struct Answer {
     pub(crate) asker: Asker,
     pub(crate) authentication: Authentication,
+    /// What the operator should know.
+    pub(crate) trouble: Option<String>,
 }
 
 struct Job {
     asker: Asker,
     check: Check,
     authority: Arc<Authority>,
+    wanted: Instant,
 }
 
 impl Workers {
-    /// Starts the threads, which end with what they work for.
+    /// Starts the threads that calculate. All end with what they work for.
     pub(crate) fn start(count: usize, peers: &Arc<Peers>) -> io::Result<Workers> {
+        let peers = Arc::downgrade(peers);
+        Ok(Workers { calculators: Pool::start("worker", count, &peers)?, callers: OnceLock::new(), peers })
+    }
+
+    /// Has something checked; the answer comes to the asker's shard. `false`: too much waits already.
+    pub(crate) fn hand_in(&self, asker: Asker, check: Check, authority: &Arc<Authority>) -> bool {
+        let pool = if check.is_call { self.callers() } else { Some(&self.calculators) };
+        let job = Job { asker, check, authority: Arc::clone(authority), wanted: Instant::now() };
+        pool.is_some_and(|pool| pool.hand_in(job))
+    }
+
+    fn callers(&self) -> Option<&Pool> {
+        if self.callers.get().is_none() {
+            // Of two shards that come here at once one starts threads that end at once.
+            let _ = self.callers.set(Pool::start("caller", CALLERS, &self.peers).ok()?);
+        }
+        self.callers.get()
+    }
+}
+
+impl Pool {
+    fn start(name: &str, count: usize, peers: &Weak<Peers>) -> io::Result<Pool> {
         let (sender, receiver) = channel();
         let receiver = Arc::new(Mutex::new(receiver));
         let waiting = Arc::new(AtomicUsize::new(0));
         for number in 0..count {
-            let (receiver, waiting, peers) = (Arc::clone(&receiver), Arc::clone(&waiting), Arc::downgrade(peers));
-            let thread = thread::Builder::new().name(format!("worker-{number}")).stack_size(STACK_BYTES);
+            let (receiver, waiting, peers) = (Arc::clone(&receiver), Arc::clone(&waiting), Weak::clone(peers));
+            let thread = thread::Builder::new().name(format!("{name}-{number}")).stack_size(STACK_BYTES);
             thread.spawn(move || {
                 let on_panic = AbortOnPanic;
                 work(&receiver, &waiting, &peers);
                 drop(on_panic);
             })?;
         }
-        Ok(Workers { jobs: Mutex::new(sender), waiting })
+        Ok(Pool { jobs: Mutex::new(sender), waiting })
     }
 
-    /// Has something checked; the answer comes to the asker's shard. `false`: too much waits already.
-    pub(crate) fn hand_in(&self, asker: Asker, check: Check, authority: &Arc<Authority>) -> bool {
+    fn hand_in(&self, job: Job) -> bool {
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_MAX {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             return false;
         }
-        let job = Job { asker, check, authority: Arc::clone(authority) };
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner).send(job).is_ok()
     }
 }
@@ -73,11 +108,14 @@ fn work(jobs: &Mutex<Receiver<Job>>, waiting: &AtomicUsize, peers: &Weak<Peers>)
     loop {
         // One waits with the lock, the others for the lock.
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Job { asker, check, authority }) = job else { return };
-        let authentication = authority.check(&check);
+        let Ok(Job { asker, check, authority, wanted }) = job else { return };
+        let (authentication, trouble) = match authority.check(&check, wanted) {
+            Ok(identity) => (Authentication::Known(identity), None),
+            Err(refused) => (refused.authentication(), refused.trouble),
+        };
         waiting.fetch_sub(1, Ordering::Relaxed);
         let Some(peers) = peers.upgrade() else { return };
-        peers.send_answer(Answer { asker, authentication });
+        peers.send_answer(Answer { asker, authentication, trouble });
         peers.wake(asker.shard);
     }
 }
@@ -85,8 +123,11 @@ fn work(jobs: &Mutex<Receiver<Job>>, waiting: &AtomicUsize, peers: &Weak<Peers>)
 /// For a shard that could not hand in what it wanted to know.
 pub(crate) const NOT_NOW: Authentication = Authentication::Refused(RefusedCredentials::Busy);
 
-/// Connections that may wait for a check of their password: at a millisecond each some ten seconds.
+/// Connections that may wait for a check: of passwords, at a millisecond each, some ten seconds.
 const WAITING_MAX: usize = 10_000;
+
+/// Questions to web services at a time.
+const CALLERS: usize = 8;
 
 /// argon2 keeps its memory on the heap.
 const STACK_BYTES: usize = 256 << 10;

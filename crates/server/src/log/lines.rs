@@ -282,6 +282,7 @@ pub(super) fn ended(code: ReasonCode) -> &'static str {
         ReasonCode::QUOTA_EXCEEDED => "quota exceeded",
         ReasonCode::ADMINISTRATIVE_ACTION => "administrative action",
         ReasonCode::RETAIN_NOT_SUPPORTED | ReasonCode::QOS_NOT_SUPPORTED => "used disallowed feature",
+        ReasonCode::MAXIMUM_CONNECT_TIME => "maximum connect time",
         ReasonCode::CONNECTION_RATE_EXCEEDED => "connection rate exceeded",
         _ => "unspecified error",
     }

@@ -10,8 +10,8 @@ use crate::log::{Escaped, LogBuffer, LogType};
 use crate::options::CertificateName;
 
 /// What the client's certificate says of its name.
-pub(super) fn username(tls: Option<&Tls>, name: CertificateName) -> Option<String> {
-    let certificate = tls?.peer_certificate()?;
+pub(super) fn username(tls: &Tls, name: CertificateName) -> Option<String> {
+    let certificate = tls.peer_certificate()?;
     match name {
         CertificateName::CommonName => common_name(certificate),
         CertificateName::Subject => distinguished_name(certificate),

@@ -48,15 +48,17 @@ pub(crate) const PURE: &[&str] = &[
     "midge-persistence",
 ];
 
-/// What a pure crate may use from crates.io: containers, errors, what is calculated with passwords, and loom, which only replaces
-/// the atomics in a model.
+/// What a pure crate may use from crates.io: containers, errors, JSON, what is calculated with passwords and tokens, and loom,
+/// which only replaces the atomics in a model.
 const PURE_MAY_USE: &[&str] = &[
     "argon2",
+    "aws-lc-rs",
     "base64ct",
     "foldhash",
     "hashbrown",
     "loom",
     "pbkdf2",
+    "serde_json",
     "sha2",
     "slab",
     "smallvec",
