@@ -23,6 +23,7 @@ use crate::peers::Peers;
 use crate::persistence::{self, Admin, AdminParts, Persistence, ReaderParts, Reads, Recovered, Writer, WriterParts};
 use crate::process::{self, Account, PidFile, Supervisor, Watchdog};
 use crate::reload::{Origin, Reloading};
+use crate::reload_order::ReloadOrder;
 use crate::settings::{Door, Settings, Socket};
 use crate::shard::{MemoryLimit, Parts, Shard, SystemTopics, WAKER};
 use crate::watch::Watch;
@@ -203,11 +204,12 @@ fn spawn(options: &Options, beginning: Beginning, settings: Arc<Settings>, log: 
     let Beginning { shared, shards, persistence, clock, .. } = beginning;
     let no_loop = |error| Failure::System("unable to make an event loop", error);
     let no_thread = |error| Failure::System("unable to start a thread", error);
+    let order = ReloadOrder::expect().map_err(no_signals)?;
     let polls: Vec<Poll> = shards.iter().map(|_| Poll::new()).collect::<io::Result<_>>().map_err(no_loop)?;
     let wakers = polls.iter().map(|poll| Waker::new(poll.registry(), WAKER));
     let wakers = wakers.collect::<io::Result<_>>().map_err(no_loop)?;
     let failures = Failures::new(options.failed_login_delay_ms());
-    let peers = Arc::new(Peers::new(wakers, settings, failures));
+    let peers = Arc::new(Peers::new(wakers, settings, order, failures));
     log.topics().begin(&peers);
     peers.set_workers(Workers::start(shards.len().min(WORKERS_MAX), &peers).map_err(no_thread)?);
     let buffer = || LogBuffer::new(Arc::clone(log));
@@ -280,7 +282,9 @@ impl Server<'_> {
                     SIGTERM | SIGINT => break 'wait,
                     SIGHUP => {
                         supervisor.reloading();
+                        self.threads.peers.reload_order.begin();
                         self.reloading.reload(reload, &self.threads, journal);
+                        self.threads.peers.reload_order.end();
                         supervisor.ready();
                     }
                     SIGUSR1 => match &self.threads.writer {

@@ -27,6 +27,7 @@ mod persistence;
 mod process;
 mod published;
 mod reload;
+mod reload_order;
 mod restart;
 mod settings;
 mod shard;

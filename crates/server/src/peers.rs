@@ -18,6 +18,7 @@ use crate::authority::{Answer, Asker, Authority, Check, Failures, Workers};
 use crate::files::{Files, Portion};
 use crate::persistence::Reads;
 use crate::published::Published;
+use crate::reload_order::ReloadOrder;
 use crate::settings::Settings;
 use crate::shard::moves::Moved;
 
@@ -36,6 +37,8 @@ pub(crate) struct Peers {
     /// How often it was replaced.
     settings_number: AtomicU64,
     workers: OnceLock<Workers>,
+    /// Whether the operator wants what is in force to be another.
+    pub(crate) reload_order: ReloadOrder,
     /// Which addresses have failed to log in.
     pub(crate) failures: Failures,
     /// Who reads files for browsers.
@@ -63,7 +66,12 @@ struct Peer {
 }
 
 impl Peers {
-    pub(crate) fn new(wakers: Vec<Waker>, settings: Arc<Settings>, failures: Failures) -> Peers {
+    pub(crate) fn new(
+        wakers: Vec<Waker>,
+        settings: Arc<Settings>,
+        reload_order: ReloadOrder,
+        failures: Failures,
+    ) -> Peers {
         let peer = |waker| Peer {
             waker,
             lane: Mutex::default(),
@@ -84,6 +92,7 @@ impl Peers {
             settings: Mutex::new(settings),
             settings_number: AtomicU64::new(0),
             workers: OnceLock::new(),
+            reload_order,
             failures,
             files: Files::default(),
         }
@@ -281,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_shortage_is_told_once_a_minute() {
-        let peers = Peers::new(Vec::new(), Arc::default(), Failures::default());
+        let peers = Peers::new(Vec::new(), Arc::default(), ReloadOrder::default(), Failures::default());
         let told = [0, 0, 100, 59_999, 60_001, 60_002].map(|now_ms| peers.is_news_of_shortage(now_ms));
         assert_eq!(told, [true, false, false, false, true, false]);
     }

@@ -16,7 +16,10 @@ impl Shard {
     pub(super) fn authenticate(&mut self, index: usize, credentials: Credentials) -> Option<Authentication> {
         let connection = &mut self.connections[index];
         let now_ms = self.turn.now.monotonic_ms;
-        let delay_ms = self.peers.failures.delay_ms(&connection.address, now_ms);
+        let delay_ms = match self.peers.reload_order.is_open() {
+            true => RELOAD_MS,
+            false => self.peers.failures.delay_ms(&connection.address, now_ms),
+        };
         if delay_ms == 0 {
             return self.look_at_login(index, credentials);
         }
@@ -26,8 +29,18 @@ impl Shard {
         None
     }
 
+    /// When the next login is to be looked at. None is before a reload is over, which is looked for now and then.
+    pub(super) fn delayed_ms(&self) -> Option<u64> {
+        let due_ms = self.delayed.next_ms()?;
+        let is_reload = self.peers.reload_order.is_open();
+        Some(if is_reload { due_ms.max(self.clock.monotonic_ms() + RELOAD_MS) } else { due_ms })
+    }
+
     /// Looks at logins that have waited long enough.
     pub(super) fn take_delayed(&mut self, now_ms: u64) {
+        if self.peers.reload_order.is_open() {
+            return;
+        }
         while let Some(Login { index, generation, credentials }) = self.delayed.pop_due(now_ms) {
             let asker = Asker { shard: self.id, index, generation, settings_number: self.settings_number };
             if self.awaits_answer(asker)
@@ -122,3 +135,6 @@ impl Shard {
         }
     }
 }
+
+/// After so long it is looked whether a reload is over.
+const RELOAD_MS: u64 = 1;

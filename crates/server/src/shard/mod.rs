@@ -264,7 +264,7 @@ impl Shard {
         let deadlines = [
             self.broker.next_deadline_ms(),
             self.greetings.next_ms(),
-            self.delayed.next_ms(),
+            self.delayed_ms(),
             self.lingerers.next_ms(),
             self.acceptor.resume_at_ms(),
             self.pauses.due_ms(),

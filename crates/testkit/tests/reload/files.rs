@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use midge_testkit::environment::scratch_folder;
 use midge_testkit::{Conversation, Server, on_each_shard_count};
+use rustix::process::Signal;
 
 use crate::{DO_NOT_DO, READ_AGAIN, expect_count, replace};
 
@@ -157,3 +158,22 @@ fn a_password_file_that_was_not_there_before_counts_for_who_is_there() {
 }
 
 const LONGER_THAN_A_LOOK: Duration = Duration::from_millis(2500);
+
+/// A reload that takes its time: whoever comes after the signal is judged by what it brings.
+#[test]
+fn who_connects_after_the_signal_is_judged_by_the_new_rules() {
+    let server = Server::start("");
+    let files = Files::new(&server);
+    server.reload_with(&format!("watch_files false\n{}", files.lines()));
+    let crowd: Vec<String> = (0..100_000).map(|number| format!("user{number}:{SECRET}\n")).collect();
+    replace(&files.passwords, &crowd.concat());
+    server.signal(Signal::HUP);
+    server.expect_log("Reloading config.");
+    std::thread::sleep(Duration::from_millis(1));
+    Conversation::with(&server).play(
+        "ada> CONNECT v5 username=ada password=secret
+         ada< CONNACK 0x87
+         user> CONNECT v5 username=user99999 password=secret
+         user< CONNACK 0x00",
+    );
+}
