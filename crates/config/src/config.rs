@@ -502,6 +502,8 @@ pub struct Log {
     pub syslog: bool,
     /// Which of LOCAL0 to LOCAL7 lines have there; `None` is DAEMON.
     pub facility: Option<u8>,
+    /// To systemd's journal.
+    pub journald: bool,
     /// To the topics below `$SYS/broker/log`.
     pub topic: bool,
     /// Each line is an object of JSON.
@@ -520,6 +522,7 @@ impl Default for Log {
             stdout: false,
             file: None,
             syslog: false,
+            journald: false,
             facility: None,
             topic: false,
             json: false,
@@ -573,6 +576,6 @@ impl LogTypes {
 impl Log {
     /// Nothing is logged to anywhere.
     pub(crate) fn is_nowhere(&self) -> bool {
-        !self.stderr && !self.stdout && self.file.is_none() && !self.syslog && !self.topic
+        !self.stderr && !self.stdout && self.file.is_none() && !self.syslog && !self.journald && !self.topic
     }
 }

@@ -299,6 +299,7 @@ fn log_of(config: &Config, identity: Identity) -> LogOptions {
         log.stdout.then_some(LogDestination::Stdout),
         log.file.as_ref().map(|path| LogDestination::File(path.into())),
         log.syslog.then_some(LogDestination::Syslog(log.facility)),
+        log.journald.then_some(LogDestination::Journald),
         log.topic.then_some(LogDestination::Topic),
     ];
     LogOptions {

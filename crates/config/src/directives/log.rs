@@ -11,10 +11,10 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     directive("log_dest", Global, Words(log_dest))
         .default("stderr")
         .reloadable()
-        .doc("Where log lines go: stderr, stdout, file PATH, syslog, topic, none; may be given more than once, each adds.")
+        .doc("Where log lines go: stderr, stdout, file PATH, syslog, journald, topic, none; may be given more than once, each adds.")
         .note(
             "The first one replaces the default. A none takes back those above it. Topics are those below $SYS/broker/log. \
-             The file is opened again at SIGHUP and SIGRTMIN.",
+             The file is opened again at SIGHUP and SIGRTMIN. journald is not in Mosquitto.",
         ),
     directive(
         "log_type",
@@ -82,12 +82,14 @@ fn log_dest(draft: &mut Draft, given: Given<'_>) {
     let log = &mut draft.config.log;
     match word {
         b"none" => {
-            (log.stderr, log.stdout, log.file, log.syslog, log.topic) = (false, false, None, false, false);
+            (log.stderr, log.stdout, log.file) = (false, false, None);
+            (log.syslog, log.journald, log.topic) = (false, false, false);
             draft.log_dest_planned = false;
         }
         b"stderr" => log.stderr = true,
         b"stdout" => log.stdout = true,
         b"syslog" => log.syslog = true,
+        b"journald" => log.journald = true,
         b"topic" => log.topic = true,
         b"file" => match (words.rest(), &log.file) {
             ([], _) => draft.error("Empty \"log_dest file\" value in configuration."),

@@ -252,6 +252,7 @@ fn log() {
     check("log_dest file /a\nlog_dest none\nlog_dest stdout", |c| (c.log.stdout, c.log.stderr) = (true, false));
     check("log_dest topic\nlog_dest stdout", |c| (c.log.topic, c.log.stdout, c.log.stderr) = (true, true, false));
     check("log_dest syslog", |c| (c.log.syslog, c.log.stderr) = (true, false));
+    check("log_dest journald", |c| (c.log.journald, c.log.stderr) = (true, false));
     check("log_dest syslog\nlog_dest topic\nlog_dest none", |c| c.log.stderr = false);
     check("log_facility 5", |c| c.log.facility = Some(5));
     check("log_format json", |c| c.log.json = true);

@@ -1,4 +1,4 @@
-//! Log lines: who wants which, and how they reach stderr, stdout, a file, syslog or subscribers.
+//! Log lines: who wants which, and how they reach stderr, stdout, a file, syslog, the journal or subscribers.
 //!
 //! Each thread gathers its lines in a [`LogBuffer`] and hands them over at the end of its turn; one thread writes them
 //! ([`writer`]), so that no packet waits for a slow disk or terminal and lines of two threads never mix. The texts
@@ -7,6 +7,7 @@
 mod batch;
 mod escape;
 mod events;
+mod journald;
 pub(crate) mod lines;
 mod object;
 mod options;

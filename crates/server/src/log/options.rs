@@ -82,6 +82,8 @@ pub enum LogDestination {
     File(PathBuf),
     /// The system's log, as one of LOCAL0 to LOCAL7, or else as DAEMON.
     Syslog(Option<u8>),
+    /// systemd's journal.
+    Journald,
     /// Published below `$SYS/broker/log`.
     Topic,
 }
