@@ -1,7 +1,9 @@
 //! What each listener has for itself: mount points, addresses, limits.
 
+use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpStream};
 
+use midge_testkit::environment::scratch_folder;
 use midge_testkit::server::free_port;
 use midge_testkit::{Client, Conversation, Server};
 
@@ -100,3 +102,44 @@ fn security_can_be_that_of_each_listener() {
         assert!(server.terminate().success());
     }
 }
+
+/// As Mosquitto's plugins for all listeners, and for those that name them.
+#[test]
+fn plugins_can_be_those_of_all_listeners_or_of_some() {
+    let (one, other) = (free_port(), free_port());
+    let folder = scratch_folder("listener-plugins");
+    let file = |name: &str, text: &str| {
+        let path = folder.join(name);
+        fs::write(&path, text).expect("written");
+        path.display().to_string()
+    };
+    let passwords = file("passwords", BOB);
+    let rights = file("rights", "topic read #\nuser bob\ntopic #\n");
+    let _server = start(
+        &format!(
+            "per_listener_settings true
+             global_plugin mosquitto_acl_file.so
+             plugin_opt_acl_file {rights}
+             auth_plugin_deny_special_chars false
+             plugin_load passwords mosquitto_password_file.so
+             plugin_opt_password_file {passwords}
+             listener {one} 127.0.0.1
+             allow_anonymous true
+             listener {other} 127.0.0.1
+             plugin_use passwords"
+        ),
+        one,
+    );
+    let come = |port, connect: &str, expected: &[&str]| {
+        let mut client = client(port);
+        client.send(&format!("CONNECT v5 clean {connect} & PUBLISH t qos=1 id=1 m=x"));
+        expected.iter().for_each(|packet| drop(client.expect(packet)));
+    };
+    come(one, "id=a", &["CONNACK 0x00", "PUBACK id=1 0x87"]);
+    come(one, "id=a/b username=bob password=guessed", &["CONNACK 0x00", "PUBACK id=1 0x10"]);
+    come(other, "id=a", &["CONNACK 0x87"]);
+    come(other, "id=a username=bob password=guessed", &["CONNACK 0x87"]);
+    come(other, "id=a username=bob password=secret", &["CONNACK 0x00", "PUBACK id=1 0x10"]);
+}
+
+const BOB: &str = "bob:$7$101$AAECAwQFBgcICQoL$Xr99N9ym9ys8TWxis5ajETJq6EVYzmc6nb8t3pUYnPBbCAbICS4xejTltonXWCtJNBvA+By+TXUqU6qCblO00w==\n";

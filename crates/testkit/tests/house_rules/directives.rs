@@ -44,14 +44,15 @@ fn unseen(name: &str, tests: &[File]) -> Option<Broken> {
     (!tests.iter().any(|file| names(&file.text, name))).then(|| format!("docs/mosquitto.conf.md:1: {what}"))
 }
 
-/// Whether the name stands somewhere outside of comments: alone, or at the beginning of a line of a text.
+/// Whether the name stands somewhere outside of comments: alone, or at the beginning of a line of a text. One that ends with `_`
+/// is the beginning of names.
 fn names(text: &str, name: &str) -> bool {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');
     let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
     lines.map(|line| line.replace("\\n", "\n")).any(|line| {
         line.match_indices(name).any(|(at, _)| {
             let (before, behind) = (line.as_bytes()[..at].last(), line.as_bytes().get(at + name.len()));
-            !before.is_some_and(is_part) && !behind.is_some_and(is_part)
+            !before.is_some_and(is_part) && (name.ends_with('_') || !behind.is_some_and(is_part))
         })
     })
 }
