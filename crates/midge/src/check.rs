@@ -14,22 +14,11 @@ use midge_server::{FileProblem, Identity, Options, PersistenceOptions};
 
 use crate::files::FileSystem;
 use crate::persistence::{self, Environment};
-use crate::{Status, help};
+use crate::{Status, help, subcommand};
 
 /// Does what the words behind `check` ask for.
 pub(crate) fn run(words: Vec<OsString>) -> Status {
-    match parse(words) {
-        Ok(None) => {
-            println!("{}", help::CHECK);
-            Status::Success
-        }
-        Ok(Some(path)) => check(&path),
-        Err(message) => {
-            eprintln!("{message}");
-            println!("{}", help::CHECK);
-            Status::Usage
-        }
-    }
+    subcommand::run(parse(words), help::CHECK, |path: String| check(&path))
 }
 
 /// The file; `None` is a wish for help. The error is the message for the user.

@@ -10,7 +10,6 @@
 
 mod authority;
 pub(crate) mod device;
-pub(crate) mod random;
 mod restart;
 pub(crate) mod script;
 
@@ -20,7 +19,7 @@ use midge_broker::{
     Arrival, ConnectionEnd, ConnectionId, Consumed, Counters, FirstBytes, Gauges, ListenerId, LogState, Next, Now,
     Options, Parcel, ReadRequest, Shard, ShardId, Shared, Turn,
 };
-use random::Random;
+use midge_choices::Random;
 use std::collections::VecDeque;
 use std::sync::Arc;
 

@@ -36,9 +36,9 @@
 //! Every script is played with 1, 2 and 5 shards and, for each, with several orders of what shards do. In the end all clients
 //! come back and leave for good, and nothing may be left of them.
 
-use super::random::Random;
 use super::{LinkId, World};
 use midge_broker::{LogState, Options};
+use midge_choices::Random;
 use midge_codec::QoS;
 use midge_testkit::packet::{Kind, Packet};
 use midge_testkit::wire::{self, Level};
