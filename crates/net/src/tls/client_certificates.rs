@@ -9,8 +9,8 @@ use std::sync::Arc;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, SubjectPublicKeyInfoDer, UnixTime};
-use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, PeerMisbehaved, RootCertStore, SignatureScheme,
 };
@@ -22,7 +22,8 @@ use super::listener::TlsError;
 /// Judges what clients present.
 #[derive(Debug)]
 pub(crate) struct ClientCertificates {
-    chains: Arc<dyn ClientCertVerifier>,
+    /// `None`: none that is trusted may issue others.
+    chains: Option<Arc<dyn ClientCertVerifier>>,
     trusted: Vec<CertificateDer<'static>>,
     algorithms: WebPkiSupportedAlgorithms,
     has_revocations: bool,
@@ -38,15 +39,15 @@ impl ClientCertificates {
         provider: &Arc<CryptoProvider>,
     ) -> Result<ClientCertificates, TlsError> {
         let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(trusted.iter().cloned());
+        // The library takes any of its roots for an issuer: whoever has a certificate that is trusted could make himself others.
+        roots.add_parsable_certificates(trusted.iter().filter(|der| may_issue(der)).cloned());
         let has_revocations = revocations.is_some();
         // As OpenSSL does it: only the client's own certificate is looked up, and a list must be there and not be too old.
-        let chains = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+        let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots.clone()), Arc::clone(provider))
             .with_crls(revocations.unwrap_or_default())
             .only_check_end_entity_revocation()
-            .enforce_revocation_expiration()
-            .build()
-            .map_err(|error| TlsError::new(format!("Unable to verify certificates of clients: {error}.")))?;
+            .enforce_revocation_expiration();
+        let chains = if roots.is_empty() { None } else { Some(builder.build().map_err(no_verifier)?) };
         let algorithms = provider.signature_verification_algorithms;
         Ok(ClientCertificates { chains, trusted, algorithms, has_revocations, checks_dates })
     }
@@ -66,7 +67,10 @@ impl ClientCertificates {
         now: UnixTime,
         checks_dates: bool,
     ) -> Result<ClientCertVerified, Error> {
-        let judge = |now| self.chains.verify_client_cert(end_entity, intermediates, now);
+        let judge = |now| match &self.chains {
+            Some(chains) => chains.verify_client_cert(end_entity, intermediates, now),
+            None => Err(CertificateError::UnknownIssuer.into()),
+        };
         let error = match judge(now) {
             Ok(verified) => return Ok(verified),
             Err(error) => error,
@@ -100,7 +104,7 @@ impl ClientCertificates {
         };
         let is_signed = || {
             certificate.is_version_1
-                && self.trusted.iter().any(|issuer| has_signed(issuer, &certificate, &self.algorithms))
+                && self.trusted.iter().any(|der| may_issue(der) && has_signed(der, &certificate, &self.algorithms))
         };
         if !is_trusted_itself() && !is_signed() {
             return None;
@@ -117,7 +121,7 @@ impl ClientCertificates {
 
 impl ClientCertVerifier for ClientCertificates {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.chains.root_hint_subjects()
+        self.chains.as_ref().map_or(&[], |chains| chains.root_hint_subjects())
     }
 
     fn verify_client_cert(
@@ -168,6 +172,20 @@ impl ClientCertVerifier for ClientCertificates {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
     }
+}
+
+fn may_issue(der: &[u8]) -> bool {
+    Certificate::read(der).is_some_and(|certificate| certificate.may_issue())
+}
+
+fn no_verifier(error: VerifierBuilderError) -> TlsError {
+    let hint = match &error {
+        VerifierBuilderError::InvalidCrl(_) => {
+            " Lists of version 1 are not taken: have OpenSSL write others, by `crl_extensions` in its configuration"
+        }
+        _ => "",
+    };
+    TlsError::new(format!("Unable to verify certificates of clients. Check cafile, capath and crlfile: {error}.{hint}"))
 }
 
 fn is_about_dates_of_lists(error: &Error) -> bool {

@@ -171,6 +171,26 @@ fn a_certificate_that_is_trusted_itself_is_enough() {
     check_client(&options, Some(&own), Ok("self"));
 }
 
+/// Who has a certificate that is trusted for itself cannot make others with its key.
+#[test]
+fn what_is_trusted_and_is_no_authority_has_no_word_for_others() {
+    let folder = Folder::new();
+    let mut params = CertificateParams::new(vec!["device".to_owned()]).expect("a name");
+    params.distinguished_name.push(DnType::CommonName, "device");
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    let device = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a certificate");
+    let device = Authority(device);
+    let unknown = Err(("certificate of the client is of an unknown issuer", "UnknownCA"));
+    let alone = strict(&folder, &device);
+    check_client(&alone, Some(&(device.0.pem(), device.0.key().serialize_pem())), Ok("device"));
+    check_client(&alone, Some(&device.sign("admin", |_| ())), unknown);
+    let authority = Authority::new("ca");
+    let both = folder.write("both.pem", &[authority.0.pem(), device.0.pem()].concat());
+    let beside = TlsOptions { cafile: Some(both), ..alone };
+    check_client(&beside, Some(&authority.sign("ann", |_| ())), Ok("ann"));
+    check_client(&beside, Some(&device.sign("admin", |_| ())), unknown);
+}
+
 #[test]
 fn a_leaf_as_cafile_asks_nobody_for_a_certificate() {
     let folder = Folder::new();
