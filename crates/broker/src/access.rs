@@ -45,9 +45,7 @@ pub(crate) fn publish(
         let closes = message.qos > QoS::AtMostOnce;
         return Err(Denied { closes, ..Denied::new(ReasonCode::QUOTA_EXCEEDED, "memory_limit reached") });
     }
-    if let Some(cause) = retained_limit(options, shared, message) {
-        return Err(Denied { is_for_retained: true, ..Denied::new(ReasonCode::QUOTA_EXCEEDED, cause) });
-    }
+    retain(options, shared, message)?;
     if shared.is_log_full() && may_be_kept(options, message) && !makes_room(shared, message) {
         let closes = message.qos > QoS::AtMostOnce;
         let denied = Denied::new(ReasonCode::QUOTA_EXCEEDED, "no room for the log");
@@ -89,6 +87,12 @@ pub(crate) fn will(
 fn may_be_kept(options: &Options, message: &MessageParts<'_>) -> bool {
     let is_retained = message.retain && !message.payload.is_empty();
     is_retained || message.qos > QoS::AtMostOnce || options.queue_qos0_messages
+}
+
+/// Whether a message may be retained that is to be.
+pub(crate) fn retain(options: &Options, shared: &Shared, message: &MessageParts<'_>) -> Result<(), Denied> {
+    let denied = |cause| Denied { is_for_retained: true, ..Denied::new(ReasonCode::QUOTA_EXCEEDED, cause) };
+    retained_limit(options, shared, message).map_or(Ok(()), |cause| Err(denied(cause)))
 }
 
 /// The limit that a Retained Message meets, if it does. To clear one is always allowed.

@@ -65,6 +65,28 @@ fn retained_messages_in_all() {
     );
 }
 
+/// It is published, and not kept.
+#[test]
+fn wills_count_among_retained_messages() {
+    check(
+        "max_retained_messages 1",
+        "s connects v311
+         s subscribes w/+
+         a connects v5 clean will=w/a will.m=x will.retain
+         a closes
+         s receives w/a m=x
+         b connects v5 clean will=w/b will.m=x will.retain
+         b closes
+         s receives w/b m=x
+         t connects v311
+         t subscribes w/+
+         t receives w/a m=x retain
+         t< nothing",
+        "*Refused PUBLISH from b to 'w/b': max_retained_messages reached (0x97).",
+        ("retained/refused", 1),
+    );
+}
+
 #[test]
 fn bytes_of_retained_messages_in_all() {
     check(

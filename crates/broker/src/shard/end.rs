@@ -166,7 +166,12 @@ impl Shard {
         let Some(will) = self.sessions.get_mut(slot).and_then(|session| session.will.take()) else {
             return;
         };
-        let parts = MessageParts { received_s: turn.now.seconds() as u32, ..will.message.parts() };
+        let mut parts = MessageParts { received_s: turn.now.seconds() as u32, ..will.message.parts() };
+        // Who is there learns of it all the same.
+        if let Err(denied) = access::retain(&self.options, &self.shared, &parts) {
+            self.tell_will_refused(slot, &parts, denied, turn);
+            parts.retain = false;
+        }
         match access::will(&self.options, self.restricted(slot), &parts) {
             Ok(allowed) => {
                 let client_id = session_name(self.sessions.get(slot));

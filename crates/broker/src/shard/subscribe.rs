@@ -123,8 +123,8 @@ impl Shard {
         self.tell_packet(id, turn, || EventKind::Received("UNSUBSCRIBE", packet_id.get(), ReasonCode::SUCCESS));
         let Some(connection) = self.connection(id) else { return };
         let (slot, version, listener) = (connection.session, connection.version, connection.listener);
-        let broker = Arc::clone(&self.options);
-        let mount_point = &broker.listeners[usize::from(listener.0)].mount_point;
+        let agreed = Arc::clone(&connection.agreed);
+        let mount_point = &agreed.listener(listener).mount_point;
         let mut codes = Vec::new();
         for filter in unsubscribe.filters.iter() {
             let text = mounted(mount_point, &filter);

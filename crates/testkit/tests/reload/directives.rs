@@ -46,6 +46,21 @@ fn what_connack_told_a_client_holds_until_it_goes() {
 }
 
 #[test]
+fn who_came_by_one_mount_point_goes_on_behind_it() {
+    check([
+        ("mount_point old/", "a connects v5\na subscribes t qos=1"),
+        (
+            "mount_point new/",
+            "b connects v5
+             b publishes t qos=1 m=elsewhere
+             a< nothing
+             a> UNSUBSCRIBE id=9 t
+             a< UNSUBACK id=9 0x00",
+        ),
+    ]);
+}
+
+#[test]
 fn limits_that_nobody_was_told_count_at_once() {
     check([
         (
