@@ -67,19 +67,22 @@ fn encrypt(options: TlsOptions, before: Option<&Encryption>, journal: &mut Journ
     // Before they are read: what changes meanwhile is seen to have changed.
     let stamps = Stamps::of(options.files());
     let trust = Stamps::of(options.trust_files());
-    if let Some(before) = before.filter(|before| before.options == options) {
-        let forbidden = stamps.forbidden();
-        if let Some(path) = forbidden {
-            let text = "may not be looked at any more by whom the server has become: what it held at the start counts";
-            journal.line(LogType::Warning, format_args!("Warning: {} {text}.", path.display()));
-        }
-        let are_readable = || stamps.unreadable().next().is_none();
-        let is_same = stamps == before.stamps && !(before.are_fresh && are_readable());
-        if forbidden.is_some() || is_same {
-            return Ok(before.clone());
-        }
+    let before = before.filter(|before| before.options == options);
+    let are_readable = || stamps.unreadable().next().is_none();
+    if let Some(before) = before.filter(|it| it.stamps == stamps && !(it.are_fresh && are_readable())) {
+        return Ok(before.clone());
     }
-    let (listener, remarks) = TlsListener::open(&options).map_err(Failure::Tls)?;
+    let identity = Stamps::of(options.identity_files());
+    let out_of_reach = identity.forbidden().or_else(|| identity.unreadable().next());
+    let opened = match before.zip(out_of_reach) {
+        Some((before, path)) => {
+            let text = "cannot be read by whom the server has become: what it held at the start counts";
+            journal.line(LogType::Warning, format_args!("Warning: {} {text}.", path.display()));
+            before.listener.open_again(&options)
+        }
+        None => TlsListener::open(&options),
+    };
+    let (listener, remarks) = opened.map_err(Failure::Tls)?;
     for remark in remarks {
         journal.line(LogType::Warning, format_args!("Warning: {remark}"));
     }

@@ -85,16 +85,18 @@ impl Origin {
         journal: &mut Journal,
     ) -> Result<Arc<Authority>, Failure> {
         self.access = access_stamps(options);
-        self.read_authority(options, doors, journal)
+        self.read_authority(options, doors, None, journal)
     }
 
     fn read_authority(
         &self,
         options: &Options,
         doors: &[Door],
+        before: Option<&Authority>,
         journal: &mut Journal,
     ) -> Result<Arc<Authority>, Failure> {
-        let (authority, notes) = Authority::load(&authorities(options, doors), &self.key).map_err(Failure::Access)?;
+        let loaded = Authority::load(&authorities(options, doors), &self.key, before);
+        let (authority, notes) = loaded.map_err(Failure::Access)?;
         notes.iter().for_each(|note| journal.line(LogType::Warning, format_args!("{note}")));
         Ok(Arc::new(authority))
     }
@@ -192,7 +194,7 @@ impl<'a> Reloading<'a> {
         let access = access_stamps(&options);
         let authority = match occasion == Occasion::News && access == origin.access {
             true => Arc::clone(&before.authority),
-            false => origin.read_authority(&options, &doors, journal)?,
+            false => origin.read_authority(&options, &doors, Some(&before.authority), journal)?,
         };
         let log = origin.log.prepare(options.log.clone()).map_err(Failure::Log)?;
         let sockets = match occasion {

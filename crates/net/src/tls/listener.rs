@@ -13,7 +13,7 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{NoServerSessionStorage, UnbufferedServerConnection};
+use rustls::server::{NoServerSessionStorage, ResolvesServerCert, UnbufferedServerConnection};
 use rustls::{ServerConfig, SupportedProtocolVersion};
 
 use super::certificates::{Certificates, read_chain};
@@ -82,10 +82,15 @@ impl TlsOptions {
         [&self.cafile, &self.capath, &self.crlfile].into_iter().flatten().map(PathBuf::as_path)
     }
 
+    /// The files of what the server shows of itself.
+    pub fn identity_files(&self) -> impl Iterator<Item = &Path> {
+        let pairs = self.certificates.iter().flat_map(|(certificate, key)| [certificate, key]);
+        pairs.chain(&self.passphrase_file).map(PathBuf::as_path)
+    }
+
     /// All that is read.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
-        let pairs = self.certificates.iter().flat_map(|(certificate, key)| [certificate, key]);
-        pairs.chain(&self.passphrase_file).map(PathBuf::as_path).chain(self.trust_files())
+        self.identity_files().chain(self.trust_files())
     }
 }
 
@@ -93,6 +98,7 @@ impl TlsOptions {
 #[derive(Debug)]
 pub struct TlsListener {
     config: Arc<ServerConfig>,
+    certificates: Arc<Certificates>,
     /// Who judges the certificates of clients, where they must have one.
     judge: Option<Arc<ClientCertificates>>,
 }
@@ -102,7 +108,14 @@ impl TlsListener {
     /// with another one: a certificate may have been revoked.
     pub fn open(options: &TlsOptions) -> Result<(TlsListener, Vec<String>), TlsError> {
         let mut remarks = Vec::new();
-        let listener = build(options, &mut remarks)?;
+        let listener = build(options, None, &mut remarks)?;
+        Ok((listener, remarks))
+    }
+
+    /// The same with certificates and keys as this one has them, whose files may be out of reach by now.
+    pub fn open_again(&self, options: &TlsOptions) -> Result<(TlsListener, Vec<String>), TlsError> {
+        let mut remarks = Vec::new();
+        let listener = build(options, Some(Arc::clone(&self.certificates)), &mut remarks)?;
         Ok((listener, remarks))
     }
 
@@ -122,12 +135,19 @@ impl TlsListener {
     }
 }
 
-fn build(options: &TlsOptions, remarks: &mut Vec<String>) -> Result<TlsListener, TlsError> {
+fn build(
+    options: &TlsOptions,
+    known: Option<Arc<Certificates>>,
+    remarks: &mut Vec<String>,
+) -> Result<TlsListener, TlsError> {
     let provider = Arc::new(provider(options, remarks)?);
     // Also where nobody is asked for a certificate: it may complete our own, and files that cannot be read are told.
     let trusted = trusted(options)?;
     let revocations = options.crlfile.as_deref().map(revocations).transpose()?;
-    let certificates = certificates(options, &trusted, &provider, remarks)?;
+    let certificates = match known {
+        Some(known) => known,
+        None => Arc::new(certificates(options, &trusted, &provider, remarks)?),
+    };
     let versions: &[&SupportedProtocolVersion] = match options.version_min {
         TlsVersion::Tls12 => &[&rustls::version::TLS13, &rustls::version::TLS12],
         TlsVersion::Tls13 => &[&rustls::version::TLS13],
@@ -145,7 +165,7 @@ fn build(options: &TlsOptions, remarks: &mut Vec<String>) -> Result<TlsListener,
         Some(judge) => builder.with_client_cert_verifier(Arc::clone(judge) as Arc<dyn ClientCertVerifier>),
         None => builder.with_no_client_auth(),
     };
-    let mut config = builder.with_cert_resolver(Arc::new(certificates));
+    let mut config = builder.with_cert_resolver(Arc::clone(&certificates) as Arc<dyn ResolvesServerCert>);
     config.alpn_protocols = ALPN.iter().map(|name| name.to_vec()).collect();
     // Sessions are resumed by what clients keep; a store of ours would be locked by all event loops.
     config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -156,7 +176,7 @@ fn build(options: &TlsOptions, remarks: &mut Vec<String>) -> Result<TlsListener,
     if let Some(key_log) = &options.key_log {
         config.key_log = Arc::clone(key_log) as Arc<dyn rustls::KeyLog>;
     }
-    Ok(TlsListener { config: Arc::new(config), judge })
+    Ok(TlsListener { config: Arc::new(config), certificates, judge })
 }
 
 /// What a client may say that it will speak. One that says something else is refused (RFC 7301), one that says nothing is not:

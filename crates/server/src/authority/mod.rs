@@ -53,6 +53,7 @@ struct Listener {
     policy: ConnectPolicy,
     passwords: Option<Arc<Passwords>>,
     tokens: Option<TokenPolicy>,
+    token_rules: Option<Arc<TokenOptions>>,
     service: Option<Arc<Service>>,
     acl: Option<Arc<Acl>>,
     /// That of all whom nobody was asked about.
@@ -61,7 +62,7 @@ struct Listener {
 
 /// Whether a server could start with this; every file is read.
 pub fn check_authority(options: &[AuthorityOptions]) -> Result<(), FileProblem> {
-    Authority::load(options, &RandomState::new()).map(drop)
+    Authority::load(options, &RandomState::new(), None).map(drop)
 }
 
 /// What a shard is told at once.
@@ -84,11 +85,18 @@ pub(crate) struct Check {
 
 impl Authority {
     /// Reads the files of all listeners, each once. Gives what the operator should know of them too.
+    ///
+    /// What cannot be read any more, because the server has become somebody else since, is what it was in `before`.
     pub(crate) fn load(
         options: &[AuthorityOptions],
         key: &RandomState,
+        before: Option<&Authority>,
     ) -> Result<(Authority, Vec<String>), FileProblem> {
         let mut files = Files::default();
+        for at in before.iter().flat_map(|before| &before.listeners) {
+            files.remember_passwords(at.options.password_file.as_deref().zip(at.passwords.as_ref()));
+            files.remember_acl(at.options.acl_file.as_deref().zip(at.acl.as_ref()));
+        }
         let listeners = options.iter().map(|options| Listener::load(options, &mut files)).collect::<Result<_, _>>()?;
         let authority = Authority { listeners, key: key.clone(), ..Authority::default() };
         Ok((authority, files.notes))
@@ -193,7 +201,8 @@ impl Authority {
         let username = username.or_else(|| credentials.username.clone());
         let rights = at.rights(credentials, username.as_deref(), &granted);
         let is_nobody = by == By::Nobody && granted.is_empty();
-        let proof = || Arc::new(Proof { by, granted, service: at.service.clone() });
+        let token_rules = at.token_rules.clone().filter(|_| matches!(by, By::Token(_)));
+        let proof = || Arc::new(Proof { by, granted, service: at.service.clone(), token_rules });
         let proof = if is_nobody { Arc::clone(&at.nobody) } else { proof() };
         Arc::new(Identity { rights, username, port: at.options.port, proof: Some(proof), expires_at_s })
     }
@@ -243,7 +252,7 @@ impl Authority {
                 By::Nobody => admission == Admission::Accept,
                 By::PasswordFile(entry) if is_in_file => is_away || entry == self.entry(at, credentials),
                 By::PasswordFile(_) => admission == Admission::Accept,
-                By::Token(key) => is_of_others && at.tokens.as_ref().is_some_and(|tokens| tokens.trusts(key)),
+                By::Token(key) => is_of_others && at.still_trusts(key, proof.token_rules.as_deref()),
                 By::Service => is_of_others && at.policy.has_service,
             }
     }
@@ -265,8 +274,15 @@ impl Listener {
             has_service: service.as_ref().is_some_and(|service| service.has_user()),
             allow_anonymous: options.allow_anonymous,
         };
-        let nobody = Arc::new(Proof { by: By::Nobody, granted: Vec::new(), service: service.clone() });
-        Ok(Listener { options: options.clone(), policy, passwords, tokens, service, acl, nobody })
+        let nobody = Proof { by: By::Nobody, granted: Vec::new(), service: service.clone(), token_rules: None };
+        let (nobody, token_rules) = (Arc::new(nobody), options.tokens.clone().map(Arc::new));
+        Ok(Listener { options: options.clone(), policy, passwords, tokens, token_rules, service, acl, nobody })
+    }
+
+    /// Whether a token would still do that was signed with this key and taken by those rules.
+    fn still_trusts(&self, key: u64, rules: Option<&TokenOptions>) -> bool {
+        let agrees = |now: &TokenOptions| rules.is_some_and(|before| now.agree_with(before));
+        self.token_rules.as_deref().is_some_and(agrees) && self.tokens.as_ref().is_some_and(|tokens| tokens.trusts(key))
     }
 
     /// Whether somebody of this name may be let in.

@@ -60,6 +60,16 @@ pub struct TokenOptions {
     pub acl_claim: Option<String>,
 }
 
+impl TokenOptions {
+    /// Whether these are content with each token that those were content with, and find the same in it, where its key is trusted.
+    pub(super) fn agree_with(&self, before: &TokenOptions) -> bool {
+        before.algorithms.iter().all(|algorithm| self.algorithms.contains(algorithm))
+            && (self.issuer.is_none() || self.issuer == before.issuer)
+            && (self.audience.is_none() || self.audience == before.audience)
+            && (&self.user_claim, &self.acl_claim) == (&before.user_claim, &before.acl_claim)
+    }
+}
+
 /// Web services.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceOptions {

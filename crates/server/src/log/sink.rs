@@ -12,7 +12,7 @@ use super::batch::Lines;
 use super::journald::{self, Journald};
 use super::syslog::{self, Syslog};
 use super::topics::Topics;
-use crate::process::Account;
+use crate::process::{Account, check_link};
 
 /// One destination, open.
 pub(super) enum Sink {
@@ -103,6 +103,7 @@ impl Shape {
 }
 
 fn append_to(path: &Path) -> io::Result<File> {
+    check_link(path)?;
     OpenOptions::new().create(true).append(true).mode(0o640).open(path)
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 
 use midge_testkit::environment::{need, root, scratch_folder};
@@ -320,9 +320,45 @@ fn a_key_that_only_root_can_read_is_kept() {
 
     files.authority.server().write(&own, "server");
     server.reload();
-    server.expect_log("Error: Unable to load server key file \"*server.key\". Check keyfile: Permission denied.");
+    server.expect_log(
+        "Warning: *server.key cannot be read by whom the server has become: what it held at the start counts.",
+    );
     assert_eq!(shown(&server, &files), before);
     ping(&mut client);
+}
+
+/// The same, where it is other files that change: whoever is revoked goes, and everything else counts too.
+#[test]
+fn revocations_count_beside_a_key_that_only_root_can_read() {
+    let Some(()) = need(root()) else { return };
+    let files = Files::new("root-revoked");
+    let mut server = Server::start("user nobody");
+    assert!(server.terminate().success());
+    let own = server.path("");
+    files.authority.server().write(&own, "server");
+    let passwords = own.join("passwords");
+    fs::write(&passwords, "").expect("written");
+    let ann = files.authority.issue("ann", &[], |params| params.serial_number = Some(SerialNumber::from(7)));
+    let write = |name: &str, text: &str| {
+        fs::write(own.join(name), text).expect("written");
+        fs::set_permissions(own.join(name), fs::Permissions::from_mode(0o644)).expect("a mode");
+    };
+    write("authority.pem", &files.authority.certificate());
+    write("revoked.pem", &files.authority.revoke(&[]));
+    let lines = format!(
+        "user nobody\nwatch_files false\ncertfile {0}server.pem\nkeyfile {0}server.key\ncafile {0}authority.pem\n\
+         crlfile {0}revoked.pem\nrequire_certificate true\npassword_file {0}passwords\nallow_anonymous true\n",
+        own.display()
+    );
+    fs::set_permissions(&passwords, fs::Permissions::from_mode(0o600)).expect("a mode");
+    server.restart_with(&lines);
+    let mut client = server.connect_tls(&Trust::new(&files.authority, Versions::Tls13, Some(&ann)));
+    greet(&mut client, "v5 clean id=ann");
+    write("revoked.pem", &files.authority.revoke(&[7]));
+    server.reload();
+    client.expect("DISCONNECT 0x87");
+    server.expect_log("The configuration was reloaded.");
+    server.expect_log("Warning: the password_file *passwords cannot be read by whom the server has become: *");
 }
 
 /// With the one who publishes.
