@@ -76,7 +76,7 @@ impl Certificates {
 }
 
 /// Why a certificate that is good from the first to the last of these is not good now.
-fn date_fault((first_s, last_s): (u64, u64), now_s: u64) -> Option<String> {
+pub(crate) fn date_fault((first_s, last_s): (u64, u64), now_s: u64) -> Option<String> {
     match now_s {
         _ if now_s < first_s => Some(format!("begins to be good in {}", shown(first_s - now_s))),
         _ if now_s > last_s => Some(format!("has expired {} ago", shown(now_s - last_s))),

@@ -11,15 +11,16 @@ use std::sync::Arc;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, ResolvesServerCert, UnbufferedServerConnection};
 use rustls::{ServerConfig, SupportedProtocolVersion};
 
-use super::certificates::{Certificates, read_chain};
+use super::certificates::{Certificates, date_fault, read_chain};
 use super::ciphers::{self, Chosen, UnknownCipher};
 use super::client_certificates::ClientCertificates;
-use super::{KeyLog, Tls};
+use super::der::Certificate;
+use super::{KeyLog, Tls, common_name};
 
 /// What is asked for. Fields go by the options of the configuration.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -156,6 +157,7 @@ fn build(
         .with_protocol_versions(versions)
         .map_err(|error| TlsError(format!("Unable to set up TLS: {error}.")))?;
     let judge = if options.require_certificate {
+        remarks.extend(trusted.iter().filter_map(|der| fault_of_issuer(der)));
         let checks_dates = !options.disable_client_cert_date_checks;
         Some(Arc::new(ClientCertificates::new(trusted, revocations, checks_dates, &provider)?))
     } else {
@@ -177,6 +179,12 @@ fn build(
         config.key_log = Arc::clone(key_log) as Arc<dyn rustls::KeyLog>;
     }
     Ok(TlsListener { config: Arc::new(config), certificates, judge })
+}
+
+/// What the operator should know of a certificate that vouches for clients.
+fn fault_of_issuer(der: &[u8]) -> Option<String> {
+    let fault = date_fault(Certificate::read(der)?.validity_s, UnixTime::now().as_secs())?;
+    Some(format!("certificate {} in cafile or capath {fault}.", common_name(der).unwrap_or_default()))
 }
 
 /// What a client may say that it will speak. One that says something else is refused (RFC 7301), one that says nothing is not:
