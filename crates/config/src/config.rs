@@ -339,6 +339,12 @@ impl Listener {
 }
 
 impl Listener {
+    /// Whether clients are whom their certificates name. Where there are none, the options for that say nothing, as with Mosquitto.
+    pub fn names_by_certificate(&self) -> bool {
+        let may_show_one = self.tls.is_on() || self.enable_proxy_protocol == Some(2);
+        may_show_one && (self.tls.use_identity_as_username || self.tls.use_subject_as_username)
+    }
+
     /// Whether anybody is asked who comes in.
     pub(crate) fn is_checked(&self) -> bool {
         self.password_file.is_some() || self.jwt.is_on() || self.http.user_url.is_some()
