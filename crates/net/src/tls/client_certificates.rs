@@ -50,7 +50,7 @@ impl ClientCertificates {
             .with_crls(revocations.unwrap_or_default())
             .only_check_end_entity_revocation()
             .enforce_revocation_expiration();
-        let chains = if roots.is_empty() { None } else { Some(builder.build().map_err(no_verifier)?) };
+        let chains = if roots.is_empty() { None } else { Some(builder.build().map_err(|error| no_verifier(&error))?) };
         let algorithms = provider.signature_verification_algorithms;
         Ok(ClientCertificates { chains, trusted, algorithms, has_revocations, checks_dates })
     }
@@ -189,8 +189,8 @@ fn is_in_date(der: &[u8], now_s: u64) -> bool {
     Certificate::read(der).is_some_and(|read| (read.validity_s.0..=read.validity_s.1).contains(&now_s))
 }
 
-fn no_verifier(error: VerifierBuilderError) -> TlsError {
-    let hint = match &error {
+fn no_verifier(error: &VerifierBuilderError) -> TlsError {
+    let hint = match error {
         VerifierBuilderError::InvalidCrl(_) => {
             " Lists of version 1 are not taken: have OpenSSL write others, by `crl_extensions` in its configuration"
         }
