@@ -189,6 +189,7 @@ fn connections_in_a_second() {
 fn connections_of_all_listeners() {
     let port = midge_testkit::server::free_port();
     let mut server = Server::start(&format!("global_max_connections 2\nlistener {port} 127.0.0.1"));
+    server.expect_log("* running");
     let mut talk = Conversation::with(&server);
     talk.play(
         "# The connection that saw the server start has to be forgotten first.

@@ -12,6 +12,13 @@ fn client(port: u16) -> Client {
     Client::connect((Ipv4Addr::LOCALHOST, port).into())
 }
 
+/// Starts a server with a listener of its own above these lines, and waits until all are open.
+fn start_beside(lines: &str) -> Server {
+    let server = Server::start(lines);
+    server.expect_log("* running");
+    server
+}
+
 /// Starts a server with exactly these lines, and waits for it.
 fn start(lines: &str, port: u16) -> Server {
     let server = Server::spawn(&[], &format!("user root\n{lines}"), port);
@@ -22,7 +29,7 @@ fn start(lines: &str, port: u16) -> Server {
 #[test]
 fn a_mount_point_is_put_before_the_topics_of_one_listener() {
     let port = free_port();
-    let server = Server::start(&format!("mount_point house/\nlistener {port} 127.0.0.1"));
+    let server = start_beside(&format!("mount_point house/\nlistener {port} 127.0.0.1"));
     let mut talk = Conversation::with(&server);
     talk.play("a connects v5 clean\n a subscribes # qos=1\n b connects v311 clean");
     let mut outside = client(port);
@@ -67,7 +74,7 @@ fn a_name_can_mean_its_addresses_of_one_kind() {
 #[test]
 fn who_is_nobody_may_come_in_by_one_listener_and_not_by_another() {
     let port = free_port();
-    let server = Server::start(&format!("listener {port} 127.0.0.1\nlistener_allow_anonymous false"));
+    let server = start_beside(&format!("listener {port} 127.0.0.1\nlistener_allow_anonymous false"));
     Conversation::with(&server).play("a connects v5 clean");
     let mut nobody = client(port);
     nobody.send("CONNECT v5 clean id=b");
@@ -79,7 +86,7 @@ fn who_is_nobody_may_come_in_by_one_listener_and_not_by_another() {
 fn assigned_client_identifiers_may_begin_otherwise() {
     let port = free_port();
     let server =
-        Server::start(&format!("auto_id_prefix main-\nlistener {port} 127.0.0.1\nlistener_auto_id_prefix gate-"));
+        start_beside(&format!("auto_id_prefix main-\nlistener {port} 127.0.0.1\nlistener_auto_id_prefix gate-"));
     for (mut client, beginning) in [(server.connect(), "main-"), (client(port), "gate-")] {
         client.send("CONNECT v5 clean id=\"\"");
         let identifier = client.expect("CONNACK").text("assigned-client-identifier").expect("an identifier");
