@@ -23,6 +23,9 @@ pub fn traps(config: &Config, mentions: &Mentions) -> Vec<Note> {
 
 /// Everybody, or nobody.
 fn who_comes_in(listener: &Listener) -> Option<String> {
+    if listener.tls.names_clients() {
+        return None;
+    }
     let is_checked = listener.is_checked();
     let text = if listener.allow_anonymous {
         if is_local(listener) {
