@@ -17,7 +17,8 @@ use rustls::{ServerConfig, SupportedProtocolVersion};
 use super::certificates::{Certificates, read_chain};
 use super::ciphers::{self, Chosen, UnknownCipher};
 use super::client_certificates::ClientCertificates;
-use super::{KeyLog, Tls};
+use super::rustls_connection::RustlsConnection;
+use super::{KeyLog, Library, Tls};
 
 /// What is asked for. Fields go by the options of the configuration.
 #[derive(Clone, Debug, Default)]
@@ -101,7 +102,7 @@ impl TlsListener {
     pub fn begin(&self) -> Result<Tls, TlsError> {
         let config = Arc::clone(&self.in_force.read().unwrap_or_else(PoisonError::into_inner));
         let connection = UnbufferedServerConnection::new(config).map_err(|error| TlsError(error.to_string()))?;
-        Ok(Tls::new(connection))
+        Ok(Tls(Library::Rustls(RustlsConnection::new(connection))))
     }
 }
 

@@ -16,12 +16,11 @@ mod failure;
 mod key_log;
 mod listener;
 mod private_key;
+mod rustls_connection;
 mod subject;
 
+use std::borrow::Cow;
 use std::fmt;
-
-use rustls::server::UnbufferedServerConnection;
-use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
 
 pub use self::client::TlsClient;
 pub use self::failure::TlsFailure;
@@ -29,15 +28,23 @@ pub use self::key_log::KeyLog;
 pub use self::listener::{TlsError, TlsListener, TlsOptions, TlsVersion};
 pub use self::subject::{common_name, distinguished_name};
 
+use self::rustls_connection::RustlsConnection;
+
 /// The encryption of one Network Connection.
-pub struct Tls {
-    connection: UnbufferedServerConnection,
-    /// The other side has said that it sends nothing any more.
-    is_closed: bool,
-    /// We have said our last word, an alert; what comes then is not looked at any more.
-    is_ended: bool,
-    /// Why, where plaintext came before it that had to be handed over first.
-    failure: Option<TlsFailure>,
+pub struct Tls(Library);
+
+/// Who encrypts it.
+enum Library {
+    Rustls(RustlsConnection),
+}
+
+/// The same of whichever library it is.
+macro_rules! of_either {
+    ($tls:expr, $connection:ident => $result:expr) => {
+        match $tls {
+            Library::Rustls($connection) => $result,
+        }
+    };
 }
 
 /// What came of ciphertext.
@@ -53,23 +60,19 @@ impl Tls {
     /// Plaintext is put where ciphertext was, but never ahead of where it was read: so much room stands before it.
     pub(crate) const ROOM_BEFORE: usize = RECORD_BYTES_MAX;
 
-    pub(crate) fn new(connection: UnbufferedServerConnection) -> Tls {
-        Tls { connection, is_closed: false, is_ended: false, failure: None }
-    }
-
     /// Whether the other side has said that it sends nothing any more.
     pub(crate) fn is_closed(&self) -> bool {
-        self.is_closed
+        of_either!(&self.0, connection => connection.is_closed())
     }
 
     /// What was wrong behind the plaintext that was decoded last.
     pub(crate) fn failure(&self) -> Option<&TlsFailure> {
-        self.failure.as_ref()
+        of_either!(&self.0, connection => connection.failure())
     }
 
     /// Whether we have said our last word.
     pub(crate) fn is_ended(&self) -> bool {
-        self.is_ended
+        of_either!(&self.0, connection => connection.is_ended())
     }
 
     /// Decodes the ciphertext from `start` to the end of `room`. What is to be answered goes to `outgoing`, also after a
@@ -80,71 +83,7 @@ impl Tls {
         start: usize,
         outgoing: &mut Outgoing,
     ) -> Result<Decoded, TlsFailure> {
-        let mut decoded = Decoded { plaintext: 0, used: start };
-        self.check()?;
-        loop {
-            let (done, incoming) = room.split_at_mut(decoded.used);
-            let UnbufferedStatus { mut discard, state } = self.connection.process_tls_records(incoming);
-            let goes_on = match state {
-                Ok(ConnectionState::ReadTraffic(mut traffic)) => {
-                    while let Some(record) = traffic.next_record() {
-                        let record = record.map_err(|error| TlsFailure::of(&error))?;
-                        discard += record.discard;
-                        done[decoded.plaintext..][..record.payload.len()].copy_from_slice(record.payload);
-                        decoded.plaintext += record.payload.len();
-                    }
-                    true
-                }
-                Ok(ConnectionState::EncodeTlsData(mut data)) => {
-                    outgoing.append(|room| match data.encode(room) {
-                        Err(EncodeError::InsufficientSize(error)) => Err(Some(error.required_size)),
-                        result => result.map_err(|_| None),
-                    })?;
-                    true
-                }
-                Ok(ConnectionState::TransmitTlsData(data)) => {
-                    data.done();
-                    true
-                }
-                Ok(ConnectionState::PeerClosed | ConnectionState::Closed) => {
-                    self.is_closed = true;
-                    false
-                }
-                Ok(_) => false,
-                Err(error) => {
-                    let failure = self.fail(&error, &mut room[decoded.used + discard..], outgoing);
-                    if decoded.plaintext == 0 {
-                        return Err(failure);
-                    }
-                    self.failure = Some(failure);
-                    return Ok(Decoded { used: room.len(), ..decoded });
-                }
-            };
-            decoded.used += discard;
-            if !goes_on {
-                return Ok(decoded);
-            }
-        }
-    }
-
-    fn check(&self) -> Result<(), TlsFailure> {
-        if self.is_ended { Err(TlsFailure::out_of_turn()) } else { Ok(()) }
-    }
-
-    /// Nothing goes on after `error`. What the other side is told of it goes to `outgoing`.
-    fn fail(&mut self, error: &rustls::Error, incoming: &mut [u8], outgoing: &mut Outgoing) -> TlsFailure {
-        self.is_ended = true;
-        // Once more than there is something to be encoded, and it would look at what comes again and panic.
-        while self.connection.wants_write() {
-            let Ok(ConnectionState::EncodeTlsData(mut data)) = self.connection.process_tls_records(incoming).state
-            else {
-                break;
-            };
-            if outgoing.append(|room| data.encode(room).map_err(|_| None)).is_err() {
-                break;
-            }
-        }
-        TlsFailure::of(error)
+        of_either!(&mut self.0, connection => connection.receive(room, start, outgoing))
     }
 
     /// Encodes `plaintext`, of which nothing may come before the handshake is done. `undecoded` is what [`Tls::receive`] has
@@ -155,67 +94,33 @@ impl Tls {
         undecoded: &mut [u8],
         outgoing: &mut Outgoing,
     ) -> Result<(), TlsFailure> {
-        self.check()?;
-        loop {
-            let UnbufferedStatus { discard, state } = self.connection.process_tls_records(undecoded);
-            match state {
-                Ok(ConnectionState::WriteTraffic(mut traffic)) => {
-                    return outgoing.append(|room| match traffic.encrypt(plaintext, room) {
-                        Err(EncryptError::InsufficientSize(error)) => Err(Some(error.required_size)),
-                        result => result.map_err(|_| None),
-                    });
-                }
-                Ok(ConnectionState::EncodeTlsData(mut data)) => {
-                    outgoing.append(|room| match data.encode(room) {
-                        Err(EncodeError::InsufficientSize(error)) => Err(Some(error.required_size)),
-                        result => result.map_err(|_| None),
-                    })?;
-                }
-                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
-                Ok(ConnectionState::PeerClosed) => self.is_closed = true,
-                Ok(_) => return Err(TlsFailure::out_of_turn()),
-                Err(error) => return Err(self.fail(&error, &mut undecoded[discard..], outgoing)),
-            }
-        }
+        of_either!(&mut self.0, connection => connection.send(plaintext, undecoded, outgoing))
     }
 
     /// Encodes the end of what we send, if the handshake came so far.
     pub(crate) fn close(&mut self, undecoded: &mut [u8], outgoing: &mut Outgoing) -> Result<(), TlsFailure> {
-        self.check()?;
-        self.is_ended = true;
-        match self.connection.process_tls_records(undecoded).state {
-            Ok(ConnectionState::WriteTraffic(mut traffic)) => {
-                outgoing.append(|room| traffic.queue_close_notify(room).map_err(|_| None))
-            }
-            _ => Ok(()),
-        }
+        of_either!(&mut self.0, connection => connection.close(undecoded, outgoing))
     }
 
     /// `TLSv1.3`, once that is agreed.
     pub fn version(&self) -> Option<&'static str> {
-        self.connection.protocol_version().map(|version| match version {
-            rustls::ProtocolVersion::TLSv1_3 => "TLSv1.3",
-            _ => "TLSv1.2",
-        })
+        of_either!(&self.0, connection => connection.version())
     }
 
     /// The name of the cipher as OpenSSL and so operators write it, once it is agreed.
     pub fn cipher(&self) -> Option<&'static str> {
-        self.connection.negotiated_cipher_suite().map(|suite| ciphers::name(suite.suite()))
+        of_either!(&self.0, connection => connection.cipher())
     }
 
     /// The certificate with which the other side has proved who it is.
-    pub fn peer_certificate(&self) -> Option<&[u8]> {
-        if self.connection.is_handshaking() {
-            return None;
-        }
-        self.connection.peer_certificates().and_then(|chain| chain.first()).map(AsRef::as_ref)
+    pub fn peer_certificate(&self) -> Option<Cow<'_, [u8]>> {
+        of_either!(&self.0, connection => connection.peer_certificate())
     }
 }
 
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tls").field("version", &self.version()).field("is_closed", &self.is_closed).finish()
+        f.debug_struct("Tls").field("version", &self.version()).field("is_closed", &self.is_closed()).finish()
     }
 }
 

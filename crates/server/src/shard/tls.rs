@@ -13,8 +13,8 @@ use crate::options::CertificateName;
 pub(super) fn username(tls: Option<&Tls>, name: CertificateName) -> Option<String> {
     let certificate = tls?.peer_certificate()?;
     match name {
-        CertificateName::CommonName => common_name(certificate),
-        CertificateName::Subject => distinguished_name(certificate),
+        CertificateName::CommonName => common_name(&certificate),
+        CertificateName::Subject => distinguished_name(&certificate),
     }
 }
 

@@ -41,7 +41,7 @@ fn check_client(options: &TlsOptions, identity: Option<&(String, String)>, expec
         match (pair.settle(), expected) {
             (Ok(_), Ok(name)) => {
                 let certificate = pair.server.peer_certificate().expect("a certificate");
-                assert_eq!(common_name(certificate).as_deref(), Some(name));
+                assert_eq!(common_name(&certificate).as_deref(), Some(name));
             }
             (Err(failure), Err((text, alert))) => {
                 assert_eq!(failure.to_string(), text);
