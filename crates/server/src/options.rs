@@ -95,7 +95,7 @@ pub struct ListenerOptions {
     pub no_delay: bool,
     /// Encryption, where there is some.
     pub tls: Option<TlsOptions>,
-    /// What of a client's certificate is its User Name; `None`: it says itself who it is.
+    /// What of a client's certificate is its User Name, or the identity of its pre-shared key; `None`: it says itself who it is.
     pub username_of_certificate: Option<CertificateName>,
 }
 
@@ -191,6 +191,7 @@ fn tls_of(tls: &Tls) -> TlsOptions {
         crlfile: path(&tls.crlfile),
         require_certificate: tls.require_certificate,
         disable_client_cert_date_checks: tls.disable_client_cert_date_checks,
+        psk_hint: tls.psk_hint.clone(),
         ciphers: tls.ciphers.clone(),
         ciphers_tls13: tls.ciphers_tls13.clone(),
         version_min: match tls.version_min {
@@ -314,6 +315,7 @@ fn authority_of(listener: &Listener, config: &Config) -> AuthorityOptions {
         tokens: listener.jwt.is_on().then(|| tokens_of(&listener.jwt)),
         service: listener.http.is_on().then(|| service_of(&listener.http)),
         password_file: listener.password_file.clone(),
+        psk_file: listener.tls.psk_hint.as_ref().and(listener.psk_file.clone()),
         acl_file: listener.acl_file.clone(),
         acl_denies_special_chars: listener.acl_denies_special_chars,
         strict_suback: config.acl_strict_suback,

@@ -7,6 +7,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
+#[cfg(feature = "openssl")]
+use openssl::ssl::SslContext;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
@@ -17,8 +19,10 @@ use rustls::{ServerConfig, SupportedProtocolVersion};
 use super::certificates::{Certificates, read_chain};
 use super::ciphers::{self, Chosen, UnknownCipher};
 use super::client_certificates::ClientCertificates;
+#[cfg(feature = "openssl")]
+use super::openssl_context;
 use super::rustls_connection::RustlsConnection;
-use super::{KeyLog, Library, Tls};
+use super::{KeyLog, Library, PreSharedKeys, Tls};
 
 /// What is asked for. Fields go by the options of the configuration.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +41,8 @@ pub struct TlsOptions {
     pub require_certificate: bool,
     /// Whether the dates of clients' certificates do not matter.
     pub disable_client_cert_date_checks: bool,
+    /// Clients may use pre-shared keys, and are sent this hint which to use.
+    pub psk_hint: Option<String>,
     /// For TLS 1.2, as OpenSSL takes it.
     pub ciphers: Option<String>,
     /// For TLS 1.3, as OpenSSL takes it.
@@ -80,33 +86,71 @@ impl std::error::Error for TlsError {}
 pub struct TlsListener {
     options: TlsOptions,
     /// Locked for as long as it takes to count one user more, once for each connection.
-    in_force: RwLock<Arc<ServerConfig>>,
+    in_force: RwLock<InForce>,
+}
+
+/// By whom connections are encrypted, and how.
+#[derive(Clone, Debug)]
+enum InForce {
+    Rustls(Arc<ServerConfig>),
+    #[cfg(feature = "openssl")]
+    OpenSsl(SslContext),
 }
 
 impl TlsListener {
     /// Reads the files. Beside the listener, sentences that the operator should know.
     pub fn open(options: TlsOptions) -> Result<(TlsListener, Vec<String>), TlsError> {
-        let (config, remarks) = build(&options)?;
-        Ok((TlsListener { options, in_force: RwLock::new(Arc::new(config)) }, remarks))
+        let (in_force, remarks) = build(&options)?;
+        Ok((TlsListener { options, in_force: RwLock::new(in_force) }, remarks))
     }
 
     /// Reads the files again, for connections that come from now on. On error everything stays as it was. Nobody resumes what
     /// was agreed under the old ones: a certificate may have been revoked.
     pub fn reload(&self) -> Result<Vec<String>, TlsError> {
-        let (config, remarks) = build(&self.options)?;
-        *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        let (in_force, remarks) = build(&self.options)?;
+        *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = in_force;
         Ok(remarks)
     }
 
-    /// The server's end for one more connection.
-    pub fn begin(&self) -> Result<Tls, TlsError> {
-        let config = Arc::clone(&self.in_force.read().unwrap_or_else(PoisonError::into_inner));
-        let connection = UnbufferedServerConnection::new(config).map_err(|error| TlsError(error.to_string()))?;
-        Ok(Tls(Library::Rustls(RustlsConnection::new(connection))))
+    /// The server's end for one more connection. It may use one of `keys`, where the listener has a hint for them.
+    pub fn begin(&self, keys: Option<Arc<dyn PreSharedKeys>>) -> Result<Tls, TlsError> {
+        let in_force = self.in_force.read().unwrap_or_else(PoisonError::into_inner).clone();
+        match in_force {
+            InForce::Rustls(config) => {
+                drop(keys);
+                let connection =
+                    UnbufferedServerConnection::new(config).map_err(|error| TlsError(error.to_string()))?;
+                Ok(Tls(Library::Rustls(RustlsConnection::new(connection))))
+            }
+            #[cfg(feature = "openssl")]
+            InForce::OpenSsl(context) => Ok(Tls(Library::OpenSsl(openssl_context::begin(&context, keys)?))),
+        }
     }
 }
 
-fn build(options: &TlsOptions) -> Result<(ServerConfig, Vec<String>), TlsError> {
+/// What rustls cannot do is done by OpenSSL.
+#[cfg(feature = "openssl")]
+fn build(options: &TlsOptions) -> Result<(InForce, Vec<String>), TlsError> {
+    let TlsOptions { ciphers, ciphers_tls13, .. } = options;
+    if options.psk_hint.is_some() || ciphers::are_for_openssl(ciphers.as_deref(), ciphers_tls13.as_deref()) {
+        let (context, remarks) = openssl_context::build(options)?;
+        return Ok((InForce::OpenSsl(context), remarks));
+    }
+    build_rustls(options)
+}
+
+/// What rustls cannot do is refused.
+#[cfg(not(feature = "openssl"))]
+fn build(options: &TlsOptions) -> Result<(InForce, Vec<String>), TlsError> {
+    match options.psk_hint {
+        Some(_) => Err(TlsError(format!("Unable to use pre-shared keys: {NEEDS_OPENSSL}."))),
+        None => build_rustls(options),
+    }
+}
+
+const NEEDS_OPENSSL: &str = "that needs a server built with `cargo build --release --features openssl`";
+
+fn build_rustls(options: &TlsOptions) -> Result<(InForce, Vec<String>), TlsError> {
     let mut remarks = Vec::new();
     let provider = Arc::new(provider(options, &mut remarks)?);
     let certificates = certificates(options, &provider, &mut remarks)?;
@@ -138,12 +182,12 @@ fn build(options: &TlsOptions) -> Result<(ServerConfig, Vec<String>), TlsError> 
     if let Some(key_log) = &options.key_log {
         config.key_log = Arc::clone(key_log) as Arc<dyn rustls::KeyLog>;
     }
-    Ok((config, remarks))
+    Ok((InForce::Rustls(Arc::new(config)), remarks))
 }
 
 /// What a client may say that it will speak. One that says something else is refused (RFC 7301), one that says nothing is not:
 /// MQTT, WebSocket as browsers begin it, and what devices made for one large service say.
-const ALPN: [&[u8]; 3] = [b"mqtt", b"http/1.1", b"x-amzn-mqtt-ca"];
+pub(crate) const ALPN: [&[u8]; 3] = [b"mqtt", b"http/1.1", b"x-amzn-mqtt-ca"];
 
 /// The cryptography, with no other ciphers than those wanted.
 fn provider(options: &TlsOptions, remarks: &mut Vec<String>) -> Result<CryptoProvider, TlsError> {
@@ -153,7 +197,7 @@ fn provider(options: &TlsOptions, remarks: &mut Vec<String>) -> Result<CryptoPro
             let unable = format!("Unable to set TLS ciphers. Check {directive} \"{list}\"");
             let chosen = chosen.map_err(|error| TlsError(format!("{unable}: there is no cipher '{}'.", error.0)))?;
             if chosen.suites.is_empty() {
-                return Err(TlsError(format!("{unable}: none of these is offered here.")));
+                return Err(TlsError(format!("{unable}: none of these is offered here; {NEEDS_OPENSSL}.")));
             }
             if !chosen.ignored.is_empty() {
                 let names: Vec<_> = chosen.suites.iter().map(|suite| ciphers::name(suite.suite())).collect();
@@ -182,15 +226,19 @@ fn certificates(
     let mut certificates = Certificates::new();
     for (certificate, key) in &options.certificates {
         certificates.add((certificate, key), passphrase.as_deref(), provider)?;
-        if fs::metadata(key).is_ok_and(|metadata| metadata.mode() & 0o004 != 0) {
-            remarks.push(format!("everybody on this machine can read the key {}; chmod 600 it.", key.display()));
-        }
+        remarks.extend(readable_by_all(key));
     }
     Ok(certificates)
 }
 
+/// What is to be said of a key that is no secret.
+pub(crate) fn readable_by_all(key: &Path) -> Option<String> {
+    let is_public = fs::metadata(key).is_ok_and(|metadata| metadata.mode() & 0o004 != 0);
+    is_public.then(|| format!("everybody on this machine can read the key {}; chmod 600 it.", key.display()))
+}
+
 /// The first line of the file.
-fn passphrase(path: &Path) -> Result<Vec<u8>, TlsError> {
+pub(crate) fn passphrase(path: &Path) -> Result<Vec<u8>, TlsError> {
     let text = fs::read(path).map_err(|error| {
         TlsError(format!("Unable to read keyfile_passphrase_file \"{}\": {}.", path.display(), cause(&error)))
     })?;
@@ -199,7 +247,7 @@ fn passphrase(path: &Path) -> Result<Vec<u8>, TlsError> {
 }
 
 /// The certificates of `cafile` and `capath`.
-fn trusted(options: &TlsOptions) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(crate) fn trusted(options: &TlsOptions) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let unable = |directive: &str, path: &Path, why: &str| {
         TlsError(format!("Unable to load CA certificates. Check {directive} \"{}\": {why}.", path.display()))
     };

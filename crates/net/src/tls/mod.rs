@@ -15,7 +15,13 @@ mod der;
 mod failure;
 mod key_log;
 mod listener;
+#[cfg(feature = "openssl")]
+mod openssl_connection;
+#[cfg(feature = "openssl")]
+mod openssl_context;
 mod private_key;
+#[cfg(feature = "openssl")]
+mod psk;
 mod rustls_connection;
 mod subject;
 
@@ -28,14 +34,19 @@ pub use self::key_log::KeyLog;
 pub use self::listener::{TlsError, TlsListener, TlsOptions, TlsVersion};
 pub use self::subject::{common_name, distinguished_name};
 
+#[cfg(feature = "openssl")]
+use self::openssl_connection::OpenSslConnection;
 use self::rustls_connection::RustlsConnection;
 
 /// The encryption of one Network Connection.
 pub struct Tls(Library);
 
 /// Who encrypts it.
+#[cfg_attr(feature = "openssl", expect(clippy::large_enum_variant, reason = "the large one is the usual one"))]
 enum Library {
     Rustls(RustlsConnection),
+    #[cfg(feature = "openssl")]
+    OpenSsl(OpenSslConnection),
 }
 
 /// The same of whichever library it is.
@@ -43,8 +54,16 @@ macro_rules! of_either {
     ($tls:expr, $connection:ident => $result:expr) => {
         match $tls {
             Library::Rustls($connection) => $result,
+            #[cfg(feature = "openssl")]
+            Library::OpenSsl($connection) => $result,
         }
     };
+}
+
+/// Keys that clients and the server have agreed upon beforehand.
+pub trait PreSharedKeys: fmt::Debug + Send + Sync {
+    /// The key of this identity.
+    fn key(&self, identity: &str) -> Option<&[u8]>;
 }
 
 /// What came of ciphertext.
@@ -116,6 +135,15 @@ impl Tls {
     pub fn peer_certificate(&self) -> Option<Cow<'_, [u8]>> {
         of_either!(&self.0, connection => connection.peer_certificate())
     }
+
+    /// The identity of the pre-shared key that encrypts the connection.
+    pub fn psk_identity(&self) -> Option<&str> {
+        match &self.0 {
+            Library::Rustls(_) => None,
+            #[cfg(feature = "openssl")]
+            Library::OpenSsl(connection) => connection.psk_identity(),
+        }
+    }
 }
 
 impl fmt::Debug for Tls {
@@ -145,6 +173,17 @@ impl Outgoing {
     pub(crate) fn shrink(&mut self) {
         self.buffer.truncate(BUFFER_BYTES_KEPT);
         self.buffer.shrink_to(BUFFER_BYTES_KEPT);
+    }
+
+    /// Adds what is encoded already.
+    #[cfg(feature = "openssl")]
+    fn extend(&mut self, bytes: &[u8]) {
+        let end = self.used + bytes.len();
+        if self.buffer.len() < end {
+            self.buffer.resize(end.max(BUFFER_BYTES_KEPT), 0);
+        }
+        self.buffer[self.used..end].copy_from_slice(bytes);
+        self.used = end;
     }
 
     /// Has `encode` put something into the room behind what there is. It says how much, or how much room it needs.

@@ -11,12 +11,14 @@ use std::sync::Arc;
 use midge_auth::{Acl, FileError, Keys, Loaded, Passwords, TokenPolicy};
 
 use super::TokenOptions;
+use super::keyring::Keyring;
 
 /// What was read so far.
 #[derive(Default)]
 pub(super) struct Files {
     passwords: BTreeMap<String, Arc<Passwords>>,
     acls: BTreeMap<String, Arc<Acl>>,
+    pre_shared_keys: BTreeMap<String, Arc<Keyring>>,
     /// What the operator should know.
     pub(super) notes: Vec<String>,
 }
@@ -57,6 +59,7 @@ pub fn check_file(directive: &'static str, path: &str) -> Result<Vec<String>, Fi
     match directive {
         "password_file" => drop(files.passwords(path)?),
         "acl_file" => drop(files.acl(path)?),
+        "psk_file" => drop(files.pre_shared_keys(path)?),
         "auth_jwt_key_file" | "auth_jwt_secret_file" | "auth_jwt_jwks_file" => drop(files.keys(directive, path)?),
         _ => files.look_at(directive, path)?,
     }
@@ -82,6 +85,16 @@ impl Files {
         let acl = Arc::new(self.take(Acl::parse(path, &bytes))?);
         self.acls.insert(path.to_owned(), Arc::clone(&acl));
         Ok(acl)
+    }
+
+    pub(super) fn pre_shared_keys(&mut self, path: &str) -> Result<Arc<Keyring>, FileProblem> {
+        if let Some(known) = self.pre_shared_keys.get(path) {
+            return Ok(Arc::clone(known));
+        }
+        let bytes = self.read("psk_file", path)?;
+        let keys = Arc::new(Keyring(self.take(midge_auth::PreSharedKeys::parse(path, &bytes))?));
+        self.pre_shared_keys.insert(path.to_owned(), Arc::clone(&keys));
+        Ok(keys)
     }
 
     /// Keys are read for each listener that names them: there are few.

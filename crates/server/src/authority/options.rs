@@ -19,6 +19,8 @@ pub struct AuthorityOptions {
     pub tokens: Option<TokenOptions>,
     /// Web services that are asked.
     pub service: Option<ServiceOptions>,
+    /// Keys that clients encrypt with, by identity; only where the listener has a hint for them.
+    pub psk_file: Option<String>,
     /// Who may do what.
     pub acl_file: Option<String>,
     /// Nothing is granted to those with `+`, `#` or `/` in User Name or Client Identifier.

@@ -134,7 +134,7 @@ impl Shard {
         }
         let stream = match &self.peers.transport(listener).tls {
             None => stream,
-            Some(tls) => match tls.begin() {
+            Some(tls) => match tls.begin(self.authority.pre_shared_keys(listener)) {
                 Ok(tls) => stream.with_tls(tls),
                 Err(error) => {
                     self.peers.leave(listener);

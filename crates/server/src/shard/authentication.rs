@@ -40,8 +40,8 @@ impl Shard {
         let listener = ListenerId(connection.listener);
         let asked = match self.peers.transport(listener).username_of_certificate {
             Some(name) => {
-                let username = super::tls::username(connection.stream.tls(), name).map(Into::into);
-                self.authority.name(listener, credentials.client_id, username)
+                let named = super::tls::named(connection.stream.tls(), name);
+                self.authority.name(listener, credentials.client_id, named)
             }
             None => self.authority.ask(listener, credentials),
         };

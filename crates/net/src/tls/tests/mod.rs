@@ -154,7 +154,7 @@ impl Pair {
     fn new(listener: &TlsListener, config: ClientConfig) -> Pair {
         let name = ServerName::try_from("localhost").expect("a name");
         let client = ClientConnection::new(Arc::new(config), name).expect("a client");
-        let server = listener.begin().expect("begun");
+        let server = listener.begin(None).expect("begun");
         Pair { server, client, undecoded: Vec::new(), received: Vec::new(), piece_bytes: usize::MAX }
     }
 
