@@ -39,8 +39,15 @@ impl Failure {
 
 /// Does every step, prints a line for each, and says whether all succeeded.
 pub(crate) fn all() -> bool {
-    let steps =
-        [debian::MOSQUITTO, debian::CLIENTS, python::PAHO_1, python::PAHO_2, python::AIOMQTT, tools::CARGO_DENY];
+    let steps = [
+        debian::MOSQUITTO,
+        debian::CLIENTS,
+        debian::OPENSSL,
+        python::PAHO_1,
+        python::PAHO_2,
+        python::AIOMQTT,
+        tools::CARGO_DENY,
+    ];
     std::thread::scope(|scope| {
         let running = steps.map(|step| scope.spawn(move || step.run()));
         running.into_iter().all(|step| step.join().unwrap_or(false))

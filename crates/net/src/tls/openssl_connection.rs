@@ -176,12 +176,12 @@ const WRONG_KEY: [&str; 4] =
     ["binder does not verify", "decryption failed or bad record mac", "bad record mac", "digest check failed"];
 
 /// Ciphertext on its way.
-#[derive(Default)]
-struct Wire {
-    incoming: Vec<u8>,
+#[derive(Debug, Default)]
+pub(super) struct Wire {
+    pub(super) incoming: Vec<u8>,
     /// So much of it was read.
     read: usize,
-    outgoing: Vec<u8>,
+    pub(super) outgoing: Vec<u8>,
 }
 
 impl Read for Wire {

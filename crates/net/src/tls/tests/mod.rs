@@ -114,6 +114,8 @@ impl ServerCertVerifier for Trusting {
     }
 }
 
+#[cfg(feature = "openssl")]
+mod by_openssl;
 mod certificates;
 
 const BOTH: [TlsVersion; 2] = [TlsVersion::Tls12, TlsVersion::Tls13];
@@ -372,6 +374,7 @@ fn who_does_not_speak_tls_is_told_apart() {
 }
 
 #[test]
+#[cfg(not(feature = "openssl"))]
 fn ciphers_and_versions_are_those_of_the_configuration() {
     let folder = Folder::new();
     let authority = Authority::new("ca");
