@@ -119,14 +119,14 @@ fn loom() -> bool {
 
 /// What is compiled only with the cargo feature `openssl`. A server with it is built by the tests of the workspace.
 fn with_openssl() -> bool {
-    let openssl = workspace().join("target/openssl");
+    // As in `environment.rs`: where OPENSSL_DIR changes, aws-lc is compiled anew.
+    let platform = format!("{}_UNKNOWN_LINUX_GNU", std::env::consts::ARCH.to_uppercase());
     let status = Command::new(cargo())
         .args(["test", "--package", "midge-config", "--package", "midge-net", "--features", "openssl"])
         .args(["--lib", "--test", "config"])
         .current_dir(workspace())
-        .env("OPENSSL_INCLUDE_DIR", openssl.join("include"))
-        .env("OPENSSL_LIB_DIR", openssl.join("lib"))
-        .env("OPENSSL_STATIC", "1")
+        .env(format!("{platform}_OPENSSL_DIR"), workspace().join("target/openssl"))
+        .env(format!("{platform}_OPENSSL_STATIC"), "1")
         .status();
     status.is_ok_and(|status| status.success())
 }

@@ -166,8 +166,9 @@ pub fn midge_with_openssl() -> Result<PathBuf, Missing> {
         let mut cargo = cargo();
         // Two servers of one name: what lies between is shared, the programs are not.
         cargo.env("CARGO_BUILD_BUILD_DIR", built.with_file_name("")).env("CARGO_TARGET_DIR", &built);
-        cargo.env("OPENSSL_INCLUDE_DIR", openssl.join("include")).env("OPENSSL_LIB_DIR", openssl.join("lib"));
-        cargo.env("OPENSSL_STATIC", "1");
+        // With the name of the platform: where OPENSSL_DIR changes, aws-lc is compiled anew, which takes a minute.
+        let platform = format!("{}_UNKNOWN_LINUX_GNU", std::env::consts::ARCH.to_uppercase());
+        cargo.env(format!("{platform}_OPENSSL_DIR"), openssl).env(format!("{platform}_OPENSSL_STATIC"), "1");
         run_build(cargo, &["--package", "midge", "--bin", "midge", "--features", "openssl"]);
         built.join(folder.file_name().unwrap_or_default()).join("midge")
     };
