@@ -98,5 +98,5 @@ One option stands on a line: its name, spaces, its value. A line that begins wit
 `020` and `16` are the same) unless they are called decimal. `midge check FILE` says what is wrong with a file.
 
 Where a new value is said to count when the file is read again (SIGHUP), that is so by now for `allow_anonymous`,
-`listener_allow_anonymous`, `password_file`, `acl_file` and `acl_strict_suback`; the others take a restart so far.
+`listener_allow_anonymous`, `password_file`, `acl_file`, `psk_file` and `acl_strict_suback`; the others take a restart so far.
 ";
