@@ -6,18 +6,25 @@ use std::process::{Command, Stdio};
 
 use crate::{cargo, workspace};
 
-/// `cargo xtask endurance [SECONDS]`, `cargo xtask endurance --connections [NUMBER]`.
+/// `cargo xtask endurance [SECONDS]`, with `--connections [NUMBER]` or `--reloads [SECONDS]` other tests.
 pub(crate) fn endurance(arguments: &[String]) -> bool {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match words[..] {
-        [] => long_test("endurance", "", ("MIDGE_ENDURANCE_SECONDS", "600")),
-        ["--connections"] => long_test("hostile", CONNECTIONS_TEST, ("MIDGE_HOSTILE_CONNECTIONS", "19000")),
-        ["--connections", number] if is_number(number) => {
-            long_test("hostile", CONNECTIONS_TEST, ("MIDGE_HOSTILE_CONNECTIONS", number))
+    let (kind, number) = match words[..] {
+        [] => ("", None),
+        [number] if is_number(number) => ("", Some(number)),
+        [kind] => (kind, None),
+        [kind, number] if is_number(number) => (kind, Some(number)),
+        _ => ("--help", None),
+    };
+    let run = |file, test, variable, usual| long_test(file, test, (variable, number.unwrap_or(usual)));
+    match kind {
+        "" => run("endurance", "nothing_is_lost_and_memory_does_not_grow", "MIDGE_ENDURANCE_SECONDS", "600"),
+        "--reloads" => run("endurance", "reloads_without_end_are_not_noticed", "MIDGE_RELOAD_SECONDS", "60"),
+        "--connections" => {
+            run("hostile", "thousands_who_say_nothing_harm_nobody", "MIDGE_HOSTILE_CONNECTIONS", "19000")
         }
-        [seconds] if is_number(seconds) => long_test("endurance", "", ("MIDGE_ENDURANCE_SECONDS", seconds)),
         _ => {
-            eprintln!("cargo xtask endurance [SECONDS]\ncargo xtask endurance --connections [NUMBER]");
+            eprintln!("cargo xtask endurance [SECONDS] | --reloads [SECONDS] | --connections [NUMBER]");
             false
         }
     }
@@ -52,8 +59,8 @@ pub(crate) fn fuzz(arguments: &[String]) -> bool {
 /// A test with the profile that users run, and with what it prints.
 pub(crate) fn long_test(file: &str, name: &str, (variable, value): (&str, &str)) -> bool {
     let mut test = Command::new(cargo());
-    test.args(["test", "--release", "--package", "midge-testkit", "--test", file, "--", "--nocapture"]);
-    test.args(Some(name).filter(|name| !name.is_empty())).env(variable, value);
+    test.args(["test", "--release", "--package", "midge-testkit", "--test", file, "--", "--nocapture", name]);
+    test.env(variable, value);
     succeeds(&mut test)
 }
 
@@ -102,5 +109,3 @@ fn succeeds(command: &mut Command) -> bool {
 pub(crate) fn is_number(text: &str) -> bool {
     text.parse::<u32>().is_ok_and(|number| number > 0)
 }
-
-const CONNECTIONS_TEST: &str = "thousands_who_say_nothing_harm_nobody";

@@ -13,6 +13,7 @@ mod kill;
 mod long;
 mod manual;
 mod measure;
+mod node;
 mod python;
 mod setup;
 mod sim;
@@ -37,12 +38,12 @@ const WORDS: &[Word] = &[
     },
     Word {
         name: "setup",
-        summary: "only set up, under target/: Debian's mosquitto and OpenSSL, clients in C, Go and Python, cargo-deny",
+        summary: "only set up, under target/: Debian's mosquitto and OpenSSL, clients in C, Go, Python and JavaScript, cargo-deny",
         run: |_| setup::all(),
     },
     Word {
         name: "endurance",
-        summary: "clients that come and go for [SECONDS], by default 600; or `--connections [NUMBER]`, by default 19000",
+        summary: "clients that come and go for [SECONDS], by default 600; `--reloads [SECONDS]`, `--connections [NUMBER]`",
         run: long::endurance,
     },
     Word {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use crate::{debian, python, tools, workspace};
+use crate::{debian, node, python, tools, workspace};
 
 /// One thing that tests need.
 pub(crate) struct Step {
@@ -46,6 +46,7 @@ pub(crate) fn all() -> bool {
         python::PAHO_1,
         python::PAHO_2,
         python::AIOMQTT,
+        node::MQTT_JS,
         tools::CARGO_DENY,
     ];
     std::thread::scope(|scope| {

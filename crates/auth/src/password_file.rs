@@ -30,10 +30,10 @@ impl Passwords {
         report.finish(Passwords { nobody: nobody(&users), users })
     }
 
-    /// Whether User Name and Password belong together. For a User Name that is not in the file the password is checked against
+    /// Whether User Name and Password belong together; an empty Password belongs to nobody. For a User Name that is not in the file the password is checked against
     /// a hash of the kind that most entries have, so that it takes as long.
     pub fn verify(&self, user_name: &str, password: Option<&[u8]>) -> PasswordVerdict {
-        let Some(password) = password else {
+        let Some(password) = password.filter(|password| !password.is_empty()) else {
             return PasswordVerdict::NoPassword;
         };
         let hash = self.users.get(user_name);
@@ -88,7 +88,7 @@ pub enum PasswordVerdict {
     Wrong,
     /// The User Name is not in the file.
     UnknownUser,
-    /// The Client gave a User Name only, which lets in nobody.
+    /// The Client gave a User Name only, or an empty Password, which is the same and lets in nobody.
     NoPassword,
 }
 

@@ -3,6 +3,7 @@
 use crate::identity::Identity;
 use crate::message::MessageParts;
 use crate::options::Options;
+use crate::retained::Growth;
 use crate::shared::Shared;
 use midge_codec::{QoS, ReasonCode, topic_levels};
 
@@ -16,10 +17,19 @@ pub(crate) struct Denied {
     pub code: ReasonCode,
     /// For the log.
     pub cause: &'static str,
-    /// Whether a client that cannot be told is disconnected, rather than answered as if all were well.
+    /// Whether a client that cannot be told is disconnected, rather than answered as if all were well. No acknowledgement tells
+    /// of a malformed packet.
     pub closes: bool,
     /// Only for want of room in the log: it does not count for a message that leaves nothing there ([`unrecorded`]).
     pub is_for_log: bool,
+    /// Because enough is retained.
+    pub is_for_retained: bool,
+}
+
+impl Denied {
+    const fn new(code: ReasonCode, cause: &'static str) -> Denied {
+        Denied { code, cause, closes: false, is_for_log: false, is_for_retained: false }
+    }
 }
 
 /// Whether a client may publish this message. `restricted`: who it is, where there is something that it may not do.
@@ -33,21 +43,13 @@ pub(crate) fn publish(
     if shared.is_memory_short() && may_be_kept(options, message) {
         // A client that cannot be told must not take the message for delivered: without an acknowledgement it comes again.
         let closes = message.qos > QoS::AtMostOnce;
-        return Err(Denied {
-            code: ReasonCode::QUOTA_EXCEEDED,
-            cause: "memory_limit reached",
-            closes,
-            is_for_log: false,
-        });
+        return Err(Denied { closes, ..Denied::new(ReasonCode::QUOTA_EXCEEDED, "memory_limit reached") });
     }
+    retain(options, shared, message)?;
     if shared.is_log_full() && may_be_kept(options, message) && !makes_room(shared, message) {
         let closes = message.qos > QoS::AtMostOnce;
-        return Err(Denied {
-            code: ReasonCode::QUOTA_EXCEEDED,
-            cause: "no room for the log",
-            closes,
-            is_for_log: true,
-        });
+        let denied = Denied::new(ReasonCode::QUOTA_EXCEEDED, "no room for the log");
+        return Err(Denied { closes, is_for_log: true, ..denied });
     }
     Ok(Allowed(()))
 }
@@ -62,21 +64,21 @@ pub(crate) fn will(
     let (topic, payload_bytes) = (message.topic, message.payload.len());
     if topic.starts_with('$') && is_server_topic(topic) {
         let cause = "topics of the server itself cannot be published to";
-        return Err(Denied { code: ReasonCode::NOT_AUTHORIZED, cause, closes: false, is_for_log: false });
+        return Err(Denied::new(ReasonCode::NOT_AUTHORIZED, cause));
     }
     // A topic has at most as many levels as bytes plus one: most need no counting.
     if topic.len() >= options.topic_levels_max && topic_levels(topic) > options.topic_levels_max {
         let cause = "more topic levels than topic_levels_max";
-        return Err(Denied { code: ReasonCode::TOPIC_NAME_INVALID, cause, closes: true, is_for_log: false });
+        return Err(Denied { closes: true, ..Denied::new(ReasonCode::MALFORMED_PACKET, cause) });
     }
     if options.message_size_limit != 0 && payload_bytes > options.message_size_limit as usize {
         // Mosquitto says 0x95, which PUBACK and PUBREC do not know `[MQTT-3.4.2-1]`: paho-mqtt fails on such a code.
         let cause = "payload above message_size_limit";
-        return Err(Denied { code: ReasonCode::QUOTA_EXCEEDED, cause, closes: false, is_for_log: false });
+        return Err(Denied::new(ReasonCode::QUOTA_EXCEEDED, cause));
     }
     if restricted.is_some_and(|client| !client.may_publish(topic)) {
         let cause = "not authorised";
-        return Err(Denied { code: ReasonCode::NOT_AUTHORIZED, cause, closes: false, is_for_log: false });
+        return Err(Denied::new(ReasonCode::NOT_AUTHORIZED, cause));
     }
     Ok(Allowed(()))
 }
@@ -85,6 +87,26 @@ pub(crate) fn will(
 fn may_be_kept(options: &Options, message: &MessageParts<'_>) -> bool {
     let is_retained = message.retain && !message.payload.is_empty();
     is_retained || message.qos > QoS::AtMostOnce || options.queue_qos0_messages
+}
+
+/// Whether a message may be retained that is to be.
+pub(crate) fn retain(options: &Options, shared: &Shared, message: &MessageParts<'_>) -> Result<(), Denied> {
+    let denied = |cause| Denied { is_for_retained: true, ..Denied::new(ReasonCode::QUOTA_EXCEEDED, cause) };
+    retained_limit(options, shared, message).map_or(Ok(()), |cause| Err(denied(cause)))
+}
+
+/// The limit that a Retained Message meets, if it does. To clear one is always allowed.
+fn retained_limit(options: &Options, shared: &Shared, message: &MessageParts<'_>) -> Option<&'static str> {
+    let (max_messages, max_bytes) = (options.max_retained_messages, options.max_retained_bytes);
+    if !message.retain || message.payload.is_empty() || max_messages.is_none() && max_bytes.is_none() {
+        return None;
+    }
+    let Growth { messages, bytes } = shared.retained().growth(message.topic, message.payload.len());
+    if messages.is_some_and(|messages| max_messages.is_some_and(|max| messages > max)) {
+        return Some("max_retained_messages reached");
+    }
+    let is_over = bytes.is_some_and(|bytes| max_bytes.is_some_and(|max| bytes > max));
+    is_over.then_some("max_retained_bytes reached")
 }
 
 /// Whether the message clears one that is there. With QoS 1 or 2 too: else nobody could make room who waits for answers.
@@ -170,7 +192,7 @@ mod tests {
         check("$SYS/broker/uptime", 1, Some(ReasonCode::NOT_AUTHORIZED));
         check("$share/g/t", 1, Some(ReasonCode::NOT_AUTHORIZED));
         check("$other", 1, None);
-        check("a/b/c/d", 1, Some(ReasonCode::TOPIC_NAME_INVALID));
+        check("a/b/c/d", 1, Some(ReasonCode::MALFORMED_PACKET));
         check("a", 11, Some(ReasonCode::QUOTA_EXCEEDED));
     }
 

@@ -1,8 +1,11 @@
 //! What is known of a Network Connection that carries a Session.
 
+use crate::client_rate::TakenTime;
 use crate::ids::ListenerId;
+use crate::options::{ListenerOptions, Options};
 use midge_codec::Version;
 use midge_protocol::{InboundAliases, OutboundAliases};
+use std::sync::Arc;
 
 /// A Network Connection after its CONNECT was accepted. Small: an idle one costs little more than this.
 pub(crate) struct Connection {
@@ -10,6 +13,8 @@ pub(crate) struct Connection {
     pub session: u32,
     pub version: Version,
     pub listener: ListenerId,
+    /// The rules as they were when it came: the limits that CONNACK told hold until it goes.
+    pub agreed: Arc<Options>,
     /// Keep Alive in force, 0 for none.
     pub keep_alive_s: u16,
     /// The client's Receive Maximum or our own bound, whichever is smaller.
@@ -26,12 +31,18 @@ pub(crate) struct Connection {
     pub wants_reason_strings: bool,
     pub inbound_aliases: Option<Box<InboundAliases>>,
     pub outbound_aliases: Option<Box<OutboundAliases>>,
-    /// What it was refused to publish, once it was.
+    /// What it was refused to do, once it was.
     pub refusals: Option<Box<Refusals>>,
+    /// Where there is a limit to what a client may send in a second.
+    pub taken_time: Option<Box<TakenTime>>,
 }
 
-/// Messages of a client that were refused, as far as the operator is told of them: the first, and one a minute.
-pub(crate) struct Refusals {
+/// What a client was refused, or had to wait for, as far as the operator is told of it: for each cause the first time, and once a
+/// minute.
+#[derive(Default)]
+pub(crate) struct Refusals(Vec<Refusal>);
+
+struct Refusal {
     cause: &'static str,
     told_ms: u64,
     /// Not told.
@@ -41,28 +52,30 @@ pub(crate) struct Refusals {
 impl Refusals {
     /// One more is refused. Whether it is told, and with how many that were not.
     fn note(&mut self, cause: &'static str, now_ms: u64) -> Option<u64> {
-        if self.cause == cause && now_ms < self.told_ms + TELL_EVERY_MS {
-            self.since += 1;
+        let Some(refusal) = self.0.iter_mut().find(|refusal| refusal.cause == cause) else {
+            self.0.push(Refusal { cause, told_ms: now_ms, since: 0 });
+            return Some(0);
+        };
+        if now_ms < refusal.told_ms + TELL_EVERY_MS {
+            refusal.since += 1;
             return None;
         }
-        (self.cause, self.told_ms) = (cause, now_ms);
-        Some(std::mem::take(&mut self.since))
+        refusal.told_ms = now_ms;
+        Some(std::mem::take(&mut refusal.since))
     }
 }
 
-/// Another cause is told at once.
 const TELL_EVERY_MS: u64 = 60_000;
 
 impl Connection {
-    /// A message is refused. Whether the operator is to be told of it, and with how many that were not told.
+    /// Something is refused. Whether the operator is to be told of it, and with how many that were not told.
     pub(crate) fn note_refusal(&mut self, cause: &'static str, now_ms: u64) -> Option<u64> {
-        match &mut self.refusals {
-            Some(refusals) => refusals.note(cause, now_ms),
-            None => {
-                self.refusals = Some(Box::new(Refusals { cause, told_ms: now_ms, since: 0 }));
-                Some(0)
-            }
-        }
+        self.refusals.get_or_insert_default().note(cause, now_ms)
+    }
+
+    /// The rules of its listener as they were when it came.
+    pub(crate) fn agreed_at_listener(&self) -> &ListenerOptions {
+        self.agreed.listener(self.listener)
     }
 
     pub(crate) fn is_v5(&self) -> bool {
@@ -75,11 +88,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refusals_are_told_once_a_minute_and_when_the_cause_is_another() {
-        let mut refusals = Refusals { cause: "full", told_ms: 1_000, since: 0 };
-        assert_eq!([refusals.note("full", 1_000), refusals.note("full", 60_999)], [None, None]);
+    fn refusals_are_told_once_a_minute_for_each_cause() {
+        let mut refusals = Refusals::default();
+        assert_eq!(["full", "full", "large"].map(|cause| refusals.note(cause, 1_000)), [Some(0), None, Some(0)]);
+        assert_eq!(refusals.note("full", 60_999), None);
         assert_eq!(refusals.note("full", 61_000), Some(2));
-        assert_eq!(refusals.note("full", 61_001), None);
-        assert_eq!([refusals.note("large", 61_002), refusals.note("large", 61_003)], [Some(1), None]);
+        assert_eq!([refusals.note("full", 61_001), refusals.note("large", 61_001)], [None, Some(0)]);
     }
 }

@@ -1,5 +1,6 @@
 //! What a shard counts. Plain numbers of its own, so that counting costs an addition; others sum them when asked.
 
+use crate::access::Denied;
 use crate::event::DiscardReason;
 use midge_codec::ReasonCode;
 
@@ -32,6 +33,12 @@ pub struct Counters {
     pub publishes_refused: u64,
     /// Those among them for which there was no room, in memory or on disk, or which were too large.
     pub publishes_over_quota: u64,
+    /// Filters of SUBSCRIBE packets that a limit refused.
+    pub subscriptions_refused: u64,
+    /// How often a client was not read for a while, because it had sent more than it may.
+    pub pauses: u64,
+    /// Messages that were not retained, because enough are.
+    pub retained_refused: u64,
     /// Messages discarded, by reason, in the order of [`DiscardReason::ALL`].
     pub discarded: [u64; DiscardReason::ALL.len()],
 }
@@ -47,9 +54,10 @@ impl Counters {
         self.discarded.iter().sum()
     }
 
-    pub(crate) fn count_refusal(&mut self, code: ReasonCode) {
+    pub(crate) fn count_refusal(&mut self, denied: &Denied) {
         self.publishes_refused += 1;
-        self.publishes_over_quota += u64::from(code == ReasonCode::QUOTA_EXCEEDED);
+        self.publishes_over_quota += u64::from(denied.code == ReasonCode::QUOTA_EXCEEDED);
+        self.retained_refused += u64::from(denied.is_for_retained);
     }
 
     pub(crate) fn count_discard(&mut self, reason: DiscardReason) {

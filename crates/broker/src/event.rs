@@ -105,6 +105,24 @@ pub enum EventKind {
         /// Code in SUBACK.
         code: u8,
     },
+    /// A filter of a SUBSCRIBE was refused by a limit.
+    SubscriptionRefused {
+        /// Topic Filter.
+        filter: Box<str>,
+        /// The Reason Code (as version 5 would see it).
+        code: ReasonCode,
+        /// Which limit, in words.
+        cause: &'static str,
+        /// So many others of this client were refused since it was told last.
+        more: u64,
+    },
+    /// A client is read more slowly, because it sends more than it may.
+    Throttled {
+        /// Which limit, in words.
+        cause: &'static str,
+        /// So often that happened since it was told last.
+        more: u64,
+    },
     /// A filter of an UNSUBSCRIBE.
     Unsubscribed(Box<str>),
     /// A message for a client was discarded, the first for this reason since the client came or went.

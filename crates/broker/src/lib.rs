@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod client_rate;
 mod connection;
 mod counters;
 mod directory;
@@ -43,7 +44,7 @@ pub use ids::{ConnectionId, ListenerId, ShardId};
 pub use log_queue::{Appended, BATCH_HEADER_BYTES, LogQueue, LogState, SnapshotDone, SnapshotOrder};
 pub use mail::{Mail, Parcel};
 pub use mesh::Mesh;
-pub use options::{ListenerOptions, Options};
+pub use options::{ClientRate, ListenerOptions, Options};
 pub use shard::{Arrival, ConnectionEnd, Consumed, FirstBytes, Next, Purpose, ReadBatch, ReadRequest, Shard};
 #[cfg(feature = "simulation")]
 pub use shared::Interlude;

@@ -3,6 +3,9 @@
 /// First packet of a connection: a CONNECT with a long Will fits, and a stranger cannot make us hold more.
 pub const CONNECT_BYTES_MAX: usize = 100_000;
 
+/// A Topic Name on the wire, with a mount point before it too.
+pub(crate) const TOPIC_BYTES_MAX: usize = u16::MAX as usize;
+
 /// SUBSCRIBE and UNSUBSCRIBE of version 5; 3.x clients with thousands of filters in one packet exist.
 pub(crate) const SUBSCRIBE_BYTES_MAX: usize = 100_000;
 

@@ -1,14 +1,19 @@
 //! What an operator may choose, as plain values. Whoever reads configuration files fills them in.
 
+use std::num::NonZeroU32;
+
+use crate::ids::ListenerId;
 use midge_codec::{QoS, Version};
 
 /// Limits and habits of the server.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Options {
     /// Listeners, in the order in which [`crate::ids::ListenerId`] counts them.
     pub listeners: Vec<ListenerOptions>,
     /// QoS 1 and 2 messages inflight to a client, 1 to 65535. Also our Receive Maximum.
     pub max_inflight_messages: u16,
+    /// Payload bytes of QoS 1 and 2 messages inflight to a client: while there are fewer, another one is sent. `u64::MAX` is no bound.
+    pub max_inflight_bytes: u64,
     /// Messages queued for a Session; 0 is no bound.
     pub max_queued_messages: u64,
     /// Bytes queued for a Session; 0 is no bound.
@@ -29,6 +34,16 @@ pub struct Options {
     pub persistent_client_expiration_s: Option<u64>,
     /// Deliver with the Subscription's QoS even where the message was published with less.
     pub upgrade_outgoing_qos: bool,
+    /// Whether a Retained Message is only given to new Subscriptions while the client that published it may still publish it.
+    pub check_retain_source: bool,
+    /// Retained Messages on the whole server, those below `$SYS` aside; `None` is no bound.
+    pub max_retained_messages: Option<u64>,
+    /// Bytes of their topics and payloads; `None` is no bound.
+    pub max_retained_bytes: Option<u64>,
+    /// Subscriptions of one Session, shared ones among them; `None` is no bound.
+    pub max_subscriptions: Option<usize>,
+    /// What a client may send in a second.
+    pub client_rate: ClientRate,
     /// Sessions on the whole server; `None` is no bound.
     pub global_max_clients: Option<u64>,
     /// What each Client Identifier begins with; empty for anything.
@@ -45,8 +60,17 @@ pub struct Options {
     pub queue_run_bytes: u64,
 }
 
+/// What a client may send in a second, and at once. Who sends more is read more slowly.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct ClientRate {
+    /// PUBLISH packets; `None` is no bound.
+    pub messages: Option<NonZeroU32>,
+    /// Bytes of packets of all kinds; `None` is no bound.
+    pub bytes: Option<NonZeroU32>,
+}
+
 /// What may differ from listener to listener.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct ListenerOptions {
     /// Whether clients are let in of whom nobody is asked who they are.
     pub allow_anonymous: bool,
@@ -70,6 +94,22 @@ pub struct ListenerOptions {
     pub max_topic_alias: u16,
     /// Topic Aliases that we make ourselves, at most.
     pub max_topic_alias_broker: u16,
+    /// What stands before every topic of its clients, who see nothing else and do not see it either; empty for nothing. Without
+    /// wildcards.
+    pub mount_point: Box<str>,
+}
+
+impl Options {
+    /// What holds for that listener.
+    pub fn listener(&self, listener: ListenerId) -> &ListenerOptions {
+        &self.listeners[usize::from(listener.0)]
+    }
+
+    /// Whether a client that came in by that listener may go on under this identifier, its own or one that it was given.
+    pub(crate) fn accepts(&self, listener: ListenerId, client_id: &str) -> bool {
+        let prefixes = [&self.client_id_prefix, &self.listener(listener).auto_id_prefix];
+        prefixes.into_iter().any(|prefix| client_id.starts_with(&**prefix))
+    }
 }
 
 impl Default for Options {
@@ -77,6 +117,7 @@ impl Default for Options {
         Options {
             listeners: vec![ListenerOptions::default()],
             max_inflight_messages: 20,
+            max_inflight_bytes: u64::MAX,
             max_queued_messages: 1000,
             max_queued_bytes: 0,
             queue_qos0_messages: false,
@@ -87,9 +128,14 @@ impl Default for Options {
             retain_expiry_interval_s: None,
             persistent_client_expiration_s: None,
             upgrade_outgoing_qos: false,
+            check_retain_source: false,
+            max_retained_messages: None,
+            max_retained_bytes: None,
+            max_subscriptions: None,
+            client_rate: ClientRate::default(),
             global_max_clients: None,
             client_id_prefix: "".into(),
-            topic_levels_max: 200,
+            topic_levels_max: 201,
             seed: 0,
             queue_memory_bytes: 64 << 20,
             queue_run_bytes: 64 << 10,
@@ -111,6 +157,7 @@ impl Default for ListenerOptions {
             max_qos: QoS::ExactlyOnce,
             max_topic_alias: 10,
             max_topic_alias_broker: 10,
+            mount_point: "".into(),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::replay::Replay;
 use crate::router::{FilterId, Place};
 use hashbrown::HashTable;
 use midge_codec::QoS;
-use midge_protocol::{Inbound, Outbound};
+use midge_protocol::{Inbound, Outbound, Payload};
 use smallvec::SmallVec;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -71,6 +71,12 @@ pub(crate) struct Kept {
     pub retain: bool,
     /// It may have been sent before the server was started.
     pub dup: bool,
+}
+
+impl Payload for Kept {
+    fn payload_bytes(&self) -> u64 {
+        self.message.payload().len() as u64
+    }
 }
 
 impl Kept {
@@ -254,6 +260,8 @@ impl Port {
     pub(crate) const RECORDED: u8 = 1 << 4;
     /// Its client may not do everything.
     pub(crate) const RESTRICTED: u8 = 1 << 5;
+    /// Its client came in where there is a mount point.
+    pub(crate) const MOUNTED: u8 = 1 << 6;
 
     pub(crate) fn is(self, flag: u8) -> bool {
         self.flags & flag != 0

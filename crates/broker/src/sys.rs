@@ -2,8 +2,8 @@
 //! and when it is worth publishing again.
 //!
 //! Names, values and rhythm are Mosquitto's, because exporters and dashboards read them: everything once at the start,
-//! later only what changed, at wall-clock seconds that the interval divides. Summing the shards' counters, the clock, and
-//! the retained publish itself are left to the caller.
+//! later only what changed, at wall-clock seconds that the interval divides. Those below `limits/` are ours, and not there
+//! before there is something to tell. Summing the shards' counters, the clock, and the retained publish itself are left to the caller.
 
 /// Counters and gauges of the whole server, summed over its shards. Counters only grow.
 #[derive(Clone, Default, Debug)]
@@ -54,6 +54,14 @@ pub struct Totals {
     pub publish_bytes_received: u64,
     /// Counter: payload bytes of PUBLISH packets sent.
     pub publish_bytes_sent: u64,
+    /// Counter: connections that were closed at once, because enough were there or came.
+    pub sockets_refused: u64,
+    /// Counter: Topic Filters of SUBSCRIBE packets refused by a limit.
+    pub subscriptions_refused: u64,
+    /// Counter: messages that were to be retained, refused by a limit.
+    pub retained_refused: u64,
+    /// Counter: how often a client was not read for a while, because it had sent more than it may.
+    pub pauses: u64,
     /// MQTT Control Packets encoded but not yet taken by their sockets.
     pub packet_out_count: u64,
     /// Their bytes.
@@ -131,7 +139,8 @@ impl Last {
             match number.when {
                 When::Changed => number.emit(value, emit),
                 When::AboveOne if value > 1 => number.emit(value, emit),
-                When::AboveOne => {}
+                When::AboveNone if value > 0 => number.emit(value, emit),
+                When::AboveOne | When::AboveNone => {}
             }
             value
         });
@@ -144,6 +153,7 @@ impl Last {
             let worth_it = match number.when {
                 When::Changed => value != *last,
                 When::AboveOne => value > (*last).max(1),
+                When::AboveNone => value > *last,
             };
             if worth_it {
                 *last = value;
@@ -189,6 +199,8 @@ enum When {
     Changed,
     /// A maximum: when it rises, and not before it is 2.
     AboveOne,
+    /// What Mosquitto does not know: not before there is something to tell, so that who counts topics finds its number of them.
+    AboveNone,
 }
 
 impl Number {
@@ -229,7 +241,7 @@ macro_rules! load {
 const VERSION: &str = sys!("version");
 const UPTIME: &str = sys!("uptime");
 
-const NUMBERS: [Number; 24] = [
+const NUMBERS: [Number; 28] = [
     number!(Changed, "clients/total", |t| t.sessions),
     number!(AboveOne, "clients/maximum", |t| t.sessions),
     number!(Changed, "clients/disconnected" = "clients/inactive", |t| t.sessions.saturating_sub(t.sessions_connected)),
@@ -254,6 +266,10 @@ const NUMBERS: [Number; 24] = [
     number!(Changed, "packet/out/count", |t| t.packet_out_count),
     number!(Changed, "packet/out/bytes", |t| t.packet_out_bytes),
     number!(Changed, "connections/socket/count", |t| t.sockets),
+    number!(AboveNone, "limits/connections/refused", |t| t.sockets_refused),
+    number!(AboveNone, "limits/subscriptions/refused", |t| t.subscriptions_refused),
+    number!(AboveNone, "limits/retained/refused", |t| t.retained_refused),
+    number!(AboveNone, "limits/clients/paused", |t| t.pauses),
 ];
 
 const LOADS: [NamedLoad; 9] = [
@@ -416,6 +432,10 @@ mod tests {
             publish_bytes_sent: 23,
             packet_out_count: 24,
             packet_out_bytes: 25,
+            sockets_refused: 26,
+            subscriptions_refused: 27,
+            retained_refused: 28,
+            pauses: 29,
         };
         let mut world = World { totals, ..World::default() };
         let published = world.after(0);
@@ -450,6 +470,10 @@ mod tests {
             ("packet/out/count", "24"),
             ("packet/out/bytes", "25"),
             ("connections/socket/count", "3"),
+            ("limits/connections/refused", "26"),
+            ("limits/subscriptions/refused", "27"),
+            ("limits/retained/refused", "28"),
+            ("limits/clients/paused", "29"),
         ];
         let got: Vec<_> = numbers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(got, expected);

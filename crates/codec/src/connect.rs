@@ -51,11 +51,9 @@ pub struct Will<'a> {
 impl<'a> Connect<'a> {
     /// Reads a CONNECT of any version.
     pub fn decode(header: FixedHeader, body: &'a [u8]) -> Result<Connect<'a>, DecodeError> {
-        if header.flags() != 0 {
-            return Err(DecodeError::malformed("reserved flags of the fixed header"));
-        }
         let mut reader = Reader::new(body);
         let (version, bridge) = read_version(&mut reader)?;
+        header.check_flags(version, 0)?;
         header.check_shortest_form(version)?;
         let flags = Flags(reader.u8()?);
         flags.check(version)?;
@@ -65,10 +63,13 @@ impl<'a> Connect<'a> {
             return Err(DecodeError::protocol_error("Authentication Data without Authentication Method"));
         }
         let client_id = reader.string()?;
+        if client_id.contains(char::is_control) {
+            return Err(CLIENT_ID);
+        }
         let will = if flags.has(WILL) { Some(Will::read(version, flags, &mut reader)?) } else { None };
         // Version 3.1 lets a packet that ends early overrule these two flags.
         let present = |flag, reader: &Reader<'_>| flags.has(flag) && !(version == Version::V31 && reader.is_empty());
-        let username = if present(USER_NAME, &reader) { Some(reader.string()?) } else { None };
+        let username = if present(USER_NAME, &reader) { Some(reader.name()?) } else { None };
         let password = if present(PASSWORD, &reader) { Some(reader.binary()?) } else { None };
         reader.finish()?;
         let clean_start = flags.has(CLEAN_START);
@@ -186,4 +187,6 @@ const WILL_RETAIN: u8 = 0x20;
 const PASSWORD: u8 = 0x40;
 const USER_NAME: u8 = 0x80;
 
+const CLIENT_ID: DecodeError =
+    DecodeError::new(DecodeErrorKind::ClientIdentifier, "Client Identifier holds a control character");
 const WILL_QOS_3: DecodeError = DecodeError::malformed("Will QoS 3");

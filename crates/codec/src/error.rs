@@ -28,6 +28,8 @@ pub enum DecodeErrorKind {
     /// CONNECT with a known Protocol Name and a Protocol Level (given here, as received) that does not belong to it.
     /// A level above 5 deserves a CONNACK of version 5 with 0x84, any other one of version 3.1.1 with return code 1.
     UnknownProtocolLevel(u8),
+    /// CONNECT with a Client Identifier that is well-formed and no name all the same.
+    ClientIdentifier,
     /// The packet is larger than the receiver allows.
     PacketTooLarge,
 }
@@ -69,6 +71,7 @@ impl DecodeError {
             DecodeErrorKind::UnknownProtocolName | DecodeErrorKind::UnknownProtocolLevel(_) => {
                 ReasonCode::UNSUPPORTED_PROTOCOL_VERSION
             }
+            DecodeErrorKind::ClientIdentifier => ReasonCode::CLIENT_IDENTIFIER_NOT_VALID,
             DecodeErrorKind::PacketTooLarge => ReasonCode::PACKET_TOO_LARGE,
         }
     }

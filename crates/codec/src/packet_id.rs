@@ -25,6 +25,12 @@ impl PacketId {
         self.0.get()
     }
 
+    /// The same of SUBSCRIBE and UNSUBSCRIBE. Which fault zero is the specification leaves open; clients know it by the code that
+    /// Mosquitto has for it.
+    pub(crate) fn read_of_request(reader: &mut Reader<'_>) -> Result<PacketId, DecodeError> {
+        PacketId::new(reader.u16()?).ok_or(DecodeError::malformed("Packet Identifier is 0"))
+    }
+
     #[inline]
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<PacketId, DecodeError> {
         PacketId::new(reader.u16()?).ok_or(DecodeError::protocol_error("Packet Identifier is 0"))

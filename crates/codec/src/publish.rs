@@ -72,7 +72,7 @@ impl<'a> Publish<'a> {
             return Err(DUP_AT_QOS_0);
         }
         let mut reader = Reader::new(body);
-        let topic = utf8_string::check_without_wildcards(reader.binary()?)?;
+        let topic = utf8_string::check_topic(reader.binary()?)?;
         let packet_id = if qos == QoS::AtMostOnce { None } else { Some(PacketId::read(&mut reader)?) };
         let mut properties = PublishProperties::EMPTY;
         if version == Version::V5 {

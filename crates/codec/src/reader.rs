@@ -68,6 +68,12 @@ impl<'a> Reader<'a> {
         utf8_string::check(self.binary()?)
     }
 
+    /// The same without control characters.
+    pub(crate) fn name(&mut self) -> Result<&'a str, DecodeError> {
+        let name = self.string()?;
+        if name.contains(char::is_control) { Err(utf8_string::CONTROL) } else { Ok(name) }
+    }
+
     /// Variable Byte Integer inside a packet of version 5: in its shortest form only `[MQTT-1.5.5-1]`.
     #[inline]
     pub(crate) fn variable_byte_integer(&mut self) -> Result<u32, DecodeError> {

@@ -68,7 +68,7 @@ impl<'a> Subscribe<'a> {
         header.check_flags(version, PacketType::Subscribe.fixed_flags())?;
         header.check_shortest_form(version)?;
         let mut reader = Reader::new(body);
-        let packet_id = PacketId::read(&mut reader)?;
+        let packet_id = PacketId::read_of_request(&mut reader)?;
         let properties = Properties::read(version, &mut reader, &property_rules::SUBSCRIBE)?;
         let filters = SubscribeFilters::read(version, reader)?;
         Ok(Subscribe { packet_id, properties, filters })

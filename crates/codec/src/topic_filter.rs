@@ -2,6 +2,7 @@
 
 use crate::error::DecodeError;
 use crate::topic_name::topic_levels;
+use crate::utf8_string::CONTROL;
 
 /// A valid Topic Filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -12,12 +13,15 @@ pub struct TopicFilter<'a> {
 }
 
 impl<'a> TopicFilter<'a> {
-    /// Checks `text`: a filter that is empty or has a wildcard in the wrong place is malformed `[MQTT-4.7.1-2]`
+    /// Checks `text`: a filter that is empty, has control characters or a wildcard in the wrong place is malformed `[MQTT-4.7.1-2]`
     /// `[MQTT-4.7.1-3]` `[MQTT-4.7.3-1]`; `$share/` without a proper Share Name and filter is a Protocol Error
     /// `[MQTT-4.8.2-1]` `[MQTT-4.8.2-2]`.
     pub fn parse(text: &'a str) -> Result<TopicFilter<'a>, DecodeError> {
         if text.len() > usize::from(u16::MAX) {
             return Err(DecodeError::malformed("Topic Filter of more than 65,535 bytes"));
+        }
+        if text.contains(char::is_control) {
+            return Err(CONTROL);
         }
         let (share_name, filter) = match text.strip_prefix("$share/") {
             None => (None, text),
@@ -78,7 +82,6 @@ fn check(filter: &str) -> Result<(), DecodeError> {
             _ if level.contains(['+', '#']) => {
                 return Err(DecodeError::malformed("wildcard of the Topic Filter does not fill its level"));
             }
-            _ if level.contains('\0') => return Err(DecodeError::malformed("Topic Filter holds U+0000")),
             _ => {}
         }
     }
@@ -119,7 +122,22 @@ mod tests {
     #[test]
     fn invalid_filters() {
         let long = "a".repeat(65_536);
-        for text in ["", "a#", "#/a", "a/#/b", "a/#b", "a+", "+a", "a/b+/c", "##", "++", "a\0", &long] {
+        for text in [
+            "",
+            "a#",
+            "#/a",
+            "a/#/b",
+            "a/#b",
+            "a+",
+            "+a",
+            "a/b+/c",
+            "##",
+            "++",
+            "a\0",
+            "a\n",
+            "$share/g\u{7F}/a",
+            &long,
+        ] {
             let error = TopicFilter::parse(text).expect_err(text);
             assert_eq!(error.reason_code(), ReasonCode::MALFORMED_PACKET, "{text:.20}");
         }

@@ -1,9 +1,10 @@
 //! Topic Name: what is published to, and whether a Topic Filter matches it (section 4.7).
 
 use crate::error::DecodeError;
+use crate::utf8_string::CONTROL;
 
 /// Checks a Topic Name that did not come by PUBLISH: not empty `[MQTT-4.7.3-1]`, no wildcard `[MQTT-4.7.1-1]`, no
-/// U+0000 `[MQTT-4.7.3-2]`, at most 65,535 bytes `[MQTT-4.7.3-3]`. Gives it back for use in a chain.
+/// control character, U+0000 `[MQTT-4.7.3-2]` among them, at most 65,535 bytes `[MQTT-4.7.3-3]`. Gives it back for use in a chain.
 pub fn check_topic_name(topic: &str) -> Result<&str, DecodeError> {
     if topic.is_empty() {
         return Err(DecodeError::malformed("Topic Name is empty"));
@@ -14,8 +15,8 @@ pub fn check_topic_name(topic: &str) -> Result<&str, DecodeError> {
     if topic.contains(['+', '#']) {
         return Err(DecodeError::malformed("Topic Name holds a wildcard"));
     }
-    if topic.contains('\0') {
-        return Err(DecodeError::malformed("Topic Name holds U+0000"));
+    if topic.contains(char::is_control) {
+        return Err(CONTROL);
     }
     Ok(topic)
 }
@@ -112,7 +113,7 @@ mod tests {
     #[test]
     fn what_is_no_topic_name() {
         let long = "a".repeat(65_536);
-        for topic in ["", "a/+", "#", "a#b", "a\0b", &long] {
+        for topic in ["", "a/+", "#", "a#b", "a\0b", "a\tb", "\u{85}", &long] {
             assert!(check_topic_name(topic).is_err(), "{topic:.20}");
         }
         for topic in ["a", "/", "$SYS/a", "a b", "ä/\u{feff}", &long[1..]] {

@@ -41,7 +41,7 @@ impl<'a> Unsubscribe<'a> {
         header.check_flags(version, PacketType::Unsubscribe.fixed_flags())?;
         header.check_shortest_form(version)?;
         let mut reader = Reader::new(body);
-        let packet_id = PacketId::read(&mut reader)?;
+        let packet_id = PacketId::read_of_request(&mut reader)?;
         let properties = Properties::read(version, &mut reader, &property_rules::UNSUBSCRIBE)?;
         let filters = UnsubscribeFilters::read(reader)?;
         Ok(Unsubscribe { packet_id, properties, filters })

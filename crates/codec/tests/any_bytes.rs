@@ -7,6 +7,7 @@ mod decode_any;
 mod notation;
 
 use decode_any::decode_any;
+use midge_choices::Random;
 
 /// Packets to be spoilt, of every type and version, some of them in a row; in the notation of the table.
 const SEEDS: [&str; 18] = [
@@ -33,7 +34,7 @@ const SEEDS: [&str; 18] = [
 
 #[test]
 fn random_bytes() {
-    let mut random = Random(1);
+    let mut random = Random::new(1);
     for _ in 0..200_000 {
         let len = random.below(64);
         let mut bytes: Vec<u8> = (0..len).map(|_| random.below(256) as u8).collect();
@@ -47,7 +48,7 @@ fn random_bytes() {
 
 #[test]
 fn spoilt_packets() {
-    let mut random = Random(2);
+    let mut random = Random::new(2);
     let mut packets = 0;
     for round in 0..200_000 {
         let mut bytes = notation::bytes(SEEDS[round % SEEDS.len()]);
@@ -80,17 +81,5 @@ fn spoil(bytes: &mut Vec<u8>, random: &mut Random) {
         // A Remaining Length that fits again.
         _ if bytes.len() >= 2 && bytes.len() < 130 => bytes[1] = (bytes.len() - 2) as u8,
         _ => bytes.truncate(at),
-    }
-}
-
-/// xorshift64*: good enough to spoil bytes, and the same each time.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % bound
     }
 }

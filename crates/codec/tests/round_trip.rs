@@ -95,12 +95,17 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof![4 => "[^\0]{0,12}", 1 => "[a-z]{100,300}"]
 }
 
+/// A string without control characters.
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof![4 => r"\PC{0,12}", 1 => "[a-z]{100,300}"]
+}
+
 fn topic() -> impl Strategy<Value = String> {
-    prop_oneof!["[a-z/]{1,24}", "[^\0+#]{1,40}"]
+    prop_oneof!["[a-z/]{1,24}", r"[^\p{C}+#]{1,40}"]
 }
 
 fn filter() -> impl Strategy<Value = String> {
-    let level = prop_oneof![Just("+".to_string()), "[a-z]{0,4}", "[^\0+#/]{1,3}"];
+    let level = prop_oneof![Just("+".to_string()), "[a-z]{0,4}", r"[^\p{C}+#/]{1,3}"];
     let share = prop_oneof![3 => Just(String::new()), 1 => "[a-z]{1,4}".prop_map(|name| format!("$share/{name}/"))];
     (share, vec(level, 1..5), any::<bool>())
         .prop_map(|(share, levels, all)| format!("{share}{}{}", levels.join("/"), if all { "/#" } else { "" }))
@@ -146,11 +151,11 @@ proptest! {
     fn connect(
         version in version(),
         (bridge, clean_start, keep_alive_s) in any::<(bool, bool, u16)>(),
-        client_id in text(),
+        client_id in name(),
         will in proptest::option::of(
             (qos(), any::<bool>(), topic(), vec(any::<u8>(), 0..200), properties(WILL, USER_PROPERTY))
         ),
-        username in proptest::option::of(text()),
+        username in proptest::option::of(name()),
         password in proptest::option::of(vec(any::<u8>(), 0..20)),
         connect_properties in properties(CONNECT, USER_PROPERTY),
     ) {

@@ -2,6 +2,7 @@
 //!
 //! Units are in the names. Where Mosquitto writes "no limit" as 0 or -1, it is `None` here.
 
+use crate::network::Network;
 use crate::report::Place;
 use crate::vouching::{HttpAuth, JwtAuth};
 
@@ -36,6 +37,16 @@ pub struct Config {
     pub max_inflight_bytes: Option<u64>,
     /// Most QoS 1 and 2 messages inflight in each direction of one Client; the Receive Maximum we announce.
     pub max_inflight_messages: Option<u16>,
+    /// Most PUBLISH packets that a Client may send in a second.
+    pub max_client_messages_per_second: Bound,
+    /// Most bytes that a Client may send in a second.
+    pub max_client_bytes_per_second: Bound,
+    /// Most Subscriptions of a Session.
+    pub max_subscriptions: Bound,
+    /// Most Retained Messages.
+    pub max_retained_messages: Bound,
+    /// Most bytes of Retained Messages.
+    pub max_retained_bytes: Bound,
     /// Longest Keep Alive a Client may have.
     pub max_keepalive_s: Option<u16>,
     /// Largest MQTT Control Packet we receive, in bytes.
@@ -58,6 +69,8 @@ pub struct Config {
     pub retain_expiry_interval_s: Option<u64>,
     /// Turn Nagle's algorithm off on clients' sockets.
     pub set_tcp_nodelay: bool,
+    /// Most bytes of an HTTP request on a listener for WebSocket.
+    pub packet_buffer_size: u16,
     /// How often `$SYS` is published; 0 is never.
     pub sys_interval_s: u16,
     /// Deliver with the Subscription's QoS even where the publisher's was lower.
@@ -66,10 +79,43 @@ pub struct Config {
     pub user: String,
     /// The file for the process id.
     pub pid_file: Option<String>,
+    /// Read files of certificates, passwords and rights again when they change.
+    pub watch_files: bool,
     /// What is kept on disk, and how.
     pub persistence: Persistence,
     /// What is logged, and where to.
     pub log: Log,
+}
+
+/// A limit that Mosquitto does not have: what holds where nothing is said is not the same for everybody.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Bound {
+    /// Nothing is said of it.
+    #[default]
+    Unsaid,
+    /// There is to be none.
+    Nothing,
+    /// So many, and no more.
+    Most(u64),
+}
+
+impl Bound {
+    /// The limit in force, where `unsaid` holds if nothing is said; `None` is no limit.
+    pub fn or(self, unsaid: Option<u64>) -> Option<u64> {
+        match self {
+            Bound::Unsaid => unsaid,
+            Bound::Nothing => None,
+            Bound::Most(most) => Some(most),
+        }
+    }
+
+    /// 0 is no limit.
+    pub(crate) fn of(number: i64) -> Bound {
+        match u64::try_from(number) {
+            Ok(most @ 1..) => Bound::Most(most),
+            _ => Bound::Nothing,
+        }
+    }
 }
 
 /// What is kept on disk, and how.
@@ -124,7 +170,7 @@ impl Config {
             local_only: true,
             shards: None,
             connect_timeout_s: 30,
-            topic_levels_max: 200,
+            topic_levels_max: 201,
             check_retain_source: false,
             clientid_prefixes: None,
             failed_login_delay_s: None,
@@ -134,6 +180,11 @@ impl Config {
             global_max_connections: None,
             max_inflight_bytes: None,
             max_inflight_messages: Some(20),
+            max_client_messages_per_second: Bound::Unsaid,
+            max_client_bytes_per_second: Bound::Unsaid,
+            max_subscriptions: Bound::Unsaid,
+            max_retained_messages: Bound::Unsaid,
+            max_retained_bytes: Bound::Unsaid,
             max_keepalive_s: None,
             max_packet_size: 2_000_000,
             max_queued_bytes: None,
@@ -145,10 +196,12 @@ impl Config {
             retain_available: true,
             retain_expiry_interval_s: None,
             set_tcp_nodelay: false,
+            packet_buffer_size: 4096,
             sys_interval_s: 10,
             upgrade_outgoing_qos: false,
             user: USER.to_owned(),
             pid_file: None,
+            watch_files: true,
             persistence: Persistence::default(),
             log: Log::default(),
         };
@@ -189,8 +242,30 @@ pub struct Listener {
     pub address: Address,
     /// Restricts a name or a missing host to one version of IP.
     pub socket_domain: Option<SocketDomain>,
+    /// Takes connections of one network interface only.
+    pub bind_interface: Option<String>,
+    /// Who may connect to a Unix socket, as permissions of a file.
+    pub unix_socket_mode: u32,
+    /// What Clients speak.
+    pub protocol: Protocol,
+    /// The folder whose files browsers get.
+    pub http_dir: Option<String>,
+    /// The origins whose pages may connect; none is all.
+    pub websockets_origins: Vec<String>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub websockets_trusted_proxies: Vec<Network>,
+    /// The version of the PROXY header that stands before each connection, 1 or 2.
+    pub enable_proxy_protocol: Option<u8>,
+    /// Let in only Clients that reached the proxy with TLS.
+    pub proxy_protocol_v2_require_tls: bool,
     /// Most Network Connections at once.
     pub max_connections: Option<u32>,
+    /// Most Network Connections in a second.
+    pub max_connections_per_second: Bound,
+    /// Most Network Connections in a second from one address.
+    pub max_connections_per_second_per_address: Bound,
+    /// What stands before every topic of its Clients; empty for nothing.
+    pub mount_point: String,
     /// Highest QoS a Client may publish with or be granted, 0 to 2.
     pub max_qos: u8,
     /// Most Topic Aliases a Client may have; announced in CONNACK.
@@ -233,7 +308,18 @@ impl Listener {
         Listener {
             address,
             socket_domain: None,
+            bind_interface: None,
+            unix_socket_mode: UNIX_SOCKET_MODE,
+            protocol: Protocol::Mqtt,
+            http_dir: None,
+            websockets_origins: Vec::new(),
+            websockets_trusted_proxies: Vec::new(),
+            enable_proxy_protocol: None,
+            proxy_protocol_v2_require_tls: false,
             max_connections: None,
+            max_connections_per_second: Bound::Unsaid,
+            max_connections_per_second_per_address: Bound::Unsaid,
+            mount_point: String::new(),
             max_qos: 2,
             max_topic_alias: 10,
             max_topic_alias_broker: 10,
@@ -259,6 +345,17 @@ impl Listener {
     /// Whether anybody is asked who comes in.
     pub(crate) fn is_checked(&self) -> bool {
         self.password_file.is_some() || self.jwt.is_on() || self.http.user_url.is_some()
+    }
+
+    /// An option for WebSocket, where that is not spoken.
+    pub(crate) fn idle_websockets_option(&self) -> Option<&'static str> {
+        let options = [
+            ("http_dir", self.http_dir.is_some()),
+            ("websockets_origin", !self.websockets_origins.is_empty()),
+            ("websockets_trusted_proxy", !self.websockets_trusted_proxies.is_empty()),
+        ];
+        let given = options.into_iter().find(|(_, is_given)| *is_given).map(|(name, _)| name);
+        given.filter(|_| self.protocol == Protocol::Mqtt)
     }
 }
 
@@ -316,14 +413,14 @@ impl Tls {
         self.is_on() && (self.use_identity_as_username || self.use_subject_as_username)
     }
 
-    /// What keeps the server from starting with it, a sentence.
-    pub(crate) fn fault(&self) -> Option<&'static str> {
+    /// What keeps the server from starting with it, a sentence. `is_told`: a proxy in front says who showed a certificate.
+    pub(crate) fn fault(&self, is_told: bool) -> Option<&'static str> {
         let has_authorities = self.cafile.is_some() || self.capath.is_some();
         if self.certfiles.len() != self.keyfiles.len() {
             return Some("Both certfile and keyfile must be provided if one of them is set.");
         }
         match (self.require_certificate, !self.certfiles.is_empty()) {
-            (true, false) => Some("The 'require_certificate' option requires certfile and keyfile."),
+            (true, false) if !is_told => Some("The 'require_certificate' option requires certfile and keyfile."),
             (true, true) if !has_authorities => Some("The 'require_certificate' option requires cafile or capath."),
             _ => None,
         }
@@ -337,6 +434,9 @@ impl Tls {
     }
 }
 
+/// The server's user and its group may connect to a Unix socket, as with Mosquitto.
+pub(crate) const UNIX_SOCKET_MODE: u32 = 0o770;
+
 /// What a listener listens on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Address {
@@ -349,6 +449,15 @@ pub enum Address {
     },
     /// A Unix domain socket at this path.
     Unix(String),
+}
+
+/// What Clients speak on a listener.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Protocol {
+    /// MQTT alone.
+    Mqtt,
+    /// MQTT over WebSocket.
+    Websockets,
 }
 
 /// A version of IP.
@@ -403,6 +512,8 @@ pub struct Log {
     pub syslog: bool,
     /// Which of LOCAL0 to LOCAL7 lines have there; `None` is DAEMON.
     pub facility: Option<u8>,
+    /// To systemd's journal.
+    pub journald: bool,
     /// To the topics below `$SYS/broker/log`.
     pub topic: bool,
     /// Each line is an object of JSON.
@@ -421,6 +532,7 @@ impl Default for Log {
             stdout: false,
             file: None,
             syslog: false,
+            journald: false,
             facility: None,
             topic: false,
             json: false,
@@ -474,6 +586,6 @@ impl LogTypes {
 impl Log {
     /// Nothing is logged to anywhere.
     pub(crate) fn is_nowhere(&self) -> bool {
-        !self.stderr && !self.stdout && self.file.is_none() && !self.syslog && !self.topic
+        !self.stderr && !self.stdout && self.file.is_none() && !self.syslog && !self.journald && !self.topic
     }
 }

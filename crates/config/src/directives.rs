@@ -267,9 +267,6 @@ impl Directive {
 /// The setter of what is read only so far.
 fn nothing<T>(_: &mut Draft, _: T) {}
 
-/// The setter of what is read only so far and has a grammar of its own.
-fn no_words(_: &mut Draft, _: Given<'_>) {}
-
 /// A number that may be anything; a negative one usually counts as 0.
 const ANY: Bounds = Bounds { min: i32::MIN as i64, max: i32::MAX as i64, outside: "" };
 

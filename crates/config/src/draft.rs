@@ -7,7 +7,8 @@
 use std::collections::BTreeSet;
 
 use crate::Loaded;
-use crate::config::{Address, Config, Listener, PORT};
+use crate::bridge::Bridge;
+use crate::config::{Address, Config, Listener, PORT, UNIX_SOCKET_MODE};
 use crate::directives::Scope;
 use crate::plugin::{Plugin, User};
 use crate::report::{ConfigError, Excerpt, Level, Mentions, NamedPath, Note, Place, Problem};
@@ -36,13 +37,15 @@ pub(crate) struct Draft {
     pub(crate) log_dest_planned: bool,
     /// What following lines belong to.
     pub(crate) context: Context,
-    bridges: usize,
     pub(crate) plugins: Vec<Plugin>,
+    bridges: Vec<Bridge>,
     /// Strings that may not be given again.
     given: BTreeSet<(&'static str, usize)>,
     /// The files being read, the main one first.
     pub(crate) reading: Vec<Reading>,
     problems: Vec<Problem>,
+    /// How many of them Mosquitto would find only when it opens its listeners.
+    late_problems: usize,
     notes: Vec<Note>,
     mentions: Mentions,
 }
@@ -111,11 +114,12 @@ impl Draft {
             log_dest_given: false,
             log_dest_planned: false,
             context: Context::default(),
-            bridges: 0,
             plugins: Vec::new(),
+            bridges: Vec::new(),
             given: BTreeSet::new(),
             reading: Vec::new(),
             problems: Vec::new(),
+            late_problems: 0,
             notes: Vec::new(),
             mentions: Mentions::default(),
         }
@@ -206,9 +210,16 @@ impl Draft {
     }
 
     /// A `connection` line.
-    pub(crate) fn open_bridge(&mut self) {
-        self.context.bridge = Some(self.bridges);
-        self.bridges += 1;
+    pub(crate) fn open_bridge(&mut self, is_named: bool) {
+        let place = self.place();
+        self.context.bridge = Some(self.bridges.len());
+        self.bridges.push(Bridge::new(place, is_named));
+    }
+
+    /// The bridge that an option of [`Scope::Bridge`] belongs to.
+    pub(crate) fn bridge(&mut self) -> &mut Bridge {
+        let index = self.context.bridge.expect("such an option may only stand below a bridge");
+        &mut self.bridges[index]
     }
 
     /// A line that names a plugin.
@@ -275,6 +286,12 @@ impl Draft {
     /// An error in the value.
     pub(crate) fn error(&mut self, text: impl Into<String>) {
         self.error_in(Part::Value, text, None);
+    }
+
+    /// An error in the value, which Mosquitto would find only when it opens its listeners.
+    pub(crate) fn late_error(&mut self, text: String) {
+        self.error(text);
+        self.late_problems += 1;
     }
 
     pub(crate) fn error_in(&mut self, part: Part<'_>, text: impl Into<String>, hint: Option<String>) {
@@ -397,11 +414,15 @@ impl Draft {
                 self.problems.push(*problem);
             }
         }
+        self.problems.extend(self.bridges.iter().filter_map(Bridge::problem));
+        self.check_transports();
         if self.log_dest_planned && self.config.log.is_nowhere() {
             self.config.log.stderr = true;
         }
         if !self.problems.is_empty() {
-            return Err(ConfigError { problems: self.problems, notes: self.notes, mentions: self.mentions });
+            let is_late = self.late_problems == self.problems.len();
+            let status = if is_late { STATUS_LATE } else { STATUS_MALFORMED };
+            return Err(ConfigError { problems: self.problems, notes: self.notes, mentions: self.mentions, status });
         }
         let first = if opens_default { DEFAULT } else { DEFAULT + 1 };
         let local_only = !opens_default && !has_listener_lines;
@@ -421,7 +442,7 @@ impl Draft {
     fn check_encryption(&mut self) {
         for DraftListener { listener, .. } in &self.listeners {
             let Some(place) = &listener.place else { continue };
-            if let Some(text) = listener.tls.fault() {
+            if let Some(text) = listener.tls.fault(listener.enable_proxy_protocol == Some(2)) {
                 let (text, place) = (text.to_owned(), Some(place.clone()));
                 self.problems.push(Problem { text, place, hint: None, excerpt: None });
             } else if listener.tls.is_idle() {
@@ -458,6 +479,33 @@ impl Draft {
         for (text, place) in faults {
             let place = place.or_else(|| self.mentions.first_of("auth_jwt_"));
             self.problems.push(Problem { text: text.to_owned(), place, hint: None, excerpt: None });
+        }
+    }
+
+    /// Options about what lies between the socket and MQTT that do not go together.
+    fn check_transports(&mut self) {
+        for DraftListener { listener, .. } in &self.listeners {
+            let Some(place) = &listener.place else { continue };
+            if listener.proxy_protocol_v2_require_tls && listener.enable_proxy_protocol != Some(2) {
+                let text = "The 'proxy_protocol_v2_require_tls' option requires enable_proxy_protocol 2.".to_owned();
+                self.problems.push(Problem { text, place: Some(place.clone()), hint: None, excerpt: None });
+            }
+            if listener.tls.use_subject_as_username
+                && !listener.tls.is_on()
+                && listener.enable_proxy_protocol == Some(2)
+            {
+                let text = "use_subject_as_username cannot be used with `enable_proxy_protocol 2`.".to_owned();
+                let hint = Some("A proxy tells the common name only: use_identity_as_username.".to_owned());
+                self.problems.push(Problem { text, place: Some(place.clone()), hint, excerpt: None });
+            }
+            if listener.unix_socket_mode != UNIX_SOCKET_MODE && matches!(listener.address, Address::Tcp { .. }) {
+                let text = "The 'unix_socket_mode' option has no effect on a listener with a port.".to_owned();
+                self.notes.push(Note { level: Level::Warning, text, place: place.clone() });
+            }
+            if let Some(name) = listener.idle_websockets_option() {
+                let text = format!("The '{name}' option has no effect on a listener without `protocol websockets`.");
+                self.notes.push(Note { level: Level::Warning, text, place: place.clone() });
+            }
         }
     }
 
@@ -518,3 +566,9 @@ impl DraftListener {
 
 /// The listener that `port`, `bind_address` and options above every `listener` are about.
 const DEFAULT: usize = 0;
+
+/// The exit status for a configuration that is wrong.
+const STATUS_MALFORMED: u8 = 3;
+
+/// And for a listener that cannot be opened.
+const STATUS_LATE: u8 = 1;

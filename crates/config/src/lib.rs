@@ -15,11 +15,13 @@
 //! caller.
 #![forbid(unsafe_code)]
 
+mod bridge;
 mod config;
 mod directives;
 mod draft;
 mod manual;
 mod nearest;
+mod network;
 mod plugin;
 mod reader;
 mod report;
@@ -28,11 +30,12 @@ mod value;
 mod vouching;
 
 pub use config::{
-    Address, Config, Listener, Log, LogTypes, Persistence, PersistenceSync, ProtocolVersions, SocketDomain, Tls,
-    TlsVersion, USER,
+    Address, Bound, Config, Listener, Log, LogTypes, Persistence, PersistenceSync, Protocol, ProtocolVersions,
+    SocketDomain, Tls, TlsVersion, USER,
 };
 pub use directives::{Directive, Scope, State, Value, directives};
 pub use manual::manual;
+pub use network::Network;
 pub use report::{ConfigError, Excerpt, Level, Mentions, NamedPath, Note, Place, Problem};
 pub use traps::traps;
 pub use vouching::{HttpAuth, JwtAuth};
@@ -60,7 +63,7 @@ pub struct Loaded {
 
 /// Reads the file and those it includes. Paths in it are taken as they stand, not relative to it.
 ///
-/// On error the server must not start; Mosquitto's exit status for it is 3.
+/// On error the server must not start.
 pub fn load(path: &str, files: &dyn Files) -> Result<Loaded, ConfigError> {
     let mut draft = draft::Draft::new();
     reader::read_main_file(&mut draft, files, path);

@@ -97,6 +97,7 @@ const INTRODUCTION: &str = "\
 One option stands on a line: its name, spaces, its value. A line that begins with `#` is a comment. Numbers are as in C (`0x10`,
 `020` and `16` are the same) unless they are called decimal. `midge check FILE` says what is wrong with a file.
 
-Where a new value is said to count when the file is read again (SIGHUP), that is so by now for `allow_anonymous`,
-`listener_allow_anonymous`, `password_file`, `acl_file`, `psk_file` and `acl_strict_suback`; the others take a restart so far.
+SIGHUP has the file read again, with all files that it names. Everything is read, checked and opened first: a mistake changes
+nothing, and the log says where it is. Limits that a client was told when it connected hold for it until it goes; clients that would
+not be let in any more, or whose listener is gone, are sent away.
 ";

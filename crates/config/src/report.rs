@@ -120,6 +120,8 @@ pub struct ConfigError {
     pub notes: Vec<Note>,
     /// What the good lines mention.
     pub mentions: Mentions,
+    /// The exit status with which Mosquitto would end.
+    pub status: u8,
 }
 
 /// The lines of all errors.

@@ -49,7 +49,9 @@ fn who_comes_in(listener: &Listener) -> Option<String> {
 
 /// Of a listener that can be reached over a network.
 fn plain_passwords(listener: &Listener) -> Option<String> {
-    (listener.is_checked() && !listener.tls.is_on() && !is_local(listener)).then(|| {
+    // Behind such a proxy the way of the clients is encrypted; the way from there is the operator's own.
+    let is_encrypted = listener.tls.is_on() || listener.proxy_protocol_v2_require_tls;
+    (listener.is_checked() && !is_encrypted && !is_local(listener)).then(|| {
         "passwords cross the network unencrypted. Give the listener a `certfile` and a `keyfile`, put 127.0.0.1 behind the \
          port, or have this listener in a network that you trust."
             .to_owned()
@@ -72,7 +74,12 @@ fn overlap(one: &Listener, other: &Listener) -> bool {
         (Address::Unix(one), Address::Unix(other)) => one == other,
         (Address::Tcp { port, host }, Address::Tcp { port: other_port, host: other_host }) => {
             let is_one_host = host.is_none() || other_host.is_none() || host == other_host;
-            port == other_port && is_one_host && is_one_version(one.socket_domain, other.socket_domain)
+            let interfaces = (&one.bind_interface, &other.bind_interface);
+            let is_one_interface = !matches!(interfaces, (Some(one), Some(other)) if one != other);
+            port == other_port
+                && is_one_host
+                && is_one_interface
+                && is_one_version(one.socket_domain, other.socket_domain)
         }
         _ => false,
     }

@@ -14,7 +14,7 @@ use midge_codec::{TopicFilter, check_topic_name};
 use midge_config::{Address, Config, Listener};
 
 use crate::command_line::Serve;
-use crate::{Status, help, server};
+use crate::{Status, help, server, subcommand};
 
 /// What is asked.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -38,18 +38,7 @@ enum Action {
 
 /// Does what the words behind `acl` ask for.
 pub(crate) fn run(words: Vec<OsString>) -> Status {
-    match parse(words) {
-        Ok(None) => {
-            println!("{}", help::ACL);
-            Status::Success
-        }
-        Ok(Some(question)) => answer(&question).unwrap_or_else(|status| status),
-        Err(message) => {
-            eprintln!("{message}");
-            println!("{}", help::ACL);
-            Status::Usage
-        }
-    }
+    subcommand::run(parse(words), help::ACL, |question: Question| answer(&question).unwrap_or_else(|status| status))
 }
 
 /// `None` is a wish for help. The error is the message for the user.

@@ -12,7 +12,7 @@ use lexopt::prelude::{Long, Short, Value};
 use midge_server::json;
 
 use crate::json::Object;
-use crate::{Status, help, server};
+use crate::{Status, help, server, subcommand};
 
 /// What is to be copied, and where to.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -24,18 +24,7 @@ struct Wish {
 
 /// Does what the words behind `backup` ask for.
 pub(crate) fn run(words: Vec<OsString>) -> Status {
-    match parse(words) {
-        Ok(None) => {
-            println!("{}", help::BACKUP);
-            Status::Success
-        }
-        Ok(Some(wish)) => back_up(wish),
-        Err(message) => {
-            eprintln!("{message}");
-            println!("{}", help::BACKUP);
-            Status::Usage
-        }
-    }
+    subcommand::run(parse(words), help::BACKUP, back_up)
 }
 
 /// `None` is a wish for help. The error is the message for the user.

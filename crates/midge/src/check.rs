@@ -14,22 +14,11 @@ use midge_server::{FileProblem, Identity, Options, PersistenceOptions};
 
 use crate::files::FileSystem;
 use crate::persistence::{self, Environment};
-use crate::{Status, help};
+use crate::{Status, help, subcommand};
 
 /// Does what the words behind `check` ask for.
 pub(crate) fn run(words: Vec<OsString>) -> Status {
-    match parse(words) {
-        Ok(None) => {
-            println!("{}", help::CHECK);
-            Status::Success
-        }
-        Ok(Some(path)) => check(&path),
-        Err(message) => {
-            eprintln!("{message}");
-            println!("{}", help::CHECK);
-            Status::Usage
-        }
-    }
+    subcommand::run(parse(words), help::CHECK, |path: String| check(&path))
 }
 
 /// The file; `None` is a wish for help. The error is the message for the user.
@@ -54,6 +43,7 @@ pub(crate) fn check(path: &str) -> Status {
             findings.take_files(&mentions.paths);
             findings.take_folder(&mut config);
             findings.take_authority(&config);
+            findings.take_certificates(&config);
             findings.take_notes(&notes);
             findings.take_notes(&midge_config::traps(&config, &mentions));
         }
@@ -111,6 +101,16 @@ impl Findings {
         let options = Options::from_config(config, Identity::Midge).authority;
         if let Err(unusable @ FileProblem::Unusable(_)) = midge_server::check_authority(&options) {
             self.errors.push(unusable.to_string());
+        }
+    }
+
+    /// Certificates and keys must fit each other, where all files are there.
+    fn take_certificates(&mut self, config: &Config) {
+        if self.errors.is_empty() {
+            match midge_server::check_certificates(&Options::from_config(config, Identity::Midge)) {
+                Ok(warnings) => self.warnings.extend(warnings),
+                Err(message) => self.errors.push(message),
+            }
         }
     }
 

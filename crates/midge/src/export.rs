@@ -8,7 +8,7 @@ use midge_config::Config;
 use midge_server::{Identity, Options};
 
 use crate::persistence::Environment;
-use crate::{Status, help, server};
+use crate::{Status, help, server, subcommand};
 
 /// What is to be exported, and where to.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -20,18 +20,7 @@ struct Wish {
 
 /// Does what the words behind `export` ask for.
 pub(crate) fn run(words: Vec<OsString>) -> Status {
-    match parse(words) {
-        Ok(None) => {
-            println!("{}", help::EXPORT);
-            Status::Success
-        }
-        Ok(Some(wish)) => export(wish),
-        Err(message) => {
-            eprintln!("{message}");
-            println!("{}", help::EXPORT);
-            Status::Usage
-        }
-    }
+    subcommand::run(parse(words), help::EXPORT, export)
 }
 
 /// `None` is a wish for help. The error is the message for the user.

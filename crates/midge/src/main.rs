@@ -16,6 +16,7 @@ mod links;
 mod log;
 mod persistence;
 mod server;
+mod subcommand;
 
 use std::env;
 use std::ffi::OsString;

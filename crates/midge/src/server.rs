@@ -35,7 +35,7 @@ fn serve(identity: Identity, wish: &Serve) -> Status {
     if let (true, Some(path)) = (wish.tests_config, &wish.config_file) {
         return check::check(path);
     }
-    let Loaded { mut config, mut notes, mentions } = match load(wish) {
+    let loaded = match load(wish) {
         Ok(loaded) => loaded,
         Err(status) => return status,
     };
@@ -43,20 +43,14 @@ fn serve(identity: Identity, wish: &Serve) -> Status {
         eprintln!("{message}");
         return Status::Usage;
     }
-    // Whoever only wants to try it out has written no file, and is surprised by nothing so much as by what is gone.
-    let keeps_unasked = identity == Identity::Midge && wish.config_file.is_none();
     let environment = Environment::of_process();
-    if let Err(message) = settle_persistence(&mut config.persistence, keeps_unasked, &environment) {
-        eprintln!("{message}");
-        return Status::Failure;
-    }
-    notes.extend(midge_config::traps(&config, &mentions));
-    let mut options = Options::from_config(&config, identity);
-    let notes = notes.iter().map(|note| (kind_of(note), note.to_string()));
-    options.remarks.splice(0..0, notes);
-    apply(&mut options, wish, keeps_unasked, &environment);
-    options.tls_key_log = wish.tls_key_log.as_ref().map(PathBuf::from);
-    environment::apply(&mut options.account);
+    let options = match options_of(loaded, identity, wish, &environment) {
+        Ok(options) => options,
+        Err(message) => {
+            eprintln!("{message}");
+            return Status::Failure;
+        }
+    };
     if wish.is_daemon
         && let Err(error) = midge_server::daemonize()
     {
@@ -77,9 +71,24 @@ fn serve(identity: Identity, wish: &Serve) -> Status {
 
 /// What the configuration says by now. The error is for the log, in lines.
 fn reload(identity: Identity, wish: &Serve, environment: &Environment) -> Result<Options, String> {
-    let Loaded { mut config, .. } = read(wish).map_err(|error| error.to_string())?;
-    persistence::relocate(&mut config.persistence, environment)?;
-    Ok(Options::from_config(&config, identity))
+    let loaded = read(wish).map_err(|error| error.to_string())?;
+    options_of(loaded, identity, wish, environment)
+}
+
+/// What a configuration, the command line and the environment mean together. The error is the message for the user.
+fn options_of(loaded: Loaded, identity: Identity, wish: &Serve, environment: &Environment) -> Result<Options, String> {
+    let Loaded { mut config, mut notes, mentions } = loaded;
+    // Whoever only wants to try it out has written no file, and is surprised by nothing so much as by what is gone.
+    let keeps_unasked = identity == Identity::Midge && wish.config_file.is_none();
+    settle_persistence(&mut config.persistence, keeps_unasked, environment)?;
+    notes.extend(midge_config::traps(&config, &mentions));
+    let mut options = Options::from_config(&config, identity);
+    let notes = notes.iter().map(|note| (kind_of(note), note.to_string()));
+    options.remarks.splice(0..0, notes);
+    apply(&mut options, wish, keeps_unasked, environment);
+    options.tls_key_log = wish.tls_key_log.as_ref().map(PathBuf::from);
+    environment::apply(&mut options.account);
+    Ok(options)
 }
 
 /// The folder of the log of a server that is started with this configuration file, or without one, and its options. Nothing is
@@ -111,7 +120,7 @@ pub(crate) fn load(wish: &Serve) -> Result<Loaded, Status> {
     read(wish).map_err(|error| {
         error.notes.iter().for_each(|note| eprintln!("{note}"));
         eprintln!("{error}");
-        Status::Usage
+        Status::Other(error.status)
     })
 }
 

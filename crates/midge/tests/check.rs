@@ -86,8 +86,8 @@ fn files_that_others_can_change_are_warned_about() {
     let warned = |mode, danger: &str| {
         fs::set_permissions(&passwords, fs::Permissions::from_mode(mode)).expect("a mode");
         let text = format!(
-            "Warning: every user of this machine can {danger} the password_file {passwords} (mode {mode:04o}): chmod 640 \
-             {passwords}"
+            "Warning: every user of this machine can {danger} the password_file {passwords} (mode {mode:04o}): give it to \
+             the group that the server runs as, and chmod 640 {passwords}"
         );
         check(&["check", &file], 0, OK, &text);
     };

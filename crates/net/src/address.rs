@@ -1,7 +1,7 @@
 //! Where a Network Connection comes from, as log lines show it.
 
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,7 +18,8 @@ pub enum Address {
 }
 
 impl Address {
-    pub(crate) fn of(address: SocketAddr) -> Address {
+    /// The same, in less room.
+    pub fn of(address: SocketAddr) -> Address {
         match address {
             SocketAddr::V4(v4) => Address::V4(*v4.ip(), v4.port()),
             SocketAddr::V6(v6) => match v6.ip().to_ipv4_mapped() {
@@ -35,6 +36,15 @@ impl Address {
             Address::V6(address) => write!(f, "{}", address.ip()),
             Address::Unix(path) => write!(f, "{}", path.display()),
         })
+    }
+
+    /// The IP address; `None` for a Unix socket.
+    pub fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Address::V4(ip, _) => Some(IpAddr::V4(*ip)),
+            Address::V6(address) => Some(IpAddr::V6(*address.ip())),
+            Address::Unix(_) => None,
+        }
     }
 
     /// The remote port; 0 for a Unix socket.

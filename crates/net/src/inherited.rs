@@ -8,7 +8,7 @@ use mio::net::TcpListener;
 use rustix::net::{SocketType, sockopt};
 
 use crate::listener::addresses;
-use crate::{BindError, Family, Listener, ListenerOptions};
+use crate::{BindError, Family, Listener, ListenerOptions, sys};
 
 /// Those that nobody has taken yet.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ impl Inherited {
         host: Option<&str>,
         port: u16,
         family: Family,
-        options: ListenerOptions,
+        options: ListenerOptions<'_>,
     ) -> Result<Vec<Listener>, BindError> {
         if self.0.is_empty() {
             return Ok(Vec::new());
@@ -56,10 +56,13 @@ impl Inherited {
     }
 }
 
-fn adopted(listener: std::net::TcpListener, address: SocketAddr, options: ListenerOptions) -> io::Result<Listener> {
+fn adopted(listener: std::net::TcpListener, address: SocketAddr, options: ListenerOptions<'_>) -> io::Result<Listener> {
     listener.set_nonblocking(true)?;
     if options.no_delay {
         sockopt::set_tcp_nodelay(&listener, true)?;
+    }
+    if let Some(interface) = options.interface {
+        sys::bind_to_interface(&listener, interface)?;
     }
     Ok(Listener::Tcp(TcpListener::from_std(listener), address))
 }
@@ -74,10 +77,23 @@ mod tests {
         let port = socket.local_addr().expect("an address").port();
         let (no_listener, _other_end) = std::os::unix::net::UnixStream::pair().expect("a pair");
         let mut inherited = Inherited::new(vec![no_listener.into(), socket.into()]);
-        let options = ListenerOptions { no_delay: true };
+        let options = ListenerOptions { no_delay: true, interface: None, shares_port: false };
         let mut take = |host, port| inherited.take_tcp(host, port, Family::Any, options).expect("no fault").len();
         assert_eq!([take(Some("127.0.0.1"), port ^ 1), take(Some("127.0.0.2"), port)], [0, 0]);
         assert_eq!([take(Some("127.0.0.1"), port), take(Some("127.0.0.1"), port)], [1, 0]);
         assert_eq!(inherited.left().count(), 0);
+    }
+
+    #[test]
+    fn the_interface_counts_for_it_too() {
+        let take = |interface| {
+            let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+            let port = socket.local_addr().expect("an address").port();
+            let options = ListenerOptions { no_delay: true, interface: Some(interface), shares_port: false };
+            Inherited::new(vec![socket.into()]).take_tcp(None, port, Family::Any, options)
+        };
+        assert_eq!(take("lo").expect("every machine has it").len(), 1);
+        let error = take("none0").expect_err("no such interface").error;
+        assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::NODEV.raw_os_error()));
     }
 }

@@ -1,17 +1,19 @@
 //! Listening sockets. One is shared by all event loops of the process: whoever is free accepts.
 
 use std::fmt;
+use std::fs::{self, Permissions};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream as BlockingUnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mio::net::{TcpListener, UnixListener};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 
-use crate::{Address, Stream};
+use crate::{Address, Stream, sys};
 
 /// A listening socket. Dropping it closes it, and removes the path of a Unix socket.
 #[derive(Debug)]
@@ -24,9 +26,13 @@ pub enum Listener {
 
 /// What holds for all connections of a listener.
 #[derive(Clone, Copy, Debug)]
-pub struct ListenerOptions {
+pub struct ListenerOptions<'a> {
     /// Small writes leave at once. Set on the listening socket: accepted ones inherit it, at no call for each.
     pub no_delay: bool,
+    /// Connections come in by this network interface only; `None`: by any. Not looked at for a Unix socket.
+    pub interface: Option<&'a str>,
+    /// The socket may be bound beside others that [share](Listener::set_shares_port) its port: those that it replaces.
+    pub shares_port: bool,
 }
 
 /// Which addresses a listener without an address, or with a host name, opens.
@@ -50,9 +56,10 @@ pub struct BindError {
     pub error: io::Error,
 }
 
+/// What the system says comes first: behind "Error: " scripts look for that, as Mosquitto has it.
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot listen on {}: {}", self.what, self.error)
+        write!(f, "{}: cannot listen on {}", self.error, self.what)
     }
 }
 
@@ -64,7 +71,7 @@ pub fn bind_tcp(
     host: Option<&str>,
     port: u16,
     family: Family,
-    options: ListenerOptions,
+    options: ListenerOptions<'_>,
     mut opening: impl FnMut(SocketAddr),
 ) -> Result<Vec<Listener>, BindError> {
     let mut opened = Vec::new();
@@ -85,15 +92,17 @@ pub fn bind_tcp(
 
 /// Opens a Unix domain socket at `path`. A path left behind by a server that was killed is taken over; one that somebody
 /// answers on is in use.
-pub fn bind_unix(path: &Path) -> Result<Listener, BindError> {
-    let bind = || UnixListener::bind(path);
+///
+/// Who may connect is what `mode` says, whatever the mask of permissions for new files is.
+pub fn bind_unix(path: &Path, mode: u32) -> Result<Listener, BindError> {
+    let bind = || listen_at(path, mode);
     let listener = bind().or_else(|error| {
         let abandoned = error.kind() == io::ErrorKind::AddrInUse
             && BlockingUnixStream::connect(path).is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused);
         if !abandoned {
             return Err(error);
         }
-        std::fs::remove_file(path)?;
+        fs::remove_file(path)?;
         bind()
     });
     match listener {
@@ -117,11 +126,36 @@ impl Listener {
         }
     }
 
+    /// Changes whether small writes leave at once, for connections that are accepted from now on.
+    pub fn set_no_delay(&self, no_delay: bool) -> io::Result<()> {
+        match self {
+            Listener::Tcp(listener, _) => Ok(sockopt::set_tcp_nodelay(listener, no_delay)?),
+            Listener::Unix(..) => Ok(()),
+        }
+    }
+
+    /// Whether another socket may be bound to the same port that shares it on purpose ([`ListenerOptions::shares_port`]).
+    pub fn set_shares_port(&self, shares_port: bool) -> io::Result<()> {
+        match self {
+            Listener::Tcp(listener, _) => Ok(sockopt::set_socket_reuseport(listener, shares_port)?),
+            Listener::Unix(..) => Ok(()),
+        }
+    }
+
     /// The TCP port; 0 for a Unix socket.
     pub fn port(&self) -> u16 {
         match self {
             Listener::Tcp(_, address) => address.port(),
             Listener::Unix(..) => 0,
+        }
+    }
+}
+
+impl fmt::Display for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Listener::Tcp(_, address) => write!(f, "port {} of {}", address.port(), address.ip()),
+            Listener::Unix(_, path) => write!(f, "path {}", path.display()),
         }
     }
 }
@@ -139,9 +173,24 @@ impl Drop for Listener {
     fn drop(&mut self) {
         if let Listener::Unix(_, path) = self {
             // The next server takes an abandoned path over, so a failure here does no harm.
-            let _ = std::fs::remove_file(path.as_path());
+            let _ = fs::remove_file(path.as_path());
         }
     }
+}
+
+/// As [`UnixListener::bind`], but nobody can connect before the permissions are right.
+fn listen_at(path: &Path, mode: u32) -> io::Result<UnixListener> {
+    let address = SocketAddrUnix::new(path)?;
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket: OwnedFd = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::bind(&socket, &address)?;
+    let listened = fs::set_permissions(path, Permissions::from_mode(mode))
+        .and_then(|()| Ok(rustix::net::listen(&socket, BACKLOG)?));
+    if let Err(error) = listened {
+        let _ = fs::remove_file(path);
+        return Err(error);
+    }
+    Ok(UnixListener::from_std(socket.into()))
 }
 
 fn fail(what: impl fmt::Display, error: io::Error) -> BindError {
@@ -167,7 +216,7 @@ pub(crate) fn addresses(host: Option<&str>, port: u16, family: Family) -> Result
     Ok(found)
 }
 
-fn bind_address(address: SocketAddr, options: ListenerOptions) -> io::Result<Listener> {
+fn bind_address(address: SocketAddr, options: ListenerOptions<'_>) -> io::Result<Listener> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket: OwnedFd = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
@@ -178,6 +227,12 @@ fn bind_address(address: SocketAddr, options: ListenerOptions) -> io::Result<Lis
     }
     if options.no_delay {
         sockopt::set_tcp_nodelay(&socket, true)?;
+    }
+    if let Some(interface) = options.interface {
+        sys::bind_to_interface(&socket, interface)?;
+    }
+    if options.shares_port {
+        sockopt::set_socket_reuseport(&socket, true)?;
     }
     rustix::net::bind(&socket, &address)?;
     rustix::net::listen(&socket, BACKLOG)?;
@@ -202,7 +257,7 @@ mod tests {
     use super::*;
     use crate::Received;
 
-    const PLAIN: ListenerOptions = ListenerOptions { no_delay: true };
+    const PLAIN: ListenerOptions<'_> = ListenerOptions { no_delay: true, interface: None, shares_port: false };
 
     fn loopback() -> Listener {
         let mut opened = bind_tcp(Some("127.0.0.1"), 0, Family::Any, PLAIN, |_| ()).expect("a free port");
@@ -240,6 +295,37 @@ mod tests {
     }
 
     #[test]
+    fn only_the_interface_that_is_named_counts() {
+        let bind = |interface| {
+            let options = ListenerOptions { interface: Some(interface), ..PLAIN };
+            bind_tcp(None, 0, Family::V4, options, |_| ())
+        };
+        let opened = bind("lo").expect("every machine has it");
+        std::net::TcpStream::connect(("127.0.0.1", opened[0].port())).expect("connected");
+        accept(&opened[0]);
+        let error = bind("none0").expect_err("no such interface").error;
+        assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::NODEV.raw_os_error()));
+    }
+
+    #[test]
+    fn a_listener_that_goes_shares_its_port_with_the_one_that_comes_and_with_no_other() {
+        let old = loopback();
+        let open = |host, shares_port| {
+            let options = ListenerOptions { shares_port, ..PLAIN };
+            bind_tcp(host, old.port(), Family::V4, options, |_| ()).map(|mut opened| opened.remove(0))
+        };
+        assert!(open(None, true).is_err(), "the old one does not share");
+        old.set_shares_port(true).expect("an option");
+        assert!(open(None, false).is_err(), "the new one does not share");
+        let new = open(None, true).expect("shared");
+        new.set_shares_port(false).expect("an option");
+        assert!(open(None, false).is_err(), "another server does not share");
+        drop(old);
+        let client = std::net::TcpStream::connect(("127.0.0.1", new.port())).expect("connected");
+        assert_eq!(accept(&new).1.to_string(), client.local_addr().expect("an address").to_string());
+    }
+
+    #[test]
     fn without_an_address_both_families_are_opened() {
         let mut tried = Vec::new();
         let opened = bind_tcp(None, 0, Family::Any, PLAIN, |address| tried.push(address)).expect("opened");
@@ -255,8 +341,10 @@ mod tests {
         drop(std::os::unix::net::UnixListener::bind(&path).expect("bound"));
         assert!(path.exists(), "the standard library leaves the path behind");
 
-        let listener = bind_unix(&path).expect("taken over");
-        let error = bind_unix(&path).expect_err("in use");
+        let listener = bind_unix(&path, 0o770).expect("taken over");
+        let mode = fs::metadata(&path).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o7777, 0o770);
+        let error = bind_unix(&path, 0o770).expect_err("in use");
         assert_eq!(error.error.kind(), io::ErrorKind::AddrInUse);
         drop(accept(&listener)); // the second server's knock
 

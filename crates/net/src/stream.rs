@@ -11,6 +11,7 @@ use mio::{Interest, Registry, Token};
 use crate::layered::Layered;
 use crate::sys;
 use crate::tls::Tls;
+use crate::websocket::CloseCode;
 
 /// A non-blocking stream. Small: idle connections are many.
 #[derive(Debug)]
@@ -49,18 +50,50 @@ impl Received {
 }
 
 impl Stream {
-    /// The same connection with encryption. Nothing may have been read or written yet.
+    /// The same connection with room for layers: encryption, if there is any, and WebSocket from [`Stream::begin_frames`] on.
+    /// Nothing may have been read or written yet.
     #[must_use]
-    pub fn with_tls(self, tls: Tls) -> Stream {
+    pub fn with_layers(self, tls: Option<Tls>) -> Stream {
         Stream::Layered(Box::new(Layered::new(self, tls)))
     }
 
     /// The encryption, if there is one.
     pub fn tls(&self) -> Option<&Tls> {
         match self {
-            Stream::Layered(layered) => Some(layered.tls()),
+            Stream::Layered(layered) => layered.tls(),
             _ => None,
         }
+    }
+
+    /// The opening handshake of WebSocket is done: from here on bytes are the payload of frames. `early` came behind the
+    /// handshake already. Only for a stream with layers.
+    pub fn begin_frames(&mut self, early: &[u8]) {
+        match self {
+            Stream::Layered(layered) => layered.begin_frames(early),
+            _ => debug_assert!(false, "no layers"),
+        }
+    }
+
+    /// What the other side is told when we end the connection, where it speaks WebSocket.
+    pub fn set_close_code(&mut self, code: CloseCode) {
+        if let Stream::Layered(layered) = self {
+            layered.set_close_code(code);
+        }
+    }
+
+    /// Whether a layer has told the other side what it did wrong: closed at once, it might not get to read it.
+    pub fn has_last_word(&self) -> bool {
+        matches!(self, Stream::Layered(layered) if layered.has_last_word())
+    }
+
+    /// Copies what waits in the socket to the beginning of `buffer` and leaves it there, below all layers. 0: the end.
+    pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        sys::peek(self.as_fd(), buffer)
+    }
+
+    /// Takes `count` bytes out of the socket, below all layers, of which [`Stream::peek`] has shown that they are there.
+    pub fn skip(&self, count: usize) -> io::Result<()> {
+        sys::skip(self.as_fd(), count)
     }
 
     /// Reads once into `buffer`, which has at least [`ROOM_BYTES_MIN`].

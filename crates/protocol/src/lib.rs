@@ -12,5 +12,5 @@ mod topic_alias;
 
 pub use inbound::{Arrival, Inbound};
 pub use keep_alive::keep_alive_limit_ms;
-pub use outbound::{Exchange, Outbound, Received, Resend};
+pub use outbound::{Exchange, InflightMax, Outbound, Payload, Received, Resend};
 pub use topic_alias::{AliasError, Aliased, InboundAliases, OutboundAliases};

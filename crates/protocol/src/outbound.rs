@@ -13,6 +13,21 @@
 use midge_codec::{PacketId, QoS};
 use std::collections::VecDeque;
 
+/// What is kept to send a message again knows how large it is.
+pub trait Payload {
+    /// Bytes of its payload.
+    fn payload_bytes(&self) -> u64;
+}
+
+/// How much may be inflight to a client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct InflightMax {
+    /// The peer's Receive Maximum `[MQTT-3.3.4-9]`.
+    pub messages: u16,
+    /// Another message goes out while the payloads that the peer has not acknowledged have fewer bytes.
+    pub bytes: u64,
+}
+
 /// Inflight deliveries of a Session, oldest first. `M` is what the caller must keep to send one again.
 #[derive(Debug)]
 pub struct Outbound<M> {
@@ -21,6 +36,8 @@ pub struct Outbound<M> {
     first: u16,
     /// Exchanges that take a place of the peer's Receive Maximum on this connection.
     open: u16,
+    /// Bytes of the payloads that were sent on this connection and that the peer has not said to have.
+    open_bytes: u64,
     /// How far the window was sent again since the connection was made.
     resent: usize,
 }
@@ -77,11 +94,11 @@ const IDENTIFIERS: u32 = 65_535;
 
 impl<M> Default for Outbound<M> {
     fn default() -> Self {
-        Outbound { window: VecDeque::new(), first: 1, open: 0, resent: 0 }
+        Outbound { window: VecDeque::new(), first: 1, open: 0, open_bytes: 0, resent: 0 }
     }
 }
 
-impl<M> Outbound<M> {
+impl<M: Payload> Outbound<M> {
     /// Exchanges that had begun before the server was started, each under its Packet Identifier; without a message they wait
     /// for PUBCOMP. The window begins behind the widest gap between identifiers.
     pub fn restore(exchanges: impl IntoIterator<Item = (PacketId, Option<(QoS, M)>)>) -> Self {
@@ -111,9 +128,13 @@ impl<M> Outbound<M> {
     }
 
     /// Whether one more exchange may begin: all of a resumed Session's have been sent again, and there is room within
-    /// the peer's Receive Maximum `[MQTT-3.3.4-9]` and within the identifiers.
-    pub fn can_begin(&self, receive_maximum: u16) -> bool {
-        self.resent == self.window.len() && self.open < receive_maximum && self.window.len() < IDENTIFIERS as usize
+    /// `max` and within the identifiers.
+    pub fn can_begin(&self, max: InflightMax) -> bool {
+        self.resent == self.window.len() && self.has_room(max) && self.window.len() < IDENTIFIERS as usize
+    }
+
+    fn has_room(&self, max: InflightMax) -> bool {
+        self.open < max.messages && self.open_bytes < max.bytes
     }
 
     /// The Packet Identifier that the next exchange will have.
@@ -125,8 +146,9 @@ impl<M> Outbound<M> {
     pub fn begin(&mut self, qos: QoS, message: M) -> PacketId {
         let state = if qos == QoS::ExactlyOnce { State::AwaitPubRec } else { State::AwaitPubAck };
         let id = self.identifier(self.window.len());
-        self.window.push_back(Pending { state, counted: true, message: Some(message) });
         self.open += 1;
+        self.open_bytes += message.payload_bytes();
+        self.window.push_back(Pending { state, counted: true, message: Some(message) });
         self.resent = self.window.len();
         id
     }
@@ -145,9 +167,8 @@ impl<M> Outbound<M> {
         match self.find(id) {
             Some((at, State::AwaitPubRec)) if is_error => Received::Complete(self.complete(at)),
             Some((at, State::AwaitPubRec)) => {
-                let exchange = &mut self.window[at];
-                exchange.state = State::AwaitPubComp;
-                Received::Release(exchange.message.take())
+                self.window[at].state = State::AwaitPubComp;
+                Received::Release(self.let_go(at))
             }
             Some((_, State::AwaitPubComp)) if !is_error => Received::Release(None),
             Some(_) => Received::OutOfTurn,
@@ -176,16 +197,16 @@ impl<M> Outbound<M> {
 
     /// A new Network Connection carries the Session: everything unfinished is to be sent again, quotas start afresh.
     pub fn handle_connection(&mut self) {
-        self.open = 0;
+        (self.open, self.open_bytes) = (0, 0);
         self.resent = 0;
         for exchange in &mut self.window {
             exchange.counted = false;
         }
     }
 
-    /// The next thing to send again, within `receive_maximum`; `None` when all were, or when the peer must first
-    /// acknowledge some. PUBREL takes no place of the peer's Receive Maximum.
-    pub fn next_resend(&mut self, receive_maximum: u16) -> Option<Resend<'_, M>> {
+    /// The next thing to send again, within `max`; `None` when all were, or when the peer must first acknowledge some. PUBREL
+    /// takes no room.
+    pub fn next_resend(&mut self, max: InflightMax) -> Option<Resend<'_, M>> {
         let (at, state) = loop {
             let exchange = self.window.get(self.resent)?;
             match exchange.state {
@@ -198,13 +219,14 @@ impl<M> Outbound<M> {
             self.resent += 1;
             return Some(Resend::Release(id));
         }
-        if self.open >= receive_maximum {
+        if !self.has_room(max) {
             return None;
         }
         self.resent += 1;
         self.open += 1;
         let exchange = &mut self.window[at];
         exchange.counted = true;
+        self.open_bytes += exchange.message.as_ref().map_or(0, Payload::payload_bytes);
         let qos = if state == State::AwaitPubRec { QoS::ExactlyOnce } else { QoS::AtLeastOnce };
         exchange.message.as_ref().map(|message| Resend::Publish(id, qos, message))
     }
@@ -232,7 +254,7 @@ impl<M> Outbound<M> {
     /// Ends everything, giving back what was kept, oldest first, each with the QoS of its delivery.
     pub fn drain(&mut self) -> impl Iterator<Item = (QoS, M)> + '_ {
         self.first = self.identifier(self.window.len()).get();
-        (self.open, self.resent) = (0, 0);
+        (self.open, self.open_bytes, self.resent) = (0, 0, 0);
         self.window.drain(..).filter_map(|exchange| {
             let qos = if exchange.state == State::AwaitPubAck { QoS::AtLeastOnce } else { QoS::ExactlyOnce };
             exchange.message.map(|message| (qos, message))
@@ -269,11 +291,21 @@ impl<M> Outbound<M> {
     }
 
     fn complete(&mut self, at: usize) -> Option<M> {
+        let message = self.let_go(at);
         let exchange = &mut self.window[at];
         exchange.state = State::Complete;
         self.open -= u16::from(std::mem::take(&mut exchange.counted));
-        let message = exchange.message.take();
         self.close_gap();
+        message
+    }
+
+    /// The peer has the message.
+    fn let_go(&mut self, at: usize) -> Option<M> {
+        let exchange = &mut self.window[at];
+        let message = exchange.message.take();
+        if exchange.counted {
+            self.open_bytes -= message.as_ref().map_or(0, Payload::payload_bytes);
+        }
         message
     }
 
@@ -296,6 +328,24 @@ mod tests {
         PacketId::new(value).unwrap()
     }
 
+    /// No bound to the bytes.
+    fn messages(messages: u16) -> InflightMax {
+        InflightMax { messages, bytes: u64::MAX }
+    }
+
+    /// The messages of these tests are signs that stand for one; numbers say how large it is.
+    impl Payload for char {
+        fn payload_bytes(&self) -> u64 {
+            1
+        }
+    }
+
+    impl Payload for u16 {
+        fn payload_bytes(&self) -> u64 {
+            u64::from(*self)
+        }
+    }
+
     #[test]
     fn qos_1_is_settled_by_puback_in_any_order() {
         let mut outbound = Outbound::default();
@@ -312,13 +362,13 @@ mod tests {
     fn qos_2_holds_its_place_until_pubcomp() {
         let mut outbound = Outbound::default();
         outbound.begin(QoS::ExactlyOnce, 'a');
-        assert!(!outbound.can_begin(1));
+        assert!(!outbound.can_begin(messages(1)));
         assert_eq!(outbound.handle_puback(id(1)), Received::OutOfTurn, "PUBACK does not answer QoS 2");
         assert_eq!(outbound.handle_pubrec(id(1), false), Received::Release(Some('a')));
         assert_eq!(outbound.handle_pubrec(id(1), false), Received::Release(None), "PUBREL is repeated");
-        assert!(!outbound.can_begin(1));
+        assert!(!outbound.can_begin(messages(1)));
         assert_eq!(outbound.handle_pubcomp(id(1)), Received::Complete(None));
-        assert!(outbound.can_begin(1));
+        assert!(outbound.can_begin(messages(1)));
     }
 
     #[test]
@@ -349,14 +399,38 @@ mod tests {
         outbound.begin(QoS::ExactlyOnce, 'c');
         outbound.handle_pubrec(id(2), false);
         outbound.handle_connection();
-        assert_eq!(outbound.next_resend(1), Some(Resend::Publish(id(1), QoS::AtLeastOnce, &'a')));
-        assert_eq!(outbound.next_resend(1), Some(Resend::Release(id(2))), "PUBREL needs no room");
-        assert_eq!(outbound.next_resend(1), None);
-        assert!(!outbound.can_begin(2), "new messages wait until the old ones were sent again");
+        assert_eq!(outbound.next_resend(messages(1)), Some(Resend::Publish(id(1), QoS::AtLeastOnce, &'a')));
+        assert_eq!(outbound.next_resend(messages(1)), Some(Resend::Release(id(2))), "PUBREL needs no room");
+        assert_eq!(outbound.next_resend(messages(1)), None);
+        assert!(!outbound.can_begin(messages(2)), "new messages wait until the old ones were sent again");
         outbound.handle_puback(id(1));
-        assert_eq!(outbound.next_resend(1), Some(Resend::Publish(id(3), QoS::ExactlyOnce, &'c')));
+        assert_eq!(outbound.next_resend(messages(1)), Some(Resend::Publish(id(3), QoS::ExactlyOnce, &'c')));
         assert_eq!(outbound.handle_pubcomp(id(2)), Received::Complete(None));
-        assert!(!outbound.can_begin(1) && outbound.can_begin(2));
+        assert!(!outbound.can_begin(messages(1)) && outbound.can_begin(messages(2)));
+    }
+
+    #[test]
+    fn payloads_take_room_until_the_peer_says_that_it_has_them() {
+        let max = InflightMax { messages: 20, bytes: 100 };
+        let mut outbound = Outbound::default();
+        outbound.begin(QoS::AtLeastOnce, 60_u16);
+        assert!(outbound.can_begin(max), "there is room for a byte, so there is for any message");
+        outbound.begin(QoS::ExactlyOnce, 1000);
+        assert!(!outbound.can_begin(max));
+        outbound.handle_pubrec(id(2), false);
+        assert!(outbound.can_begin(max), "PUBREC takes the message over");
+        outbound.begin(QoS::AtLeastOnce, 40);
+        assert!(!outbound.can_begin(max));
+        outbound.handle_connection();
+        assert_eq!(outbound.next_resend(max), Some(Resend::Publish(id(1), QoS::AtLeastOnce, &60)));
+        outbound.handle_puback(id(3));
+        assert_eq!(outbound.next_resend(max), Some(Resend::Release(id(2))));
+        assert_eq!(outbound.next_resend(max), None);
+        assert!(outbound.can_begin(max), "what was acknowledged before it was sent again took no room");
+        outbound.begin(QoS::AtLeastOnce, 40);
+        assert!(!outbound.can_begin(max));
+        outbound.handle_puback(id(1));
+        assert!(outbound.can_begin(max));
     }
 
     #[test]
@@ -369,11 +443,11 @@ mod tests {
         ];
         let mut outbound = Outbound::restore(restored);
         outbound.handle_connection();
-        assert_eq!(outbound.next_resend(9), Some(Resend::Publish(id(65_534), QoS::ExactlyOnce, &'a')));
-        assert_eq!(outbound.next_resend(9), Some(Resend::Release(id(65_535))));
-        assert_eq!(outbound.next_resend(9), Some(Resend::Publish(id(1), QoS::AtLeastOnce, &'b')));
-        assert_eq!(outbound.next_resend(9), Some(Resend::Publish(id(2), QoS::ExactlyOnce, &'c')));
-        assert_eq!(outbound.next_resend(9), None);
+        assert_eq!(outbound.next_resend(messages(9)), Some(Resend::Publish(id(65_534), QoS::ExactlyOnce, &'a')));
+        assert_eq!(outbound.next_resend(messages(9)), Some(Resend::Release(id(65_535))));
+        assert_eq!(outbound.next_resend(messages(9)), Some(Resend::Publish(id(1), QoS::AtLeastOnce, &'b')));
+        assert_eq!(outbound.next_resend(messages(9)), Some(Resend::Publish(id(2), QoS::ExactlyOnce, &'c')));
+        assert_eq!(outbound.next_resend(messages(9)), None);
         assert_eq!(outbound.len(), 4);
         assert_eq!(outbound.begin(QoS::AtLeastOnce, 'd'), id(3));
         assert_eq!(outbound.handle_pubcomp(id(65_535)), Received::Complete(None));
@@ -384,9 +458,9 @@ mod tests {
     fn identifiers_begin_again_at_one_and_never_become_zero() {
         let mut outbound = Outbound::default();
         for round in 0..200_000_u32 {
-            let given = outbound.begin(QoS::AtLeastOnce, round);
+            let given = outbound.begin(QoS::AtLeastOnce, 'm');
             assert_eq!(u32::from(given.get()), round % 65_535 + 1);
-            assert_eq!(outbound.handle_puback(given), Received::Complete(Some(round)));
+            assert_eq!(outbound.handle_puback(given), Received::Complete(Some('m')));
         }
     }
 
@@ -394,10 +468,10 @@ mod tests {
     fn no_identifier_is_used_twice_at_a_time() {
         let mut outbound = Outbound::default();
         for _ in 0..65_535 {
-            assert!(outbound.can_begin(u16::MAX));
-            outbound.begin(QoS::AtLeastOnce, ());
+            assert!(outbound.can_begin(messages(u16::MAX)));
+            outbound.begin(QoS::AtLeastOnce, 'm');
         }
-        assert!(!outbound.can_begin(u16::MAX));
+        assert!(!outbound.can_begin(messages(u16::MAX)));
     }
 
     proptest! {
@@ -408,7 +482,7 @@ mod tests {
             let mut model = std::collections::BTreeMap::new();
             for (step, value) in steps {
                 match step {
-                    0 if outbound.can_begin(30) => {
+                    0 if outbound.can_begin(messages(30)) => {
                         let qos = if value % 2 == 0 { QoS::AtLeastOnce } else { QoS::ExactlyOnce };
                         let given = outbound.begin(qos, value);
                         prop_assert!(model.insert(given.get(), (qos, value)).is_none(), "identifier in use");
@@ -436,6 +510,7 @@ mod tests {
                 }
                 prop_assert_eq!(outbound.len(), model.len());
                 prop_assert_eq!(usize::from(outbound.open()), model.len());
+                prop_assert_eq!(outbound.open_bytes, outbound.messages().map(Payload::payload_bytes).sum::<u64>());
             }
         }
     }

@@ -1,50 +1,35 @@
 //! Start and end of the process: the one place that knows all parts.
 
-use std::fmt;
-use std::hash::RandomState;
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use midge_broker::Shared;
-use midge_broker::ids::{ListenerId, ShardId};
-use midge_net::tls::{KeyLog, TlsError, TlsListener, TlsOptions};
-use midge_net::{BindError, Inherited, Listener, bind_tcp, bind_unix, sys};
+use midge_broker::ids::ShardId;
+use midge_net::{Inherited, sys};
 use mio::{Events, Interest, Poll, Token, Waker};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook_mio::v1_0::Signals;
 
 use crate::abort::AbortOnPanic;
-use crate::authority::{Authority, Failures, FileProblem, Workers};
-use crate::clock::{self, Clock};
+use crate::authority::{Failures, Workers};
+use crate::clock::Clock;
+use crate::failure::{Failure, StartError};
+use crate::journal::Journal;
+use crate::listeners::{make_doors, open_sockets};
 use crate::log::{Log, LogBuffer, LogType};
-use crate::options::{Endpoint, ListenerOptions, Options};
-use crate::peers::{Doors, Gate, Peers, Socket, Transport};
+use crate::options::Options;
+use crate::peers::Peers;
 use crate::persistence::{self, Admin, AdminParts, Persistence, ReaderParts, Reads, Recovered, Writer, WriterParts};
-use crate::process::{self, Account, NoAccount, PidFile, Supervisor, Watchdog};
-use crate::reload::Reloading;
+use crate::process::{self, Account, PidFile, Supervisor, Watchdog};
+use crate::reload::{Origin, Reloading};
+use crate::reload_order::ReloadOrder;
+use crate::settings::{Door, Settings, Socket};
 use crate::shard::{MemoryLimit, Parts, Shard, SystemTopics, WAKER};
-
-/// Why the server could not start, in a sentence. It stands in the log too, as far as there is one.
-#[derive(Debug)]
-pub struct StartError {
-    text: String,
-    /// Whether it already went to standard error.
-    pub is_told: bool,
-    /// The exit status that goes with it.
-    pub status: u8,
-}
+use crate::watch::Watch;
 
 /// Gives the options anew, as the configuration has them by now; or what is wrong with it, in lines.
 pub type Reload<'a> = &'a dyn Fn() -> Result<Options, String>;
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl std::error::Error for StartError {}
 
 /// Runs the server until SIGTERM or SIGINT. SIGHUP asks `reload` for new options.
 pub fn run(options: &Options, reload: Reload<'_>) -> Result<(), StartError> {
@@ -58,7 +43,7 @@ pub fn run(options: &Options, reload: Reload<'_>) -> Result<(), StartError> {
     let mut journal = Journal(LogBuffer::new(Arc::clone(&log)));
     let result = start(options, clock, &log, &mut journal, account.as_ref(), &notes, inherited).and_then(|server| {
         journal.line(LogType::Information, format_args!("{} running", options.identity.version()));
-        server.wait(&mut journal, options, reload)
+        server.wait(&mut journal, reload)
     });
     match result {
         Ok(()) => {
@@ -73,30 +58,10 @@ pub fn run(options: &Options, reload: Reload<'_>) -> Result<(), StartError> {
     }
 }
 
-/// The log as the starting thread writes it: line by line.
-pub(crate) struct Journal(pub(crate) LogBuffer);
-
-impl Journal {
-    pub(crate) fn line(&mut self, kind: LogType, text: fmt::Arguments<'_>) {
-        let wall_s = clock::wall_ms() / 1000;
-        text.to_string().lines().for_each(|line| self.0.line(wall_s, kind, format_args!("{line}")));
-        self.0.flush(wall_s);
-        self.0.log().settle();
-    }
-
-    /// Opens files again, after they were renamed.
-    pub(crate) fn rotate(&mut self) {
-        if let Err(error) = self.0.log().reopen() {
-            self.line(LogType::Error, format_args!("Error: {error}."));
-        }
-    }
-}
-
 /// A running server.
-struct Server {
+struct Server<'a> {
     threads: Threads,
-    /// Keys what an identity was found by.
-    key: RandomState,
+    reloading: Reloading<'a>,
     signals: Signals,
     /// Where they are waited for.
     poll: Poll,
@@ -105,76 +70,24 @@ struct Server {
 }
 
 /// The threads that do the work.
-struct Threads {
-    peers: Arc<Peers>,
+pub(crate) struct Threads {
+    pub(crate) peers: Arc<Peers>,
     shards: Vec<JoinHandle<()>>,
     /// The log's, where there is one.
-    writer: Option<Writer>,
+    pub(crate) writer: Option<Writer>,
     /// Who asks for something at runtime, where there is a log.
     admin: Option<Admin>,
 }
 
-/// What keeps a server from starting.
-#[derive(Debug)]
-enum Failure {
-    Account(NoAccount),
-    Log(io::Error),
-    Bind(BindError),
-    Tls(TlsError),
-    Persistence(persistence::Failure),
-    Access(FileProblem),
-    System(&'static str, io::Error),
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Failure::Bind(error) => {
-                write!(f, "{error}")?;
-                if error.error.kind() == io::ErrorKind::AddrInUse {
-                    write!(f, ". Another server uses it, perhaps mosquitto or a second midge")?;
-                }
-                f.write_str(".")
-            }
-            Failure::Tls(error) => write!(f, "{error}"),
-            Failure::Account(error) => write!(f, "{error}."),
-            Failure::Log(error) => write!(f, "{error}."),
-            Failure::Persistence(error) => write!(f, "{error}"),
-            // It says itself that it is an error.
-            Failure::Access(error) => f.write_str(error.to_string().trim_start_matches("Error: ")),
-            Failure::System(what, error) => write!(f, "{what}: {error}."),
-        }
-    }
-}
-
-impl Failure {
-    /// As Mosquitto's.
-    fn status(&self) -> u8 {
-        match self {
-            Failure::Access(FileProblem::Unreadable { .. }) => STATUS_UNREADABLE,
-            Failure::Access(FileProblem::Malformed(_)) | Failure::Account(_) => STATUS_MALFORMED,
-            _ => STATUS_FAILURE,
-        }
-    }
-
-    fn before_there_is_a_log(&self) -> StartError {
-        StartError { text: format!("Error: {self}"), is_told: false, status: self.status() }
-    }
-}
-
-const STATUS_FAILURE: u8 = 1;
-const STATUS_MALFORMED: u8 = 3;
-const STATUS_UNREADABLE: u8 = 13;
-
-fn start(
-    options: &Options,
+fn start<'a>(
+    options: &'a Options,
     clock: Clock,
     log: &Arc<Log>,
     journal: &mut Journal,
     account: Option<&Account>,
     notes: &[String],
     mut inherited: Inherited,
-) -> Result<Server, Failure> {
+) -> Result<Server<'a>, Failure> {
     journal.line(LogType::Information, format_args!("{} starting", options.identity.version()));
     for (kind, remark) in &options.remarks {
         journal.line(*kind, format_args!("{remark}"));
@@ -188,43 +101,59 @@ fn start(
     let mut signals = signals.map_err(no_signals)?;
     // Also before anybody can connect: a crowd that takes all descriptors must not leave us without.
     let poll = Poll::new().map_err(no_signals)?;
-    poll.registry().register(&mut signals, Token(0), Interest::READABLE).map_err(no_signals)?;
-    let key = RandomState::new();
-    let authority = authority(options, &key, journal)?;
-    let transports = make_transports(options, journal)?;
+    poll.registry().register(&mut signals, SIGNALS, Interest::READABLE).map_err(no_signals)?;
+    let waker = Waker::new(poll.registry(), NEWS).map_err(no_signals)?;
+    let mut origin = Origin::new(options, log, journal)?;
+    let doors = make_doors(options, &[], origin.key_log.as_ref(), journal)?;
+    let authority = origin.load_authority(options, &doors, journal)?;
     // What a Mosquitto that still runs will leave is not in its database yet: who takes that over must have the ports.
     let is_import_due = options.persistence.as_ref().is_some_and(persistence::is_import_due);
-    let early = is_import_due.then(|| open_listeners(options, account, &mut inherited, journal)).transpose()?;
+    let mut open = |journal: &mut Journal| open_all(options, &doors, account, &mut inherited, journal);
+    let early = is_import_due.then(|| open(journal)).transpose()?;
     // First of all that others can see: two servers with one log must not both have a port.
     let state = restore_as(account, options, clock, journal)?;
     let sockets = match early {
         Some(sockets) => sockets,
-        None => open_listeners(options, account, &mut inherited, journal)?,
+        None => open(journal)?,
     };
+    let settings = Settings::new(options, Arc::clone(&state.rules), doors, sockets, authority);
     let pid_file = options.pid_file.as_deref().map(|path| PidFile::write(path, account)).transpose();
     let pid_file = pid_file.map_err(|error| Failure::System("pid_file", error))?;
     if let Some(account) = account {
         account.become_for_good().map_err(no_account)?;
         journal.line(LogType::Information, format_args!("From here on the server is {account}."));
     }
-    let failures = Failures::new(u64::from(options.failed_login_delay_s) * 1000);
-    let doors = Doors { transports, sockets, authority, failures };
-    let threads = spawn(options, state, doors, log)?;
-    Ok(Server { threads, key, signals, poll, _pid_file: pid_file })
+    let threads = spawn(options, state, Arc::new(settings), log)?;
+    let watch = Watch::start(waker).map_err(|error| Failure::System("unable to start a thread", error))?;
+    let reloading = Reloading::new(options, origin, watch, &threads.peers, journal);
+    Ok(Server { threads, reloading, signals, poll, _pid_file: pid_file })
+}
+
+/// Opens the sockets of the start; those that were handed over and nobody wants are told.
+fn open_all(
+    options: &Options,
+    doors: &[Door],
+    account: Option<&Account>,
+    inherited: &mut Inherited,
+    journal: &mut Journal,
+) -> Result<Vec<Socket>, Failure> {
+    let sockets = open_sockets(options, doors, &Settings::default(), account, inherited, journal)?;
+    for address in inherited.left() {
+        let text = format_args!(
+            "Warning: no listener of the configuration is for the socket on {address} that was handed over."
+        );
+        journal.line(LogType::Warning, text);
+    }
+    Ok(sockets)
 }
 
 fn no_account(error: io::Error) -> Failure {
     Failure::System("unable to become another user", error)
 }
 
-fn authority(options: &Options, key: &RandomState, journal: &mut Journal) -> Result<Arc<Authority>, Failure> {
-    let (authority, notes) = Authority::load(&options.authority, key).map_err(Failure::Access)?;
-    notes.iter().for_each(|note| journal.line(LogType::Warning, format_args!("{note}")));
-    Ok(Arc::new(authority))
-}
-
 /// What the server begins with.
 struct Beginning {
+    rules: Arc<midge_broker::Options>,
     shared: Arc<Shared>,
     shards: Vec<midge_broker::Shard>,
     persistence: Option<Persistence>,
@@ -255,7 +184,8 @@ fn restore(options: &Options, clock: Clock, journal: &mut Journal) -> Result<Beg
     };
     let Some(wanted) = &options.persistence else {
         let shared = Arc::new(Shared::new(shards, rules.seed));
-        return Ok(Beginning { shards: make(Arc::clone(&shared)), shared, persistence: None, clock });
+        let shards = make(Arc::clone(&shared));
+        return Ok(Beginning { rules, shards, shared, persistence: None, clock });
     };
     let recovered = persistence::recover(wanted, &rules, shards, clock, make).map_err(Failure::Persistence)?;
     for remark in &recovered.remarks {
@@ -263,125 +193,24 @@ fn restore(options: &Options, clock: Clock, journal: &mut Journal) -> Result<Beg
         journal.line(kind, format_args!("{remark}"));
     }
     let Recovered { persistence, shared, shards, clock, .. } = recovered;
-    Ok(Beginning { shared, shards, persistence: Some(persistence), clock })
+    Ok(Beginning { rules, shared, shards, persistence: Some(persistence), clock })
 }
 
 fn no_signals(error: io::Error) -> Failure {
     Failure::System("unable to wait for signals", error)
 }
 
-/// Whether the files that encryption needs are good: what the operator should know, or why the server would not start.
-pub fn check_certificates(options: &Options) -> Result<Vec<String>, String> {
-    let mut remarks = Vec::new();
-    for tls in options.listeners.iter().filter_map(|listener| listener.tls.clone()) {
-        let (_, more) = TlsListener::open(tls).map_err(|error| format!("Error: {error}"))?;
-        remarks.extend(more.into_iter().map(|remark| format!("Warning: {remark}")));
-    }
-    Ok(remarks)
-}
-
-/// Reads certificates and keys. Before any port is open: who connects must not be sent away for want of them.
-fn make_transports(options: &Options, journal: &mut Journal) -> Result<Vec<Transport>, Failure> {
-    let key_log = options.tls_key_log.as_ref().map(|path| {
-        let text = format!("Warning: secrets of encrypted connections are written to {}", path.display());
-        journal.line(LogType::Warning, format_args!("{text}."));
-        KeyLog::open(path)
-            .map(Arc::new)
-            .map_err(|error| Failure::System("unable to open the file of --tls-keylog", error))
-    });
-    let key_log = key_log.transpose()?;
-    let mut make = |listener: &ListenerOptions| {
-        let wanted = listener.tls.clone().map(|tls| TlsOptions { key_log: key_log.clone(), ..tls });
-        let (tls, remarks) = wanted.map(TlsListener::open).transpose().map_err(Failure::Tls)?.unzip();
-        for remark in remarks.into_iter().flatten() {
-            journal.line(LogType::Warning, format_args!("Warning: {remark}"));
-        }
-        Ok(Transport { tls, username_of_certificate: listener.username_of_certificate })
-    };
-    options.listeners.iter().map(&mut make).collect()
-}
-
-fn open_listeners(
-    options: &Options,
-    account: Option<&Account>,
-    inherited: &mut Inherited,
-    journal: &mut Journal,
-) -> Result<Vec<Socket>, Failure> {
-    let mut sockets = Vec::new();
-    let mut first_error = None;
-    for (number, listener) in options.listeners.iter().enumerate() {
-        match open_listener(listener, account, inherited, journal) {
-            Ok(opened) => {
-                let listener = ListenerId(number as u16);
-                sockets.extend(opened.into_iter().map(|socket| Socket { listener, socket }));
-            }
-            Err(error) if options.one_listener_suffices => {
-                // A port in use is in use, whatever other address may be free: two servers would share the clients.
-                if error.error.kind() == io::ErrorKind::AddrInUse {
-                    return Err(Failure::Bind(error));
-                }
-                journal.line(LogType::Warning, format_args!("Warning: {error}."));
-                first_error.get_or_insert(error);
-            }
-            Err(error) => return Err(Failure::Bind(error)),
-        }
-    }
-    for address in inherited.left() {
-        let text = format_args!(
-            "Warning: no listener of the configuration is for the socket on {address} that was handed over."
-        );
-        journal.line(LogType::Warning, text);
-    }
-    match first_error {
-        Some(error) if sockets.is_empty() => Err(Failure::Bind(error)),
-        _ => Ok(sockets),
-    }
-}
-
-fn open_listener(
-    options: &ListenerOptions,
-    account: Option<&Account>,
-    inherited: &mut Inherited,
-    journal: &mut Journal,
-) -> Result<Vec<Listener>, BindError> {
-    match &options.endpoint {
-        Endpoint::Tcp { host, port, family } => {
-            let no_delay = midge_net::ListenerOptions { no_delay: options.no_delay };
-            let given = inherited.take_tcp(host.as_deref(), *port, *family, no_delay)?;
-            if !given.is_empty() {
-                let text = format_args!("Listening on port {port} by a socket that was handed over at the start.");
-                journal.line(LogType::Information, text);
-                return Ok(given);
-            }
-            bind_tcp(host.as_deref(), *port, *family, no_delay, |address| {
-                let version = if address.is_ipv4() { "ipv4" } else { "ipv6" };
-                let port = address.port();
-                journal.line(LogType::Information, format_args!("Opening {version} listen socket on port {port}."));
-            })
-        }
-        Endpoint::Unix(path) => {
-            let shown = path.display();
-            journal.line(LogType::Information, format_args!("Opening unix listen socket on path {shown}."));
-            let own = account.and_then(|account| account.act(|| bind_unix(path)).ok()?.ok());
-            // Where the account could not remove it again, it is left behind, as any other's file.
-            Ok(vec![own.map_or_else(|| bind_unix(path), Ok)?])
-        }
-    }
-}
-
-fn spawn(options: &Options, beginning: Beginning, doors: Doors, log: &Arc<Log>) -> Result<Threads, Failure> {
-    let Beginning { shared, shards, persistence, clock } = beginning;
+fn spawn(options: &Options, beginning: Beginning, settings: Arc<Settings>, log: &Arc<Log>) -> Result<Threads, Failure> {
+    let Beginning { shared, shards, persistence, clock, .. } = beginning;
     let no_loop = |error| Failure::System("unable to make an event loop", error);
     let no_thread = |error| Failure::System("unable to start a thread", error);
+    let order = ReloadOrder::expect().map_err(no_signals)?;
     let polls: Vec<Poll> = shards.iter().map(|_| Poll::new()).collect::<io::Result<_>>().map_err(no_loop)?;
     let wakers = polls.iter().map(|poll| Waker::new(poll.registry(), WAKER));
     let wakers = wakers.collect::<io::Result<_>>().map_err(no_loop)?;
-    let gates = options.listeners.iter().map(|listener| Gate::new(listener.max_connections)).collect();
-    let gate = Gate::new(options.global_max_connections);
-    let peers = Arc::new(Peers::new(wakers, doors, gates, gate));
-    if let Some(topics) = log.topics() {
-        topics.begin(&peers);
-    }
+    let failures = Failures::new(options.failed_login_delay_ms());
+    let peers = Arc::new(Peers::new(wakers, settings, order, failures));
+    log.topics().begin(&peers);
     peers.set_workers(Workers::start(shards.len().min(WORKERS_MAX), &peers).map_err(no_thread)?);
     let buffer = || LogBuffer::new(Arc::clone(log));
     let mut admin = None;
@@ -398,8 +227,8 @@ fn spawn(options: &Options, beginning: Beginning, doors: Doors, log: &Arc<Log>) 
         Writer::start(WriterParts { persistence, shared, peers, clock, log: buffer() })
     });
     let writer = writer.transpose().map_err(no_thread)?;
-    let mut system_topics = SystemTopics::new(options.identity.version(), options.sys_interval_s, clock);
-    let mut memory_limit = options.memory_limit_bytes.map(MemoryLimit::new);
+    let mut system_topics = Some(SystemTopics::new(options.identity.version(), options.sys_interval_s, clock));
+    let mut memory_limit = Some(MemoryLimit::new(options.memory_limit_bytes));
     let count = shards.len();
     let mut threads = Vec::with_capacity(count);
     for (number, (broker, poll)) in shards.into_iter().zip(polls).enumerate() {
@@ -412,7 +241,6 @@ fn spawn(options: &Options, beginning: Beginning, doors: Doors, log: &Arc<Log>) 
             clock,
             log: buffer(),
             poll,
-            connect_timeout_s: options.connect_timeout_s,
             memory_limit: memory_limit.take(),
             system_topics: system_topics.take(),
         });
@@ -432,10 +260,9 @@ fn run_shard(shard: Shard) {
     drop(on_panic);
 }
 
-impl Server {
+impl Server<'_> {
     /// Waits for signals, until one says stop; then ends the shards.
-    fn wait(mut self, journal: &mut Journal, options: &Options, reload: Reload<'_>) -> Result<(), Failure> {
-        let reloading = Reloading::new(options, &self.key);
+    fn wait(mut self, journal: &mut Journal, reload: Reload<'_>) -> Result<(), Failure> {
         let (supervisor, mut watchdog) = (Supervisor::of_environment(), Watchdog::of_environment());
         supervisor.ready();
         let mut events = Events::with_capacity(1);
@@ -449,12 +276,15 @@ impl Server {
             {
                 supervisor.alive();
             }
+            self.reloading.refresh(&self.threads, journal);
             for signal in self.signals.pending() {
                 match signal {
                     SIGTERM | SIGINT => break 'wait,
                     SIGHUP => {
                         supervisor.reloading();
-                        reloading.reload(reload, &self.threads.peers, journal);
+                        self.threads.peers.reload_order.begin();
+                        self.reloading.reload(reload, &self.threads, journal);
+                        self.threads.peers.reload_order.end();
                         supervisor.ready();
                     }
                     SIGUSR1 => match &self.threads.writer {
@@ -478,6 +308,10 @@ impl Server {
         Ok(())
     }
 }
+
+/// What the thread waits for that has started the others: signals, and news of files.
+const SIGNALS: Token = Token(0);
+const NEWS: Token = Token(1);
 
 /// Stack of a shard's thread. Nothing recurses, and no frame holds a buffer; 512 KiB is a hundred times what is used.
 const STACK_BYTES: usize = 512 * 1024;

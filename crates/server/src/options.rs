@@ -1,15 +1,21 @@
 //! What a server is started with, and how it follows from a configuration.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use midge_auth::Algorithm;
 use midge_codec::QoS;
-use midge_config::{Address, Config, HttpAuth, JwtAuth, Listener, PersistenceSync, SocketDomain, Tls};
+use midge_config::{
+    Address, Config, HttpAuth, JwtAuth, Listener, Network, PersistenceSync, Protocol, SocketDomain, Tls,
+};
+use midge_net::proxy_protocol::Version;
 use midge_net::tls::{TlsOptions, TlsVersion};
 use midge_net::{Family, sys};
 
 use crate::authority::{AuthorityOptions, ServiceOptions, TokenOptions};
+use crate::connection_rate::ConnectionRate;
+use crate::limits;
 use crate::log::{LogDestination, LogOptions, LogType, LogTypes};
 use crate::persistence::{Autosave, PersistenceOptions, SyncPolicy};
 use crate::process::Wanted;
@@ -39,6 +45,8 @@ pub struct Options {
     pub persistence: Option<PersistenceOptions>,
     /// Where secrets of encrypted connections are written, for those who look into traffic.
     pub tls_key_log: Option<PathBuf>,
+    /// Files of certificates, passwords and rights are read again when they change.
+    pub watch_files: bool,
     /// What the log gets.
     pub log: LogOptions,
     /// Who the server is to be, where it is started as root.
@@ -91,12 +99,44 @@ pub struct ListenerOptions {
     pub endpoint: Endpoint,
     /// Connections at once; `None` is no bound.
     pub max_connections: Option<u32>,
+    /// Connections in a second.
+    pub connection_rate: ConnectionRate,
     /// Small writes are not held back (`TCP_NODELAY`).
     pub no_delay: bool,
+    /// Who may connect to a Unix socket, as permissions of a file.
+    pub unix_socket_mode: u32,
+    /// What a proxy in front says of each connection, where there is one.
+    pub proxy: Option<ProxyOptions>,
     /// Encryption, where there is some.
     pub tls: Option<TlsOptions>,
+    /// WebSocket, where it is spoken.
+    pub websocket: Option<WebSocketOptions>,
     /// What of a client's certificate is its User Name, or the identity of its pre-shared key; `None`: it says itself who it is.
     pub username_of_certificate: Option<CertificateName>,
+}
+
+/// What a listener wants to know from the proxy in front.
+#[derive(Clone, Copy, Debug)]
+pub struct ProxyOptions {
+    /// Of its header.
+    pub version: Version,
+    /// The client must have come to the proxy with TLS.
+    pub require_tls: bool,
+    /// The client must have shown the proxy a certificate.
+    pub require_certificate: bool,
+}
+
+/// What a listener wants of clients that speak WebSocket.
+#[derive(Clone, Debug)]
+pub struct WebSocketOptions {
+    /// The origins whose pages may connect; empty: all.
+    pub origins: Vec<String>,
+    /// Bytes of request line and headers.
+    pub head_length_max: usize,
+    /// The folder whose files browsers get.
+    pub http_dir: Option<Arc<Path>>,
+    /// Who is believed about forwarded addresses.
+    pub trusted_proxies: Vec<Network>,
 }
 
 /// A part of a certificate that names whom it was made for.
@@ -119,18 +159,24 @@ pub enum Endpoint {
         port: u16,
         /// Which version of IP.
         family: Family,
+        /// Connections come in by this network interface only.
+        interface: Option<String>,
     },
-    /// A Unix domain socket.
+    /// A Unix domain socket at this path.
     Unix(PathBuf),
 }
 
 impl Options {
+    pub(crate) fn failed_login_delay_ms(&self) -> u64 {
+        u64::from(self.failed_login_delay_s) * 1000
+    }
+
     /// What `config` asks for.
     pub fn from_config(config: &Config, identity: Identity) -> Options {
         let remarks = remarks(config);
         Options {
             identity,
-            listeners: config.listeners.iter().map(|listener| endpoint_of(listener, config)).collect(),
+            listeners: config.listeners.iter().map(|listener| endpoint_of(listener, config, identity)).collect(),
             one_listener_suffices: config.local_only,
             global_max_connections: config.global_max_connections,
             shards: shards_of(config) as u16,
@@ -143,17 +189,18 @@ impl Options {
             sys_interval_s: config.sys_interval_s,
             persistence: persistence_of(config),
             tls_key_log: None,
+            watch_files: config.watch_files,
             log: log_of(config, identity),
             account: Wanted { user: Some(config.user.clone()), ..Wanted::default() },
             pid_file: config.pid_file.as_ref().map(PathBuf::from),
-            broker: rules_of(config),
+            broker: rules_of(config, identity),
             authority: config.listeners.iter().map(|listener| authority_of(listener, config)).collect(),
             remarks,
         }
     }
 }
 
-fn endpoint_of(listener: &Listener, config: &Config) -> ListenerOptions {
+fn endpoint_of(listener: &Listener, config: &Config, identity: Identity) -> ListenerOptions {
     let endpoint = match &listener.address {
         Address::Tcp { port, host } => Endpoint::Tcp {
             host: host.clone(),
@@ -163,6 +210,7 @@ fn endpoint_of(listener: &Listener, config: &Config) -> ListenerOptions {
                 Some(SocketDomain::Ipv4) => Family::V4,
                 Some(SocketDomain::Ipv6) => Family::V6,
             },
+            interface: listener.bind_interface.clone(),
         },
         Address::Unix(path) => Endpoint::Unix(path.into()),
     };
@@ -170,15 +218,48 @@ fn endpoint_of(listener: &Listener, config: &Config) -> ListenerOptions {
     ListenerOptions {
         endpoint,
         max_connections: listener.max_connections,
+        connection_rate: limits::connection_rate(listener, identity),
         no_delay: config.set_tcp_nodelay,
+        unix_socket_mode: listener.unix_socket_mode,
+        proxy: listener.enable_proxy_protocol.map(|version| proxy_of(version, listener)),
+        websocket: (listener.protocol == Protocol::Websockets).then(|| websocket_of(listener, config)),
         tls: tls.is_on().then(|| tls_of(tls)),
-        username_of_certificate: match (tls.use_identity_as_username, tls.use_subject_as_username) {
-            (true, _) => Some(CertificateName::CommonName),
-            (false, true) => Some(CertificateName::Subject),
-            (false, false) => None,
-        },
+        username_of_certificate: username_of_certificate(tls),
     }
 }
+
+fn username_of_certificate(tls: &Tls) -> Option<CertificateName> {
+    match (tls.use_identity_as_username, tls.use_subject_as_username) {
+        (true, _) => Some(CertificateName::CommonName),
+        (false, true) => Some(CertificateName::Subject),
+        (false, false) => None,
+    }
+}
+
+fn proxy_of(version: u8, listener: &Listener) -> ProxyOptions {
+    let tls = &listener.tls;
+    ProxyOptions {
+        version: if version == 1 { Version::One } else { Version::Two { length_max: PROXY_LENGTH_MAX } },
+        require_tls: listener.proxy_protocol_v2_require_tls,
+        // With TLS of its own, the listener sees for itself.
+        require_certificate: tls.require_certificate && !tls.is_on(),
+    }
+}
+
+fn websocket_of(listener: &Listener, config: &Config) -> WebSocketOptions {
+    WebSocketOptions {
+        origins: listener.websockets_origins.clone(),
+        head_length_max: usize::from(config.packet_buffer_size).max(HEAD_LENGTH_MAX_MIN),
+        http_dir: listener.http_dir.as_ref().map(|path| Path::new(path).into()),
+        trusted_proxies: listener.websockets_trusted_proxies.clone(),
+    }
+}
+
+/// Bytes behind the fixed part of a PROXY header, as many as Mosquitto takes.
+const PROXY_LENGTH_MAX: u16 = 500;
+
+/// Browsers need so much for a request with a cookie.
+const HEAD_LENGTH_MAX_MIN: usize = 1024;
 
 fn tls_of(tls: &Tls) -> TlsOptions {
     let path = |path: &Option<String>| path.as_ref().map(PathBuf::from);
@@ -219,6 +300,7 @@ fn log_of(config: &Config, identity: Identity) -> LogOptions {
         log.stdout.then_some(LogDestination::Stdout),
         log.file.as_ref().map(|path| LogDestination::File(path.into())),
         log.syslog.then_some(LogDestination::Syslog(log.facility)),
+        log.journald.then_some(LogDestination::Journald),
         log.topic.then_some(LogDestination::Topic),
     ];
     LogOptions {
@@ -263,11 +345,12 @@ fn beside(location: Option<&str>, name: &str) -> PathBuf {
 }
 
 /// The rules for clients. "No limit" is written as the broker writes it.
-fn rules_of(config: &Config) -> midge_broker::Options {
+fn rules_of(config: &Config, identity: Identity) -> midge_broker::Options {
     let seconds = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
-    midge_broker::Options {
+    let mut rules = midge_broker::Options {
         listeners: config.listeners.iter().map(listener_rules_of).collect(),
         max_inflight_messages: config.max_inflight_messages.unwrap_or(u16::MAX),
+        max_inflight_bytes: config.max_inflight_bytes.unwrap_or(u64::MAX),
         max_queued_messages: config.max_queued_messages.map_or(0, u64::from),
         max_queued_bytes: config.max_queued_bytes.unwrap_or(0),
         queue_qos0_messages: config.queue_qos0_messages,
@@ -284,7 +367,11 @@ fn rules_of(config: &Config) -> midge_broker::Options {
         seed: unpredictable(),
         queue_memory_bytes: QUEUE_MEMORY_BYTES / shards_of(config) as u64,
         queue_run_bytes: QUEUE_RUN_BYTES,
-    }
+        check_retain_source: config.check_retain_source,
+        ..midge_broker::Options::default()
+    };
+    limits::put_into(&mut rules, config, identity);
+    rules
 }
 
 fn listener_rules_of(listener: &Listener) -> midge_broker::ListenerOptions {
@@ -301,6 +388,7 @@ fn listener_rules_of(listener: &Listener) -> midge_broker::ListenerOptions {
         max_qos: QoS::from_u8(listener.max_qos).unwrap_or(QoS::ExactlyOnce),
         max_topic_alias: listener.max_topic_alias,
         max_topic_alias_broker: listener.max_topic_alias_broker,
+        mount_point: listener.mount_point.as_str().into(),
     }
 }
 
@@ -319,6 +407,7 @@ fn authority_of(listener: &Listener, config: &Config) -> AuthorityOptions {
         acl_file: listener.acl_file.clone(),
         acl_denies_special_chars: listener.acl_denies_special_chars,
         strict_suback: config.acl_strict_suback,
+        is_named_by_encryption: username_of_certificate(&listener.tls).is_some(),
     }
 }
 
@@ -391,7 +480,8 @@ mod tests {
     fn without_a_file_the_server_is_local_and_says_so() {
         let options = Options::from_config(&Config::without_file(), Identity::Midge);
         let hosts: Vec<_> = options.listeners.iter().map(|listener| listener.endpoint.clone()).collect();
-        let local = |host: &str| Endpoint::Tcp { host: Some(host.into()), port: 1883, family: Family::Any };
+        let local =
+            |host: &str| Endpoint::Tcp { host: Some(host.into()), port: 1883, family: Family::Any, interface: None };
         assert_eq!(hosts, [local("127.0.0.1"), local("::1")]);
         assert!(options.one_listener_suffices);
         assert!(options.broker.listeners.iter().all(|listener| listener.allow_anonymous));

@@ -1,38 +1,30 @@
 //! What the shards' threads share beside the broker's own `Shared`: wake-ups, the lane for connections that move, the
-//! listeners, who decides whom to let in, published counters, and the order to stop.
+//! settings in force, published counters, and the order to stop.
 //!
 //! What must hold: nothing here is locked for longer than a push or a take, and nothing is locked for each packet. A
 //! connection on its way between shards is never refused: it has a Session to go to.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 
 use midge_broker::ReadRequest;
-use midge_broker::ids::{ListenerId, ShardId};
+use midge_broker::ids::ShardId;
 use midge_broker::sys::Totals;
-use midge_net::Listener;
-use midge_net::tls::TlsListener;
 use midge_persistence::RunRead;
 use mio::Waker;
 
 use crate::authority::{Answer, Asker, Authority, Check, Failures, Workers};
-use crate::options::CertificateName;
+use crate::files::{Files, Portion};
 use crate::persistence::Reads;
 use crate::published::Published;
+use crate::reload_order::ReloadOrder;
+use crate::settings::Settings;
 use crate::shard::moves::Moved;
 
 /// One for the process, shared by all shards and the thread that waits for signals.
 pub(crate) struct Peers {
     peers: Box<[Peer]>,
-    /// Every listening socket, each accepted from by all shards.
-    pub(crate) sockets: Vec<Socket>,
-    /// By [`ListenerId`].
-    gates: Vec<Gate>,
-    /// By [`ListenerId`].
-    transports: Vec<Transport>,
-    /// Over all listeners.
-    gate: Gate,
     /// When it was last told that nothing can be accepted; 0: never.
     shortage_told_ms: AtomicU64,
     stopping: AtomicBool,
@@ -40,44 +32,19 @@ pub(crate) struct Peers {
     log: OnceLock<Thread>,
     /// Who reads from it.
     reads: OnceLock<Reads>,
-    authority: Mutex<Arc<Authority>>,
+    /// What is in force.
+    settings: Mutex<Arc<Settings>>,
     /// How often it was replaced.
-    authority_number: AtomicU64,
+    settings_number: AtomicU64,
     workers: OnceLock<Workers>,
+    /// Whether the operator wants what is in force to be another.
+    pub(crate) reload_order: ReloadOrder,
     /// Which addresses have failed to log in.
     pub(crate) failures: Failures,
+    /// Who reads files for browsers.
+    pub(crate) files: Files,
     /// All shards have come to the same step of the orderly end.
     pub(crate) step: Barrier,
-}
-
-/// One listening socket.
-pub(crate) struct Socket {
-    pub(crate) listener: ListenerId,
-    pub(crate) socket: Listener,
-}
-
-/// What lies between the socket and the bytes of MQTT on a listener.
-pub(crate) struct Transport {
-    pub(crate) tls: Option<TlsListener>,
-    /// What of a client's certificate is its User Name; `None`: it says itself who it is.
-    pub(crate) username_of_certificate: Option<CertificateName>,
-}
-
-/// Where clients come in, and who decides whether they do.
-#[derive(Default)]
-pub(crate) struct Doors {
-    /// By listener.
-    pub(crate) transports: Vec<Transport>,
-    /// A listener may have several.
-    pub(crate) sockets: Vec<Socket>,
-    pub(crate) authority: Arc<Authority>,
-    pub(crate) failures: Failures,
-}
-
-/// How many connections a listener has, and may have.
-pub(crate) struct Gate {
-    open: AtomicU32,
-    max: Option<u32>,
 }
 
 /// One shard as the others see it; on cache lines of its own.
@@ -89,68 +56,74 @@ struct Peer {
     read: Mutex<Vec<RunRead>>,
     /// What came of checks for it.
     answers: Mutex<Vec<Answer>>,
-    /// The number of the authority that decides there.
-    authority_number: AtomicU64,
+    /// What was read for it of files.
+    portions: Mutex<Vec<Portion>>,
+    /// The number of the settings that are in force there.
+    settings_number: AtomicU64,
     /// How often it has looked what there is to do.
     turns: AtomicU64,
     published: Published,
 }
 
 impl Peers {
-    pub(crate) fn new(wakers: Vec<Waker>, doors: Doors, gates: Vec<Gate>, gate: Gate) -> Peers {
+    pub(crate) fn new(
+        wakers: Vec<Waker>,
+        settings: Arc<Settings>,
+        reload_order: ReloadOrder,
+        failures: Failures,
+    ) -> Peers {
         let peer = |waker| Peer {
             waker,
             lane: Mutex::default(),
             read: Mutex::default(),
             answers: Mutex::default(),
-            authority_number: AtomicU64::new(0),
+            portions: Mutex::default(),
+            settings_number: AtomicU64::new(0),
             turns: AtomicU64::new(0),
             published: Published::default(),
         };
         Peers {
             step: Barrier::new(wakers.len()),
             peers: wakers.into_iter().map(peer).collect(),
-            sockets: doors.sockets,
-            transports: doors.transports,
-            gates,
-            gate,
             shortage_told_ms: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             log: OnceLock::new(),
             reads: OnceLock::new(),
-            authority: Mutex::new(doors.authority),
-            authority_number: AtomicU64::new(0),
+            settings: Mutex::new(settings),
+            settings_number: AtomicU64::new(0),
             workers: OnceLock::new(),
-            failures: doors.failures,
+            reload_order,
+            failures,
+            files: Files::default(),
         }
     }
 
-    /// Who decides whom to let in.
-    pub(crate) fn authority(&self) -> Arc<Authority> {
-        Arc::clone(&self.authority.lock().unwrap_or_else(PoisonError::into_inner))
+    /// What is in force.
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// From now on this one does, also about those who are there.
-    pub(crate) fn set_authority(&self, authority: Arc<Authority>) {
-        *self.authority.lock().unwrap_or_else(PoisonError::into_inner) = authority;
-        self.authority_number.fetch_add(1, Ordering::Release);
+    /// From now on these are, also for those who are there.
+    pub(crate) fn put_in_force(&self, settings: Arc<Settings>) {
+        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
+        self.settings_number.fetch_add(1, Ordering::Release);
         self.wake_all();
     }
 
-    /// Another number: another one decides.
-    pub(crate) fn authority_number(&self) -> u64 {
-        self.authority_number.load(Ordering::Acquire)
+    /// Another number: others are in force.
+    pub(crate) fn settings_number(&self) -> u64 {
+        self.settings_number.load(Ordering::Acquire)
     }
 
-    /// On this shard this one decides.
-    pub(crate) fn note_authority(&self, me: ShardId, number: u64) {
-        self.peer(me).authority_number.store(number, Ordering::Release);
+    /// On this shard these are.
+    pub(crate) fn note_settings(&self, me: ShardId, number: u64) {
+        self.peer(me).settings_number.store(number, Ordering::Release);
     }
 
-    /// Whether the latest one decides on all shards.
-    pub(crate) fn is_authority_in_force(&self) -> bool {
-        let number = self.authority_number();
-        self.peers.iter().all(|peer| peer.authority_number.load(Ordering::Acquire) == number)
+    /// Whether the latest are in force on all shards.
+    pub(crate) fn are_settings_in_force(&self) -> bool {
+        let number = self.settings_number();
+        self.peers.iter().all(|peer| peer.settings_number.load(Ordering::Acquire) == number)
     }
 
     /// Says who checks what takes its time.
@@ -172,6 +145,16 @@ impl Peers {
     /// Takes what came of checks for `me`.
     pub(crate) fn take_answers(&self, me: ShardId) -> Vec<Answer> {
         std::mem::take(&mut *self.answers(me))
+    }
+
+    /// Something was read of a file. The caller wakes the shard.
+    pub(crate) fn send_portion(&self, portion: Portion) {
+        self.portions(portion.asker.shard).push(portion);
+    }
+
+    /// Takes what was read of files for `me`.
+    pub(crate) fn take_portions(&self, me: ShardId) -> Vec<Portion> {
+        std::mem::take(&mut *self.portions(me))
     }
 
     /// Ends the sleep of `shard`, or has its next one end at once.
@@ -227,7 +210,8 @@ impl Peers {
     }
 
     pub(crate) fn has_arrivals(&self, me: ShardId) -> bool {
-        !self.lane(me).is_empty() || !self.read(me).is_empty() || !self.answers(me).is_empty()
+        let has_news = !self.answers(me).is_empty() || !self.portions(me).is_empty();
+        has_news || !self.lane(me).is_empty() || !self.read(me).is_empty()
     }
 
     pub(crate) fn published(&self, shard: ShardId) -> &Published {
@@ -239,29 +223,6 @@ impl Peers {
         let mut totals = Totals::default();
         self.peers.iter().for_each(|peer| peer.published.add_to(&mut totals));
         totals
-    }
-
-    /// What lies between socket and bytes on `listener`.
-    pub(crate) fn transport(&self, listener: ListenerId) -> &Transport {
-        &self.transports[usize::from(listener.0)]
-    }
-
-    /// Counts one more connection of `listener`, or names the directive that forbids it.
-    pub(crate) fn enter(&self, listener: ListenerId) -> Result<(), &'static str> {
-        if !self.gates[usize::from(listener.0)].enter() {
-            return Err("max_connections");
-        }
-        if !self.gate.enter() {
-            self.gates[usize::from(listener.0)].leave();
-            return Err("global_max_connections");
-        }
-        Ok(())
-    }
-
-    /// One connection of `listener` less.
-    pub(crate) fn leave(&self, listener: ListenerId) {
-        self.gates[usize::from(listener.0)].leave();
-        self.gate.leave();
     }
 
     /// Whether it is to be told that nothing can be accepted. All shards find out at the same time, again and again.
@@ -307,33 +268,16 @@ impl Peers {
         self.peer(shard).answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn portions(&self, shard: ShardId) -> MutexGuard<'_, Vec<Portion>> {
+        self.peer(shard).portions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lane(&self, shard: ShardId) -> MutexGuard<'_, Vec<Moved>> {
         self.peer(shard).lane.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn peer(&self, shard: ShardId) -> &Peer {
         &self.peers[usize::from(shard.0)]
-    }
-}
-
-impl Gate {
-    /// `max`: `None` is no bound.
-    pub(crate) fn new(max: Option<u32>) -> Gate {
-        Gate { open: AtomicU32::new(0), max }
-    }
-
-    /// Counts one more connection, unless the listener has as many as it may.
-    fn enter(&self) -> bool {
-        let open = self.open.fetch_add(1, Ordering::Relaxed);
-        let may = self.max.is_none_or(|max| open < max);
-        if !may {
-            self.leave();
-        }
-        may
-    }
-
-    fn leave(&self) {
-        self.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -346,18 +290,8 @@ mod tests {
 
     #[test]
     fn a_shortage_is_told_once_a_minute() {
-        let peers = Peers::new(Vec::new(), Doors::default(), Vec::new(), Gate::new(None));
+        let peers = Peers::new(Vec::new(), Arc::default(), ReloadOrder::default(), Failures::default());
         let told = [0, 0, 100, 59_999, 60_001, 60_002].map(|now_ms| peers.is_news_of_shortage(now_ms));
         assert_eq!(told, [true, false, false, false, true, false]);
-    }
-
-    #[test]
-    fn a_gate_lets_in_as_many_as_it_may() {
-        let gate = Gate::new(Some(2));
-        assert_eq!([gate.enter(), gate.enter(), gate.enter()], [true, true, false]);
-        gate.leave();
-        assert_eq!([gate.enter(), gate.enter()], [true, false]);
-        assert!(Gate::new(None).enter());
-        assert!(!Gate::new(Some(0)).enter());
     }
 }

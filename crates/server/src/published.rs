@@ -16,6 +16,8 @@ pub(crate) struct Published([AtomicU64; WORDS]);
 pub(crate) struct SocketCounts {
     /// Counter: accepted.
     pub(crate) accepted: u64,
+    /// Counter: closed again at once, because enough were there or came.
+    pub(crate) refused: u64,
     /// Gauge: open now.
     pub(crate) open: u64,
     /// Gauge: packets that their sockets have not taken yet.
@@ -24,7 +26,7 @@ pub(crate) struct SocketCounts {
     pub(crate) waiting_bytes: u64,
 }
 
-const WORDS: usize = 21;
+const WORDS: usize = 25;
 
 impl Published {
     pub(crate) fn store(&self, counters: &Counters, gauges: &Gauges, sockets: &SocketCounts) {
@@ -51,6 +53,10 @@ impl Published {
             counters.publish_bytes_received,
             counters.publish_bytes_sent,
             counters.publish_dropped(),
+            sockets.refused,
+            counters.subscriptions_refused,
+            counters.retained_refused,
+            counters.pauses,
         ];
         for (word, value) in self.0.iter().zip(values) {
             word.store(value, Ordering::Relaxed);
@@ -81,6 +87,10 @@ impl Published {
             &mut totals.publish_bytes_received,
             &mut totals.publish_bytes_sent,
             &mut totals.publish_dropped,
+            &mut totals.sockets_refused,
+            &mut totals.subscriptions_refused,
+            &mut totals.retained_refused,
+            &mut totals.pauses,
         ];
         for (word, sum) in self.0.iter().zip(sums) {
             *sum += word.load(Ordering::Relaxed);
@@ -106,6 +116,9 @@ mod tests {
             publish_bytes_received: 9,
             publish_bytes_sent: 10,
             discarded: [1, 2, 3, 4, 1],
+            subscriptions_refused: 22,
+            retained_refused: 23,
+            pauses: 24,
             ..Counters::default()
         };
         let gauges = Gauges {
@@ -117,7 +130,7 @@ mod tests {
             messages_on_disk: 0,
             bytes_held: 17,
         };
-        let sockets = SocketCounts { accepted: 18, open: 19, waiting_packets: 20, waiting_bytes: 21 };
+        let sockets = SocketCounts { refused: 25, accepted: 18, open: 19, waiting_packets: 20, waiting_bytes: 21 };
         let shards = [Published::default(), Published::default()];
         shards.iter().for_each(|shard| shard.store(&counters, &gauges, &sockets));
         let mut sum = Totals::default();
@@ -129,6 +142,10 @@ mod tests {
         assert_eq!([sum.sessions, sum.sessions_connected], [24, 26]);
         assert_eq!([sum.subscriptions, sum.shared_subscriptions], [28, 30]);
         assert_eq!([sum.messages_stored, sum.messages_stored_bytes], [32, 34]);
+        assert_eq!(
+            [sum.subscriptions_refused, sum.retained_refused, sum.pauses, sum.sockets_refused],
+            [44, 46, 48, 50]
+        );
         assert_eq!([sum.sockets, sum.sockets_open, sum.packet_out_count, sum.packet_out_bytes], [36, 38, 40, 42]);
     }
 }

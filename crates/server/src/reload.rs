@@ -1,64 +1,284 @@
-//! SIGHUP: what the configuration says by now, applied as a whole or not at all.
+//! SIGHUP, and files that change by themselves: what the configuration and its files say by now, applied as a whole or not at all.
 //!
-//! What must hold: everything new is read and checked before anything changes; a fault changes nothing and is told; nobody but
-//! those who lose a right notices.
+//! ```text
+//! SIGHUP ──▶ read the configuration ──▶ prepare: read certificates, ──▶ put in force ──▶ shards take it
+//! a file has changed ─────────────────▶ passwords, rights; bind sockets               └──▶ watch the files
+//! ```
+//!
+//! What must hold: everything new is read, checked and open before anything changes; a fault changes nothing and is told; nobody
+//! but those who lose a right or their listener notices.
 
+use std::fs::{self, Permissions};
 use std::hash::RandomState;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::authority::{Authority, AuthorityOptions};
-use crate::boot::{Journal, Reload};
-use crate::log::LogType;
-use crate::options::{ListenerOptions, Options};
-use crate::peers::Peers;
+use midge_net::tls::KeyLog;
+use midge_net::{Inherited, Listener};
 
-/// What is to be remembered from one reload to the next.
-pub(crate) struct Reloading {
-    listeners: Vec<ListenerOptions>,
+use crate::authority::Authority;
+use crate::boot::{Reload, Threads};
+use crate::failure::Failure;
+use crate::journal::Journal;
+use crate::listeners::{make_doors, open_key_log, open_sockets};
+use crate::log::{Log, LogChange, LogType};
+use crate::options::{Endpoint, ListenerOptions, Options};
+use crate::peers::Peers;
+use crate::restart::needs_restart;
+use crate::settings::{Door, Settings, authorities, rules};
+use crate::stamps::Stamps;
+use crate::watch::Watch;
+
+/// What all settings of a process are made with.
+pub(crate) struct Origin {
+    log: Arc<Log>,
     /// What an identity was found by is compared over reloads.
     key: RandomState,
+    pub(crate) key_log: Option<Arc<KeyLog>>,
+    /// How the files looked that the authority in force was made of.
+    access: Stamps,
 }
 
-impl Reloading {
-    pub(crate) fn new(options: &Options, key: &RandomState) -> Reloading {
-        Reloading { listeners: options.listeners.clone(), key: key.clone() }
+/// What is to be remembered from one reload to the next.
+pub(crate) struct Reloading<'a> {
+    origin: Origin,
+    /// What the server was started with.
+    started: &'a Options,
+    /// What was read last and is in force.
+    latest: Options,
+    watch: Watch,
+    /// What was wrong with files that have changed, so that it is told once.
+    fault: Option<String>,
+}
+
+/// Everything new, ready to be put in force.
+struct Prepared {
+    options: Options,
+    settings: Settings,
+    log: LogChange,
+    access: Stamps,
+}
+
+/// Why something is prepared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Occasion {
+    /// The operator wants it.
+    Order,
+    /// Files have changed.
+    News,
+}
+
+impl Origin {
+    pub(crate) fn new(options: &Options, log: &Arc<Log>, journal: &mut Journal) -> Result<Origin, Failure> {
+        let key_log = open_key_log(options.tls_key_log.as_deref(), journal)?;
+        Ok(Origin { log: Arc::clone(log), key: RandomState::new(), key_log, access: Stamps::default() })
     }
 
-    /// Does what can be done, and tells it.
-    pub(crate) fn reload(&self, reload: Reload<'_>, peers: &Peers, journal: &mut Journal) {
+    /// Reads the files that say who is let in and what they may do.
+    pub(crate) fn load_authority(
+        &mut self,
+        options: &Options,
+        doors: &[Door],
+        journal: &mut Journal,
+    ) -> Result<Arc<Authority>, Failure> {
+        self.access = access_stamps(options);
+        self.read_authority(options, doors, None, journal)
+    }
+
+    fn read_authority(
+        &self,
+        options: &Options,
+        doors: &[Door],
+        before: Option<&Authority>,
+        journal: &mut Journal,
+    ) -> Result<Arc<Authority>, Failure> {
+        let loaded = Authority::load(&authorities(options, doors), &self.key, before);
+        let (authority, notes) = loaded.map_err(Failure::Access)?;
+        notes.iter().for_each(|note| journal.line(LogType::Warning, format_args!("{note}")));
+        Ok(Arc::new(authority))
+    }
+}
+
+impl<'a> Reloading<'a> {
+    /// Begins to look at the files. By now the server is who it is to be.
+    pub(crate) fn new(
+        options: &'a Options,
+        origin: Origin,
+        watch: Watch,
+        peers: &Peers,
+        journal: &mut Journal,
+    ) -> Reloading<'a> {
+        let reloading = Reloading { origin, started: options, latest: options.clone(), watch, fault: None };
+        let files = stamps_of(&peers.settings(), &reloading.origin.access);
+        for path in files.unreadable() {
+            let text = "cannot be read by whom the server has become: when it changes, that counts after a restart";
+            journal.line(LogType::Warning, format_args!("Warning: {} {text}.", path.display()));
+        }
+        reloading.look_at(&peers.settings());
+        reloading
+    }
+
+    /// SIGHUP: does what can be done, and tells it.
+    pub(crate) fn reload(&mut self, reload: Reload<'_>, threads: &Threads, journal: &mut Journal) {
         journal.line(LogType::Information, format_args!("Reloading config."));
         journal.rotate();
-        if let Err(fault) = self.apply(reload, peers, journal) {
-            journal.line(LogType::Error, format_args!("{fault}"));
-            let text = "The configuration was not reloaded: the server goes on as before.";
-            journal.line(LogType::Error, format_args!("Error: {text}"));
+        let options = reload();
+        for (kind, remark) in options.iter().flat_map(|options| &options.remarks) {
+            journal.line(*kind, format_args!("{remark}"));
+        }
+        let before = threads.peers.settings();
+        let prepared = options.and_then(|options| {
+            let prepared = self.prepare(options, &before, Occasion::Order, journal);
+            prepared.map_err(|fault| format!("Error: {fault}"))
+        });
+        match prepared {
+            Ok(prepared) => {
+                let left = needs_restart(self.started, &prepared.options);
+                self.put_in_force(prepared, &before, threads, journal);
+                for directive in left {
+                    let text = format_args!("Warning: {directive} has changed, which needs a restart to count.");
+                    journal.line(LogType::Warning, text);
+                }
+                journal.line(LogType::Notice, format_args!("The configuration was reloaded."));
+            }
+            Err(fault) => {
+                journal.line(LogType::Error, format_args!("{fault}"));
+                let text = "The configuration was not reloaded: the server goes on as before.";
+                journal.line(LogType::Error, format_args!("Error: {text}"));
+            }
         }
     }
 
-    fn apply(&self, reload: Reload<'_>, peers: &Peers, journal: &mut Journal) -> Result<(), String> {
-        let options = reload()?;
-        let authority = self.authority_of(&options)?;
-        let (authority, notes) = Authority::load(authority, &self.key).map_err(|fault| fault.to_string())?;
-        notes.iter().for_each(|note| journal.line(LogType::Warning, format_args!("{note}")));
-        peers.set_authority(Arc::new(authority));
-        wait_until(|| peers.is_authority_in_force());
-        journal.line(LogType::Notice, format_args!("The configuration was reloaded."));
-        Ok(())
+    /// Takes files that have changed, if there are any that do.
+    pub(crate) fn refresh(&mut self, threads: &Threads, journal: &mut Journal) {
+        let Some(looked) = self.watch.take_news() else { return };
+        let before = threads.peers.settings();
+        let options = self.latest.clone();
+        let prepared = self.prepare(options, &before, Occasion::News, journal);
+        if !self.watch.looks_like(&looked) {
+            // They are being written. The watch looks on.
+            return;
+        }
+        match prepared {
+            Ok(prepared) => {
+                self.put_in_force(prepared, &before, threads, journal);
+                let text = "Files of the configuration have changed and were read again.";
+                journal.line(LogType::Notice, format_args!("{text}"));
+            }
+            Err(fault) => {
+                self.watch.note_failed(looked);
+                let fault = format!("Error: {fault}");
+                if self.fault.as_ref() != Some(&fault) {
+                    journal.line(LogType::Error, format_args!("{fault}"));
+                    let text =
+                        "Files of the configuration have changed and do not do yet: those read before still count.";
+                    journal.line(LogType::Error, format_args!("Error: {text}"));
+                }
+                self.fault = Some(fault);
+            }
+        }
     }
 
-    /// The listeners are those of the start.
-    fn authority_of<'a>(&self, options: &'a Options) -> Result<&'a [AuthorityOptions], String> {
-        let are_same = self.listeners.len() == options.listeners.len()
-            && self.listeners.iter().zip(&options.listeners).all(|(old, new)| old.endpoint == new.endpoint);
-        are_same.then_some(&options.authority[..]).ok_or_else(|| {
-            "Error: listeners have been added, removed or moved, which takes a restart so far.".to_owned()
-        })
+    fn prepare(
+        &self,
+        options: Options,
+        before: &Settings,
+        occasion: Occasion,
+        journal: &mut Journal,
+    ) -> Result<Prepared, Failure> {
+        let origin = &self.origin;
+        let doors = make_doors(&options, &before.doors, origin.key_log.as_ref(), journal)?;
+        let access = access_stamps(&options);
+        let authority = match occasion == Occasion::News && access == origin.access {
+            true => Arc::clone(&before.authority),
+            false => origin.read_authority(&options, &doors, Some(&before.authority), journal)?,
+        };
+        let log = origin.log.prepare(options.log.clone()).map_err(Failure::Log)?;
+        let sockets = match occasion {
+            // Nobody hands sockets over to a server that runs, and who it was to be it is.
+            Occasion::Order => open_sockets(&options, &doors, before, None, &mut Inherited::default(), journal)?,
+            Occasion::News => before.sockets.clone(),
+        };
+        let broker = broker_rules(&options, &doors, &before.broker);
+        let mut settings = Settings::new(&options, broker, doors, sockets, authority);
+        settings.gate = before.gate.with_max(options.global_max_connections);
+        Ok(Prepared { options, settings, log, access })
+    }
+
+    fn put_in_force(&mut self, prepared: Prepared, before: &Settings, threads: &Threads, journal: &mut Journal) {
+        let Prepared { options, settings, log, access } = prepared;
+        self.origin.log.put_in_force(log);
+        for socket in &settings.sockets {
+            let place = settings.door(socket.listener).of.as_ref().map_or(0, |at| at.place);
+            adjust(&socket.socket, &options.listeners[place], journal);
+        }
+        if let (Some(writer), Some(persistence)) = (&threads.writer, &options.persistence) {
+            writer.set_autosave(persistence.autosave);
+        }
+        threads.peers.failures.set_delay_ms_max(options.failed_login_delay_ms());
+        threads.peers.put_in_force(Arc::new(settings));
+        wait_until(|| threads.peers.are_settings_in_force());
+        let now = threads.peers.settings();
+        for socket in before.sockets.iter().filter(|old| now.sockets.iter().all(|new| new.number != old.number)) {
+            journal.line(LogType::Information, format_args!("Closing listen socket on {}.", socket.socket));
+        }
+        (self.latest, self.origin.access, self.fault) = (options, access, None);
+        self.look_at(&now);
+    }
+
+    /// From now on the files of these settings are looked at.
+    fn look_at(&self, settings: &Settings) {
+        let paths = match self.latest.watch_files {
+            true => files_of(settings).map(Path::to_path_buf).chain(access_files(&self.latest)).collect(),
+            false => Vec::new(),
+        };
+        self.watch.look_at(paths, stamps_of(settings, &self.origin.access).without_forbidden());
     }
 }
 
-/// What is told is true then. A shard takes a new authority with its next turn.
+/// Has a socket that is there be as a listener says now.
+fn adjust(socket: &Listener, options: &ListenerOptions, journal: &mut Journal) {
+    if let Err(error) = socket.set_no_delay(options.no_delay) {
+        journal.line(LogType::Warning, format_args!("Warning: set_tcp_nodelay: {error}."));
+    }
+    if let Endpoint::Unix(path) = &options.endpoint
+        && let Err(error) = fs::set_permissions(path, Permissions::from_mode(options.unix_socket_mode))
+    {
+        journal.line(LogType::Warning, format_args!("Warning: unix_socket_mode of {}: {error}.", path.display()));
+    }
+}
+
+/// What is in force, as its files looked when they were read.
+fn stamps_of(settings: &Settings, access: &Stamps) -> Stamps {
+    let encrypted = settings.doors.iter().filter_map(|door| door.encryption.as_ref());
+    encrypted.fold(access.clone(), |stamps, encryption| stamps.with(&encryption.stamps))
+}
+
+fn files_of(settings: &Settings) -> impl Iterator<Item = &Path> {
+    let encrypted = settings.doors.iter().filter_map(|door| door.encryption.as_ref());
+    encrypted.flat_map(|encryption| encryption.options.files())
+}
+
+fn access_files(options: &Options) -> impl Iterator<Item = PathBuf> {
+    options.authority.iter().flat_map(|authority| authority.files()).map(Path::to_path_buf)
+}
+
+fn access_stamps(options: &Options) -> Stamps {
+    let files: Vec<PathBuf> = access_files(options).collect();
+    Stamps::of(files.iter().map(PathBuf::as_path))
+}
+
+/// The same value where nothing is different: connections keep the one that they came under.
+fn broker_rules(options: &Options, doors: &[Door], before: &Arc<midge_broker::Options>) -> Arc<midge_broker::Options> {
+    let (seed, queue_memory_bytes) = (before.seed, before.queue_memory_bytes);
+    let rules = midge_broker::Options { seed, queue_memory_bytes, ..rules(options, doors) };
+    if rules == **before { Arc::clone(before) } else { Arc::new(rules) }
+}
+
+/// What is told is true then. A shard takes what is in force with its next turn.
 fn wait_until(is_so: impl Fn() -> bool) {
     let begun = Instant::now();
     while !is_so() && begun.elapsed() < WAIT_MAX {

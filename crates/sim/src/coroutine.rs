@@ -5,12 +5,11 @@
 //! does and another one goes on. What must hold: nobody stops while he holds a lock or a borrow that another one needs. The
 //! broker's locks live within one operation on what is shared, and interludes come before operations.
 
+use midge_choices::Random;
 use std::cell::{Cell, RefCell};
 use std::ptr;
 
 use corosensei::{Coroutine, CoroutineResult, Yielder};
-
-use crate::random::Random;
 
 /// Why a coroutine stopped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -3,11 +3,11 @@
 use std::cell::{Cell, RefCell};
 
 use midge_broker::Now;
+use midge_choices::Random;
 use midge_store::Options as StoreOptions;
 
 use crate::mutation::Mutation;
 use crate::network::{Moment, Network};
-use crate::random::Random;
 use crate::settings::Settings;
 use crate::{How, Seen};
 

@@ -20,7 +20,6 @@ mod disk;
 mod ground;
 mod mutation;
 mod network;
-mod random;
 mod record;
 mod server;
 mod settings;

@@ -4,9 +4,8 @@
 //! What must hold: the bytes of one direction arrive in their order and none twice. Between connections there is no order at
 //! all. What the checkers need to know about the end of a connection is kept here for ever ([`Wire`]).
 
+use midge_choices::Random;
 use std::collections::VecDeque;
-
-use crate::random::Random;
 
 /// Number of a connection, never used again.
 pub(crate) type WireId = usize;

@@ -4,9 +4,8 @@
 //! disconnects in a row, or none at all, has its seeds too.
 
 use midge_broker::{ListenerOptions, Options};
+use midge_choices::Random;
 use midge_persistence::{Autosave, Bounds};
-
-use crate::random::Random;
 
 /// What a client does when it is its turn, in the order of [`Settings::deeds`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

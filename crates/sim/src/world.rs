@@ -7,11 +7,11 @@ use crate::coroutine;
 use crate::disk::Disk;
 use crate::ground::Ground;
 use crate::mutation::Mutation;
-use crate::random::Random;
 use crate::record::{Death, Record};
 use crate::server::{End, Server};
 use crate::settings::{SHARDS_MAX, Settings, Space};
 use crate::{How, Seen};
+use midge_choices::Random;
 use midge_store::memory_disk::{Fault, MemoryDisk};
 
 /// See the module.

@@ -2,16 +2,21 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::packet::{Kind, Packet};
 use crate::tls::{Encrypted, Trust};
+use crate::websocket::{Control, Frames};
 use crate::wire::{self, Level};
 
 /// One Network Connection to the server under test.
 #[derive(Debug)]
 pub struct Client {
     stream: Stream,
+    /// Where WebSocket is spoken.
+    frames: Option<Frames>,
     /// Bytes read that no packet was cut from yet.
     unread: Vec<u8>,
     /// Set by the CONNECT that was sent; decides how packets are read.
@@ -22,20 +27,31 @@ pub struct Client {
 #[derive(Debug)]
 enum Stream {
     Plain(TcpStream),
+    Unix(UnixStream),
     Encrypted(Box<Encrypted>),
 }
 
 impl Stream {
+    /// Panics for a Unix socket.
     fn socket(&self) -> &TcpStream {
         match self {
             Stream::Plain(socket) => socket,
             Stream::Encrypted(encrypted) => encrypted.socket(),
+            Stream::Unix(_) => panic!("not for a Unix socket"),
+        }
+    }
+
+    fn set_read_timeout(&self, patience: Duration) -> std::io::Result<()> {
+        match self {
+            Stream::Unix(socket) => socket.set_read_timeout(Some(patience)),
+            other => other.socket().set_read_timeout(Some(patience)),
         }
     }
 
     fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         match self {
             Stream::Plain(socket) => socket.write_all(bytes),
+            Stream::Unix(socket) => socket.write_all(bytes),
             Stream::Encrypted(encrypted) => encrypted.write_all(bytes),
         }
     }
@@ -43,6 +59,7 @@ impl Stream {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         match self {
             Stream::Plain(socket) => socket.read(buffer),
+            Stream::Unix(socket) => socket.read(buffer),
             Stream::Encrypted(encrypted) => encrypted.read(buffer),
         }
     }
@@ -75,7 +92,7 @@ impl Client {
     /// # Errors
     /// What the system says where nobody listens.
     pub fn try_connect(address: SocketAddr) -> std::io::Result<Client> {
-        Ok(Client { stream: Stream::Plain(socket(address)?), unread: Vec::new(), level: 4 })
+        Ok(Client::over(Stream::Plain(socket(address)?)))
     }
 
     /// Connects with encryption, and waits for the handshake.
@@ -84,14 +101,34 @@ impl Client {
     /// Why there is none, for instance the server's alert.
     pub fn try_connect_tls(address: SocketAddr, trust: &Trust) -> std::io::Result<Client> {
         let encrypted = Encrypted::handshake(socket(address)?, trust)?;
-        Ok(Client { stream: Stream::Encrypted(Box::new(encrypted)), unread: Vec::new(), level: 4 })
+        Ok(Client::over(Stream::Encrypted(Box::new(encrypted))))
+    }
+
+    /// Connects to a Unix socket; panics where nobody listens.
+    pub fn connect_unix(path: &Path) -> Client {
+        let socket = UnixStream::connect(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        Client::over(Stream::Unix(socket))
+    }
+
+    /// Sends these bytes first, as a proxy does, and then encrypts.
+    ///
+    /// # Errors
+    /// As [`Client::try_connect_tls`].
+    pub fn try_connect_tls_behind(address: SocketAddr, first: &[u8], trust: &Trust) -> std::io::Result<Client> {
+        let mut socket = socket(address)?;
+        socket.write_all(first)?;
+        Ok(Client::over(Stream::Encrypted(Box::new(Encrypted::handshake(socket, trust)?))))
+    }
+
+    fn over(stream: Stream) -> Client {
+        Client { stream, frames: None, unread: Vec::new(), level: 4 }
     }
 
     /// The encryption; panics where there is none.
     pub fn tls(&self) -> &Encrypted {
         match &self.stream {
             Stream::Encrypted(encrypted) => encrypted,
-            Stream::Plain(_) => panic!("this connection is not encrypted"),
+            _ => panic!("this connection is not encrypted"),
         }
     }
 
@@ -117,8 +154,17 @@ impl Client {
         self.send_bytes(&bytes);
     }
 
-    /// Sends bytes as they are. That the server has closed meanwhile is no error: what it answers is looked at, not this.
+    /// Sends bytes as they are, over WebSocket as one message. That the server has closed meanwhile is no error: what it answers
+    /// is looked at, not this.
     pub fn send_bytes(&mut self, bytes: &[u8]) {
+        match self.frames {
+            Some(_) => self.send_frame(0x82, bytes),
+            None => self.send_raw(bytes),
+        }
+    }
+
+    /// Sends bytes past WebSocket.
+    pub fn send_raw(&mut self, bytes: &[u8]) {
         match self.stream.write_all(bytes) {
             Err(error) if !matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
                 panic!("write: {error}")
@@ -150,11 +196,15 @@ impl Client {
             let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else {
                 return Received::Silence;
             };
-            self.stream.socket().set_read_timeout(Some(left)).expect("a read time-out");
+            self.stream.set_read_timeout(left).expect("a read time-out");
             let mut buffer = [0; 16 * 1024];
             match self.stream.read(&mut buffer) {
                 Ok(0) => return Received::Closed,
-                Ok(length) => self.unread.extend(&buffer[..length]),
+                Ok(length) => {
+                    if let Err(rule) = self.take(&buffer[..length]) {
+                        return Received::Illegal(rule, buffer[..length].to_vec());
+                    }
+                }
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => return Received::Closed,
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                     return Received::Silence;
@@ -163,6 +213,57 @@ impl Client {
                 Err(error) => panic!("read: {error}"),
             }
         }
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> Result<(), String> {
+        match &mut self.frames {
+            Some(frames) => frames.take(bytes, &mut self.unread),
+            None => {
+                self.unread.extend(bytes);
+                Ok(())
+            }
+        }
+    }
+
+    /// From here on there are frames.
+    pub(crate) fn begin_frames(&mut self) {
+        let early = std::mem::take(&mut self.unread);
+        self.frames = Some(Frames::default());
+        self.take(&early).expect("frames");
+    }
+
+    /// The first control frame that has come and was not asked for yet.
+    pub(crate) fn next_control(&mut self) -> Option<Control> {
+        let control = &mut self.frames.as_mut()?.control;
+        (!control.is_empty()).then(|| control.remove(0))
+    }
+
+    /// Reads to the end of an HTTP head, or of the connection.
+    pub fn read_head(&mut self) -> String {
+        self.read_http(|bytes| bytes.windows(4).position(|end| end == b"\r\n\r\n").map(|at| at + 4))
+    }
+
+    /// Reads to the end of the connection.
+    pub fn read_to_end(&mut self) -> String {
+        self.read_http(|_| None)
+    }
+
+    /// Reads until `end` says how many bytes are wanted of what there is.
+    fn read_http(&mut self, end: impl Fn(&[u8]) -> Option<usize>) -> String {
+        self.stream.set_read_timeout(PATIENCE).expect("a read time-out");
+        let mut buffer = [0; 16 * 1024];
+        let length = loop {
+            if let Some(length) = end(&self.unread) {
+                break length;
+            }
+            match self.stream.read(&mut buffer) {
+                Ok(0) => break self.unread.len(),
+                Ok(length) => self.unread.extend(&buffer[..length]),
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => break self.unread.len(),
+                Err(error) => panic!("read: {error}"),
+            }
+        };
+        String::from_utf8_lossy(&self.unread.drain(..length).collect::<Vec<u8>>()).into_owned()
     }
 
     /// The next packet; panics where something else comes.

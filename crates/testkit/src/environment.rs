@@ -1,7 +1,7 @@
 //! Where tests find the programs they need.
 //!
-//! Everything but `python3` and `cargo` comes from the workspace's `target/`, filled by `cargo xtask setup` (crate `xtask`, which
-//! must name the same places), so that a test never depends on what happens to be installed. What is absent is a [`Missing`], and
+//! Everything but `python3`, `node` and `cargo` comes from the workspace's `target/`, filled by `cargo xtask setup` (crate
+//! `xtask`, which must name the same places), so that a test never depends on what happens to be installed. What is absent is a [`Missing`], and
 //! [`need`] decides what that means: with `cargo xtask test` a failure, with plain `cargo test` a test that says it was skipped.
 //!
 //! ```no_run
@@ -88,6 +88,24 @@ pub fn aiomqtt() -> Result<PathBuf, Missing> {
 /// When they were not set up.
 pub fn debian_clients() -> Result<PathBuf, Missing> {
     made("debian-clients", "root", "Debian's libraries for clients")
+}
+
+/// A folder in which Node finds MQTT.js 5 (`node_modules`).
+///
+/// # Errors
+/// When it was not set up.
+pub fn mqtt_js() -> Result<PathBuf, Missing> {
+    let package = made("node/mqtt-5", "node_modules/mqtt/package.json", "MQTT.js for Node")?;
+    Ok(package.ancestors().nth(3).unwrap_or(&package).to_path_buf())
+}
+
+/// The right to become somebody else.
+///
+/// # Errors
+/// When the tests do not run as root.
+pub fn root() -> Result<(), Missing> {
+    let is_root = rustix::process::geteuid().is_root();
+    is_root.then_some(()).ok_or_else(|| Missing::new("the right to become another user", "run the tests as root"))
 }
 
 /// The program behind `cargo deny`.

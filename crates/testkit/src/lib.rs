@@ -4,7 +4,8 @@
 //! server's codec can hide itself. Most tests are a [`script`] and nothing else; where a loop is needed, a [`Conversation`] or a
 //! [`Client`] is driven by hand.
 //!
-//! `MIDGE_TEST_SERVER` runs the same tests against another server (see [`server`]), `MIDGE_TEST_TLS` runs them encrypted (see [`tls`]).
+//! `MIDGE_TEST_SERVER` runs the same tests against another server (see [`server`]), `MIDGE_TEST_TLS` runs them encrypted (see
+//! [`tls`]), `MIDGE_TEST_WEBSOCKET` over WebSocket (see [`websocket`]).
 
 #![forbid(unsafe_code)]
 
@@ -18,6 +19,7 @@ mod property;
 pub mod script;
 pub mod server;
 pub mod tls;
+pub mod websocket;
 pub mod wire;
 
 pub use client::{Client, PATIENCE, Received};

@@ -89,7 +89,8 @@ impl Process {
 
     /// How many lines fit `pattern`.
     pub fn count_lines(&self, pattern: &str) -> usize {
-        self.lines().iter().filter(|line| fits(pattern, line)).count()
+        let lines = self.output.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().filter(|line| fits(pattern, line)).count()
     }
 
     /// Whether the process still runs.

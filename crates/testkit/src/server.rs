@@ -17,6 +17,7 @@ use crate::client::{Client, PATIENCE};
 use crate::launch::Launch;
 use crate::process::Process;
 use crate::tls::{self, Trust};
+use crate::websocket;
 
 /// A running server. Dropping it kills the process and removes its folder.
 #[derive(Debug)]
@@ -90,6 +91,23 @@ impl Server {
         fs::write(self.folder.join(CONFIGURATION_FILE), lines).expect("write the configuration file");
     }
 
+    /// Has it read its file again, and waits until it says what came of that.
+    pub fn reload(&self) {
+        let before = self.count_log(RELOADED);
+        self.signal(Signal::HUP);
+        let deadline = Instant::now() + PATIENCE;
+        while self.count_log(RELOADED) == before {
+            assert!(Instant::now() < deadline, "nothing came of SIGHUP: {:#?}", self.log());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// From now on these lines of configuration count.
+    pub fn reload_with(&self, configuration: &str) {
+        self.configure(configuration);
+        self.reload();
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
@@ -102,10 +120,22 @@ impl Server {
 
     /// A new connection to it.
     pub fn connect(&self) -> Client {
-        match tls::everywhere() {
+        let mut client = match tls::everywhere() {
             None => Client::connect(self.address()),
             Some(tls) => self.connect_tls(&tls.trust),
+        };
+        if websocket::is_everywhere() {
+            client.upgrade();
         }
+        client
+    }
+
+    /// A new connection to it over WebSocket.
+    #[track_caller]
+    pub fn connect_websocket(&self) -> Client {
+        let mut client = Client::connect(self.address());
+        client.upgrade();
+        client
     }
 
     /// A new encrypted connection to it; panics where there is none.
@@ -202,13 +232,17 @@ impl Drop for Server {
     }
 }
 
+/// What a server says after it was told to read its file again.
+const RELOADED: &str = "*The configuration was *reloaded*";
+
 /// Of the log of a server whose test failed.
 const LINES_SHOWN: usize = 30;
 
 fn with_listener(port: u16, configuration: &str) -> String {
     let tls = tls::everywhere().map_or("", |tls| &tls.configuration);
     // Tests that are run by root look into files that the server has made, and make some for it.
-    format!("listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n{tls}\n{configuration}\n")
+    let protocol = if websocket::is_everywhere() { "protocol websockets" } else { "" };
+    format!("listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n{tls}\n{protocol}\n{configuration}\n")
 }
 
 fn start_process(launch: &Launch, folder: &Path) -> Process {

@@ -10,7 +10,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType, IsCa, KeyIdMethod,
+    KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber,
+};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -59,6 +62,25 @@ impl Authority {
         self.issue(name, &[], |_| ())
     }
 
+    /// The list of those that are no longer good, by their serial numbers.
+    pub fn revoke(&self, serial_numbers: &[u64]) -> String {
+        let revoked = |number: &u64| RevokedCertParams {
+            serial_number: SerialNumber::from(*number),
+            revocation_time: rcgen::date_time_ymd(2020, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update: rcgen::date_time_ymd(2020, 1, 1),
+            next_update: rcgen::date_time_ymd(2090, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: serial_numbers.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.0).and_then(|list| list.pem()).expect("a list")
+    }
+
     /// A certificate with that common name, for those hosts and addresses; `change` does the rest.
     pub fn issue(&self, name: &str, hosts: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Issued {
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
@@ -73,6 +95,11 @@ impl Authority {
 }
 
 impl Issued {
+    /// The certificate as it is shown (DER).
+    pub fn der(&self) -> Vec<u8> {
+        CertificateDer::from_pem_slice(self.certificate.as_bytes()).expect("PEM").to_vec()
+    }
+
     /// Writes `NAME.pem` and `NAME.key` into the folder, and says where they are.
     pub fn write(&self, folder: &Path, name: &str) -> (PathBuf, PathBuf) {
         let paths = (folder.join(format!("{name}.pem")), folder.join(format!("{name}.key")));
@@ -138,6 +165,11 @@ impl Encrypted {
             connection.complete_io(&mut socket)?;
         }
         Ok(Encrypted(StreamOwned::new(connection, socket)))
+    }
+
+    /// The certificate that the server has shown, as DER.
+    pub fn server_certificate(&self) -> &[u8] {
+        self.0.conn.peer_certificates().and_then(<[_]>::first).map_or(&[], AsRef::as_ref)
     }
 
     /// What was agreed.

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use midge_testkit::{Conversation, Server};
-use rustix::process::Signal;
 
 /// Users of all kinds of hash, with the password `secret`; Cyd's is `secret of ada`.
 const PASSWORDS: &str = "\
@@ -42,14 +41,6 @@ impl File {
 impl Drop for File {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
-    }
-}
-
-fn reload(server: &Server) {
-    let before = server.count_log("*The configuration was *reloaded*");
-    server.signal(Signal::HUP);
-    while server.count_log("*The configuration was *reloaded*") == before {
-        std::thread::sleep(std::time::Duration::from_millis(5));
     }
 }
 
@@ -191,12 +182,12 @@ fn who_has_lost_a_right_has_lost_it_at_once_and_others_notice_nothing() {
          b receives t qos=1 m=1",
     );
     acl.write("user ada\ntopic t\nuser bob\ntopic write t\n");
-    reload(&server);
+    server.reload();
     talk.play(
         "p publishes t qos=1 m=2\na receives t qos=1 m=2\nb< nothing\nb publishes t qos=1 m=3\na receives t qos=1 m=3",
     );
     passwords.write(&PASSWORDS.replace(PASSWORDS.lines().nth(1).expect("bob's"), CHANGED.trim_end()));
-    reload(&server);
+    server.reload();
     talk.play(
         "b< DISCONNECT 0x87
          b< closed
@@ -209,16 +200,16 @@ fn who_has_lost_a_right_has_lost_it_at_once_and_others_notice_nothing() {
          b< CONNACK 0x00",
     );
     passwords.write("what is this\nada:$9$x\n");
-    reload(&server);
+    server.reload();
     server.expect_log("*The configuration was not reloaded: the server goes on as before.");
     talk.play("a pings\nb pings\nc> CONNECT v5 username=ada password=secret\nc< CONNACK 0x00");
     server.configure("allow_anonymous maybe\n");
-    reload(&server);
+    server.reload();
     server.expect_log("*Invalid 'allow_anonymous' value (maybe).");
     talk.play("a pings\nb pings");
     server.configure(&configuration.replace("allow_anonymous false", "allow_anonymous true"));
     passwords.write(PASSWORDS);
-    reload(&server);
+    server.reload();
     talk.play("n connects v5\na pings");
 }
 
@@ -305,4 +296,36 @@ fn the_user_name_may_be_the_client_identifier_which_may_need_a_prefix() {
          c> CONNECT v311 id=c
          c< CONNACK 0x05",
     );
+}
+
+#[test]
+fn a_retained_message_is_given_while_its_publisher_may_still_publish_it() {
+    let both = "topic read #\nuser ada\ntopic write house/#\nuser bob\ntopic write house/#\n";
+    let acl = File::new(both);
+    let lines = format!("check_retain_source true\npersistence true\n{}", acl.line("acl_file"));
+    let mut server = Server::start(&lines);
+    let mut talk = Conversation::with(&server);
+    talk.play(
+        "a> CONNECT v5 clean username=ada
+         a< CONNACK 0x00
+         a publishes house/a qos=1 m=1 retain
+         b> CONNECT v311 clean username=bob
+         b< CONNACK 0x00
+         b publishes house/b qos=1 m=1 retain
+         b disconnects
+         s connects v5 clean
+         s subscribes house/+
+         s<* PUBLISH house/a m=1 retain
+         s<* PUBLISH house/b m=1 retain",
+    );
+    acl.write("topic read #\nuser ada\ntopic write house/#\n");
+    server.reload();
+    talk.play("s subscribes house/+\n s receives house/a m=1 retain\n s< nothing");
+    acl.write(both);
+    server.reload();
+    talk.play("t connects v5 clean\n t subscribes house/b\n t receives house/b m=1 retain");
+    acl.write("topic read #\n");
+    server.kill();
+    server.restart();
+    Conversation::with(&server).play("s connects v5 clean\n s subscribes house/+\n s< nothing");
 }

@@ -164,6 +164,18 @@ fn a_connack_fits_into_the_clients_maximum_packet_size() {
     check(
         "a> CONNECT v5 clean maximum-packet-size=16
          a< hex 20 0e 00 00 0b 22 00 0a 27 00 1e 84 80 21 00 14
+         # One that does not fit is not sent, and its client is nobody.
+         d> CONNECT v5 clean maximum-packet-size=15
+         d< closed
+         e> CONNECT v5 clean id=\"\" maximum-packet-size=59
+         e< closed
+         f> CONNECT v5 clean id=\"\" maximum-packet-size=60
+         f< CONNACK assigned-client-identifier={name}
+         g> CONNECT v5 clean authentication-method=x maximum-packet-size=7
+         g< CONNACK 0x8c
+         g< closed
+         h> CONNECT v5 clean authentication-method=x maximum-packet-size=4 request-problem-information=1
+         h< closed
          b> CONNECT v5 clean maximum-packet-size=0
          b<? CONNACK 0x82
          b< closed

@@ -383,6 +383,38 @@ fn many_take_overs_leave_one_connection() {
     });
 }
 
+/// The specification of 3.1 calls them "not used", and there are clients that set them as for PUBLISH.
+#[test]
+fn version_3_1_has_no_flags_in_connect() {
+    check(
+        "a> hex 14 0f 00 06 4d 51 49 73 64 70 03 02 00 3c 00 01 61
+         a< hex 20 02 00 00
+         b> hex 1f 0f 00 06 4d 51 49 73 64 70 03 02 00 3c 00 01 62
+         b< hex 20 02 00 00
+         c> hex 12 0d 00 04 4d 51 54 54 04 02 00 3c 00 01 63
+         c< closed",
+    );
+}
+
+/// Whichever shards the connections of a client come by, what it said on the older one came first: the message is published, and
+/// the Will is not.
+#[test]
+fn a_client_that_comes_back_at_once_is_heard_out_before() {
+    midge_testkit::on_each_shard_count("", |server| {
+        let mut listener = server.connect();
+        listener.send("CONNECT v311 clean & SUBSCRIBE id=1 heard/#");
+        listener.expect("CONNACK");
+        listener.expect("SUBACK id=1");
+        for round in 0..200 {
+            let mut client = server.connect();
+            client.send("CONNECT v311 clean id=same will=heard/will will.m=x");
+            client.expect("CONNACK");
+            client.send(&format!("PUBLISH heard/out m={round} & DISCONNECT"));
+        }
+        (0..200).for_each(|round| drop(listener.expect(&format!("PUBLISH heard/out m={round}"))));
+    });
+}
+
 // [MQTT5-3.1.4-6] [MQTT3-3.1.4-5]
 #[test]
 fn what_stands_behind_a_refused_connect_is_ignored() {

@@ -30,6 +30,68 @@ fn the_clients_receive_maximum_is_kept() {
     );
 }
 
+/// Payloads count until the client says that it has them. One that is larger than all that may be under way goes alone.
+#[test]
+fn payloads_under_way_are_bounded() {
+    check_with(
+        "max_inflight_bytes 16",
+        "s connects v5 clean
+         s subscribes t qos=2
+         p connects v5 clean
+         p publishes t qos=1 m=12345678
+         p publishes t qos=2 m=2345678
+         p publishes t qos=2 m=345678901234567890
+         p publishes t qos=1 m=4
+         s< PUBLISH t qos=1 id={m1} m=12345678
+         s< PUBLISH t qos=2 id={m2} m=2345678
+         s< PUBLISH t qos=2 id={m3} m=345678901234567890
+         s< nothing
+         s> PUBACK id={m1}
+         s< nothing
+         s> PUBREC id={m3}
+         s< PUBREL id={m3}
+         s< PUBLISH t qos=1 id={m4} m=4
+         s> PUBACK id={m4}
+         # QoS 0 does not wait.
+         p publishes t qos=1 m=1234567890123456
+         s< PUBLISH t qos=1 id={m5} m=1234567890123456
+         p publishes t qos=1 m=waits
+         p publishes t m=passes
+         s< PUBLISH t m=passes
+         s< nothing
+         s> PUBACK id={m5}
+         s< PUBLISH t qos=1 id={m6} m=waits",
+    );
+}
+
+/// The same on a connection that takes a Session up again.
+#[test]
+fn payloads_that_are_sent_again_are_bounded() {
+    check_with(
+        "max_inflight_bytes 10",
+        "s connects v311
+         s subscribes t qos=1
+         p connects v5 clean
+         p publishes t qos=1 m=12345
+         p publishes t qos=1 m=23456
+         p publishes t qos=1 m=34567
+         s< PUBLISH t qos=1 id={m1} m=12345
+         s< PUBLISH t qos=1 id={m2} m=23456
+         s> PUBACK id={m1}
+         s< PUBLISH t qos=1 id={m3} m=34567
+         p publishes t qos=1 m=45678
+         s< nothing
+         s closes
+         s connects v311 session-present
+         s< PUBLISH t qos=1 id={m2} dup m=23456
+         s< PUBLISH t qos=1 id={m3} dup m=34567
+         s< nothing
+         s> PUBACK id={m3}
+         s< PUBLISH t qos=1 id={m4} m=45678
+         s< nothing",
+    );
+}
+
 /// QoS 0 does not count, and everything that is no PUBLISH passes.
 // [MQTT5-3.3.4-10] [MQTT5-4.9.0-3]
 #[test]
@@ -253,7 +315,7 @@ fn who_wants_no_problem_information_gets_none() {
          c> PUBLISH nobody qos=1 id=2 m=x
          c< PUBACK id=2 0x10 !reason-string !user-property
          c> PUBREL id=9
-         c< PUBCOMP id=9 0x92 !reason-string !user-property
+         c< PUBCOMP id=9 !reason-string !user-property
          c> UNSUBSCRIBE id=3 nothing
          c< UNSUBACK id=3 0x11 !reason-string !user-property
          # The publisher's own properties are passed on to such a client all the same.

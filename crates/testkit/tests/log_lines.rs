@@ -255,3 +255,12 @@ fn a_port_that_is_taken() {
     assert_eq!(second.wait_for_exit().code(), Some(1));
     second.expect_log(&first.port().to_string());
 }
+
+#[test]
+fn clients_that_come_and_go_need_not_be_told() {
+    let mut server = Server::start("connection_messages false");
+    Conversation::with(&server).play("p connects v5 clean\n p disconnects\n q connects v311\n q closes");
+    assert!(server.terminate().success());
+    server.expect_log("* terminating");
+    assert_eq!(server.count_log("*onnect*"), 0, "{:#?}", server.log());
+}

@@ -8,15 +8,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use midge_testkit::environment::{Missing, midge_program, need};
+use midge_testkit::environment::{midge_program, need, root};
 use midge_testkit::{Conversation, Launch, Server};
 use rustix::process::{Pid, Signal, kill_process};
-
-/// Only root can become somebody else.
-fn root() -> Result<(), Missing> {
-    let is_root = rustix::process::geteuid().is_root();
-    is_root.then_some(()).ok_or_else(|| Missing::new("the right to become another user", "run the tests as root"))
-}
 
 /// User and groups of a process, as `/proc` tells them.
 fn identity(process: u32) -> (String, String, String) {
@@ -116,6 +110,7 @@ fn numbers_of_the_environment_count_more() {
     let (user, group, groups) = identity(server.process_id());
     assert_eq!((&user[..5], &group[..5], &groups[..]), ("12345", "54321", "54321"));
     let server = Launch::new().variable("PUID", "0").variable("PGID", "0").start("user nobody");
+    server.expect_log("From here on the server is nobody (user 65534, group 65534).");
     assert!(identity(server.process_id()).0.starts_with("65534"));
 }
 

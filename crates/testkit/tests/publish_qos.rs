@@ -1,6 +1,6 @@
 //! PUBLISH at the three levels of Quality of Service, both directions (§3.3–3.7, §4.3, §4.4).
 
-use midge_testkit::{Conversation, check, check_versions, on_each_shard_count};
+use midge_testkit::{Conversation, check, check_versions, check_with, on_each_shard_count};
 
 // [MQTT5-3.3.4-1] [MQTT5-4.3.1-1] [MQTT5-4.5.0-1] [MQTT5-3.3.2-3] [MQTT5-2.2.1-2] [MQTT5-3.3.1-2]
 // [MQTT3-3.3.4-1] [MQTT3-4.3.1-1] [MQTT3-4.5.0-1] [MQTT3-3.3.2-3] [MQTT3-2.3.1-5] [MQTT3-3.3.1-2]
@@ -268,7 +268,7 @@ fn pubrel_for_an_unknown_identifier_is_completed() {
     check(
         "c connects v5 clean
          c> PUBREL id=9
-         c< PUBCOMP id=9 0x92
+         c< PUBCOMP id=9 0x00
          c pings
          d connects v311 clean
          d> PUBREL id=9
@@ -452,4 +452,18 @@ fn payloads_of_every_length_class() {
             ));
         }
     });
+}
+
+#[test]
+fn a_subscription_can_raise_the_qos_where_the_server_is_told_so() {
+    check_with(
+        "upgrade_outgoing_qos true",
+        "s connects v5
+         s subscribes t qos=2
+         p connects v311 clean
+         p publishes t m=0
+         s receives t qos=2 m=0
+         p publishes t qos=1 m=1
+         s receives t qos=2 m=1",
+    );
 }

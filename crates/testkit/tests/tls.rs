@@ -245,15 +245,26 @@ fn files_that_are_not_good_keep_the_server_from_starting() {
         1,
         "Error: Unable to load server certificate \"*none.pem\". Check certfile: No such file or directory.",
     );
-    let port = midge_testkit::server::free_port();
-    let mut tested = Server::spawn(&["--test-config"], &format!("listener {port} 127.0.0.1\n{lines}"), port);
-    assert_eq!(tested.wait_for_exit().code(), Some(3));
-    tested.expect_log("Error: Unable to open certfile \"*none.pem\": No such file or directory");
+    let check_tested = |lines: &str, expected: &str| {
+        let port = midge_testkit::server::free_port();
+        let mut tested = Server::spawn(&["--test-config"], &format!("listener {port} 127.0.0.1\n{lines}"), port);
+        assert_eq!(tested.wait_for_exit().code(), Some(3));
+        tested.expect_log(expected);
+    };
+    check_tested(&lines, "Error: Unable to open certfile \"*none.pem\": No such file or directory");
     let lines = setup.lines.replace("server.key", "server.pem");
     check(&lines, 1, "Error: Unable to load server key file \"*server.pem\". Check keyfile: there is no private key");
     Authority::new("other").server().write(&setup.folder, "other");
     let lines = setup.lines.replace("server.key", "other.key");
     check(&lines, 1, "Error: Server certificate/key are inconsistent: ");
+    check_tested(&lines, "Error: Server certificate/key are inconsistent: ");
+    let old = setup.authority.issue("old", &[], |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
+    old.write(&setup.folder, "old");
+    let lines = setup.lines.replace("server.key", "old.key").replace("server.pem", "old.pem");
+    let port = midge_testkit::server::free_port();
+    let mut tested = Server::spawn(&["--test-config"], &format!("listener {port} 127.0.0.1\n{lines}"), port);
+    assert!(tested.wait_for_exit().success());
+    tested.expect_log("Warning: certificate old in *old.pem has expired * days ago: clients refuse it.");
     let lines = format!("{}ciphers NO-SUCH\n", setup.lines);
     check(&lines, 1, "Error: Unable to set TLS ciphers. Check ciphers \"NO-SUCH\": there is no cipher 'NO-SUCH'.");
     let lines = setup.lines.lines().next().expect("certfile");
@@ -498,4 +509,52 @@ fn a_leaf_as_cafile_does_no_harm() {
     let mut client = server.connect_tls(&setup.trust_as(Versions::Tls13, &setup.authority.client("ann")));
     client.send("CONNECT v311 clean id=a");
     client.expect("CONNACK");
+}
+
+/// Whether a client with this certificate is let in.
+fn lets_in(server: &Server, trust: &Trust) -> bool {
+    let Ok(mut client) = Client::try_connect_tls(server.address(), trust) else { return false };
+    client.send("CONNECT v311 clean id=a");
+    // The answer to a certificate comes behind the handshake in version 1.3.
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| client.expect("CONNACK"))).is_ok()
+}
+
+#[test]
+fn authorities_may_stand_in_a_folder() {
+    let setup = Setup::new("capath");
+    fs::create_dir_all(setup.path("trusted")).expect("made");
+    fs::write(setup.path("trusted/one.pem"), setup.authority.certificate()).expect("written");
+    let folder = setup.path("trusted");
+    let lines = format!("{}capath {}\nrequire_certificate true", setup.lines, folder.display());
+    let server = Server::start(&lines);
+    assert!(lets_in(&server, &setup.trust_as(Versions::Tls13, &setup.authority.client("ann"))));
+    assert!(!lets_in(&server, &setup.trust_as(Versions::Tls13, &Authority::new("stranger").client("ann"))));
+}
+
+#[test]
+fn certificates_can_be_revoked() {
+    let setup = Setup::new("revoked");
+    let numbered = |number: u64| setup.authority.issue("ann", &[], |params| params.serial_number = Some(number.into()));
+    fs::write(setup.path("revoked.pem"), setup.authority.revoke(&[7])).expect("written");
+    let server = Server::start(&setup.strict(&format!("crlfile {}", setup.path("revoked.pem").display())));
+    assert!(lets_in(&server, &setup.trust_as(Versions::Tls13, &numbered(8))));
+    assert!(!lets_in(&server, &setup.trust_as(Versions::Tls13, &numbered(7))));
+}
+
+#[test]
+fn dates_of_clients_certificates_can_be_passed_over() {
+    let setup = Setup::new("dates");
+    let server = Server::start(&setup.strict("disable_client_cert_date_checks true"));
+    let expired = setup.authority.issue("old", &[], |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
+    assert!(lets_in(&server, &setup.trust_as(Versions::Tls12, &expired)));
+    assert!(!lets_in(&server, &setup.trust_as(Versions::Tls12, &Authority::new("stranger").client("bob"))));
+}
+
+#[test]
+fn versions_and_ciphers_can_be_chosen() {
+    let setup = Setup::new("chosen");
+    let server = Server::start(&format!("{}tls_version tlsv1.3\nciphers_tls1.3 TLS_AES_128_GCM_SHA256", setup.lines));
+    assert!(!lets_in(&server, &setup.trust(Versions::Tls12)));
+    assert!(lets_in(&server, &setup.trust(Versions::Tls13)));
+    server.expect_log("*Client a negotiated TLSv1.3 cipher TLS_AES_128_GCM_SHA256*");
 }

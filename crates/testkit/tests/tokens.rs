@@ -257,3 +257,22 @@ fn whom_the_password_file_has_cannot_come_with_a_token() {
     ));
     server.expect_log("*Client i [127.0.0.1:*]: the token is for a user of the password file.");
 }
+
+/// Who was let in by other rules is asked again.
+#[test]
+fn rules_for_tokens_may_become_stricter() {
+    let (_, lines) = secret("tokens-stricter");
+    let check = |claims: &str, more: &str, stays: bool| {
+        let server = Server::start(&lines);
+        let mut talk = Conversation::with(&server);
+        talk.play(&format!("a> CONNECT v5 password={}\na< CONNACK 0x00", good(claims)));
+        server.configure(&format!("{lines}{more}\n"));
+        reload(&server);
+        talk.play(if stays { "a pings" } else { "a< DISCONNECT 0x87\na< closed" });
+    };
+    check(r#","sub":"ada""#, "auth_jwt_acl_claim mqtt", false);
+    check(r#","sub":"ada","iss":"here""#, "auth_jwt_issuer there", false);
+    check(r#","sub":"ada","aud":"here""#, "auth_jwt_audience there", false);
+    check(r#","sub":"ada","name":"bob""#, "auth_jwt_user_claim name", false);
+    check(r#","sub":"ada""#, "max_keepalive 100", true);
+}

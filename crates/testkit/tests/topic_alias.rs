@@ -160,3 +160,21 @@ fn a_resend_has_its_topic_name_again() {
         }
     });
 }
+
+#[test]
+fn the_server_can_be_kept_from_making_aliases() {
+    let script = "
+        s> CONNECT v5 clean topic-alias-maximum=2
+        s< CONNACK
+        s subscribes long/# qos=0
+        p connects v5 clean
+        p publishes long/topic/name m=x
+        s< PUBLISH long/topic/name m=x FIRST
+        p publishes long/topic/name m=x
+        s< PUBLISH NAME m=x SECOND";
+    let expecting = |first: &str, name: &str, second: &str| {
+        script.replace("FIRST", first).replace("NAME", name).replace("SECOND", second)
+    };
+    check_with("max_topic_alias_broker 0", &expecting("!topic-alias", "long/topic/name", "!topic-alias"));
+    check_with("max_topic_alias_broker 1", &expecting("topic-alias=1", "\"\"", "topic-alias=1"));
+}

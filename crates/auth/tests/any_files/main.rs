@@ -4,6 +4,7 @@
 
 mod read_any;
 
+use midge_choices::Random;
 use read_any::{read_any, read_any_token};
 
 const GOOD: &str = "topic read news/#\nuser ada\ntopic a/+/b\ntopic deny a/c\ntopic read $SYS/#\n# comment\nuser two words\n\
@@ -13,7 +14,7 @@ const GOOD: &str = "topic read news/#\nuser ada\ntopic a/+/b\ntopic deny a/c\nto
 
 #[test]
 fn spoilt_files() {
-    let mut random = Random(1);
+    let mut random = Random::new(1);
     let mut right = 0;
     for _ in 0..20_000 {
         // Half of the files are lists without the lines of passwords, or hardly one would be right.
@@ -33,7 +34,7 @@ fn spoilt_keys_and_tokens() {
     const SET: &[u8] = include_bytes!("../../src/token/testdata/keys.jwks");
     const TOKENS: &[u8] = include_bytes!("../../src/token/testdata/tokens");
     const GRANTS: &[u8] = br##"{"publish": ["up/%c"], "subscribe": ["down/#"], "expires_in": 60}"##;
-    let mut random = Random(1);
+    let mut random = Random::new(1);
     let mut right = 0;
     for _ in 0..2_000 {
         let mut bytes = [PEM, SET, TOKENS, GRANTS][random.below(4)].to_vec();
@@ -66,17 +67,5 @@ fn spoil(bytes: &mut Vec<u8>, random: &mut Random) {
         1 if at < bytes.len() => drop(bytes.remove(at)),
         2 if at < bytes.len() => bytes[at] = random.below(256) as u8,
         _ => drop(bytes.splice(at..at, ADDED[random.below(ADDED.len())].bytes())),
-    }
-}
-
-/// xorshift64*: good enough to spoil bytes, and the same each time.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % bound
     }
 }

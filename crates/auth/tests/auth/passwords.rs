@@ -1,6 +1,6 @@
 //! Who is let in by a password file.
 
-use midge_auth::{Cost, PasswordVerdict, Passwords};
+use midge_auth::{Cost, PasswordHash, PasswordVerdict, Passwords, Scheme};
 
 use crate::support::{notes, passwords};
 
@@ -25,11 +25,19 @@ fn name_and_password_must_belong_together() {
     check(&file, "test", Some("test"), PasswordVerdict::Right);
     check(&file, "eve", Some("naïve"), PasswordVerdict::Right);
     check(&file, "test", Some("naïve"), PasswordVerdict::Wrong);
-    check(&file, "test", Some(""), PasswordVerdict::Wrong);
+    check(&file, "test", Some(""), PasswordVerdict::NoPassword);
     check(&file, "test", None, PasswordVerdict::NoPassword);
     check(&file, "Test", Some("test"), PasswordVerdict::UnknownUser);
     check(&file, "", Some("test"), PasswordVerdict::UnknownUser);
     check(&file, "bob", None, PasswordVerdict::NoPassword);
+}
+
+/// Whoever has hashed nothing has left a door open.
+#[test]
+fn an_empty_password_lets_in_nobody() {
+    let hash = PasswordHash::new(Scheme::Sha512, b"", &[7; 12]).expect("a hash");
+    check(&format!("test:{hash}\n"), "test", Some(""), PasswordVerdict::NoPassword);
+    check(&format!("test:{hash}\n"), "test", None, PasswordVerdict::NoPassword);
 }
 
 #[test]

@@ -196,6 +196,8 @@ pub enum Record<'a> {
     Replayed(SessionName, &'a str),
     /// Who the client of a Session is: its User Name, and the port where it came in.
     Owner(SessionName, u16, Option<&'a str>),
+    /// Who published the Retained Message with this number.
+    RetainedBy(u64, PublisherRecord<'a>),
     /// The Retained Message with this number has a record of its own: the replay for this Subscription does not send it again.
     ReplaySent(SessionName, &'a str, u64),
     /// A share group begins.
@@ -247,6 +249,17 @@ impl<'a> SubscriptionRecord<'a> {
     pub(crate) fn without_replay(filter: &'a str, options: ReceiverOptions, identifier: u32) -> Self {
         SubscriptionRecord { filter, options, identifier, replay_upto: 0, covered_upto: 0 }
     }
+}
+
+/// The client that published a Retained Message, as far as its rights depend on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PublisherRecord<'a> {
+    /// Client Identifier.
+    pub client_id: &'a str,
+    /// User Name.
+    pub username: Option<&'a str>,
+    /// The port of the listener where it came in; 0 for a Unix socket.
+    pub port: u16,
 }
 
 /// A message in the hands of a Session.
@@ -362,6 +375,7 @@ mod kind {
     pub(super) const RETAINED_AT: u8 = 28;
     pub(super) const REPLAY_SENT: u8 = 29;
     pub(super) const OWNER: u8 = 30;
+    pub(super) const RETAINED_BY: u8 = 31;
 }
 
 /// Bits of a PUBLISH record.

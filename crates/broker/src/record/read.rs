@@ -1,9 +1,9 @@
 //! Records as they are read back.
 
 use super::{
-    AwayRecord, Content, EntryRecord, GroupName, Holder, IN_THIS_BATCH, PublishRecord, Receivers, Record, RunRecord,
-    SessionName, SessionRecord, Stamp, SubscriptionRecord, WillRecord, entry_flag, holder_kind, kind, message_flag,
-    publish_flag, session_flag,
+    AwayRecord, Content, EntryRecord, GroupName, Holder, IN_THIS_BATCH, PublishRecord, PublisherRecord, Receivers,
+    Record, RunRecord, SessionName, SessionRecord, Stamp, SubscriptionRecord, WillRecord, entry_flag, holder_kind,
+    kind, message_flag, publish_flag, session_flag,
 };
 use crate::ids::{ReceiverOptions, ShardId};
 use crate::log_queue::BATCH_HEADER_BYTES;
@@ -83,8 +83,14 @@ impl<'a> Batch<'a> {
             kind::REPLAYED => Record::Replayed(self.session()?, self.text()?),
             kind::REPLAY_SENT => Record::ReplaySent(self.session()?, self.text()?, self.u64()?),
             kind::OWNER => {
-                let (session, port, has_name) = (self.session()?, self.u16()?, self.u8()? != 0);
-                Record::Owner(session, port, if has_name { Some(self.text()?) } else { None })
+                let session = self.session()?;
+                let (port, username) = self.account()?;
+                Record::Owner(session, port, username)
+            }
+            kind::RETAINED_BY => {
+                let (number, client_id) = (self.u64()?, self.text()?);
+                let (port, username) = self.account()?;
+                Record::RetainedBy(number, PublisherRecord { client_id, username, port })
             }
             kind::GROUP_BEGAN => Record::GroupBegan(self.group()?, self.text()?),
             kind::GROUP_ENDED => Record::GroupEnded(self.group()?),
@@ -116,6 +122,12 @@ impl<'a> Batch<'a> {
             _ => return Err(self.fail("record of an unknown kind")),
         };
         Ok(Some(record))
+    }
+
+    /// The port where a client came in, and its User Name.
+    fn account(&mut self) -> Result<(u16, Option<&'a str>), RecordError> {
+        let (port, has_name) = (self.u16()?, self.u8()? != 0);
+        Ok((port, if has_name { Some(self.text()?) } else { None }))
     }
 
     fn publish(&mut self, start: usize) -> Result<PublishRecord<'a>, RecordError> {

@@ -72,6 +72,10 @@ fn every_record_is_read_as_it_was_written() {
     check(|records| records.replayed(S, "a/#"), &Record::Replayed(S, "a/#"));
     check(|records| records.owner(S, 1883, Some("user")), &Record::Owner(S, 1883, Some("user")));
     check(|records| records.owner(S, 0, None), &Record::Owner(S, 0, None));
+    for username in [Some("user"), None] {
+        let publisher = PublisherRecord { client_id: "client", username, port: 1883 };
+        check(|records| records.retained_by(7, publisher), &Record::RetainedBy(7, publisher));
+    }
     check(|records| records.replay_sent(S, "a/#", 7), &Record::ReplaySent(S, "a/#", 7));
     check(|records| records.group_began(G, "$share/g/t"), &Record::GroupBegan(G, "$share/g/t"));
     check(|records| records.group_ended(G), &Record::GroupEnded(G));

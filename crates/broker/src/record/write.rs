@@ -1,8 +1,9 @@
 //! Records as they are written: into one buffer for each turn.
 
 use super::{
-    AwayRecord, Content, EntryRecord, GroupName, Holder, IN_THIS_BATCH, RunRecord, SessionName, SessionRecord,
-    SubscriptionRecord, WillRecord, entry_flag, holder_kind, kind, message_flag, publish_flag, session_flag,
+    AwayRecord, Content, EntryRecord, GroupName, Holder, IN_THIS_BATCH, PublisherRecord, RunRecord, SessionName,
+    SessionRecord, SubscriptionRecord, WillRecord, entry_flag, holder_kind, kind, message_flag, publish_flag,
+    session_flag,
 };
 use crate::ids::{Receiver, ShardId};
 use crate::log_queue::{Appended, BATCH_HEADER_BYTES, LogQueue};
@@ -240,6 +241,18 @@ impl Records {
     pub(crate) fn owner(&mut self, session: SessionName, port: u16, username: Option<&str>) {
         self.kind(kind::OWNER);
         self.session(session);
+        self.account(port, username);
+    }
+
+    /// `RetainedBy`
+    pub(crate) fn retained_by(&mut self, number: u64, publisher: PublisherRecord<'_>) {
+        self.kind(kind::RETAINED_BY);
+        self.u64(number);
+        self.text(publisher.client_id);
+        self.account(publisher.port, publisher.username);
+    }
+
+    fn account(&mut self, port: u16, username: Option<&str>) {
         self.u16(port);
         self.bytes.push(username.is_some().into());
         username.into_iter().for_each(|username| self.text(username));

@@ -8,8 +8,8 @@ use crate::ids::{Receiver, ReceiverOptions, ShardId};
 use crate::log_queue::{BATCH_HEADER_BYTES, LogQueue};
 use crate::message::{Message, MessageParts};
 use crate::record::{
-    AwayRecord, EntryRecord, GroupName, LARGE_MESSAGE_BYTES, Origin, Records, STAMP_BYTES, SessionName, SessionRecord,
-    SubscriptionRecord, WillRecord, batch_of_large,
+    AwayRecord, EntryRecord, GroupName, LARGE_MESSAGE_BYTES, Origin, PublisherRecord, Records, STAMP_BYTES,
+    SessionName, SessionRecord, SubscriptionRecord, WillRecord, batch_of_large,
 };
 use crate::retained::StoredPayload;
 use crate::router::matching;
@@ -82,16 +82,18 @@ impl Import {
         message.identity()
     }
 
-    /// The message that a topic retains.
-    pub fn retain(&mut self, parts: &MessageParts<'_>) {
+    /// The message that a topic retains, and who published it, if that is known.
+    pub fn retain(&mut self, parts: &MessageParts<'_>, publisher: Option<PublisherRecord<'_>>) {
         self.retained_sequence += 1;
         let sequence = self.retained_sequence;
         if parts.payload.len() < LARGE_MESSAGE_BYTES {
-            return self.records.retained(sequence, &Message::new(parts), 0);
+            self.records.retained(sequence, &Message::new(parts), 0);
+        } else {
+            let identity = self.message(parts);
+            let stored = StoredPayload { identity, at: batch_of_large(identity), bytes: parts.payload.len() as u32 };
+            self.records.retained_at(sequence, &MessageParts { payload: &[], ..*parts }, stored);
         }
-        let identity = self.message(parts);
-        let stored = StoredPayload { identity, at: batch_of_large(identity), bytes: parts.payload.len() as u32 };
-        self.records.retained_at(sequence, &MessageParts { payload: &[], ..*parts }, stored);
+        publisher.into_iter().for_each(|publisher| self.records.retained_by(sequence, publisher));
     }
 
     /// A Session without a connection; it ends at this time of the server's clock, or never.

@@ -224,6 +224,10 @@ impl Recovery {
             Record::Owner(name, port, username) => {
                 self.with(name, |draft| draft.owner = Some((port, username.map(Into::into))));
             }
+            Record::RetainedBy(number, publisher) if self.options.check_retain_source => {
+                self.retained.brought_by(number, publisher);
+            }
+            Record::RetainedBy(..) => {}
             Record::ReplaySent(name, filter, number) => self.with(name, |draft| draft.replay_sent(filter, number)),
             // Of a snapshot the parts come in any order: what a member tells of the group may stand before.
             Record::GroupBegan(name, share) if stamp.is_snapshot => self.group(name).share = share.into(),

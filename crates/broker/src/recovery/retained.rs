@@ -3,8 +3,9 @@
 
 use crate::message::Message;
 use crate::options::Options;
+use crate::record::PublisherRecord;
 use crate::record::{LARGE_MESSAGE_BYTES, batch_of_large};
-use crate::retained::{Retained, RetainedMessage, StoredPayload, limited};
+use crate::retained::{Publishers, Retained, RetainedMessage, StoredPayload, limited};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
@@ -14,6 +15,7 @@ pub(super) struct DraftRetained {
     topics: Vec<Topic>,
     index: HashTable<u32>,
     hasher: FixedState,
+    publishers: Publishers,
     /// Writes up to this number are covered by the snapshot, and count only if it has them.
     covered: u64,
     /// The highest number of any write.
@@ -32,6 +34,7 @@ impl DraftRetained {
             topics: Vec::new(),
             index: HashTable::new(),
             hasher: FixedState::with_seed(0),
+            publishers: Publishers::default(),
             covered,
             sequence: covered,
         }
@@ -70,6 +73,11 @@ impl DraftRetained {
         }
     }
 
+    /// Who brought a write, whether that counts or not.
+    pub(super) fn brought_by(&mut self, sequence: u64, publisher: PublisherRecord<'_>) {
+        self.publishers.enter(sequence, publisher, None);
+    }
+
     /// What is there.
     pub(super) fn into_messages(self) -> impl Iterator<Item = RetainedMessage> {
         self.topics.into_iter().map(|topic| topic.message).filter(|message| !message.is_clear())
@@ -83,6 +91,9 @@ impl DraftRetained {
             count += 1;
             kept_bytes += message.stored().map_or(0, |stored| u64::from(stored.bytes));
             retained.restore(message, sequence);
+            if let Some(publisher) = self.publishers.of_write(sequence) {
+                retained.restore_publisher(sequence, publisher.record());
+            }
         }
         retained.resume(self.sequence);
         (count, kept_bytes)

@@ -14,16 +14,21 @@
 
 mod cursor;
 mod message;
+mod publishers;
 mod tree;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 pub use self::cursor::Cursor;
 pub use self::message::{RetainedMessage, StoredPayload};
+pub(crate) use self::publishers::{Publisher, Publishers};
 use self::tree::Tree;
+use crate::identity::{Credentials, Identity, Renewed, Rights};
+use crate::ids::ListenerId;
 use crate::message::{Message, MessageParts};
 use crate::options::Options;
+use crate::record::PublisherRecord;
 
 /// One message for each topic. See the module.
 pub struct Retained {
@@ -51,6 +56,15 @@ pub struct Cleared {
     pub existed: bool,
 }
 
+/// What one more message would make of the store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Growth {
+    /// How many messages there would be; `None`: not one more than there are.
+    pub messages: Option<u64>,
+    /// How many bytes of topics and payloads; `None`: not one more than there are.
+    pub bytes: Option<u64>,
+}
+
 impl Retained {
     /// An empty store whose tables are keyed with `seed`, which clients must not be able to guess.
     pub fn new(seed: u64) -> Retained {
@@ -68,9 +82,42 @@ impl Retained {
         Kept { v, replaced: old.is_some() }
     }
 
+    /// The same, and knows from now on that `publisher` has brought it, who may do what `rights` say (`None`: everything).
+    pub(crate) fn keep_of(
+        &self,
+        message: Message,
+        publisher: PublisherRecord<'_>,
+        rights: Option<&Arc<dyn Rights>>,
+    ) -> Kept {
+        let (v, old) = {
+            let mut tree = self.write();
+            let v = self.next_number();
+            let old = tree.put(message.into(), v);
+            tree.publishers.enter(v, publisher, rights);
+            (v, old)
+        };
+        Kept { v, replaced: old.is_some() }
+    }
+
     /// Puts back a message that had this number before the server was started.
     pub(crate) fn restore(&self, message: RetainedMessage, v: u64) {
         self.write().put(message, v);
+    }
+
+    /// Knows again who brought this write. What he may do is not known before [`Retained::renew_publishers`].
+    pub(crate) fn restore_publisher(&self, v: u64, publisher: PublisherRecord<'_>) {
+        self.write().publishers.enter(v, publisher, None);
+    }
+
+    /// Who brought the message of this write, if that is known and it is still retained.
+    pub(crate) fn publisher(&self, v: u64) -> Option<Arc<Publisher>> {
+        self.read().publishers.of_write(v).cloned()
+    }
+
+    /// What decides what clients may do has changed: it is asked about each publisher again.
+    pub(crate) fn renew_publishers(&self, renew: &dyn Fn(Option<ListenerId>, &Credentials, &Identity) -> Renewed) {
+        let publishers = self.read().publishers.all();
+        publishers.iter().for_each(|publisher| publisher.renew(renew));
     }
 
     /// Goes on with the numbers behind this one, which the server had given before it was started.
@@ -145,6 +192,11 @@ impl Retained {
     /// Topics and payloads together.
     pub fn bytes(&self) -> usize {
         self.read().bytes()
+    }
+
+    /// What a message on this topic would add, those below `$SYS` aside.
+    pub(crate) fn growth(&self, topic: &str, payload_bytes: usize) -> Growth {
+        self.read().growth(topic.as_bytes(), payload_bytes)
     }
 
     /// Bytes allocated, beside the messages themselves.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use foldhash::fast::FixedState;
 
-use super::RetainedMessage;
+use super::{Growth, Publishers, RetainedMessage};
 use crate::router::index::Index;
 use crate::router::levels::{LevelId, Levels, hash_edge};
 use crate::router::slots::{NONE, Slots};
@@ -18,9 +18,13 @@ pub(super) struct Tree {
     levels: Levels,
     nodes: Slots<Node>,
     children: Index,
+    pub(super) publishers: Publishers,
     messages: usize,
     /// Of topics and payloads.
     bytes: usize,
+    /// The same of those below `$SYS`, which the server itself keeps.
+    own_messages: usize,
+    own_bytes: usize,
     /// How many of the messages have a Message Expiry Interval.
     expiring: usize,
     /// Where the next sweep begins.
@@ -68,8 +72,11 @@ impl Tree {
             levels: Levels::new(seed),
             nodes,
             children: Index::default(),
+            publishers: Publishers::default(),
             messages: 0,
             bytes: 0,
+            own_messages: 0,
+            own_bytes: 0,
             expiring: 0,
             sweep_from: 0,
         }
@@ -83,10 +90,13 @@ impl Tree {
         }
         self.count(&message);
         let node = &mut self.nodes[index];
-        node.v = v;
+        let old_v = std::mem::replace(&mut node.v, v);
         let old = node.message.replace(message);
         if let Some(old) = &old {
             self.discount(old);
+            if old_v != v {
+                self.publishers.leave(old_v);
+            }
         }
         old
     }
@@ -188,6 +198,18 @@ impl Tree {
         self.bytes
     }
 
+    /// What a message on this topic would add to those that are not the server's own.
+    pub(super) fn growth(&self, topic: &[u8], payload_bytes: usize) -> Growth {
+        let there = self.find(topic).and_then(|index| self.nodes[index].message.as_ref());
+        let (old_bytes, new_bytes) = (there.map_or(0, RetainedMessage::bytes), topic.len() + payload_bytes);
+        let messages = self.messages - self.own_messages + 1;
+        let bytes = self.bytes - self.own_bytes + new_bytes - old_bytes;
+        Growth {
+            messages: there.is_none().then_some(messages as u64),
+            bytes: (new_bytes > old_bytes).then_some(bytes as u64),
+        }
+    }
+
     /// Whether any message can expire.
     pub(super) fn has_expiring(&self) -> bool {
         self.expiring > 0
@@ -227,8 +249,10 @@ impl Tree {
     }
 
     fn take_at(&mut self, index: u32) -> Option<RetainedMessage> {
-        let message = self.nodes[index].message.take()?;
+        let node = &mut self.nodes[index];
+        let (message, v) = (node.message.take()?, node.v);
         self.discount(&message);
+        self.publishers.leave(v);
         self.prune(index);
         Some(message)
     }
@@ -253,12 +277,20 @@ impl Tree {
         self.messages += 1;
         self.bytes += message.bytes();
         self.expiring += usize::from(message.expires());
+        if is_own(message) {
+            self.own_messages += 1;
+            self.own_bytes += message.bytes();
+        }
     }
 
     fn discount(&mut self, message: &RetainedMessage) {
         self.messages -= 1;
         self.bytes -= message.bytes();
         self.expiring -= usize::from(message.expires());
+        if is_own(message) {
+            self.own_messages -= 1;
+            self.own_bytes -= message.bytes();
+        }
     }
 }
 
@@ -270,6 +302,10 @@ impl Node {
     fn is_unused(&self) -> bool {
         self.message.is_none() && self.first_child == NONE && self.pins.load(Ordering::Relaxed) == 0
     }
+}
+
+fn is_own(message: &RetainedMessage) -> bool {
+    message.topic_bytes().starts_with(b"$SYS/")
 }
 
 /// What stands between levels.

@@ -62,17 +62,20 @@ impl Shard {
             Received::Unknown => ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
         };
         self.acknowledge(id, AcknowledgementKind::PubRel, packet.packet_id, code, turn);
+        // The payload takes no more room.
+        self.pump(slot, turn);
         Ok(())
     }
 
+    /// PUBREL is always completed, and with success: one that we do not know was completed before, and its sender has not heard of
+    /// it. Clients that are told "not found" tell their users that the message was not delivered.
     fn handle_pubrel(&mut self, id: ConnectionId, packet: &Acknowledgement<'_>, turn: &mut Turn) {
         let inbound = self.session_of(id).and_then(|(_, session)| session.inbound.as_mut());
         let is_known = inbound.is_some_and(|inbound| inbound.handle_release(packet.packet_id));
         if is_known && let Some(slot) = self.connection(id).map(|connection| connection.session) {
             self.record_released(slot, packet.packet_id.get(), turn);
         }
-        let code = if is_known { ReasonCode::SUCCESS } else { ReasonCode::PACKET_IDENTIFIER_NOT_FOUND };
-        self.acknowledge(id, AcknowledgementKind::PubComp, packet.packet_id, code, turn);
+        self.acknowledge(id, AcknowledgementKind::PubComp, packet.packet_id, ReasonCode::SUCCESS, turn);
     }
 
     /// The end of an exchange makes room for the next. One that we do not know was settled before and is passed over.

@@ -6,7 +6,7 @@ use crate::directory::Claim;
 use crate::event::{Event, EventKind, EventMask};
 use crate::identity::{Authentication, Credentials, Identity, RefusedCredentials};
 use crate::ids::{ConnectionId, ListenerId, ShardId};
-use crate::limits;
+use crate::limits::{self, TOPIC_BYTES_MAX};
 use crate::options::ListenerOptions;
 use crate::outbox::After;
 use crate::turn::Turn;
@@ -112,7 +112,7 @@ impl Shard {
             }
         };
         let all = Arc::clone(&self.options);
-        let options = &all.listeners[usize::from(listener.0)];
+        let options = all.listener(listener);
         let admitted = self.admit(options, &connect).and_then(|()| identify(options, &connect, authentication));
         let identity = match admitted {
             Ok(_) if options.authenticates && authentication.is_none() => {
@@ -125,12 +125,39 @@ impl Shard {
             Ok(client_id) => client_id,
             Err(refusal) => return self.refuse(id, connect.version, listener, Some(&connect), &refusal, turn),
         };
+        let assigned = client_id.as_deref().filter(|_| is_assigned);
+        if let Err(refusal) = self.check_connack_size(options, assigned, &connect) {
+            return self.refuse(id, connect.version, listener, Some(&connect), &refusal, turn);
+        }
         let claim = self.shared.directory().claim(client_id.as_deref().unwrap_or(connect.client_id), self.id);
         let arrival = Arrival { claim, listener, identity, client_id, is_assigned };
         if claim.shard != self.id {
             return FirstBytes::Move { shard: claim.shard, arrival };
         }
         FirstBytes::Stay(self.handle_arrival(id, arrival, bytes, turn))
+    }
+
+    /// Whether the client takes a packet as large as CONNACK would be `[MQTT-3.1.2-24]`. Without its properties it would promise what
+    /// we do not hold.
+    fn check_connack_size(
+        &self,
+        listener: &ListenerOptions,
+        assigned: Option<&str>,
+        connect: &Connect<'_>,
+    ) -> Result<(), Refusal> {
+        let max = packet_bytes_max(connect);
+        if max >= CONNACK_BYTES_MAX {
+            return Ok(());
+        }
+        let (mut properties, mut bytes) = (PropertiesBuf::default(), Vec::new());
+        self.connack_properties(listener, assigned, connect, &mut properties);
+        let answer = ConnAck { session_present: false, code: 0, properties: properties.as_properties() };
+        Packet::ConnAck(answer).encode(connect.version, &mut bytes);
+        if bytes.len() <= max {
+            return Ok(());
+        }
+        let cause = "CONNACK is larger than the client's maximum packet size";
+        Err(Refusal { code: None, reason: ReasonCode::PACKET_TOO_LARGE, cause })
     }
 
     /// The Client Identifier where it is not the one in CONNECT, and whether the server assigns it.
@@ -200,8 +227,9 @@ impl Shard {
             if limit != 0 && will.payload.len() > limit {
                 return refuse(Some(5), ReasonCode::PACKET_TOO_LARGE, "payload of the will above message_size_limit");
             }
-            let invalid = will.topic.is_empty() || will.topic.contains(['+', '#']);
-            if invalid || topic_levels(will.topic) > self.options.topic_levels_max {
+            let topic = [&listener.mount_point, will.topic].concat();
+            let invalid = will.topic.is_empty() || will.topic.contains(['+', '#']) || topic.len() > TOPIC_BYTES_MAX;
+            if invalid || topic_levels(&topic) > self.options.topic_levels_max {
                 return refuse(None, ReasonCode::TOPIC_NAME_INVALID, "topic of the will is not valid");
             }
         }
@@ -231,9 +259,13 @@ impl Shard {
     ) -> FirstBytes {
         self.counters.connects_refused += 1;
         self.counters.packets_received += 1;
-        let max_qos = self.options.listeners[usize::from(listener.0)].max_qos;
-        if let Some(code) = refusal.code {
-            let reason = connect.filter(|connect| wants_reason_strings(connect)).map(|_| refusal.cause);
+        let max_qos = self.options.listener(listener).max_qos;
+        let room = connect.map_or(usize::MAX, packet_bytes_max);
+        if let Some(code) = refusal.code.filter(|_| room >= REFUSAL_BYTES_MAX) {
+            let is_room = |connect: &&Connect<'_>| {
+                wants_reason_strings(connect) && room >= REFUSAL_BYTES_MAX + 3 + refusal.cause.len()
+            };
+            let reason = connect.filter(is_room).map(|_| refusal.cause);
             let mut properties = PropertiesBuf::default();
             if let Some(reason) = reason {
                 properties.push(Property::ReasonString(reason));
@@ -277,8 +309,9 @@ fn identify(
             Err(Refusal { code: Some(if connect.version == Version::V5 { reason.0 } else { 3 }), reason, cause })
         }
         Some(Authentication::Refused(RefusedCredentials::NoIdentity)) => {
-            let (reason, cause) = (ReasonCode::BAD_USER_NAME_OR_PASSWORD, "no identity in the certificate");
-            Err(Refusal { code: Some(if connect.version == Version::V5 { reason.0 } else { 4 }), reason, cause })
+            let (reason, cause) = (ReasonCode::NOT_AUTHORIZED, "no identity in the certificate");
+            let told = ReasonCode::BAD_USER_NAME_OR_PASSWORD.0;
+            Err(Refusal { code: Some(if connect.version == Version::V5 { told } else { 4 }), reason, cause })
         }
         Some(Authentication::Refused(RefusedCredentials::Busy)) => {
             let (reason, cause) = (ReasonCode::SERVER_BUSY, "too many clients wait to be checked");
@@ -346,6 +379,17 @@ fn peek_version(bytes: &[u8]) -> Option<Version> {
     };
     Some(if level >= 5 { Version::V5 } else { Version::V311 })
 }
+
+/// The largest packet that the client takes.
+fn packet_bytes_max(connect: &Connect<'_>) -> usize {
+    connect.properties.maximum_packet_size().map_or(usize::MAX, |max| max as usize)
+}
+
+/// No CONNACK that lets a client in is larger: all properties, and an assigned Client Identifier, whose prefix has 50 bytes at most.
+const CONNACK_BYTES_MAX: usize = 256;
+
+/// A CONNACK that refuses, with Maximum QoS and without Reason String.
+const REFUSAL_BYTES_MAX: usize = 7;
 
 /// Only a client that asks in so many words gets Reason Strings: many compare packets byte for byte.
 pub(super) fn wants_reason_strings(connect: &Connect<'_>) -> bool {

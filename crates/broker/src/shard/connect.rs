@@ -4,10 +4,12 @@ use super::Shard;
 use super::admission::{Arrival, KeepAlive, first_packet, wants_reason_strings};
 use super::end::WillFate;
 use super::packets::{Consumed, Next};
+use crate::client_rate::TakenTime;
 use crate::connection::Connection;
 use crate::event::{DisconnectReason, EventKind, EventMask};
 use crate::ids::ConnectionId;
 use crate::message::{Message, MessageParts};
+use crate::options::ListenerOptions;
 use crate::outbox::After;
 use crate::session::{Port, Session, Will};
 use crate::turn::Turn;
@@ -15,6 +17,7 @@ use midge_codec::{
     ConnAck, Connect, PACKET_SIZE_MAX, Packet, PropertiesBuf, Property, ReasonCode, Version, forward_will,
 };
 use midge_protocol::{OutboundAliases, keep_alive_limit_ms};
+use std::sync::Arc;
 
 impl Shard {
     /// A connection whose CONNECT was accepted, on the shard that owns its Session. `bytes` begins with the CONNECT.
@@ -33,6 +36,16 @@ impl Shard {
         }
         let rest = self.handle_bytes(id, &bytes[length..], turn);
         Consumed { bytes: length + rest.bytes, next: rest.next }
+    }
+
+    /// The connection that an arrival is about to take over: what it has sent until now came first, and is to be handed in before.
+    pub fn predecessor(&self, arrival: &Arrival, bytes: &[u8]) -> Option<ConnectionId> {
+        if !self.sessions.has_hash(arrival.claim.hash) {
+            return None;
+        }
+        let (connect, _) = first_packet(bytes).ok().flatten()?;
+        let slot = self.sessions.find(arrival.client_id(&connect), arrival.claim.hash)?;
+        self.sessions.port(slot).and_then(Port::connection)
     }
 
     /// Joins the connection with its Session. `false`: a later connection of the same client came first.
@@ -71,7 +84,8 @@ impl Shard {
             session.identity.clone_from(&arrival.identity);
             session.expiry_interval_s = expiry_interval_s;
             (session.ends_at_ms, session.will_at_ms) = (None, None);
-            session.will = connect.will.as_ref().map(|will| Box::new(will_of(will, turn)));
+            let mount_point = &self.options.listener(arrival.listener).mount_point;
+            session.will = connect.will.as_ref().map(|will| Box::new(will_of(will, mount_point, turn)));
         }
         if claim.is_known && known.is_none() {
             // CONNACK says that nothing is left of the one before: not before that is durable.
@@ -113,7 +127,7 @@ impl Shard {
     }
 
     fn connect(&mut self, id: ConnectionId, arrival: &Arrival, connect: &Connect<'_>, slot: u32, turn: &mut Turn) {
-        let listener = &self.options.listeners[usize::from(arrival.listener.0)];
+        let listener = self.options.listener(arrival.listener);
         let properties = &connect.properties;
         let aliases = properties.topic_alias_maximum().unwrap_or(0).min(listener.max_topic_alias_broker);
         let keep_alive_s = self.keep_alive(connect);
@@ -121,6 +135,7 @@ impl Shard {
             session: slot,
             version: connect.version,
             listener: arrival.listener,
+            agreed: Arc::clone(&self.options),
             keep_alive_s,
             receive_maximum: properties.receive_maximum().unwrap_or(u16::MAX).min(self.options.max_inflight_messages),
             packet_bytes_max: properties.maximum_packet_size().unwrap_or(PACKET_SIZE_MAX).min(PACKET_SIZE_MAX),
@@ -131,9 +146,10 @@ impl Shard {
             inbound_aliases: None,
             outbound_aliases: (aliases > 0).then(|| Box::new(OutboundAliases::new(aliases))),
             refusals: None,
+            taken_time: TakenTime::new(self.options.client_rate).map(Box::new),
         };
         let particular = connection.packet_bytes_max < PACKET_SIZE_MAX || aliases > 0;
-        let is_v5 = connection.is_v5();
+        let (is_v5, is_mounted) = (connection.is_v5(), !listener.mount_point.is_empty());
         let at = id.0 as usize;
         if at >= self.connections.len() {
             self.connections.resize_with(at + 1, || None);
@@ -148,6 +164,7 @@ impl Shard {
         self.sessions.set_flag(slot, Port::V5, is_v5);
         self.sessions.set_flag(slot, Port::CONGESTED, false);
         self.sessions.set_flag(slot, Port::PARTICULAR, particular);
+        self.sessions.set_flag(slot, Port::MOUNTED, is_mounted);
         self.note_identity(slot);
         self.note_permit(id, arrival.identity.as_deref(), turn.now);
         let client_id = arrival.client_id(connect);
@@ -179,7 +196,9 @@ impl Shard {
     ) {
         let mut properties = PropertiesBuf::default();
         if connect.version == Version::V5 {
-            self.connack_properties(arrival, connect, &mut properties);
+            let listener = self.options.listener(arrival.listener);
+            let assigned = arrival.client_id.as_deref().filter(|_| arrival.is_assigned);
+            self.connack_properties(listener, assigned, connect, &mut properties);
         }
         let answer = Packet::ConnAck(ConnAck { session_present, code: 0, properties: properties.as_properties() });
         self.send_control(id, After::TurnDurable, turn, |out| answer.encode(connect.version, out));
@@ -189,8 +208,13 @@ impl Shard {
     }
 
     /// In the order in which Mosquitto sends them: some test suites compare bytes.
-    fn connack_properties(&self, arrival: &Arrival, connect: &Connect<'_>, properties: &mut PropertiesBuf) {
-        let listener = &self.options.listeners[usize::from(arrival.listener.0)];
+    pub(super) fn connack_properties(
+        &self,
+        listener: &ListenerOptions,
+        assigned: Option<&str>,
+        connect: &Connect<'_>,
+        properties: &mut PropertiesBuf,
+    ) {
         let expiry_interval_s = self.session_expiry(connect);
         if expiry_interval_s != connect.properties.session_expiry_interval_s().unwrap_or(0) {
             properties.push(Property::SessionExpiryInterval(expiry_interval_s));
@@ -202,7 +226,7 @@ impl Shard {
         if listener.max_topic_alias > 0 {
             properties.push(Property::TopicAliasMaximum(listener.max_topic_alias));
         }
-        if let Some(assigned) = arrival.client_id.as_ref().filter(|_| arrival.is_assigned) {
+        if let Some(assigned) = assigned {
             properties.push(Property::AssignedClientIdentifier(assigned));
         }
         if !self.options.retain_available {
@@ -220,12 +244,12 @@ impl Shard {
     }
 }
 
-fn will_of(will: &midge_codec::Will<'_>, turn: &Turn) -> Will {
+fn will_of(will: &midge_codec::Will<'_>, mount_point: &str, turn: &Turn) -> Will {
     let mut properties = Vec::new();
     forward_will(will.properties, &mut properties);
     Will {
         message: Message::new(&MessageParts {
-            topic: will.topic,
+            topic: &[mount_point, will.topic].concat(),
             properties: &properties,
             payload: will.payload,
             qos: will.qos,

@@ -11,7 +11,7 @@ use crate::router::FilterId;
 use crate::session::{Extra, Kept, NO_EXTRA, Port, Session};
 use crate::turn::Turn;
 use midge_codec::{PublishOut, QoS, Version};
-use midge_protocol::Aliased;
+use midge_protocol::{Aliased, InflightMax};
 use smallvec::SmallVec;
 
 /// A message on its way to its receivers. The shared [`Message`] is made when the first of them must keep it.
@@ -243,7 +243,10 @@ impl Shard {
             && !port.is(Port::CONGESTED)
             && !session.has_queued()
             && let Some(connection) = self.connections[id.0 as usize].as_ref()
-            && session.outbound.get_or_insert_default().can_begin(connection.receive_maximum)
+            && session
+                .outbound
+                .get_or_insert_default()
+                .can_begin(InflightMax { messages: connection.receive_maximum, bytes: self.options.max_inflight_bytes })
         {
             self.begin(slot, id, port, kept, layouts, turn);
         } else {
@@ -263,7 +266,7 @@ impl Shard {
     ) {
         let identifiers = self.identifiers(&kept);
         if needs_measuring(port, kept.message.payload())
-            && !self.fits(id, &kept.message.parts(), kept.qos, &identifiers)
+            && !self.fits(id, &self.as_seen(port, &kept.message.parts()), kept.qos, &identifiers)
         {
             if let Some(session) = self.sessions.get_mut(slot) {
                 session.outbound.get_or_insert_default().skip();
@@ -380,6 +383,13 @@ impl Shard {
         layouts: &mut Layouts,
         turn: &mut Turn,
     ) {
+        let seen;
+        let parts = if port.is(Port::MOUNTED) {
+            seen = self.as_seen(port, parts);
+            &seen
+        } else {
+            parts
+        };
         let mut aliased = Aliased::No;
         if needs_measuring(port, parts.payload) {
             match self.particular(id, parts, outgoing) {
@@ -438,6 +448,9 @@ pub(super) fn needs_measuring(port: Port, payload: &[u8]) -> bool {
     port.is(Port::PARTICULAR) || payload.len() >= SHARED_PAYLOAD_BYTES_MIN
 }
 
+/// What is left of the key of a layout for the length of the topic.
+const TOPIC_BYTES_SHARED_MAX: u64 = 1 << 12;
+
 impl Layouts {
     /// The encoding for this receiver: an earlier one where nothing differs but the Packet Identifier.
     #[inline]
@@ -455,13 +468,16 @@ impl Layouts {
             Aliased::Set(alias) => (alias, true),
             Aliased::Known(alias) => (alias, false),
         };
-        let shareable = !outgoing.dup && outgoing.identifiers.len() <= 1;
+        let topic_len = parts.topic.len() as u64;
+        let shareable = !outgoing.dup && outgoing.identifiers.len() <= 1 && topic_len < TOPIC_BYTES_SHARED_MAX;
         let key = u64::from(is_v5)
             | u64::from(outgoing.retain) << 1
             | u64::from(names_topic) << 2
             | (outgoing.qos as u64) << 3
             | u64::from(alias) << 8
-            | u64::from(outgoing.identifiers.first().copied().unwrap_or(0)) << 24;
+            | u64::from(outgoing.identifiers.first().copied().unwrap_or(0)) << 24
+            // Behind mount points the topic ends in the same way, and begins where they do.
+            | topic_len << 52;
         if shareable && let Some((_, frame)) = self.0.iter().find(|(known, _)| *known == key) {
             return *frame;
         }

@@ -60,7 +60,7 @@ impl Shard {
         self.connected -= 1;
         let slot = connection.session;
         self.sessions.ports[slot as usize].connection = AWAY;
-        self.sessions.set_flag(slot, Port::CONGESTED, false);
+        self.sessions.set_flag(slot, Port::CONGESTED | Port::MOUNTED, false);
         self.leave_groups_ready(slot, turn);
         self.tell_discards(slot, turn);
         let now_ms = turn.now.monotonic_ms;
@@ -166,7 +166,12 @@ impl Shard {
         let Some(will) = self.sessions.get_mut(slot).and_then(|session| session.will.take()) else {
             return;
         };
-        let parts = MessageParts { received_s: turn.now.seconds() as u32, ..will.message.parts() };
+        let mut parts = MessageParts { received_s: turn.now.seconds() as u32, ..will.message.parts() };
+        // Who is there learns of it all the same.
+        if let Err(denied) = access::retain(&self.options, &self.shared, &parts) {
+            self.tell_will_refused(slot, &parts, denied, turn);
+            parts.retain = false;
+        }
         match access::will(&self.options, self.restricted(slot), &parts) {
             Ok(allowed) => {
                 let client_id = session_name(self.sessions.get(slot));
@@ -182,7 +187,7 @@ impl Shard {
     }
 
     fn tell_will_refused(&mut self, slot: u32, parts: &MessageParts<'_>, denied: Denied, turn: &mut Turn) {
-        self.counters.count_refusal(denied.code);
+        self.counters.count_refusal(&denied);
         let client_id = session_name(self.sessions.get(slot));
         turn.tell(EventMask::NOTICE, || Event {
             connection: None,

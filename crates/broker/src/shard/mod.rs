@@ -10,6 +10,7 @@ mod connect;
 mod deliver;
 mod end;
 mod group_queue;
+mod mount_point;
 mod packets;
 mod publish;
 mod pump;

@@ -30,6 +30,9 @@ pub enum Next {
     NeedMore(usize),
     /// Commit the turn, then hand in the rest.
     TurnFull,
+    /// The client has sent more than it may in a second: keep the rest, read nothing more, and hand it in at this time, in
+    /// monotonic milliseconds.
+    Paused(u64),
     /// The connection is being closed; there is nothing more to be read.
     Closed,
 }
@@ -58,21 +61,26 @@ impl Shard {
     pub fn handle_bytes(&mut self, id: ConnectionId, bytes: &[u8], turn: &mut Turn) -> Consumed {
         let mut at = 0;
         loop {
-            let max_packet_size = self.options.max_packet_size as usize;
             let Some(connection) = self.connection_mut(id) else {
                 return Consumed { bytes: bytes.len(), next: Next::Closed };
             };
             if turn.is_full() {
                 return Consumed { bytes: at, next: Next::TurnFull };
             }
+            let now_ms = turn.now.monotonic_ms;
+            if let Some(pause) = connection.taken_time.as_ref().and_then(|taken| taken.pause(now_ms)) {
+                return Consumed { bytes: at, next: self.pause(id, pause, turn) };
+            }
             let rest = &bytes[at..];
             let header = match fixed_header(rest) {
                 Ok(Some(header)) => header,
-                Ok(None) => return Consumed { bytes: at, next: Next::NeedMore(2) },
-                Err(error) => return self.fail(id, error.into(), bytes.len(), turn),
+                other => match early_fault(rest, other.err()) {
+                    Some(fault) => return self.fail(id, fault, bytes.len(), turn),
+                    None => return Consumed { bytes: at, next: Next::NeedMore(2) },
+                },
             };
             let length = usize::from(header.length) + header.remaining as usize;
-            if length > max_packet_size {
+            if length > connection.agreed.max_packet_size as usize {
                 let fault = Fault::new(ReasonCode::PACKET_TOO_LARGE, "packet above max_packet_size");
                 return self.fail(id, fault, bytes.len(), turn);
             }
@@ -80,6 +88,9 @@ impl Shard {
                 return Consumed { bytes: at, next: Next::NeedMore(length) };
             };
             connection.last_packet_ms = turn.now.monotonic_ms;
+            if let Some(taken) = &mut connection.taken_time {
+                taken.add_bytes(length, now_ms);
+            }
             self.counters.packets_received += 1;
             self.counters.bytes_received += length as u64;
             at += length;
@@ -88,6 +99,16 @@ impl Shard {
                 return self.fail(id, fault, bytes.len(), turn);
             }
         }
+    }
+
+    /// A client is not read for a while. Counts it, and tells of the first time and then once a minute.
+    fn pause(&mut self, id: ConnectionId, (until_ms, cause): (u64, &'static str), turn: &mut Turn) -> Next {
+        self.counters.pauses += 1;
+        let now_ms = turn.now.monotonic_ms;
+        if let Some(more) = self.connection_mut(id).and_then(|connection| connection.note_refusal(cause, now_ms)) {
+            self.tell(EventMask::NOTICE, id, turn, || EventKind::Throttled { cause, more });
+        }
+        Next::Paused(until_ms)
     }
 
     fn handle_packet(
@@ -101,7 +122,7 @@ impl Shard {
             return self.handle_publish(id, header, body, turn);
         }
         let Some(connection) = self.connection(id) else { return Ok(()) };
-        check_type(header)?;
+        check_type(header.first)?;
         check_size(connection.version, header, body)?;
         if let Some(kind) = AcknowledgementKind::of(header) {
             let acknowledgement = Acknowledgement::decode(kind, connection.version, header, body)?;
@@ -117,10 +138,6 @@ impl Shard {
                 self.send_control(id, After::Now, turn, |out| Packet::PingResp.encode(Version::V311, out));
             }
             Packet::Disconnect(disconnect) => return self.handle_disconnect(id, disconnect, turn),
-            Packet::Auth(_) => {
-                let cause = "AUTH without an authentication method";
-                return Err(Fault::new(ReasonCode::PROTOCOL_ERROR, cause));
-            }
             _ => return Err(Fault::new(ReasonCode::PROTOCOL_ERROR, "packet that a client does not send now")),
         }
         Ok(())
@@ -246,12 +263,22 @@ impl Shard {
     }
 }
 
-/// What a client may not send after its CONNECT is not even looked into.
-fn check_type(header: FixedHeader) -> Result<(), Fault> {
-    let cause = match header.first >> 4 {
+/// The fault of a packet whose header is not complete, or not right.
+fn early_fault(bytes: &[u8], error: Option<DecodeError>) -> Option<Fault> {
+    bytes.first().and_then(|first| check_type(*first).err()).or(error.map(Fault::from))
+}
+
+/// What a client may not send after its CONNECT is not even looked into, but for the flags that no packet of its kind has
+/// `[MQTT-2.1.3-1]`.
+fn check_type(first: u8) -> Result<(), Fault> {
+    let cause = match first >> 4 {
         0 => "packet of the reserved type",
         1 => "second CONNECT",
+        2 | 9 | 11 | 13 | 15 if first & 0x0F != 0 => {
+            return Err(Fault::new(ReasonCode::MALFORMED_PACKET, "reserved flags of the fixed header"));
+        }
         2 | 9 | 11 | 13 => "packet that only a server sends",
+        15 => "AUTH without an authentication method",
         _ => return Ok(()),
     };
     Err(Fault::new(ReasonCode::PROTOCOL_ERROR, cause))

@@ -7,9 +7,10 @@ use crate::access::{self, Allowed, Denied};
 use crate::event::{EventKind, EventMask, PublishSummary};
 use crate::groups::GROUPS;
 use crate::ids::ConnectionId;
-use crate::limits;
+use crate::limits::{self, TOPIC_BYTES_MAX};
 use crate::mail::INLINE_PAYLOAD_BYTES_MAX;
 use crate::message::{MessageParts, SCRATCH_BYTES_KEPT};
+use crate::options::ListenerOptions;
 use crate::outbox::After;
 use crate::retained::limited;
 use crate::router::{MatchRun, Matches};
@@ -34,20 +35,22 @@ impl Shard {
         let publish = Publish::decode(connection.version, header, body)?;
         self.counters.publish_received += 1;
         self.counters.publish_bytes_received += publish.payload.len() as u64;
-        let listener = &self.options.listeners[usize::from(connection.listener.0)];
+        if let Some(taken) = &mut connection.taken_time {
+            taken.add_message(turn.now.monotonic_ms);
+        }
+        let listener = connection.agreed.listener(connection.listener);
         if publish.qos > listener.max_qos {
             return Err(Fault::new(ReasonCode::QOS_NOT_SUPPORTED, "QoS above max_qos"));
         }
-        if publish.retain && !self.options.retain_available {
+        if publish.retain && !connection.agreed.retain_available {
             return Err(Fault::new(ReasonCode::RETAIN_NOT_SUPPORTED, "retain is not available"));
         }
         let mut topic_buffer = std::mem::take(&mut self.scratch.topic);
         let mut properties_buffer = std::mem::take(&mut self.scratch.properties);
         let mut outcome = Ok(());
         let mut topic = publish.topic;
-        if let Some(alias) = publish.properties.topic_alias {
-            let aliases = connection.inbound_aliases.get_or_insert_default();
-            outcome = resolve(aliases, alias, &publish, listener.max_topic_alias, &mut topic_buffer);
+        if publish.properties.topic_alias.is_some() || !listener.mount_point.is_empty() {
+            outcome = write_topic(&mut connection.inbound_aliases, listener, &publish, &mut topic_buffer);
             topic = &topic_buffer;
         }
         if outcome.is_ok() {
@@ -93,7 +96,7 @@ impl Shard {
         match &verdict {
             Ok(_) => self.tell_packet(id, turn, || EventKind::ReceivedPublish(summary())),
             Err(denied) => {
-                self.counters.count_refusal(denied.code);
+                self.counters.count_refusal(denied);
                 let connection = self.connections.get_mut(id.0 as usize).and_then(Option::as_mut);
                 let now_ms = turn.now.monotonic_ms;
                 let more = connection.and_then(|connection| connection.note_refusal(denied.cause, now_ms));
@@ -109,7 +112,7 @@ impl Shard {
         let (slot, is_v5) = (connection.session, connection.is_v5());
         if let Err(denied) = &verdict
             && denied.closes
-            && (!is_v5 || parts.qos == QoS::AtMostOnce)
+            && (!is_v5 || parts.qos == QoS::AtMostOnce || denied.code == ReasonCode::MALFORMED_PACKET)
         {
             return Err(Fault::new(denied.code, denied.cause));
         }
@@ -158,8 +161,9 @@ impl Shard {
         verdict: &Result<Allowed, Denied>,
         turn: &mut Turn,
     ) -> Result<(), Fault> {
-        let is_v5 = self.connection(id).is_some_and(super::Connection::is_v5);
-        let receive_maximum = is_v5.then_some(self.options.max_inflight_messages);
+        let v5 = self.connection(id).filter(|connection| connection.is_v5());
+        let receive_maximum = v5.map(|connection| connection.agreed.max_inflight_messages);
+        let is_v5 = v5.is_some();
         let Some(session) = self.sessions.get_mut(slot) else { return Ok(()) };
         let inbound = session.inbound.get_or_insert_default();
         let arrival = inbound.handle_publish(packet_id, receive_maximum);
@@ -227,7 +231,7 @@ impl Shard {
         let mut publication = Publication::new(*parts, source.slot);
         // First the retained write, then the look-up: a Subscription made in between gets one of the two, never none.
         if parts.retain {
-            publication.retained_sequence = self.retain(&mut publication, turn);
+            publication.retained_sequence = self.retain(&mut publication, source, turn);
         }
         let mut matches = std::mem::take(&mut self.scratch.matches);
         matches.clear();
@@ -246,7 +250,7 @@ impl Shard {
     }
 
     /// Keeps or clears the Retained Message of the topic; the sequence number of that write.
-    fn retain(&mut self, publication: &mut Publication<'_>, turn: &Turn) -> u64 {
+    fn retain(&mut self, publication: &mut Publication<'_>, source: Source, turn: &Turn) -> u64 {
         let parts = publication.parts;
         if parts.payload.is_empty() {
             return self.shared.retained().clear(parts.topic).v;
@@ -256,7 +260,11 @@ impl Shard {
         if message.expires_at_s().is_some() {
             self.retained_sweep_at_ms.get_or_insert(turn.now.monotonic_ms + limits::RETAINED_SWEEP_EVERY_MS);
         }
-        self.shared.retained().keep(message).v
+        let retained = self.shared.retained();
+        match self.publisher(source) {
+            Some((publisher, rights)) => retained.keep_of(message, publisher, rights).v,
+            None => retained.keep(message).v,
+        }
     }
 
     /// Hands a message to those who are here, by mail to other shards, and to one member of each share group.
@@ -318,22 +326,32 @@ impl Source {
     }
 }
 
-/// The topic that an alias stands for, copied into `buffer`.
-fn resolve(
-    aliases: &mut InboundAliases,
-    alias: u16,
+/// The topic in full: behind the mount point, and where an alias stands for it what that means.
+fn write_topic(
+    aliases: &mut Option<Box<InboundAliases>>,
+    listener: &ListenerOptions,
     publish: &Publish<'_>,
-    maximum: u16,
     buffer: &mut String,
 ) -> Result<(), Fault> {
     buffer.clear();
-    match aliases.resolve(alias, publish.topic, maximum) {
-        Ok(topic) => {
-            buffer.push_str(topic);
-            Ok(())
+    buffer.push_str(&listener.mount_point);
+    match publish.properties.topic_alias {
+        None => buffer.push_str(publish.topic),
+        Some(alias) => {
+            let aliases = aliases.get_or_insert_default();
+            buffer.push_str(aliases.resolve(alias, publish.topic, listener.max_topic_alias).map_err(alias_fault)?);
         }
-        Err(AliasError::OutOfRange) => Err(Fault::new(ReasonCode::TOPIC_ALIAS_INVALID, "topic alias invalid")),
-        Err(AliasError::Unknown) => Err(Fault::new(ReasonCode::PROTOCOL_ERROR, "topic alias was never set")),
+    }
+    match buffer.len() {
+        0..=TOPIC_BYTES_MAX => Ok(()),
+        _ => Err(Fault::new(ReasonCode::TOPIC_NAME_INVALID, "topic too long behind the mount point")),
+    }
+}
+
+fn alias_fault(error: AliasError) -> Fault {
+    match error {
+        AliasError::OutOfRange => Fault::new(ReasonCode::TOPIC_ALIAS_INVALID, "topic alias invalid"),
+        AliasError::Unknown => Fault::new(ReasonCode::PROTOCOL_ERROR, "topic alias was never set"),
     }
 }
 

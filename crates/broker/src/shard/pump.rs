@@ -12,7 +12,7 @@ use crate::router::FilterId;
 use crate::session::Port;
 use crate::turn::Turn;
 use midge_codec::{AcknowledgementKind, PacketId, QoS, ReasonCode};
-use midge_protocol::{Received, Resend};
+use midge_protocol::{InflightMax, Received, Resend};
 
 /// What a step did.
 #[derive(PartialEq, Eq)]
@@ -130,8 +130,9 @@ impl Shard {
         self.step_replay(slot, id, port, turn)
     }
 
-    fn receive_maximum(&self, id: ConnectionId) -> u16 {
-        self.connection(id).map_or(0, |connection| connection.receive_maximum)
+    fn inflight_max(&self, id: ConnectionId) -> InflightMax {
+        let messages = self.connection(id).map_or(0, |connection| connection.receive_maximum);
+        InflightMax { messages, bytes: self.options.max_inflight_bytes }
     }
 
     /// Whether no message is to be written to the log for this Session.
@@ -141,12 +142,12 @@ impl Shard {
 
     /// `[MQTT-4.4.0-1]`
     fn step_resend(&mut self, slot: u32, id: ConnectionId, port: Port, turn: &mut Turn) -> Step {
-        let receive_maximum = self.receive_maximum(id);
+        let inflight_max = self.inflight_max(id);
         let Some(session) = self.sessions.get_mut(slot) else { return Step::Nothing };
         let Some(outbound) = session.outbound.as_mut().filter(|outbound| outbound.has_resends()) else {
             return Step::Nothing;
         };
-        let again = outbound.next_resend(receive_maximum).map(|resend| match resend {
+        let again = outbound.next_resend(inflight_max).map(|resend| match resend {
             Resend::Release(packet_id) => Again::Release(packet_id),
             Resend::Publish(packet_id, qos, kept) => {
                 let (retain, extra, message) = (kept.retain, kept.extra, kept.message.clone());
@@ -163,7 +164,13 @@ impl Shard {
             Again::Publish { packet_id, qos, retain, extra, message } => {
                 let identifiers =
                     self.extras.get(extra as usize).map_or_else(Default::default, |extra| extra.identifiers.clone());
-                if needs_measuring(port, message.payload()) && !self.fits(id, &message.parts(), qos, &identifiers) {
+                let parts = self.as_seen(port, &message.parts());
+                if needs_measuring(port, message.payload()) && !self.fits(id, &parts, qos, &identifiers) {
+                    self.discard(slot, DiscardReason::PacketTooLarge, turn);
+                    self.give_up(slot, packet_id, qos, turn);
+                    return Step::Done;
+                }
+                if !self.is_visible(port, message.topic()) {
                     self.give_up(slot, packet_id, qos, turn);
                     return Step::Done;
                 }
@@ -176,23 +183,24 @@ impl Shard {
         Step::Done
     }
 
-    /// Ends an exchange whose packet is too large for the present connection, as though it had been completed
-    /// `[MQTT-3.1.2-25]`: else it would take a place of the client's Receive Maximum for ever.
+    /// Ends an exchange whose packet is too large for the present connection `[MQTT-3.1.2-25]`, or not for its listener, as though
+    /// it had been completed: else it would take a place of the client's Receive Maximum for ever.
     fn give_up(&mut self, slot: u32, packet_id: PacketId, qos: QoS, turn: &mut Turn) {
         let outbound = self.sessions.get_mut(slot).and_then(|session| session.outbound.as_mut());
         let received = outbound.map(|outbound| match qos {
             QoS::ExactlyOnce => outbound.handle_pubrec(packet_id, true),
             _ => outbound.handle_puback(packet_id),
         });
-        self.discard(slot, DiscardReason::PacketTooLarge, turn);
         if let Some(Received::Complete(Some(kept))) = received {
             self.finish_exchange(slot, kept, turn);
         }
     }
 
     fn step_queue(&mut self, slot: u32, id: ConnectionId, port: Port, turn: &mut Turn) -> Step {
-        let receive_maximum = self.receive_maximum(id);
+        let inflight_max = self.inflight_max(id);
         let is_short = self.is_short_of_room(port);
+        let waiting = self.sessions.get(slot).and_then(|session| session.queue.as_deref()?.first());
+        let is_withheld = waiting.is_some_and(|front| !self.may_receive(slot, port, front.message.topic()));
         let Some(session) = self.sessions.get_mut(slot) else { return Step::Nothing };
         let Some(queue) = &mut session.queue else { return Step::Nothing };
         let Some(front) = queue.first() else {
@@ -205,12 +213,10 @@ impl Shard {
             return Step::Nothing;
         };
         let is_expired = front.message.is_expired(turn.now.seconds());
-        let client = session.identity.as_deref().filter(|_| port.is(Port::RESTRICTED));
-        let is_withheld = client.is_some_and(|client| !client.may_receive(front.message.topic()));
         let is_sent = !is_expired && !is_withheld;
         let is_acknowledged = front.qos > QoS::AtMostOnce;
         let writes_message = front.qos == QoS::ExactlyOnce && front.message.is_from_run();
-        if is_sent && is_acknowledged && !session.outbound.get_or_insert_default().can_begin(receive_maximum) {
+        if is_sent && is_acknowledged && !session.outbound.get_or_insert_default().can_begin(inflight_max) {
             return Step::Blocked;
         }
         if is_sent && writes_message && is_short {
@@ -243,9 +249,14 @@ impl Shard {
     }
 
     fn step_replay(&mut self, slot: u32, id: ConnectionId, port: Port, turn: &mut Turn) -> Step {
-        let receive_maximum = self.receive_maximum(id);
+        let inflight_max = self.inflight_max(id);
         let is_short = self.is_short_of_room(port);
         let now_s = turn.now.seconds();
+        let waiting = self.sessions.get(slot).and_then(|session| session.replays.as_deref()?.front()?.fetched.front());
+        let is_withheld = waiting.is_some_and(|(message, number)| {
+            let topic = message.parts().topic;
+            !self.may_receive(slot, port, topic) || self.is_withdrawn(*number, topic)
+        });
         let Some(session) = self.sessions.get_mut(slot) else { return Step::Nothing };
         let Some(replays) = &mut session.replays else { return Step::Nothing };
         let Some(replay) = replays.front_mut() else { return Step::Nothing };
@@ -271,7 +282,7 @@ impl Shard {
         };
         let granted = QoS::from_u8(replay.options.qos()).unwrap_or(QoS::AtMostOnce);
         let qos = if self.options.upgrade_outgoing_qos { granted } else { granted.min(message.parts().qos) };
-        if qos > QoS::AtMostOnce && !session.outbound.get_or_insert_default().can_begin(receive_maximum) {
+        if qos > QoS::AtMostOnce && !session.outbound.get_or_insert_default().can_begin(inflight_max) {
             return Step::Blocked;
         }
         if qos > QoS::AtMostOnce && is_short {
@@ -281,9 +292,7 @@ impl Shard {
         let retained = self.shared.retained();
         let is_replaced =
             || retained.sequence() != replay.fetched_at && !retained.holds(message.topic_bytes(), replay.cursor.upto());
-        let client = session.identity.as_deref().filter(|_| port.is(Port::RESTRICTED));
-        let is_withheld = || client.is_some_and(|client| !client.may_receive(message.parts().topic));
-        if message.is_expired(now_s) || is_withheld() || is_replaced() || replay.sent.contains(&number) {
+        if message.is_expired(now_s) || is_withheld || is_replaced() || replay.sent.contains(&number) {
             replay.fetched.pop_front();
             return Step::Done;
         }

@@ -177,6 +177,9 @@ impl Shard {
             let receivers = |run: MatchRun| (run.shard, if is_kept { matches.of(run) } else { &[] });
             let origin = &self.origin(source);
             turn.records.publish(&message, &parts, sequence, origin, matches.runs.iter().copied().map(receivers));
+            if let Some((publisher, _)) = self.publisher(source).filter(|_| is_retained && !parts.payload.is_empty()) {
+                turn.records.retained_by(sequence, publisher);
+            }
             if parts.payload.len() >= LARGE_MESSAGE_BYTES {
                 self.note_large(message, sequence, is_kept);
             }

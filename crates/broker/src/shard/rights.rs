@@ -2,12 +2,16 @@
 
 use super::Shard;
 use super::end::WillFate;
+use super::publish::Source;
 use crate::event::DisconnectReason;
-use crate::identity::{Credentials, Identity, Renewed};
-use crate::ids::ConnectionId;
+use crate::identity::{Credentials, Identity, Renewed, Rights};
+use crate::ids::{ConnectionId, ListenerId};
+use crate::options::Options;
+use crate::record::PublisherRecord;
 use crate::session::Port;
 use crate::turn::{Now, Turn};
 use midge_codec::ReasonCode;
+use std::sync::Arc;
 
 impl Shard {
     /// The identity of this Session has changed.
@@ -26,14 +30,41 @@ impl Shard {
     /// Whether messages of a topic may be sent to this Session's client.
     #[inline]
     pub(super) fn may_receive(&self, slot: u32, port: Port, topic: &str) -> bool {
-        !port.is(Port::RESTRICTED) || self.restricted(slot).is_none_or(|identity| identity.may_receive(topic))
+        !port.is(Port::RESTRICTED | Port::MOUNTED)
+            || self.restricted(slot).is_none_or(|identity| identity.may_receive(topic)) && self.is_visible(port, topic)
     }
 
-    /// What decides who a client is and what it may do has changed: `renew` is asked of each Session. Those that would not be let in
-    /// any more lose their connections, without a Will; nobody else notices.
-    pub fn renew_identities(&mut self, renew: &dyn Fn(&Credentials, &Identity) -> Renewed, turn: &mut Turn) {
+    /// Who publishes, and what he may do (`None`: everything), where that is to be asked again before others are given the
+    /// Retained Message.
+    pub(super) fn publisher(&self, source: Source) -> Option<(PublisherRecord<'_>, Option<&Arc<dyn Rights>>)> {
+        let slot = source.slot.filter(|_| self.options.check_retain_source)?;
+        let session = self.sessions.get(slot)?;
+        let identity = session.identity.as_deref();
+        let username = identity.and_then(|identity| identity.username.as_deref());
+        let port = identity.map_or(0, |identity| identity.port);
+        let publisher = PublisherRecord { client_id: &session.client_id, username, port };
+        Some((publisher, identity.and_then(|identity| identity.rights.as_ref())))
+    }
+
+    /// Whether the Retained Message with this number is not to be given to anybody, because its publisher may not publish it any
+    /// more.
+    pub(super) fn is_withdrawn(&self, number: u64, topic: &str) -> bool {
+        let publisher = if self.options.check_retain_source { self.shared.retained().publisher(number) } else { None };
+        publisher.is_some_and(|publisher| !publisher.may_publish(topic))
+    }
+
+    /// What decides who a client is and what it may do has changed: `renew` is asked of each Session, with the listener of its
+    /// connection where it has one. Those that would not be let in any more lose their connections, without a Will; nobody else
+    /// notices.
+    pub fn renew_identities(
+        &mut self,
+        renew: &dyn Fn(Option<ListenerId>, &Credentials, &Identity) -> Renewed,
+        turn: &mut Turn,
+    ) {
         for slot in self.sessions.slots() {
             let connection = self.sessions.port(slot).and_then(Port::connection);
+            let listener = connection.and_then(|id| self.connection(id)).map(|connection| connection.listener);
+            let options = Arc::clone(&self.options);
             let Some(session) = self.sessions.get_mut(slot) else { continue };
             let identity = session.identity.clone().unwrap_or_default();
             let credentials = Credentials {
@@ -41,14 +72,17 @@ impl Shard {
                 username: identity.username.clone(),
                 password: None,
             };
-            match renew(&credentials, &identity) {
-                Renewed::Known(identity) => {
+            let may_be_called_so = listener.is_none_or(|listener| options.accepts(listener, &session.client_id));
+            match renew(listener, &credentials, &identity) {
+                Renewed::Known(identity) if may_be_called_so => {
                     session.identity = Some(identity);
                     self.note_identity(slot);
                 }
-                Renewed::Refused => connection.into_iter().for_each(|id| self.expel(id, turn)),
+                _ => connection.into_iter().for_each(|id| self.expel(id, turn)),
             }
         }
+        // Each shard does so: a message that one with the old rights has kept meanwhile is not overlooked.
+        self.shared.retained().renew_publishers(renew);
     }
 
     /// Who the client is counts only so long: notes when that ends.
@@ -76,11 +110,29 @@ impl Shard {
         }
     }
 
-    fn expel(&mut self, id: ConnectionId, turn: &mut Turn) {
+    /// This client would not be let in any more: it loses its connection, without a Will.
+    pub fn expel(&mut self, id: ConnectionId, turn: &mut Turn) {
+        if self.connection(id).is_none() {
+            return;
+        }
         let reason = DisconnectReason::ByServer(ReasonCode::NOT_AUTHORIZED, "not authorised");
         self.send_disconnect(id, ReasonCode::NOT_AUTHORIZED, "not authorised", turn);
         self.tell_disconnected(id, reason, turn);
         turn.closes.push(id);
         self.detach(id, WillFate::Dropped, turn);
+    }
+
+    /// The operator has closed where this client came in. Its Session lives on and its Will is published, as when it had gone
+    /// itself without a word.
+    pub fn dismiss(&mut self, id: ConnectionId, turn: &mut Turn) {
+        if self.connection(id).is_some() {
+            self.close(id, ReasonCode::ADMINISTRATIVE_ACTION, "administrative action", turn);
+        }
+    }
+
+    /// From now on these are the rules. Connections keep the limits that they were told when they came. The seed and the sizes of
+    /// queues in memory are those of the start.
+    pub fn put_in_force(&mut self, options: Arc<Options>) {
+        self.options = options;
     }
 }

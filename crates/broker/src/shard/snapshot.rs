@@ -424,6 +424,10 @@ impl Shard {
                 return Stage::ReadingRetained;
             }
             write_retained_message(&mut self.walk, &message, sequence);
+            let publisher = self.options.check_retain_source.then(|| shared.retained().publisher(sequence)).flatten();
+            if let Some(publisher) = publisher {
+                self.walk.records.retained_by(sequence, publisher.record());
+            }
         }
         next.map_or(Stage::Finished, Stage::Retained)
     }

@@ -1,11 +1,13 @@
 //! SUBSCRIBE and UNSUBSCRIBE.
 
 use super::Shard;
+use super::mount_point::{mounted, mounted_levels};
 use super::packets::Fault;
 use crate::event::{EventKind, EventMask};
 use crate::groups::Member;
 use crate::ids::{ConnectionId, ReceiverOptions};
 use crate::limits;
+use crate::options::ListenerOptions;
 use crate::outbox::After;
 use crate::record::SubscriptionRecord;
 use crate::replay::Replay;
@@ -29,38 +31,38 @@ impl Shard {
         self.tell_packet(id, turn, || EventKind::Received("SUBSCRIBE", packet_id.get(), ReasonCode::SUCCESS));
         let identifier = subscribe.properties.subscription_identifier().unwrap_or(0);
         let Some(connection) = self.connection(id) else { return Ok(()) };
-        let (slot, version, listener) = (connection.session, connection.version, connection.listener);
-        let max_qos = self.options.listeners[usize::from(listener.0)].max_qos;
+        let (slot, version) = (connection.session, connection.version);
+        let agreed = Arc::clone(&connection.agreed);
+        let ListenerOptions { max_qos, mount_point, .. } = agreed.listener(connection.listener);
+        let levels_max = self.options.topic_levels_max;
         let is_too_deep = |filter: &TopicFilter<'_>| {
-            filter.text().len() >= self.options.topic_levels_max && filter.levels() > self.options.topic_levels_max
+            mount_point.len() + filter.text().len() >= levels_max && mounted_levels(mount_point, filter) > levels_max
         };
-        if !connection.is_v5() && subscribe.filters.iter().any(|(filter, _)| is_too_deep(&filter)) {
-            return Err(Fault::new(ReasonCode::TOPIC_FILTER_INVALID, "more topic levels than topic_levels_max"));
+        if subscribe.filters.iter().any(|(filter, _)| is_too_deep(&filter)) {
+            return Err(Fault::new(ReasonCode::MALFORMED_PACKET, "more topic levels than topic_levels_max"));
         }
         let mut codes = Vec::with_capacity(subscribe.filters.len());
         for (filter, mut options) in subscribe.filters.iter() {
             let asked = options.qos;
-            options.qos = options.qos.min(max_qos);
-            let is_too_deep =
-                filter.text().len() >= self.options.topic_levels_max && filter.levels() > self.options.topic_levels_max;
-            let code = if is_too_deep {
-                ReasonCode::TOPIC_FILTER_INVALID.0
-            } else if self.restricted(slot).is_some_and(|client| !client.may_subscribe(filter.text())) {
-                match version {
-                    Version::V5 => ReasonCode::NOT_AUTHORIZED.0,
-                    Version::V311 => ReasonCode::UNSPECIFIED_ERROR.0,
-                    // It knows no other answer.
-                    Version::V31 => asked as u8,
-                }
-            } else if self.has_no_room(slot, &filter) {
-                if version == Version::V5 { ReasonCode::QUOTA_EXCEEDED.0 } else { ReasonCode::UNSPECIFIED_ERROR.0 }
-            } else {
-                self.subscribe(slot, &filter, options, identifier, turn);
-                options.qos as u8
+            options.qos = options.qos.min(*max_qos);
+            let text = mounted(mount_point, &filter);
+            // What begins with a wildcard does not go behind a mount point without a '/'.
+            let filter = text.as_deref().map_or(Ok(filter), |text| TopicFilter::parse(text).map_err(|_| filter));
+            let granted = match filter {
+                Ok(filter) => self.take_filter(id, slot, &filter, options, identifier, turn),
+                Err(_) => Err(ReasonCode::TOPIC_FILTER_INVALID),
+            };
+            let code = match (granted, version) {
+                (Ok(()), _) => options.qos as u8,
+                (Err(code), Version::V5) => code.0,
+                // It knows no other answer.
+                (Err(ReasonCode::NOT_AUTHORIZED), Version::V31) => asked as u8,
+                (Err(_), _) => ReasonCode::UNSPECIFIED_ERROR.0,
             };
             codes.push(code);
+            let filter = filter.unwrap_or_else(|filter| filter).text();
             self.tell(EventMask::SUBSCRIBE, id, turn, || EventKind::Subscribed {
-                filter: filter.text().into(),
+                filter: filter.into(),
                 qos: asked,
                 code,
             });
@@ -73,14 +75,60 @@ impl Shard {
         Ok(())
     }
 
+    /// One Topic Filter: subscribed to, or refused without effect.
+    fn take_filter(
+        &mut self,
+        id: ConnectionId,
+        slot: u32,
+        filter: &TopicFilter<'_>,
+        options: SubscriptionOptions,
+        identifier: u32,
+        turn: &mut Turn,
+    ) -> Result<(), ReasonCode> {
+        if self.restricted(slot).is_some_and(|client| !client.may_subscribe(filter.text())) {
+            return Err(ReasonCode::NOT_AUTHORIZED);
+        }
+        if let Some(cause) = self.has_no_room(slot, filter) {
+            self.tell_subscription_refused(id, filter, cause, turn);
+            return Err(ReasonCode::QUOTA_EXCEEDED);
+        }
+        self.subscribe(slot, filter, options, identifier, turn);
+        Ok(())
+    }
+
+    /// Counts it, and tells of the first and then of one a minute.
+    fn tell_subscription_refused(
+        &mut self,
+        id: ConnectionId,
+        filter: &TopicFilter<'_>,
+        cause: &'static str,
+        turn: &mut Turn,
+    ) {
+        self.counters.subscriptions_refused += 1;
+        let now_ms = turn.now.monotonic_ms;
+        let Some(more) = self.connection_mut(id).and_then(|connection| connection.note_refusal(cause, now_ms)) else {
+            return;
+        };
+        self.tell(EventMask::NOTICE, id, turn, || EventKind::SubscriptionRefused {
+            filter: filter.text().into(),
+            code: ReasonCode::QUOTA_EXCEEDED,
+            cause,
+            more,
+        });
+    }
+
     /// UNSUBSCRIBE. A filter that nobody asked for is answered 0x11.
     pub(super) fn handle_unsubscribe(&mut self, id: ConnectionId, unsubscribe: &Unsubscribe<'_>, turn: &mut Turn) {
         let packet_id = unsubscribe.packet_id;
         self.tell_packet(id, turn, || EventKind::Received("UNSUBSCRIBE", packet_id.get(), ReasonCode::SUCCESS));
         let Some(connection) = self.connection(id) else { return };
-        let (slot, version) = (connection.session, connection.version);
+        let (slot, version, listener) = (connection.session, connection.version, connection.listener);
+        let agreed = Arc::clone(&connection.agreed);
+        let mount_point = &agreed.listener(listener).mount_point;
         let mut codes = Vec::new();
         for filter in unsubscribe.filters.iter() {
+            let text = mounted(mount_point, &filter);
+            let filter = text.as_deref().and_then(|text| TopicFilter::parse(text).ok()).unwrap_or(filter);
             let existed = self.unsubscribe(slot, &filter, turn);
             let code = if existed { ReasonCode::SUCCESS } else { ReasonCode::NO_SUBSCRIPTION_EXISTED };
             codes.push(code.0);
@@ -91,16 +139,24 @@ impl Shard {
         self.tell_packet(id, turn, || EventKind::Sending("UNSUBACK", packet_id.get(), ReasonCode::SUCCESS));
     }
 
-    /// Whether a Subscription is refused by a limit: memory or the log's room is short, or the Session is a member of enough
-    /// share groups.
-    fn has_no_room(&self, slot: u32, filter: &TopicFilter<'_>) -> bool {
-        let Some(session) = self.sessions.get(slot) else { return true };
-        let memberships = session.memberships();
-        let is_over = filter.share_name().is_some()
-            && memberships.len() >= limits::MEMBERSHIPS_MAX
-            && memberships.iter().all(|known| *known.share != *filter.text());
-        let would_be_recorded = || self.is_durable(slot) && !self.is_subscribed(session, filter);
-        is_over || self.shared.is_memory_short() || self.shared.is_log_scarce() && would_be_recorded()
+    /// The limit that a Subscription meets, if it does. One that replaces another is let through by those that count.
+    fn has_no_room(&self, slot: u32, filter: &TopicFilter<'_>) -> Option<&'static str> {
+        let session = self.sessions.get(slot)?;
+        let is_new = || !self.is_subscribed(session, filter);
+        let (shared, memberships) = (filter.share_name().is_some(), session.memberships().len());
+        let is_over =
+            self.options.max_subscriptions.is_some_and(|max| session.subscriptions.len() + memberships >= max);
+        if is_over && is_new() {
+            return Some("max_subscriptions reached");
+        }
+        if shared && memberships >= limits::MEMBERSHIPS_MAX && is_new() {
+            return Some("too many shared subscriptions");
+        }
+        if self.shared.is_memory_short() {
+            return Some("memory_limit reached");
+        }
+        let is_recorded = self.shared.is_log_scarce() && self.is_durable(slot) && is_new();
+        is_recorded.then_some("no room for the log")
     }
 
     fn is_subscribed(&self, session: &Session, filter: &TopicFilter<'_>) -> bool {

@@ -7,8 +7,8 @@ mod play_any;
 #[path = "../rules/world/mod.rs"]
 mod world;
 
+use midge_choices::Random;
 use play_any::play_any;
-use world::random::Random;
 
 #[test]
 fn histories_at_random() {

@@ -1,11 +1,8 @@
 //! A short run of what the fuzz target does for hours: records made of bytes at random. The same bytes each time.
 
-#[allow(dead_code, reason = "its other users need the rest")]
-#[path = "../rules/world/random.rs"]
-mod random;
 mod recover_any;
 
-use random::Random;
+use midge_choices::Random;
 use recover_any::recover_any;
 
 #[test]

@@ -5,6 +5,7 @@ mod aliases;
 mod durability;
 mod group_queues;
 mod limits;
+mod mount_points;
 mod qos2;
 mod queues;
 mod restarts;

@@ -2,9 +2,9 @@
 
 use crate::world::World;
 use crate::world::device::{Delivery, Device, all_leave, come_to_rest};
-use crate::world::random::Random;
 use crate::world::script::{check, check_versions, check_with, for_each_seed};
 use midge_broker::Options;
+use midge_choices::Random;
 use midge_codec::QoS;
 use std::collections::BTreeMap;
 

@@ -218,3 +218,75 @@ fn client_identifiers_may_need_a_prefix() {
         ",
     );
 }
+
+#[track_caller]
+fn check_retain_source(script: &str) {
+    let listener = ListenerOptions { authenticates: true, ..ListenerOptions::default() };
+    let options = Options { listeners: vec![listener], check_retain_source: true, ..Options::default() };
+    let users = "
+        server lets s receive
+        server lets s subscribe
+        server lets p publish a
+        server lets q publish a
+        p connects v5 clean username=p
+        q connects v311 clean username=q will=a/will will.m=w will.retain
+        ";
+    check_with(options, &[users, script].concat());
+}
+
+#[test]
+fn what_a_client_may_publish_no_longer_is_not_given_to_new_subscriptions() {
+    check_retain_source(
+        r"
+        p publishes a/p qos=1 m=1 retain
+        p publishes a/both qos=1 m=1 retain
+        q publishes a/both qos=1 m=2 retain
+        q closes
+        server takes publish from p
+        s connects v5 clean username=s
+        s subscribes a/p
+        s< nothing
+        s subscribes a/both
+        s receives a/both m=2 retain
+        s subscribes a/will
+        s receives a/will m=w retain
+        server takes publish from q
+        s subscribes a/both
+        s subscribes a/will
+        s< nothing
+        # Nothing is lost, and what comes live has been asked about.
+        server lets p publish a/p
+        s subscribes a/p
+        s receives a/p m=1 retain
+        p publishes a/p m=3
+        s receives a/p m=3
+        ",
+    );
+}
+
+#[test]
+fn the_publisher_of_a_retained_message_is_known_after_a_restart() {
+    for means in ["server restarts", "server snapshots\nserver restarts\nserver snapshots\nserver restarts"] {
+        let script = r"
+            p publishes a/p qos=1 m=1 retain
+            p publishes a/both qos=1 m=1 retain
+            q publishes a/both qos=1 m=2 retain
+            p publishes a/gone qos=1 m=1 retain
+            p publishes a/gone qos=1 retain
+            p closes
+            MEANS
+            s connects v5 clean username=s
+            s subscribes a/p
+            s receives a/p m=1 retain
+            server takes publish from p
+            MEANS
+            s connects v5 clean username=s
+            s subscribes a/p
+            s subscribes a/gone
+            s< nothing
+            s subscribes a/both
+            s receives a/both m=2 retain
+        ";
+        check_retain_source(&script.replace("MEANS", means));
+    }
+}

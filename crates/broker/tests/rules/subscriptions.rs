@@ -158,7 +158,7 @@ fn wildcards_do_not_match_what_begins_with_a_dollar() {
         p> PUBLISH $SYS/x qos=2 id=2 m=x
         p< PUBREC id=2 0x87
         p> PUBREL id=2
-        p< PUBCOMP id=2 0x92
+        p< PUBCOMP id=2
         ",
     );
 }

@@ -9,9 +9,9 @@
 
 use crate::world::World;
 use crate::world::device::{Delivery, Device, all_leave, come_to_rest};
-use crate::world::random::Random;
 use crate::world::script::for_each_seed;
 use midge_broker::{Counters, Options};
+use midge_choices::Random;
 use std::collections::BTreeMap;
 
 /// What was published, and who was to get it.

@@ -149,6 +149,7 @@ fn properties_rows() -> Vec<Row> {
 /// Version 3.1 leaves unsaid what later versions forbid.
 fn good_in_31() -> Vec<Row> {
     vec![
+        reads(ALL, "3.1 flags of the fixed header", "1E [ ('MQIsdp') 03 02 003C ('c1') ]", connect(V31, |_| {})),
         reads(ALL, "3.1 reserved flag", "10 [ ('MQIsdp') 03 03 003C ('c1') ]", connect(V31, |_| {})),
         reads(ALL, "3.1 will bits without will", "10 [ ('MQIsdp') 03 3A 003C ('c1') ]", connect(V31, |_| {})),
         reads(ALL, "3.1 user flag, no user", "10 [ ('MQIsdp') 03 82 003C ('c1') ]", connect(V31, |_| {})),
@@ -163,7 +164,6 @@ fn bad() -> Vec<Row> {
     let unsupported = |name, bytes| refused(ReasonCode::UNSUPPORTED_PROTOCOL_VERSION, ALL, name, bytes);
     vec![
         malformed(ALL, "fixed header flags", "11 [ ('MQTT') 04 02 003C ('c1') ]"),
-        malformed(ALL, "fixed header flags of 3.1", "18 [ ('MQIsdp') 03 02 003C ('c1') ]"),
         malformed(ALL, "empty packet", "10 []"),
         malformed(ALL, "protocol name cut", "10 [ 0004 'MQT' ]"),
         malformed(ALL, "protocol name is no text", "10 [ (FF) 04 02 003C ('c1') ]"),
@@ -204,6 +204,11 @@ fn bad() -> Vec<Row> {
         malformed(ALL, "client id overlong UTF-8", "10 [ ('MQTT') 04 02 003C (C080) ]"),
         malformed(ALL, "client id cut UTF-8", "10 [ ('MQTT') 04 02 003C (C3) ]"),
         malformed(ALL, "user is no text", "10 [ ('MQTT') 04 82 003C ('c1') (FF) ]"),
+        malformed(ALL, "user with U+009F", "10 [ ('MQTT') 04 82 003C ('c1') ('u' C29F) ]"),
+        malformed(ALL, "will topic with U+0001", "10 [ ('MQTT') 04 06 003C ('c1') (01) ('bye') ]"),
+        refused(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID, ALL, "client id with U+001F", {
+            "10 [ ('MQTT') 04 02 003C ('c' 1F) ]"
+        }),
         malformed(ALL, "user with U+0000", "10 [ ('MQTT') 04 82 003C ('c1') (00) ]"),
         malformed(ALL, "5.0 Remaining Length too long a form", "10 8F00 ('MQTT') 05 02 003C 00 ('c1')"),
     ]

@@ -1,8 +1,8 @@
-//! Connections to other servers. None works yet: the `connection` line is refused, and with it all below.
+//! Connections to other servers. None works yet: the `connection` line is refused, and with it all below, which is checked.
 
 use super::Scope::{Bridge, Global};
 use super::Take::{Bool, Choice, Integer, Path, Text, Words};
-use super::{ANY, Again, Bounds, Directive, Given, directive, no_words, nothing};
+use super::{ANY, Again, Bounds, Directive, Given, directive, nothing};
 use crate::draft::Draft;
 
 /// Why an option of a bridge does not work.
@@ -26,7 +26,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         .reloadable()
         .doc("Begin a bridge of this name: a connection to another server, over which topics are exchanged.")
         .refused("no message would reach the other server, or come from it."),
-    bridge("address", Words(no_words))
+    bridge("address", Words(|draft, _| draft.bridge().has_address = true))
         .aliases(&["addresses"])
         .doc("Where the other server is: HOST[:PORT], more of them as spares; an IPv6 address needs a port."),
     bridge("topic", Words(topic)).doc(
@@ -119,14 +119,17 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     bridge("bridge_alpn", TEXT).doc("The application protocol to ask for in the TLS handshake."),
     bridge("bridge_ciphers", TEXT).doc("Which ciphers may be used with TLS 1.2."),
     bridge("bridge_ciphers_tls1.3", TEXT).doc("Which ciphers may be used with TLS 1.3."),
-    bridge("bridge_psk", TEXT).doc("The pre-shared key, in hexadecimal."),
-    bridge("bridge_identity", TEXT).doc("The name that goes with the pre-shared key."),
+    bridge("bridge_psk", Text(Again::Error, |draft, _| draft.bridge().has_psk = true))
+        .doc("The pre-shared key, in hexadecimal."),
+    bridge("bridge_identity", Text(Again::Error, |draft, _| draft.bridge().has_identity = true))
+        .doc("The name that goes with the pre-shared key."),
 ];
 
 /// Without a name it opens a bridge all the same: otherwise everything below it would seem wrong too.
 fn connection(draft: &mut Draft, given: Given<'_>) {
-    needs_word(draft, given);
-    draft.open_bridge();
+    let mut words = given.words;
+    let is_named = draft.word(given.name, words.next()).is_some();
+    draft.open_bridge(is_named);
 }
 
 fn needs_word(draft: &mut Draft, given: Given<'_>) {
@@ -136,6 +139,7 @@ fn needs_word(draft: &mut Draft, given: Given<'_>) {
 
 /// Only what an editor's slip breaks: the filter is there, and a quoted one ends.
 fn topic(draft: &mut Draft, given: Given<'_>) {
+    draft.bridge().has_topic = true;
     let mut words = given.words;
     let Some(word) = draft.word(given.name, words.next()) else {
         return;

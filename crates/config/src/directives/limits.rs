@@ -1,8 +1,9 @@
 //! How much is let in, queued and kept.
 
 use super::Scope::Global;
-use super::Take::{Bool, Integer, Words};
+use super::Take::{Bool, Decimal, Integer, Words};
 use super::{ANY, Bounds, Directive, Given, directive, limit, limit_bytes};
+use crate::config::Bound;
 use crate::draft::Draft;
 use crate::value::decimal;
 
@@ -33,8 +34,8 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     )
     .default("0")
     .reloadable()
-    .doc("How many bytes of messages may be under way to a client; 0 is no limit.")
-    .planned("max_inflight_messages alone bounds what is under way."),
+    .doc("How many bytes of payload of QoS 1 and 2 may be under way to a client; 0 is no limit.")
+    .note("While there are fewer, one more message is sent, however large it is."),
     directive(
         "max_queued_messages",
         Global,
@@ -108,16 +109,69 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     .reloadable()
     .doc("How many clients may be connected over all listeners; 0 and below are no limit."),
     directive(
+        "max_client_messages_per_second",
+        Global,
+        Integer(ANY, |draft, number| draft.config.max_client_messages_per_second = Bound::of(number)),
+    )
+    .doc("How many messages a client may send in a second; one that sends more is read more slowly. 0 is no limit.")
+        .reloadable()
+    .note(
+        "Not in Mosquitto. Unless it is given, 1000000 for a server called midge and no limit for one called mosquitto. A second's \
+         worth may come at once. Nothing is lost and nobody disconnected.",
+    ),
+    directive(
+        "max_client_bytes_per_second",
+        Global,
+        Integer(ANY, |draft, number| draft.config.max_client_bytes_per_second = Bound::of(number)),
+    )
+    .doc("How many bytes a client may send in a second; one that sends more is read more slowly. 0 is no limit.")
+        .reloadable()
+    .note(
+        "Not in Mosquitto. Unless it is given, 1250000000 for a server called midge and no limit for one called mosquitto.",
+    ),
+    directive(
+        "max_subscriptions",
+        Global,
+        Integer(ANY, |draft, number| draft.config.max_subscriptions = Bound::of(number)),
+    )
+    .doc("How many subscriptions a client may have; further ones are refused (0x97). 0 is no limit.")
+        .reloadable()
+    .note("Not in Mosquitto. Unless it is given, 10000 for a server called midge and no limit for one called mosquitto."),
+    directive(
+        "max_retained_messages",
+        Global,
+        Integer(ANY, |draft, number| draft.config.max_retained_messages = Bound::of(number)),
+    )
+    .doc("How many retained messages there may be in all; for further topics they are refused (0x97). 0 is no limit.")
+        .reloadable()
+    .note(
+        "Not in Mosquitto. Unless it is given, 500000 for a server called midge and no limit for one called mosquitto. Those that \
+         are there can be replaced and cleared.",
+    ),
+    directive(
+        "max_retained_bytes",
+        Global,
+        Decimal(Bounds { min: 0, max: i64::MAX, outside: "Invalid 'max_retained_bytes' value ({})." }, |draft, bytes| {
+            draft.config.max_retained_bytes = Bound::of(bytes);
+        }),
+    )
+    .doc("How many bytes retained messages and their topics may have in all; more are refused (0x97). 0 is no limit.")
+        .reloadable()
+    .note(
+        "Not in Mosquitto. Unless it is given, 268435456 for a server called midge and no limit for one called mosquitto. Decimal, \
+         without a unit.",
+    ),
+    directive(
         "topic_levels_max",
         Global,
         Integer(Bounds { min: 1, max: 65535, outside: "Invalid 'topic_levels_max' value ({})." }, |draft, levels| {
             draft.config.topic_levels_max = levels as u16;
         }),
     )
-    .default("200")
+    .default("201")
     .reloadable()
-    .doc("How many levels a topic or a filter may have; more are refused.")
-    .note("Not in Mosquitto, where it is always 200."),
+    .doc("How many levels a topic or a filter may have, one more than it has slashes; more are refused.")
+    .note("Not in Mosquitto, which always lets 200 slashes pass."),
     directive("retain_available", Global, Bool(|draft, on| draft.config.retain_available = on))
         .default("true")
         .reloadable()
@@ -136,7 +190,10 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         .default("false")
         .reloadable()
         .doc("Deliver a retained message only while the client that published it may still publish there.")
-        .note("Off unless given, although Mosquitto's manual says otherwise."),
+        .note(
+            "Off unless given, although Mosquitto's manual says otherwise. Whoever would not be let in any more may publish nothing. \
+             What was retained while it was off is given to everybody.",
+        ),
     directive("persistent_client_expiration", Global, Words(persistent_client_expiration))
         .reloadable()
         .doc("How long sessions of absent clients are kept: a number and one of s h d w m y; otherwise for ever.")

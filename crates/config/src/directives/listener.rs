@@ -1,20 +1,23 @@
 //! Where clients connect.
 
 use super::Scope::{Global, Listener, ListenerOrDefault, StatedListener};
-use super::Take::{Bool, Choice, Integer, Text, Words};
+use super::Take::{Bool, Choice, Integer, Path, Text, Words};
 use super::{ANY, Again, Bounds, Directive, Given, directive, limit, nothing};
-use crate::config::{Address, ProtocolVersions, SocketDomain};
-use crate::draft::Draft;
+use crate::config::{Address, Bound, Protocol, ProtocolVersions, SocketDomain};
+use crate::draft::{Draft, Part};
+use crate::network::Network;
 use crate::value::{shown, text};
 
 pub(super) const DIRECTIVES: &[Directive] = &[
     directive("listener", Global, Words(open_listener))
+        .reloadable()
         .doc("Listen on this port, if an address or a name follows only there; or on port 0 and a Unix socket's path.")
         .note(
             "With it clients need a user name, unless allow_anonymous says otherwise. Options of a listener have to \
              stand below it.",
         ),
     directive("port", Global, Integer(PORT, open_port))
+        .reloadable()
         .doc("The port of the default listener; `listener` does the same and can be given more than once."),
     directive(
         "bind_address",
@@ -23,10 +26,15 @@ pub(super) const DIRECTIVES: &[Directive] = &[
             *draft.open_default_listener().1 = Some(host);
         }),
     )
+    .reloadable()
     .doc("The address or name that the default listener listens on."),
-    directive("bind_interface", ListenerOrDefault, Text(Again::Error, nothing))
-        .doc("Listen only on this network interface.")
-        .refused("the server would listen on every interface. An address behind 'listener' restricts it."),
+    directive(
+        "bind_interface",
+        ListenerOrDefault,
+        Text(Again::Error, |draft, name| draft.listener().bind_interface = Some(name)),
+    )
+    .doc("Listen only on this network interface.").reloadable()
+    .note("The system itself takes no connection that comes in elsewhere, whatever its address."),
     directive(
         "socket_domain",
         ListenerOrDefault,
@@ -34,18 +42,47 @@ pub(super) const DIRECTIVES: &[Directive] = &[
             draft.listener().socket_domain = Some(if word == "ipv4" { SocketDomain::Ipv4 } else { SocketDomain::Ipv6 });
         }),
     )
+    .reloadable()
     .doc("Listen on IPv4 or IPv6 only; otherwise on both."),
-    directive("protocol", ListenerOrDefault, Choice(&["mqtt", "websockets", "http_api"], nothing))
+    directive("unix_socket_mode", Listener, Text(Again::Error, |draft, text| unix_socket_mode(draft, &text)))
+        .default("0770")
+        .doc("Who may connect to a Unix socket: the permissions of its path, in octal.")
+        .reloadable()
+        .note("Not in Mosquitto, where it is always 0770: the server's user and its group."),
+    directive("protocol", ListenerOrDefault, Choice(&["mqtt", "websockets", "http_api"], protocol))
         .default("mqtt")
-        .doc("What clients speak on this listener.")
-        .refused("only 'mqtt' does."),
+        .doc("What clients speak on this listener: MQTT alone, or MQTT over WebSocket, as web pages do.").reloadable()
+        .note("http_api does not work yet, and the server does not start with it."),
     directive(
         "max_connections",
         ListenerOrDefault,
         Integer(ANY, |draft, number| draft.listener().max_connections = limit(number)),
     )
     .default("-1")
+    .reloadable()
     .doc("How many clients may be connected to this listener at once; 0 and below are no limit."),
+    directive(
+        "max_connections_per_second",
+        ListenerOrDefault,
+        Integer(ANY, |draft, number| draft.listener().max_connections_per_second = Bound::of(number)),
+    )
+    .doc("How many clients may connect to this listener in a second; others are closed at once. 0 is no limit.")
+        .reloadable()
+    .note(
+        "Not in Mosquitto. A second's worth may come at once. Unless it is given, 5000 for a server called midge, where those from the \
+         machine itself are not counted, and no limit for one called mosquitto.",
+    ),
+    directive(
+        "max_connections_per_second_per_address",
+        ListenerOrDefault,
+        Integer(ANY, |draft, number| draft.listener().max_connections_per_second_per_address = Bound::of(number)),
+    )
+    .doc("The same for clients from one address, or from one network of IPv6 (/64); 0 is no limit.")
+        .reloadable()
+    .note(
+        "Not in Mosquitto. Unless it is given, 200 for a server called midge, where those from the machine itself are not counted, and \
+         no limit for one called mosquitto.",
+    ),
     directive(
         "max_qos",
         ListenerOrDefault,
@@ -55,6 +92,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     )
     .aliases(&["maximum_qos"])
     .default("2")
+    .reloadable()
     .doc("The highest QoS on this listener: a publication above it is refused, a subscription is granted less."),
     directive(
         "max_topic_alias",
@@ -65,6 +103,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         ),
     )
     .default("10")
+    .reloadable()
     .doc("How many topic aliases an MQTT 5 client may have for what it publishes."),
     directive(
         "max_topic_alias_broker",
@@ -75,35 +114,45 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         ),
     )
     .default("10")
+    .reloadable()
     .doc("How many topic aliases the server makes for what it sends to an MQTT 5 client that allows them."),
     directive("accept_protocol_versions", StatedListener, Words(accept_protocol_versions))
         .default("3, 4, 5")
+        .reloadable()
         .doc("Which clients are let in: 3 is MQTT 3.1, 4 is 3.1.1, 5 is 5.0; separated by commas."),
     directive(
         "mount_point",
         Listener,
-        Text(Again::Replaces, |draft, prefix: String| {
-            if prefix.contains(['+', '#']) {
-                let text = format!("Invalid 'mount_point' value ({prefix}). Does it contain a wildcard character?");
-                draft.error(text);
-            }
-        }),
+        Text(Again::Replaces, mount_point),
     )
     .doc("Put this before every topic of the listener's clients, so that they see nothing else.")
-    .refused("clients of this listener would see the topics of all others."),
+        .reloadable()
+    .note(
+        "It ends with a '/', or subscriptions that begin with a wildcard are refused. Rights are those to whole topics. $share works, \
+         $SYS is not seen. A client that comes back through another listener keeps its subscriptions, and gets of what waits what \
+         is to be seen there.",
+    ),
     directive(
         "use_username_as_clientid",
         ListenerOrDefault,
         Bool(|draft, on| draft.listener().use_username_as_clientid = on),
     )
     .default("false")
+    .reloadable()
     .doc("Give each client its user name as client identifier."),
-    directive("http_dir", Listener, Text(Again::Error, nothing))
-        .doc("Serve the files of this folder to web browsers.")
-        .planned("no files are served."),
-    directive("websockets_origin", Listener, Text(Again::Adds, nothing))
-        .doc("Let in web pages of this origin only; may be given more than once.")
-        .refused("pages of every origin would be let in."),
+    directive("http_dir", Listener, Path(Again::Error, |draft, path| draft.listener().http_dir = Some(path)))
+        .doc("Serve the files of this folder to web browsers, on a listener with protocol websockets.").reloadable()
+        .note("Links in it that lead out of it are not followed."),
+    directive(
+        "websockets_origin",
+        Listener,
+        Text(Again::Adds, |draft, origin| draft.listener().websockets_origins.push(origin)),
+    )
+    .doc("Let in web pages of this origin only, such as https://example.org; may be given more than once.").reloadable()
+    .note("What is no browser sends no origin, and is let in."),
+    directive("websockets_trusted_proxy", Listener, Text(Again::Adds, |draft, text| trusted_proxy(draft, &text)))
+        .doc("Take the address of a client from the header X-Forwarded-For, where this proxy sends it; an address or a network.").reloadable()
+        .note("Not in Mosquitto, which believes everybody. The last address of the header counts: whom that proxy saw."),
     directive("websockets_log_level", Global, Integer(ANY, nothing))
         .default("0")
         .doc("Once what a library for WebSocket logs.")
@@ -111,14 +160,22 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     directive(
         "enable_proxy_protocol",
         Listener,
-        Integer(Bounds { min: 1, max: 2, outside: "enable_proxy_protocol must be 1 or 2." }, nothing),
+        Integer(Bounds { min: 1, max: 2, outside: "enable_proxy_protocol must be 1 or 2." }, |draft, version| {
+            draft.listener().enable_proxy_protocol = Some(version as u8);
+        }),
     )
-    .doc("Expect a load balancer's PROXY header of this version before each connection.")
-    .refused("the header would be taken for a broken packet, and every connection closed."),
-    directive("proxy_protocol_v2_require_tls", Listener, Bool(nothing))
-        .default("false")
-        .doc("Refuse connections that reached the load balancer without TLS.")
-        .refused("they would be let in."),
+    .doc("Expect a load balancer's PROXY header of this version before each connection.").reloadable()
+    .note(
+        "Whoever reaches the listener past the load balancer can claim any address. The header stands before TLS. Of version 2 \
+         require_certificate and use_identity_as_username believe what it says of the client's certificate, where the listener has none.",
+    ),
+    directive(
+        "proxy_protocol_v2_require_tls",
+        Listener,
+        Bool(|draft, on| draft.listener().proxy_protocol_v2_require_tls = on),
+    )
+    .default("false")
+    .doc("Refuse connections that reached the load balancer without TLS.").reloadable(),
 ];
 
 const PORT: Bounds = Bounds { min: 1, max: 65535, outside: "Invalid 'port' value ({})." };
@@ -155,11 +212,53 @@ fn listener_address(draft: &mut Draft, given: Given<'_>) -> Option<Address> {
     }
 }
 
+fn mount_point(draft: &mut Draft, prefix: String) {
+    if prefix.contains(['+', '#', '\0']) || prefix.starts_with("$share") || prefix.len() > usize::from(u16::MAX) {
+        let text = format!("Invalid 'mount_point' value ({prefix}). Does it contain a wildcard character?");
+        return draft.error(text);
+    }
+    if !prefix.ends_with('/') {
+        draft.warn(format!(
+            "The mount_point '{prefix}' does not end with '/': clients cannot subscribe to filters that begin with '+' or '#'."
+        ));
+    }
+    draft.listener().mount_point = prefix;
+}
+
 fn open_port(draft: &mut Draft, number: i64) {
     if !draft.is_first("port", Global) {
         draft.warn("The port of the default listener is given more than once; this one counts.".to_owned());
     }
     *draft.open_default_listener().0 = number as u16;
+}
+
+fn protocol(draft: &mut Draft, word: &'static str) {
+    draft.listener().protocol = if word == "websockets" { Protocol::Websockets } else { Protocol::Mqtt };
+    if word == "http_api" {
+        draft.error("The 'protocol' option does not work yet with 'http_api': nobody would answer there.");
+    }
+}
+
+fn unix_socket_mode(draft: &mut Draft, text: &str) {
+    let is_octal = text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+    match u32::from_str_radix(text, 8).ok().filter(|mode| is_octal && *mode <= 0o777) {
+        Some(mode) => draft.listener().unix_socket_mode = mode,
+        None => {
+            let hint = "Permissions in octal, such as 0660 or 0777.".to_owned();
+            draft.error_in(Part::Value, format!("Invalid 'unix_socket_mode' value ({text})."), Some(hint));
+        }
+    }
+}
+
+fn trusted_proxy(draft: &mut Draft, text: &str) {
+    match Network::parse(text) {
+        Some(network) => draft.listener().websockets_trusted_proxies.push(network),
+        None => {
+            let hint = "An address such as 127.0.0.1, or a network such as 10.0.0.0/8.".to_owned();
+            let text = format!("Invalid 'websockets_trusted_proxy' value ({text}).");
+            draft.error_in(Part::Value, text, Some(hint));
+        }
+    }
 }
 
 fn accept_protocol_versions(draft: &mut Draft, given: Given<'_>) {

@@ -11,10 +11,10 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     directive("log_dest", Global, Words(log_dest))
         .default("stderr")
         .reloadable()
-        .doc("Where log lines go: stderr, stdout, file PATH, syslog, topic, none; may be given more than once, each adds.")
+        .doc("Where log lines go: stderr, stdout, file PATH, syslog, journald, topic, none; may be given more than once, each adds.")
         .note(
             "The first one replaces the default. A none takes back those above it. Topics are those below $SYS/broker/log. \
-             The file is opened again at SIGHUP and SIGRTMIN.",
+             The file is opened again at SIGHUP and SIGRTMIN. journald is not in Mosquitto.",
         ),
     directive(
         "log_type",
@@ -46,9 +46,11 @@ pub(super) const DIRECTIVES: &[Directive] = &[
             draft.config.log.facility = Some(number as u8);
         }),
     )
+    .reloadable()
     .doc("Which of LOCAL0 to LOCAL7 the lines have in syslog; otherwise DAEMON."),
     directive("log_format", Global, Choice(&["text", "json"], |draft, word| draft.config.log.json = word == "json"))
         .default("text")
+        .reloadable()
         .doc("Whether a line is a sentence, or an object of JSON with what it is about in members of its own.")
         .note("Not in Mosquitto, whose sentences are what other programs wait for."),
     directive("log_timestamp", Global, Bool(|draft, on| draft.config.log.timestamp = on))
@@ -80,12 +82,14 @@ fn log_dest(draft: &mut Draft, given: Given<'_>) {
     let log = &mut draft.config.log;
     match word {
         b"none" => {
-            (log.stderr, log.stdout, log.file, log.syslog, log.topic) = (false, false, None, false, false);
+            (log.stderr, log.stdout, log.file) = (false, false, None);
+            (log.syslog, log.journald, log.topic) = (false, false, false);
             draft.log_dest_planned = false;
         }
         b"stderr" => log.stderr = true,
         b"stdout" => log.stdout = true,
         b"syslog" => log.syslog = true,
+        b"journald" => log.journald = true,
         b"topic" => log.topic = true,
         b"file" => match (words.rest(), &log.file) {
             ([], _) => draft.error("Empty \"log_dest file\" value in configuration."),

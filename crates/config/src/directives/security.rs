@@ -90,29 +90,30 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     .note(
         "Not in Mosquitto. 3 when the server is called midge, 0 when it is called mosquitto. Three failures are free; each \
          further one doubles the time, from a tenth of a second, and one is forgotten every half minute.",
-    ),
+    )
+    .reloadable(),
     directive("plugin", Security, Words(|draft, given| plugin(draft, given, None)))
         .aliases(&["auth_plugin"])
-        .doc("Ask this plugin of Mosquitto, which is built in here: the path of its file counts only by its name.")
+        .doc("Ask this plugin of Mosquitto, which is built in here: the path of its file counts only by its name.").reloadable()
         .note(
             "Built in are mosquitto_password_file, mosquitto_acl_file and mosquitto_persist_sqlite; with any other the server \
              does not start.",
         ),
     directive("global_plugin", Global, Words(|draft, given| plugin(draft, given, Some(User::All))))
-        .doc("As plugin, for all listeners, also with per_listener_settings."),
-    directive("plugin_load", Global, Words(plugin_load)).doc("As plugin, for the listeners that name it: NAME PATH."),
+        .doc("As plugin, for all listeners, also with per_listener_settings.").reloadable(),
+    directive("plugin_load", Global, Words(plugin_load)).doc("As plugin, for the listeners that name it: NAME PATH.").reloadable(),
     directive("plugin_use", StatedListener, Words(plugin_use))
-        .doc("Ask the plugin that plugin_load has given this name about the clients of this listener."),
+        .doc("Ask the plugin that plugin_load has given this name about the clients of this listener.").reloadable(),
     directive(OPTION_PREFIXES[0], Plugin, Words(plugin_option))
         .aliases(&[OPTION_PREFIXES[1]])
-        .doc("An option for the plugin above: plugin_opt_NAME VALUE.")
+        .doc("An option for the plugin above: plugin_opt_NAME VALUE.").reloadable()
         .note(
             "plugin_opt_password_file, plugin_opt_acl_file and plugin_opt_db_file name the file of the plugin; others have no \
              effect.",
         ),
     directive("auth_plugin_deny_special_chars", Plugin, Bool(deny_special_chars))
         .default("true")
-        .doc("Grant nothing to clients with +, # or / in user name or identifier, without asking the plugin above.")
+        .doc("Grant nothing to clients with +, # or / in user name or identifier, without asking the plugin above.").reloadable()
         .note("Only for mosquitto_acl_file; without a plugin, acl_file asks for none of it."),
 ];
 

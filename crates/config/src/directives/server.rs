@@ -9,6 +9,7 @@ use crate::value::{decimal, shown};
 
 pub(super) const DIRECTIVES: &[Directive] = &[
     directive("include_dir", Global, IncludeDir)
+        .reloadable()
         .doc("Read every file of this folder whose name ends with .conf, as if its lines stood here.")
         .note(
             "Only in the main file. The order is that of the alphabet, of each letter the upper case first. The path \
@@ -16,6 +17,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         ),
     directive("per_listener_settings", Global, Bool(|draft, on| draft.set_per_listener(on)))
         .default("false")
+        .reloadable()
         .doc("Security options count for the listener above them instead of for all listeners.")
         .note(
             "Has to stand above the first of them: acl_file, allow_anonymous, allow_zero_length_clientid, \
@@ -76,6 +78,15 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         ),
     directive("pid_file", Global, Text(Again::Error, |draft, path| draft.config.pid_file = Some(path)))
         .doc("Write the process id to this file, and remove it at the end."),
+    directive("watch_files", Global, Bool(|draft, on| draft.config.watch_files = on))
+        .default("true")
+        .reloadable()
+        .doc("Read files of certificates, keys, passwords and rights again when they change, without a signal.")
+        .note(
+            "Not in Mosquitto, which reads them again at SIGHUP only. Links are followed, so a renewed certificate counts \
+             wherever it stands. A file that does not do, such as one that is half written, changes nothing, and one that was emptied counts at \
+             SIGHUP.",
+        ),
     directive("persistence", Global, Bool(|draft, on| draft.config.persistence.on = on))
         .aliases(&["retained_persistence"])
         .default("false")
@@ -141,13 +152,13 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         Global,
         Integer(
             Bounds { min: 0, max: 65535, outside: "Packet buffer size must be between 0 and 65535 inclusive." },
-            nothing,
+            |draft, bytes| draft.config.packet_buffer_size = bytes as u16,
         ),
     )
     .aliases(&["websockets_headers_size"])
     .default("4096")
-    .doc("The size of the buffers that are read into.")
-    .ignored("buffers are shared by connections and grow with their packets."),
+    .doc("How many bytes an HTTP request may have on a listener with protocol websockets.").reloadable()
+    .note("Less than 1024 counts as 1024. Buffers for packets need no size: connections share them, and they grow."),
     directive("retry_interval", Global, Anything)
         .doc("Once the time after which an unacknowledged message was sent again.")
         .ignored("messages are sent again when their client comes back, as MQTT wants it."),

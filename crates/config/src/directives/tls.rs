@@ -54,6 +54,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         Bool(|draft, on| draft.listener().tls.require_certificate = on),
     )
     .default("false")
+    .reloadable()
     .doc("Let in only clients with a certificate."),
     directive(
         "use_identity_as_username",
@@ -61,6 +62,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         Bool(|draft, on| draft.listener().tls.use_identity_as_username = on),
     )
     .default("false")
+    .reloadable()
     .doc("Take the common name of the client's certificate, or the identity of its pre-shared key, for its user name.")
     .note("Neither password file nor allow_anonymous is asked then."),
     directive(
@@ -69,6 +71,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         Bool(|draft, on| draft.listener().tls.use_subject_as_username = on),
     )
     .default("false")
+    .reloadable()
     .doc("Take the whole subject of the client's certificate for its user name: CN=ann,O=Example.")
     .note("As RFC 2253 writes it, the last part first. use_identity_as_username counts more."),
     directive(
@@ -77,8 +80,10 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         Bool(|draft, on| draft.listener().tls.disable_client_cert_date_checks = on),
     )
     .default("false")
+    .reloadable()
     .doc("Let in clients whose certificate is past its end or before its beginning."),
     directive("tls_version", Listener, Text(Again::Error, |draft, word| tls_version(draft, &word)))
+        .reloadable()
         .doc("The lowest version of TLS: tlsv1.2 or tlsv1.3.")
         .note("A minimum, whatever the name says."),
     directive(
@@ -86,6 +91,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         ListenerOrDefault,
         Text(Again::Replaces, |draft, list| draft.listener().tls.ciphers = Some(list)),
     )
+    .reloadable()
     .doc("Which ciphers may be used with TLS 1.2, as OpenSSL writes them.")
     .note(
         "Names of ciphers choose, names of groups such as HIGH choose nothing: none of those here is weak. In a server that is \
@@ -96,6 +102,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         ListenerOrDefault,
         Text(Again::Replaces, |draft, list| draft.listener().tls.ciphers_tls13 = Some(list)),
     )
+    .reloadable()
     .doc("Which ciphers may be used with TLS 1.3."),
     directive("psk_file", Security, Path(Again::Replaces, |draft, path| draft.security().psk_file = Some(path)))
         .reloadable()
@@ -103,6 +110,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         .doc("The file with the pre-shared keys of clients, one a line: identity:key, the key in hexadecimal.")
         .note("Only listeners with a psk_hint ask for keys. Who loses its key is let go when the file is read again."),
     directive("psk_hint", ListenerOrDefault, Text(Again::Error, |draft, hint| draft.listener().tls.psk_hint = Some(hint)))
+        .reloadable()
         .with_openssl()
         .doc("Encrypt with pre-shared keys, and send this to clients as a hint which to use.")
         .note(
@@ -132,7 +140,7 @@ fn tls_version(draft: &mut Draft, word: &str) {
             draft.warn(format!("'{word}' is not safe and not offered; the lowest version is tlsv1.2."));
             TlsVersion::Tls12
         }
-        _ => return draft.error(format!("Unsupported tls_version \"{word}\".")),
+        _ => return draft.late_error(format!("Unsupported tls_version \"{word}\".")),
     };
     draft.listener().tls.version_min = version;
 }

@@ -5,6 +5,7 @@
 mod load_any;
 
 use load_any::load_any;
+use midge_choices::Random;
 use midge_config::directives;
 
 const GOOD: &str = "listener 1883 127.0.0.1\nallow_anonymous true\nmax_connections 10\nmount_point a/%c/\n\
@@ -16,7 +17,7 @@ const GOOD: &str = "listener 1883 127.0.0.1\nallow_anonymous true\nmax_connectio
 #[test]
 fn spoilt_configurations() {
     let names: Vec<&str> = directives().map(|directive| directive.name).collect();
-    let mut random = Random(1);
+    let mut random = Random::new(1);
     let mut right = 0;
     for _ in 0..10_000 {
         let mut bytes: Vec<u8> = GOOD.chars().map(|char| char as u8).collect();
@@ -52,17 +53,5 @@ fn spoil(bytes: &mut Vec<u8>, random: &mut Random, names: &[&str]) {
             let added = format!("{name}{}\n", value[random.below(value.len())]);
             let _ = bytes.splice(line..line, added.into_bytes());
         }
-    }
-}
-
-/// xorshift64*: good enough to spoil bytes, and the same each time.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % bound
     }
 }

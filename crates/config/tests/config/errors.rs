@@ -225,9 +225,9 @@ fn per_listener_settings_stand_above_what_they_change() {
 fn all_errors_are_found_in_the_order_of_the_file() {
     let expected = "Error: Unknown configuration variable 'x'.\nError found at m.conf:1.\n\
                     Error: 'port' value not a number.\nError found at m.conf:2.\n\
-                    Error: The 'mount_point' option does not work yet: clients of this listener would see the topics of all others.\n\
+                    Error: The 'protocol' option does not work yet with 'http_api': nobody would answer there.\n\
                     Error found at m.conf:4.";
-    assert_eq!(errors("x\nport y\nlistener 1\nmount_point p"), expected);
+    assert_eq!(errors("x\nport y\nlistener 1\nprotocol http_api"), expected);
 }
 
 #[test]
@@ -245,7 +245,10 @@ fn a_file_that_is_no_configuration_gives_so_many_errors_and_no_more() {
 
 #[test]
 fn what_would_let_in_more_is_refused() {
-    check("listener 9001\nprotocol websockets", "The 'protocol' option does not work yet: only 'mqtt' does.");
+    check(
+        "listener 9001\nprotocol http_api",
+        "The 'protocol' option does not work yet with 'http_api': nobody would answer there.",
+    );
     check(
         "connection b\naddress example.org\ntopic # both 2\ncleansession true\nconnection",
         "The 'connection' option does not work yet: no message would reach the other server, or come from it.\n\
@@ -267,7 +270,10 @@ fn encryption_that_is_not_whole_is_refused() {
     let pair = "listener 8883\ncertfile /cert.pem\nkeyfile /key.pem\n";
     let trusted = "The 'require_certificate' option requires cafile or capath.";
     check_listener(&format!("{pair}require_certificate true"), trusted);
-    check(&format!("{pair}tls_version tlsv1.4"), "Unsupported tls_version \"tlsv1.4\".");
+    let unsupported = format!("{pair}tls_version tlsv1.4");
+    check(&unsupported, "Unsupported tls_version \"tlsv1.4\".");
+    assert_eq!(read(&unsupported).expect_err("an error").status, 1, "Mosquitto finds it when it opens the listener");
+    assert_eq!(read(format!("{unsupported}\nx")).expect_err("errors").status, 3);
     assert_eq!(
         notes("listener 8883\ncafile /ca.pem"),
         ["Warning: Connections to this listener are not encrypted, as it has no certfile and keyfile. (m.conf:1)"]
@@ -276,6 +282,46 @@ fn encryption_that_is_not_whole_is_refused() {
         notes(&format!("{pair}tls_version tlsv1.1")),
         ["Warning: 'tlsv1.1' is not safe and not offered; the lowest version is tlsv1.2. (m.conf:4)"]
     );
+}
+
+#[test]
+fn transports_that_are_not_whole_are_refused_or_noted() {
+    assert_eq!(
+        errors("listener 1\nproxy_protocol_v2_require_tls true\nenable_proxy_protocol 1"),
+        "Error: The 'proxy_protocol_v2_require_tls' option requires enable_proxy_protocol 2.\nError found at m.conf:1."
+    );
+    assert_eq!(
+        errors("listener 1\nuse_subject_as_username true\nenable_proxy_protocol 2"),
+        "Error: use_subject_as_username cannot be used with `enable_proxy_protocol 2`.\nError found at m.conf:1.\nA proxy \
+         tells the common name only: use_identity_as_username."
+    );
+    // The proxy says who showed a certificate.
+    assert_eq!(notes("listener 1\nrequire_certificate true\nenable_proxy_protocol 2"), [""; 0]);
+    assert_eq!(
+        errors("listener 1\nwebsockets_trusted_proxy example.org"),
+        "Error: Invalid 'websockets_trusted_proxy' value (example.org).\nError found at m.conf:2.\nAn address such as \
+         127.0.0.1, or a network such as 10.0.0.0/8."
+    );
+    for mode in ["rw", "0888", "-7", "+7", "1777", ""] {
+        let text = errors(format!("listener 0 /s\nunix_socket_mode {mode}"));
+        let first = text.lines().next().unwrap_or_default();
+        assert!(first.starts_with("Error: ") && first.contains("unix_socket_mode"), "{text}");
+    }
+    assert_eq!(
+        notes("listener 1\nunix_socket_mode 0777"),
+        ["Warning: The 'unix_socket_mode' option has no effect on a listener with a port. (m.conf:1)"]
+    );
+    assert_eq!(notes("listener 0 /s\nunix_socket_mode 0777"), [""; 0]);
+    for option in ["http_dir /www", "websockets_origin https://a", "websockets_trusted_proxy ::1"] {
+        let name = option.split(' ').next().expect("a name");
+        assert_eq!(
+            notes(&format!("listener 1\n{option}")),
+            [format!(
+                "Warning: The '{name}' option has no effect on a listener without `protocol websockets`. (m.conf:1)"
+            )]
+        );
+        assert_eq!(notes(&format!("listener 1\nprotocol websockets\n{option}")), [""; 0]);
+    }
 }
 
 #[test]
@@ -296,6 +342,22 @@ fn what_only_does_less_is_noted() {
         notes("dhparamfile /dh"),
         ["Warning: The 'dhparamfile' option has no effect: it is no longer needed. (m.conf:1)"]
     );
+}
+
+#[test]
+fn bridges_that_are_not_whole_are_refused() {
+    let check = |text: &str, missing: &str| {
+        let errors = errors(format!("connection b\n{text}"));
+        let expected = format!("Error: Invalid bridge configuration: {missing}.\nError found at m.conf:1.");
+        assert!(errors.ends_with(&expected), "{errors}");
+    };
+    check("", "no remote addresses defined");
+    check("topic #", "no remote addresses defined");
+    check("address example.org\nconnection c\naddress example.org\ntopic #", "no topics defined");
+    check("address example.org\ntopic #\nbridge_psk 00ff", "missing bridge_identity");
+    check("address example.org\ntopic #\nbridge_identity me", "missing bridge_psk");
+    let whole = errors("connection b\naddress example.org\ntopic #\nbridge_identity me\nbridge_psk 00ff");
+    assert_eq!(whole.matches("Error: ").count(), 1, "{whole}");
 }
 
 #[test]

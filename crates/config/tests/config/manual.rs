@@ -20,6 +20,6 @@ fn the_page_says_all_there_is_to_know_of_an_option() {
                     - Takes a number, at least 0 and at most 2\n\
                     - Default: `2`\n\
                     - Stands below a listener, for that one; above all of them for the default listener\n\
-                    - A new value counts after a restart\n";
+                    - A new value counts when the file is read again (SIGHUP)\n";
     assert!(page.contains(expected), "{page}");
 }

@@ -33,7 +33,7 @@ const MOSQUITTO: &str = "
 ";
 
 /// What only this server has.
-const OURS: [&str; 22] = [
+const OURS: [&str; 32] = [
     "acl_strict_suback",
     "auth_http_acl_url",
     "auth_http_cache",
@@ -52,10 +52,20 @@ const OURS: [&str; 22] = [
     "failed_login_delay",
     "keyfile_passphrase_file",
     "log_format",
+    "max_client_bytes_per_second",
+    "max_client_messages_per_second",
+    "max_connections_per_second",
+    "max_connections_per_second_per_address",
+    "max_retained_bytes",
+    "max_retained_messages",
+    "max_subscriptions",
     "persistence_max_bytes",
     "persistence_sync",
     "shards",
     "topic_levels_max",
+    "unix_socket_mode",
+    "watch_files",
+    "websockets_trusted_proxy",
 ];
 
 fn names(directive: &'static Directive) -> impl Iterator<Item = &'static str> {
@@ -140,7 +150,17 @@ fn what_is_planned_is_refused_or_noted_and_what_works_is_neither() {
         "auth_http_acl_url",
     ];
     // What does not go without others.
-    let needs = ["certfile", "keyfile", "require_certificate", "plugin", "global_plugin", "plugin_load", "plugin_use"];
+    let needs = [
+        "certfile",
+        "keyfile",
+        "require_certificate",
+        "plugin",
+        "global_plugin",
+        "plugin_load",
+        "plugin_use",
+        "proxy_protocol_v2_require_tls",
+        "websockets_trusted_proxy",
+    ];
     let own_tests = [&own_tests[..], &needs].concat();
     let has_own_test = |name: &str| own_tests.contains(&name) || name.starts_with("auth_jwt_");
     for directive in directives().filter(|one| !has_own_test(one.name)) {

@@ -2,7 +2,8 @@
 
 use crate::support::{config, notes};
 use midge_config::{
-    Address, Config, JwtAuth, Listener, LogTypes, PersistenceSync, ProtocolVersions, SocketDomain, TlsVersion,
+    Address, Bound, Config, JwtAuth, Listener, LogTypes, Network, PersistenceSync, Protocol, ProtocolVersions,
+    SocketDomain, TlsVersion,
 };
 
 /// Below a plain listener, the lines change the configuration in just this way.
@@ -45,6 +46,9 @@ fn the_server_as_a_whole() {
     check("shards 4", |c| c.shards = Some(4));
     check("connect_timeout 5", |c| c.connect_timeout_s = 5);
     check("set_tcp_nodelay true", |c| c.set_tcp_nodelay = true);
+    check("packet_buffer_size 65535", |c| c.packet_buffer_size = 65535);
+    check("websockets_headers_size 0", |c| c.packet_buffer_size = 0);
+    check("watch_files false", |c| c.watch_files = false);
     check("sys_interval 0", |c| c.sys_interval_s = 0);
     check("sys_interval 0x10", |c| c.sys_interval_s = 16);
     check("memory_limit 010000000000", |c| c.memory_limit_bytes = Some(10_000_000_000));
@@ -109,6 +113,17 @@ fn limits() {
     check("max_inflight_bytes 1000", |c| c.max_inflight_bytes = Some(1000));
     check("max_queued_messages 7", |c| c.max_queued_messages = Some(7));
     check("max_queued_messages 0", |c| c.max_queued_messages = None);
+    check("max_client_messages_per_second 5", |c| c.max_client_messages_per_second = Bound::Most(5));
+    check("max_client_messages_per_second 0", |c| c.max_client_messages_per_second = Bound::Nothing);
+    check("max_client_bytes_per_second 500", |c| c.max_client_bytes_per_second = Bound::Most(500));
+    check("max_subscriptions -1", |c| c.max_subscriptions = Bound::Nothing);
+    check("max_retained_messages 7", |c| c.max_retained_messages = Bound::Most(7));
+    check("max_retained_bytes 5000000000", |c| c.max_retained_bytes = Bound::Most(5_000_000_000));
+    check_listener("max_connections_per_second 9", |l| l.max_connections_per_second = Bound::Most(9));
+    check_listener("max_connections_per_second_per_address 3", |l| {
+        l.max_connections_per_second_per_address = Bound::Most(3);
+    });
+    check_listener("mount_point x\nmount_point house/", |l| l.mount_point = "house/".to_owned());
     check("max_queued_bytes 4096", |c| c.max_queued_bytes = Some(4096));
     check("max_queued_bytes 5\nmax_queued_bytes 6", |c| c.max_queued_bytes = Some(6));
     check("queue_qos0_messages 1", |c| c.queue_qos0_messages = true);
@@ -254,6 +269,7 @@ fn log() {
     check("log_dest file /a\nlog_dest none\nlog_dest stdout", |c| (c.log.stdout, c.log.stderr) = (true, false));
     check("log_dest topic\nlog_dest stdout", |c| (c.log.topic, c.log.stdout, c.log.stderr) = (true, true, false));
     check("log_dest syslog", |c| (c.log.syslog, c.log.stderr) = (true, false));
+    check("log_dest journald", |c| (c.log.journald, c.log.stderr) = (true, false));
     check("log_dest syslog\nlog_dest topic\nlog_dest none", |c| c.log.stderr = false);
     check("log_facility 5", |c| c.log.facility = Some(5));
     check("log_format json", |c| c.log.json = true);
@@ -298,6 +314,23 @@ fn a_log_destination_that_is_planned_falls_back_to_stderr() {
 fn options_of_a_listener() {
     check_listener("socket_domain ipv4", |l| l.socket_domain = Some(SocketDomain::Ipv4));
     check_listener("socket_domain ipv6", |l| l.socket_domain = Some(SocketDomain::Ipv6));
+    check_listener("bind_interface lo", |l| l.bind_interface = Some("lo".to_owned()));
+    check_listener("unix_socket_mode 0600", |l| l.unix_socket_mode = 0o600);
+    check_listener("unix_socket_mode 666", |l| l.unix_socket_mode = 0o666);
+    check_listener("protocol websockets\nhttp_dir /www", |l| {
+        (l.protocol, l.http_dir) = (Protocol::Websockets, Some("/www".to_owned()));
+    });
+    check_listener("websockets_origin http://a\nwebsockets_origin https://b", |l| {
+        l.websockets_origins = vec!["http://a".to_owned(), "https://b".to_owned()];
+    });
+    check_listener("websockets_trusted_proxy 127.0.0.1\nwebsockets_trusted_proxy 10.0.0.0/8", |l| {
+        l.websockets_trusted_proxies =
+            ["127.0.0.1", "10.0.0.0/8"].map(|text| Network::parse(text).expect("one")).into();
+    });
+    check_listener("enable_proxy_protocol 1", |l| l.enable_proxy_protocol = Some(1));
+    check_listener("enable_proxy_protocol 2\nproxy_protocol_v2_require_tls true", |l| {
+        (l.enable_proxy_protocol, l.proxy_protocol_v2_require_tls) = (Some(2), true);
+    });
     check_listener("max_connections 100", |l| l.max_connections = Some(100));
     check_listener("max_connections 1\nmax_connections 0\nmax_qos 1", |l| l.max_qos = 1);
     check_listener("maximum_qos 0", |l| l.max_qos = 0);

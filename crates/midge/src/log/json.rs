@@ -65,6 +65,13 @@ pub(super) fn record(position: u64, stamp: &Stamp, record: &Record<'_>) -> Strin
             }
             to.number("port", *port);
         }
+        Record::RetainedBy(number, publisher) => {
+            to.number("retained_sequence", *number).text("client_id", publisher.client_id);
+            if let Some(username) = publisher.username {
+                to.text("username", username);
+            }
+            to.number("port", publisher.port);
+        }
         Record::ReplaySent(name, filter, number) => {
             session(to, *name);
             to.text("filter", filter).number("retained_sequence", *number);
@@ -154,6 +161,7 @@ fn kind(record: &Record<'_>) -> &'static str {
         Record::Unsubscribed(..) => "unsubscribed",
         Record::Replayed(..) => "replayed",
         Record::Owner(..) => "owner",
+        Record::RetainedBy(..) => "retained_by",
         Record::ReplaySent(..) => "replay_sent",
         Record::GroupBegan(..) => "group_began",
         Record::GroupEnded(..) => "group_ended",

@@ -57,6 +57,10 @@ pub(super) fn record(record: &Record<'_>) -> String {
         Record::Owner(name, port, Some(username)) => {
             format!("OWNER {} {} port {port}", session(*name), quoted(username))
         }
+        Record::RetainedBy(number, publisher) => {
+            let username = publisher.username.map_or("without a name".to_owned(), quoted);
+            format!("RETAINED BY v{number} {} {username} port {}", quoted(publisher.client_id), publisher.port)
+        }
         Record::ReplaySent(name, filter, number) => {
             format!("REPLAY SENT {} {} v{number}", session(*name), quoted(filter))
         }

@@ -4,6 +4,7 @@
 
 mod read_any;
 
+use midge_choices::Random;
 use read_any::read_any;
 
 const FILES: [&[u8]; 4] = [
@@ -24,7 +25,7 @@ const VERSION_4: &[u8] = b"\0\xB5\0mosquitto db\0\0\0\0\0\0\0\x04\
 #[test]
 fn spoilt_files() {
     assert!(FILES.iter().all(|file| read_any(file)));
-    let mut random = Random(1);
+    let mut random = Random::new(1);
     let mut good = 0;
     for round in 0..10_000 {
         let mut file = FILES[round % FILES.len()].to_vec();
@@ -49,17 +50,5 @@ fn spoil(file: &mut Vec<u8>, random: &mut Random) {
         4 => file.truncate(at),
         // The version: other rules for all that follows.
         _ => file.get_mut(22).into_iter().for_each(|version| *version = random.below(8) as u8),
-    }
-}
-
-/// xorshift64*: good enough to spoil bytes, and the same each time.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % bound
     }
 }

@@ -103,6 +103,9 @@ impl Source<'_> {
 }
 
 impl<'a> CorruptHeader<'a> {
+    /// Of version 2, with more behind its fixed part than the listener takes.
+    pub const TOO_LONG: CorruptHeader<'static> = CorruptHeader::new("header is longer than allowed");
+
     const fn new(cause: &'static str) -> CorruptHeader<'a> {
         CorruptHeader { cause, source: None }
     }

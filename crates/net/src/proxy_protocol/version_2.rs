@@ -18,7 +18,7 @@ pub(super) fn decode(bytes: &[u8], length_max: u16) -> Result<Option<Header<'_>>
     };
     let length = u16::from_be_bytes([high, low]);
     if length > length_max {
-        return Err(CorruptHeader::new("header is longer than allowed"));
+        return Err(CorruptHeader::TOO_LONG);
     }
     let length = FIXED_LENGTH + usize::from(length);
     let Some(header) = bytes.get(..length) else { return Ok(None) };

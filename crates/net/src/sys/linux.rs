@@ -7,6 +7,8 @@ use std::path::Path;
 
 use mio::{Registry, Token};
 use rustix::event::epoll;
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::net::RecvFlags;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Registers a listener that several event loops share: level-triggered, and of the loops that wait the kernel wakes
@@ -34,6 +36,40 @@ pub(crate) fn set_quick_ack(stream: BorrowedFd<'_>) {
 /// One read into the capacity that `buffer` has beyond its length.
 pub(crate) fn read_spare(stream: BorrowedFd<'_>, buffer: &mut Vec<u8>) -> io::Result<usize> {
     Ok(rustix::io::read(stream, rustix::buffer::spare_capacity(buffer))?)
+}
+
+/// Has a socket that is not bound yet take only what comes in by this interface (`SO_BINDTODEVICE`).
+pub(crate) fn bind_to_interface(socket: impl AsFd, interface: &str) -> io::Result<()> {
+    socket2::SockRef::from(&socket).bind_device(Some(interface.as_bytes()))
+}
+
+/// What waits in a socket, left there.
+pub(crate) fn peek(stream: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    let (count, _) = rustix::net::recv(stream, buffer, RecvFlags::PEEK)?;
+    Ok(count)
+}
+
+/// Takes `count` bytes out of a socket in which they wait. `MSG_TRUNC` would spare the copy, but Unix sockets do not know it.
+pub(crate) fn skip(stream: BorrowedFd<'_>, count: usize) -> io::Result<()> {
+    let mut left = count;
+    let mut buffer = [0; 1024];
+    while left > 0 {
+        let room = left.min(buffer.len());
+        match rustix::io::read(stream, &mut buffer[..room])? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            count => left -= count,
+        }
+    }
+    Ok(())
+}
+
+/// Opens a file for reading whose path, relative to `folder`, leads nowhere outside it, links included. What is no plain file
+/// is opened too, but never waited for.
+pub fn open_beneath(folder: &Path, path: &Path) -> io::Result<fs::File> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    let folder = fs::File::open(folder)?;
+    Ok(rustix::fs::openat2(folder, path, flags, Mode::empty(), resolve)?.into())
 }
 
 /// Raises the soft limit of open files to the hard one, and returns what is in force: each Network Connection is one.

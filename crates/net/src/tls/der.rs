@@ -24,6 +24,11 @@ const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 const VERSION: u8 = 0xa0;
 const EXTENSIONS: u8 = 0xa3;
+const BOOLEAN: u8 = 0x01;
+const KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f];
+const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
+/// The bit of a key usage for certificates, in its first byte.
+const KEY_CERT_SIGN: u8 = 0x04;
 const SUBJECT_ALTERNATIVE_NAME: &[u8] = &[0x55, 0x1d, 0x11];
 const DNS_NAME: u8 = 0x82;
 
@@ -121,6 +126,23 @@ impl<'a> Certificate<'a> {
             public_key,
             extensions,
         })
+    }
+
+    /// Whether it may have issued others, as OpenSSL sees it: it says so (RFC 5280, 4.2.1.9), or it is of the time before that
+    /// could be said and its own issuer. Others that are trusted are so for themselves only.
+    pub(crate) fn may_issue(&self) -> bool {
+        let usage = self.extension(KEY_USAGE).and_then(|value| Reader(value).expect(BIT_STRING));
+        let is_for_issuing = usage.map(|usage| usage.contents.get(1).is_some_and(|bits| bits & KEY_CERT_SIGN != 0));
+        let constraints = self.extension(BASIC_CONSTRAINTS);
+        let is_self_signed = self.issuer.contents == self.subject.contents;
+        match constraints.and_then(|value| Reader(value).expect(SEQUENCE)) {
+            Some(constraints) => {
+                let authority = constraints.inside().optional(BOOLEAN);
+                is_for_issuing != Some(false) && authority.is_some_and(|authority| authority.contents != [0])
+            }
+            None if constraints.is_some() => false,
+            None => is_for_issuing.unwrap_or(self.is_version_1 && is_self_signed),
+        }
     }
 
     /// The host names that it is for.

@@ -12,6 +12,13 @@ pub struct KeyLog {
     file: Mutex<File>,
 }
 
+/// Two are never of one file.
+impl PartialEq for KeyLog {
+    fn eq(&self, other: &KeyLog) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
 impl KeyLog {
     /// Opens the file at `path` to write at its end.
     pub fn open(path: &Path) -> io::Result<KeyLog> {

@@ -1,37 +1,32 @@
-//! What a listener demands of encrypted connections: read from files at start, read again when they have changed.
+//! What a listener demands of encrypted connections, read from files. It never changes: where files have, another takes its place,
+//! and connections keep what was in force when they began.
 
 use std::fmt;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
-#[cfg(feature = "openssl")]
-use openssl::ssl::SslContext;
-use rustls::crypto::CryptoProvider;
-use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
-use rustls::server::{NoServerSessionStorage, UnbufferedServerConnection};
-use rustls::{ServerConfig, SupportedProtocolVersion};
 
-use super::certificates::{Certificates, read_chain};
-use super::ciphers::{self, Chosen, UnknownCipher};
-use super::client_certificates::ClientCertificates;
+use super::certificates::read_chain;
 #[cfg(feature = "openssl")]
-use super::openssl_context;
-use super::rustls_connection::RustlsConnection;
+use super::ciphers;
+#[cfg(feature = "openssl")]
+use super::openssl_context::{self, OpenSslContext};
+use super::rustls_context::{self, RustlsContext};
 use super::{KeyLog, Library, PreSharedKeys, Tls};
 
 /// What is asked for. Fields go by the options of the configuration.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TlsOptions {
     /// Files of certificates with their chains, each with the file of its key. The first is for whoever asks for no name.
     pub certificates: Vec<(PathBuf, PathBuf)>,
     /// The file whose first line is the pass phrase of keys that are encrypted.
     pub passphrase_file: Option<PathBuf>,
-    /// The file with the certificates by which clients' are judged.
+    /// The file with the certificates by which clients' are judged, and which complete the chains of our own.
     pub cafile: Option<PathBuf>,
     /// The folder with the same.
     pub capath: Option<PathBuf>,
@@ -81,155 +76,114 @@ impl fmt::Display for TlsError {
 
 impl std::error::Error for TlsError {}
 
-/// The encryption of a listener. Connections keep what was in force when they began.
-#[derive(Debug)]
-pub struct TlsListener {
-    options: TlsOptions,
-    /// Locked for as long as it takes to count one user more, once for each connection.
-    in_force: RwLock<InForce>,
+impl TlsOptions {
+    /// The files and folders that decide whose certificates are good.
+    pub fn trust_files(&self) -> impl Iterator<Item = &Path> {
+        [&self.cafile, &self.capath, &self.crlfile].into_iter().flatten().map(PathBuf::as_path)
+    }
+
+    /// The files of what the server shows of itself.
+    pub fn identity_files(&self) -> impl Iterator<Item = &Path> {
+        let pairs = self.certificates.iter().flat_map(|(certificate, key)| [certificate, key]);
+        pairs.chain(&self.passphrase_file).map(PathBuf::as_path)
+    }
+
+    /// All that is read.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.identity_files().chain(self.trust_files())
+    }
 }
 
+/// The encryption of a listener.
+#[derive(Debug)]
+pub struct TlsListener(Context);
+
 /// By whom connections are encrypted, and how.
-#[derive(Clone, Debug)]
-enum InForce {
-    Rustls(Arc<ServerConfig>),
+#[derive(Debug)]
+enum Context {
+    Rustls(RustlsContext),
     #[cfg(feature = "openssl")]
-    OpenSsl(SslContext),
+    OpenSsl(OpenSslContext),
 }
 
 impl TlsListener {
-    /// Reads the files. Beside the listener, sentences that the operator should know.
-    pub fn open(options: TlsOptions) -> Result<(TlsListener, Vec<String>), TlsError> {
-        let (in_force, remarks) = build(&options)?;
-        Ok((TlsListener { options, in_force: RwLock::new(in_force) }, remarks))
+    /// Reads the files. Beside the listener, sentences that the operator should know. Nobody resumes with it what was agreed
+    /// with another one: a certificate may have been revoked.
+    pub fn open(options: &TlsOptions) -> Result<(TlsListener, Vec<String>), TlsError> {
+        let mut remarks = Vec::new();
+        let context = build(options, None, &mut remarks)?;
+        Ok((TlsListener(context), remarks))
     }
 
-    /// Reads the files again, for connections that come from now on. On error everything stays as it was. Nobody resumes what
-    /// was agreed under the old ones: a certificate may have been revoked.
-    pub fn reload(&self) -> Result<Vec<String>, TlsError> {
-        let (in_force, remarks) = build(&self.options)?;
-        *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = in_force;
-        Ok(remarks)
+    /// The same with certificates and keys as this one has them, whose files may be out of reach by now.
+    pub fn open_again(&self, options: &TlsOptions) -> Result<(TlsListener, Vec<String>), TlsError> {
+        let mut remarks = Vec::new();
+        let context = build(options, Some(&self.0), &mut remarks)?;
+        Ok((TlsListener(context), remarks))
     }
 
     /// The server's end for one more connection. It may use one of `keys`, where the listener has a hint for them.
     pub fn begin(&self, keys: Option<Arc<dyn PreSharedKeys>>) -> Result<Tls, TlsError> {
-        let in_force = self.in_force.read().unwrap_or_else(PoisonError::into_inner).clone();
-        match in_force {
-            InForce::Rustls(config) => {
+        match &self.0 {
+            Context::Rustls(context) => {
                 drop(keys);
-                let connection =
-                    UnbufferedServerConnection::new(config).map_err(|error| TlsError(error.to_string()))?;
-                Ok(Tls(Library::Rustls(RustlsConnection::new(connection))))
+                context.begin().map(|connection| Tls(Library::Rustls(connection)))
             }
             #[cfg(feature = "openssl")]
-            InForce::OpenSsl(context) => Ok(Tls(Library::OpenSsl(openssl_context::begin(&context, keys)?))),
+            Context::OpenSsl(context) => context.begin(keys).map(|connection| Tls(Library::OpenSsl(connection))),
+        }
+    }
+
+    /// Whether the other side of a connection that began with another listener has a certificate that is good here too, or needs
+    /// none. Time alone takes nothing away from it: dates count when it connects. As costly as a part of a handshake.
+    pub fn still_trusts(&self, connection: Option<&Tls>) -> bool {
+        let chain = || connection.map_or_else(Vec::new, Tls::peer_certificates);
+        match &self.0 {
+            Context::Rustls(context) => context.still_trusts(&chain()),
+            #[cfg(feature = "openssl")]
+            Context::OpenSsl(context) => {
+                context.still_trusts(&chain(), connection.is_some_and(|tls| tls.psk_identity().is_some()))
+            }
         }
     }
 }
 
 /// What rustls cannot do is done by OpenSSL.
 #[cfg(feature = "openssl")]
-fn build(options: &TlsOptions) -> Result<(InForce, Vec<String>), TlsError> {
+fn build(options: &TlsOptions, known: Option<&Context>, remarks: &mut Vec<String>) -> Result<Context, TlsError> {
     let TlsOptions { ciphers, ciphers_tls13, .. } = options;
-    if options.psk_hint.is_some() || ciphers::are_for_openssl(ciphers.as_deref(), ciphers_tls13.as_deref()) {
-        let (context, remarks) = openssl_context::build(options)?;
-        return Ok((InForce::OpenSsl(context), remarks));
+    if options.psk_hint.is_none() && !ciphers::are_for_openssl(ciphers.as_deref(), ciphers_tls13.as_deref()) {
+        return build_rustls(options, known, remarks);
     }
-    build_rustls(options)
+    let known = match known {
+        Some(Context::OpenSsl(known)) => Some(known),
+        _ => None,
+    };
+    openssl_context::build(options, known, remarks).map(Context::OpenSsl)
 }
 
 /// What rustls cannot do is refused.
 #[cfg(not(feature = "openssl"))]
-fn build(options: &TlsOptions) -> Result<(InForce, Vec<String>), TlsError> {
+fn build(options: &TlsOptions, known: Option<&Context>, remarks: &mut Vec<String>) -> Result<Context, TlsError> {
     match options.psk_hint {
         Some(_) => Err(TlsError(format!("Unable to use pre-shared keys: {NEEDS_OPENSSL}."))),
-        None => build_rustls(options),
+        None => build_rustls(options, known, remarks),
     }
 }
 
-const NEEDS_OPENSSL: &str = "that needs a server built with `cargo build --release --features openssl`";
+pub(crate) const NEEDS_OPENSSL: &str = "that needs a server built with `cargo build --release --features openssl`";
 
-fn build_rustls(options: &TlsOptions) -> Result<(InForce, Vec<String>), TlsError> {
-    let mut remarks = Vec::new();
-    let provider = Arc::new(provider(options, &mut remarks)?);
-    let certificates = certificates(options, &provider, &mut remarks)?;
-    let versions: &[&SupportedProtocolVersion] = match options.version_min {
-        TlsVersion::Tls12 => &[&rustls::version::TLS13, &rustls::version::TLS12],
-        TlsVersion::Tls13 => &[&rustls::version::TLS13],
+fn build_rustls(options: &TlsOptions, known: Option<&Context>, remarks: &mut Vec<String>) -> Result<Context, TlsError> {
+    let known = match known {
+        Some(Context::Rustls(known)) => Some(Arc::clone(&known.certificates)),
+        _ => None,
     };
-    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_protocol_versions(versions)
-        .map_err(|error| TlsError(format!("Unable to set up TLS: {error}.")))?;
-    // Also where nobody is asked for a certificate: files that cannot be read are told.
-    let trusted = trusted(options)?;
-    let builder = if options.require_certificate {
-        let revocations = options.crlfile.as_deref().map(revocations).transpose()?;
-        let checks_dates = !options.disable_client_cert_date_checks;
-        let verifier = ClientCertificates::new(trusted, revocations, checks_dates, &provider)?;
-        builder.with_client_cert_verifier(Arc::new(verifier))
-    } else {
-        builder.with_no_client_auth()
-    };
-    let mut config = builder.with_cert_resolver(Arc::new(certificates));
-    config.alpn_protocols = ALPN.iter().map(|name| name.to_vec()).collect();
-    // Sessions are resumed by what clients keep; a store of ours would be locked by all event loops.
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.ticketer =
-        aws_lc_rs::Ticketer::new().map_err(|error| TlsError(format!("Unable to set up TLS: {error}.")))?;
-    config.send_tls13_tickets = 1;
-    config.ignore_client_order = true;
-    if let Some(key_log) = &options.key_log {
-        config.key_log = Arc::clone(key_log) as Arc<dyn rustls::KeyLog>;
-    }
-    Ok((InForce::Rustls(Arc::new(config)), remarks))
+    rustls_context::build(options, known, remarks).map(Context::Rustls)
 }
 
 /// What a client may say that it will speak. One that says something else is refused (RFC 7301), one that says nothing is not:
 /// MQTT, WebSocket as browsers begin it, and what devices made for one large service say.
 pub(crate) const ALPN: [&[u8]; 3] = [b"mqtt", b"http/1.1", b"x-amzn-mqtt-ca"];
-
-/// The cryptography, with no other ciphers than those wanted.
-fn provider(options: &TlsOptions, remarks: &mut Vec<String>) -> Result<CryptoProvider, TlsError> {
-    let chosen =
-        |directive: &str, list: &Option<String>, chosen: Result<Chosen, UnknownCipher>, remarks: &mut Vec<_>| {
-            let list = list.as_deref().unwrap_or_default();
-            let unable = format!("Unable to set TLS ciphers. Check {directive} \"{list}\"");
-            let chosen = chosen.map_err(|error| TlsError(format!("{unable}: there is no cipher '{}'.", error.0)))?;
-            if chosen.suites.is_empty() {
-                return Err(TlsError(format!("{unable}: none of these is offered here; {NEEDS_OPENSSL}.")));
-            }
-            if !chosen.ignored.is_empty() {
-                let names: Vec<_> = chosen.suites.iter().map(|suite| ciphers::name(suite.suite())).collect();
-                remarks.push(format!(
-                    "{directive}: {} choose nothing here; in force are {}.",
-                    chosen.ignored.join(", "),
-                    names.join(", ")
-                ));
-            }
-            Ok(chosen.suites)
-        };
-    let mut suites =
-        chosen("ciphers_tls1.3", &options.ciphers_tls13, ciphers::tls13(options.ciphers_tls13.as_deref()), remarks)?;
-    if options.version_min == TlsVersion::Tls12 {
-        suites.extend(chosen("ciphers", &options.ciphers, ciphers::tls12(options.ciphers.as_deref()), remarks)?);
-    }
-    Ok(CryptoProvider { cipher_suites: suites, ..aws_lc_rs::default_provider() })
-}
-
-fn certificates(
-    options: &TlsOptions,
-    provider: &CryptoProvider,
-    remarks: &mut Vec<String>,
-) -> Result<Certificates, TlsError> {
-    let passphrase = options.passphrase_file.as_deref().map(passphrase).transpose()?;
-    let mut certificates = Certificates::new();
-    for (certificate, key) in &options.certificates {
-        certificates.add((certificate, key), passphrase.as_deref(), provider)?;
-        remarks.extend(readable_by_all(key));
-    }
-    Ok(certificates)
-}
 
 /// What is to be said of a key that is no secret.
 pub(crate) fn readable_by_all(key: &Path) -> Option<String> {
@@ -269,7 +223,8 @@ pub(crate) fn trusted(options: &TlsOptions) -> Result<Vec<CertificateDer<'static
     Ok(trusted)
 }
 
-fn revocations(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
+/// The lists of `crlfile`.
+pub(crate) fn revocations(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
     let unable = |why: &str| {
         let path = path.display();
         TlsError(format!("Unable to load certificate revocation file \"{path}\". Check crlfile: {why}."))

@@ -4,10 +4,11 @@
 //! * [`Tls`] knows no socket: ciphertext in, plaintext out and the other way round, in buffers of the caller. Between two
 //!   calls it holds keys and no bytes;
 //! * whatever comes is either decoded or a [`TlsFailure`], which says in words what was wrong;
-//! * what a listener demands is read from files into one value ([`TlsListener`]) which can be replaced while connections live:
-//!   they keep what they began with.
+//! * what a listener demands is read from files into one value ([`TlsListener`]), which another one replaces while connections
+//!   live: they keep what they began with.
 
 mod certificates;
+mod chain;
 mod ciphers;
 mod client;
 mod client_certificates;
@@ -23,10 +24,13 @@ mod private_key;
 #[cfg(feature = "openssl")]
 mod psk;
 mod rustls_connection;
+mod rustls_context;
 mod subject;
 
 use std::borrow::Cow;
 use std::fmt;
+
+use rustls::pki_types::CertificateDer;
 
 pub use self::client::TlsClient;
 pub use self::failure::TlsFailure;
@@ -136,6 +140,11 @@ impl Tls {
         of_either!(&self.0, connection => connection.peer_certificate())
     }
 
+    /// The same with what stands between it and its root; none before the end of the handshake.
+    fn peer_certificates(&self) -> Vec<CertificateDer<'_>> {
+        of_either!(&self.0, connection => connection.peer_certificates())
+    }
+
     /// The identity of the pre-shared key that encrypts the connection.
     pub fn psk_identity(&self) -> Option<&str> {
         match &self.0 {
@@ -143,6 +152,11 @@ impl Tls {
             #[cfg(feature = "openssl")]
             Library::OpenSsl(connection) => connection.psk_identity(),
         }
+    }
+
+    /// Whether keys and certificates are not settled yet.
+    pub fn is_handshaking(&self) -> bool {
+        of_either!(&self.0, connection => connection.is_handshaking())
     }
 }
 

@@ -8,6 +8,7 @@ use std::io::{self, ErrorKind, Read, Write};
 
 use openssl::ssl::{Error, ErrorCode, Ssl, SslRef, SslStream};
 use openssl::x509::X509VerifyResult;
+use rustls::pki_types::CertificateDer;
 
 use super::listener::TlsError;
 use super::psk::{self, Offer};
@@ -122,6 +123,19 @@ impl OpenSslConnection {
     pub(crate) fn peer_certificate(&self) -> Option<Cow<'_, [u8]>> {
         let certificate = self.agreed()?.peer_certificate()?;
         certificate.to_der().ok().map(Cow::from)
+    }
+
+    /// The same with what stands between it and its root; none before the end of the handshake.
+    pub(crate) fn peer_certificates(&self) -> Vec<CertificateDer<'_>> {
+        let Some(ssl) = self.agreed() else { return Vec::new() };
+        let others = ssl.peer_cert_chain().into_iter().flatten().filter_map(|certificate| certificate.to_der().ok());
+        let first = ssl.peer_certificate().and_then(|certificate| certificate.to_der().ok());
+        first.into_iter().chain(others).map(CertificateDer::from).collect()
+    }
+
+    /// Whether keys and certificates are not settled yet.
+    pub(crate) fn is_handshaking(&self) -> bool {
+        self.agreed().is_none()
     }
 
     /// Whose pre-shared key encrypts the connection.

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use rustls::pki_types::CertificateDer;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
 
@@ -174,9 +175,21 @@ impl RustlsConnection {
 
     /// The certificate with which the other side has proved who it is.
     pub(crate) fn peer_certificate(&self) -> Option<Cow<'_, [u8]>> {
-        if self.connection.is_handshaking() {
-            return None;
-        }
-        self.connection.peer_certificates().and_then(|chain| chain.first()).map(|first| Cow::from(first.as_ref()))
+        self.chain().first().map(|first| Cow::from(first.as_ref()))
+    }
+
+    /// The same with what stands between it and its root; none before the end of the handshake.
+    pub(crate) fn peer_certificates(&self) -> Vec<CertificateDer<'_>> {
+        self.chain().iter().map(|certificate| CertificateDer::from(certificate.as_ref())).collect()
+    }
+
+    /// Whether keys and certificates are not settled yet.
+    pub(crate) fn is_handshaking(&self) -> bool {
+        self.connection.is_handshaking()
+    }
+
+    fn chain(&self) -> &[CertificateDer<'static>] {
+        let chain = self.connection.peer_certificates().filter(|_| !self.is_handshaking());
+        chain.unwrap_or_default()
     }
 }

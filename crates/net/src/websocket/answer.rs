@@ -27,6 +27,8 @@ pub enum Refusal {
     NotFound,
     /// The file is there, but cannot be read.
     Unreadable,
+    /// Too many requests wait already.
+    Busy,
     /// A request for a file where there is only WebSocket.
     UpgradeRequired,
 }
@@ -54,6 +56,7 @@ impl Refusal {
                   Sec-WebSocket-Version: 13\r\nContent-Length: 0\r\n\r\n"
             }
             Refusal::NotFound => b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+            Refusal::Busy => b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
             Refusal::Unreadable => {
                 b"HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
             }
@@ -74,6 +77,7 @@ impl fmt::Display for Refusal {
             Refusal::Subprotocol => "no WebSocket subprotocol mqtt",
             Refusal::Origin => "non-matching http origin",
             Refusal::NotFound => "file not found",
+            Refusal::Busy => "too many requests for files wait",
             Refusal::Unreadable => "file cannot be read",
             Refusal::UpgradeRequired => "HTTP request without WebSocket upgrade",
         })

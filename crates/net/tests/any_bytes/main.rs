@@ -5,6 +5,7 @@
 mod proxy_protocol_any;
 mod websocket_any;
 
+use midge_choices::Random;
 use proxy_protocol_any::proxy_protocol_any;
 use websocket_any::websocket_any;
 
@@ -28,7 +29,7 @@ const PROXY_PROTOCOL: [&[u8]; 5] = [
 
 #[test]
 fn random_bytes() {
-    let mut random = Random(1);
+    let mut random = Random::new(1);
     for _ in 0..100_000 {
         let bytes: Vec<u8> = (0..random.below(64)).map(|_| random.below(256) as u8).collect();
         websocket_any(&bytes);
@@ -55,7 +56,7 @@ fn every_seed_means_something() {
 }
 
 fn spoil_all(seeds: &[&[u8]], any: fn(&[u8]) -> usize) -> usize {
-    let mut random = Random(2);
+    let mut random = Random::new(2);
     let mut meant = 0;
     for round in 0..100_000 {
         let mut bytes = seeds[round % seeds.len()].to_vec();
@@ -79,17 +80,5 @@ fn spoil(bytes: &mut Vec<u8>, random: &mut Random) {
         3 => bytes.insert(at, random.below(256) as u8),
         4 => drop(bytes.remove(at)),
         _ => bytes.truncate(at),
-    }
-}
-
-/// xorshift64*: good enough to spoil bytes, and the same each time.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % bound
     }
 }

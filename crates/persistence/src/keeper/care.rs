@@ -75,6 +75,11 @@ impl Care {
 }
 
 impl<D: Disk> Keeper<D> {
+    /// From now on snapshots that save no space are taken after this.
+    pub fn set_autosave(&mut self, autosave: Option<Autosave>) {
+        self.care.autosave = autosave;
+    }
+
     /// Has a snapshot taken as soon as none is under way.
     pub fn order_snapshot(&mut self) {
         self.care.is_ordered = true;

@@ -6,13 +6,14 @@
 //! crowd of addresses forgets those first that failed least.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use midge_net::Address;
 
 /// See the module. One for all shards.
 pub(crate) struct Failures {
-    delay_ms_max: u64,
+    delay_ms_max: AtomicU64,
     key: RandomState,
     /// Empty until the first failure.
     sets: Mutex<Vec<Set>>,
@@ -40,7 +41,16 @@ impl Default for Failures {
 impl Failures {
     /// `delay_ms_max`: the longest that anybody waits; 0: nobody waits, and nothing is remembered.
     pub(crate) fn new(delay_ms_max: u64) -> Failures {
-        Failures { delay_ms_max, key: RandomState::new(), sets: Mutex::default() }
+        Failures { delay_ms_max: AtomicU64::new(delay_ms_max), key: RandomState::new(), sets: Mutex::default() }
+    }
+
+    /// From now on nobody waits longer than this.
+    pub(crate) fn set_delay_ms_max(&self, delay_ms_max: u64) {
+        self.delay_ms_max.store(delay_ms_max, Ordering::Relaxed);
+    }
+
+    fn delay_ms_max(&self) -> u64 {
+        self.delay_ms_max.load(Ordering::Relaxed)
     }
 
     /// A login from this address has failed.
@@ -70,13 +80,13 @@ impl Failures {
         let Some(entry) = set.iter_mut().find(|entry| entry.address == hash) else { return 0 };
         entry.forget(now_ms);
         let doublings = entry.failures.checked_sub(FAILURES_FREE + 1);
-        doublings.map_or(0, |doublings| (DELAY_MS << doublings).min(self.delay_ms_max))
+        doublings.map_or(0, |doublings| (DELAY_MS << doublings).min(self.delay_ms_max()))
     }
 
     /// `None` where nothing is counted. Of IPv6 the network counts: whoever has one address has all of it.
     fn hash(&self, address: &Address) -> Option<u64> {
         let hash = match address {
-            _ if self.delay_ms_max == 0 => return None,
+            _ if self.delay_ms_max() == 0 => return None,
             Address::V4(ip, _) => self.key.hash_one(ip.octets()),
             Address::V6(address) => self.key.hash_one(&address.ip().octets()[..NETWORK_BYTES]),
             Address::Unix(_) => return None,

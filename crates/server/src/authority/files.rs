@@ -12,6 +12,7 @@ use midge_auth::{Acl, FileError, Keys, Loaded, Passwords, TokenPolicy};
 
 use super::TokenOptions;
 use super::keyring::Keyring;
+use crate::process::check_link;
 
 /// What was read so far.
 #[derive(Default)]
@@ -19,6 +20,9 @@ pub(super) struct Files {
     passwords: BTreeMap<String, Arc<Passwords>>,
     acls: BTreeMap<String, Arc<Acl>>,
     pre_shared_keys: BTreeMap<String, Arc<Keyring>>,
+    passwords_before: BTreeMap<String, Arc<Passwords>>,
+    acls_before: BTreeMap<String, Arc<Acl>>,
+    pre_shared_keys_before: BTreeMap<String, Arc<Keyring>>,
     /// What the operator should know.
     pub(super) notes: Vec<String>,
 }
@@ -67,12 +71,47 @@ pub fn check_file(directive: &'static str, path: &str) -> Result<Vec<String>, Fi
 }
 
 impl Files {
+    /// What a file of passwords held when it was read last.
+    pub(super) fn remember_passwords(&mut self, known: Option<(&str, &Arc<Passwords>)>) {
+        self.passwords_before.extend(known.map(|(path, passwords)| (path.to_owned(), Arc::clone(passwords))));
+    }
+
+    /// The same of rights.
+    pub(super) fn remember_acl(&mut self, known: Option<(&str, &Arc<Acl>)>) {
+        self.acls_before.extend(known.map(|(path, acl)| (path.to_owned(), Arc::clone(acl))));
+    }
+
+    /// The same of pre-shared keys.
+    pub(super) fn remember_pre_shared_keys(&mut self, known: Option<(&str, &Arc<Keyring>)>) {
+        self.pre_shared_keys_before.extend(known.map(|(path, keys)| (path.to_owned(), Arc::clone(keys))));
+    }
+
+    /// A file that only root could read goes on to count as it was; one that is wrong, or was not there before, is a fault.
+    fn keep<T>(
+        &mut self,
+        directive: &str,
+        path: &str,
+        before: Option<Arc<T>>,
+        problem: FileProblem,
+    ) -> Result<Arc<T>, FileProblem> {
+        let is_forbidden = |problem: &FileProblem| matches!(problem, FileProblem::Unreadable { error, .. } if error.kind() == io::ErrorKind::PermissionDenied);
+        let Some(before) = before.filter(|_| is_forbidden(&problem)) else { return Err(problem) };
+        let text = "cannot be read by whom the server has become: what it held before counts";
+        self.notes.push(format!("Warning: the {directive} {path} {text}."));
+        Ok(before)
+    }
+
     pub(super) fn passwords(&mut self, path: &str) -> Result<Arc<Passwords>, FileProblem> {
         if let Some(known) = self.passwords.get(path) {
             return Ok(Arc::clone(known));
         }
-        let bytes = self.read("password_file", path)?;
-        let passwords = Arc::new(self.take(Passwords::parse(path, &bytes))?);
+        let passwords = match self.read("password_file", path) {
+            Ok(bytes) => Arc::new(self.take(Passwords::parse(path, &bytes))?),
+            Err(problem) => {
+                let before = self.passwords_before.get(path).cloned();
+                self.keep("password_file", path, before, problem)?
+            }
+        };
         self.passwords.insert(path.to_owned(), Arc::clone(&passwords));
         Ok(passwords)
     }
@@ -81,8 +120,13 @@ impl Files {
         if let Some(known) = self.acls.get(path) {
             return Ok(Arc::clone(known));
         }
-        let bytes = self.read("acl_file", path)?;
-        let acl = Arc::new(self.take(Acl::parse(path, &bytes))?);
+        let acl = match self.read("acl_file", path) {
+            Ok(bytes) => Arc::new(self.take(Acl::parse(path, &bytes))?),
+            Err(problem) => {
+                let before = self.acls_before.get(path).cloned();
+                self.keep("acl_file", path, before, problem)?
+            }
+        };
         self.acls.insert(path.to_owned(), Arc::clone(&acl));
         Ok(acl)
     }
@@ -91,8 +135,13 @@ impl Files {
         if let Some(known) = self.pre_shared_keys.get(path) {
             return Ok(Arc::clone(known));
         }
-        let bytes = self.read("psk_file", path)?;
-        let keys = Arc::new(Keyring(self.take(midge_auth::PreSharedKeys::parse(path, &bytes))?));
+        let keys = match self.read("psk_file", path) {
+            Ok(bytes) => Arc::new(Keyring(self.take(midge_auth::PreSharedKeys::parse(path, &bytes))?)),
+            Err(problem) => {
+                let before = self.pre_shared_keys_before.get(path).cloned();
+                self.keep("psk_file", path, before, problem)?
+            }
+        };
         self.pre_shared_keys.insert(path.to_owned(), Arc::clone(&keys));
         Ok(keys)
     }
@@ -149,6 +198,11 @@ impl Files {
 
     fn read(&mut self, directive: &'static str, path: &str) -> Result<Vec<u8>, FileProblem> {
         let unreadable = |error| FileProblem::Unreadable { directive, path: path.to_owned(), error };
+        check_link(Path::new(path)).map_err(unreadable)?;
+        // A pipe may never be written to, and who reads it would wait.
+        let is_file = fs::metadata(path).map_err(unreadable)?.is_file();
+        let no_file = || io::Error::new(io::ErrorKind::InvalidInput, "it is no file");
+        is_file.then_some(()).ok_or_else(no_file).map_err(unreadable)?;
         let bytes = fs::read(path).map_err(unreadable)?;
         self.notes.extend(warning(directive, Path::new(path)));
         Ok(bytes)
@@ -165,9 +219,10 @@ fn warning(directive: &str, path: &Path) -> Option<String> {
         (false, true) => "read",
         (false, false) => return None,
     };
-    let (shown, remedy) = (path.display(), if is_secret { "640" } else { "o-w" });
+    let shown = path.display();
+    let remedy = if is_secret { "give it to the group that the server runs as, and chmod 640" } else { "chmod o-w" };
     Some(format!(
-        "Warning: every user of this machine can {danger} the {directive} {shown} (mode {mode:04o}): chmod {remedy} {shown}"
+        "Warning: every user of this machine can {danger} the {directive} {shown} (mode {mode:04o}): {remedy} {shown}"
     ))
 }
 

@@ -55,6 +55,7 @@ struct Listener {
     policy: ConnectPolicy,
     passwords: Option<Arc<Passwords>>,
     tokens: Option<TokenPolicy>,
+    token_rules: Option<Arc<TokenOptions>>,
     service: Option<Arc<Service>>,
     acl: Option<Arc<Acl>>,
     pre_shared_keys: Option<Arc<Keyring>>,
@@ -64,7 +65,7 @@ struct Listener {
 
 /// Whether a server could start with this; every file is read.
 pub fn check_authority(options: &[AuthorityOptions]) -> Result<(), FileProblem> {
-    Authority::load(options, &RandomState::new()).map(drop)
+    Authority::load(options, &RandomState::new(), None).map(drop)
 }
 
 /// Whom the encryption of a connection names, and how.
@@ -95,11 +96,19 @@ pub(crate) struct Check {
 
 impl Authority {
     /// Reads the files of all listeners, each once. Gives what the operator should know of them too.
+    ///
+    /// What cannot be read any more, because the server has become somebody else since, is what it was in `before`.
     pub(crate) fn load(
         options: &[AuthorityOptions],
         key: &RandomState,
+        before: Option<&Authority>,
     ) -> Result<(Authority, Vec<String>), FileProblem> {
         let mut files = Files::default();
+        for at in before.iter().flat_map(|before| &before.listeners) {
+            files.remember_passwords(at.options.password_file.as_deref().zip(at.passwords.as_ref()));
+            files.remember_acl(at.options.acl_file.as_deref().zip(at.acl.as_ref()));
+            files.remember_pre_shared_keys(at.options.psk_file.as_deref().zip(at.pre_shared_keys.as_ref()));
+        }
         let listeners = options.iter().map(|options| Listener::load(options, &mut files)).collect::<Result<_, _>>()?;
         let authority = Authority { listeners, key: key.clone(), ..Authority::default() };
         Ok((authority, files.notes))
@@ -221,7 +230,8 @@ impl Authority {
         let username = username.or_else(|| credentials.username.clone());
         let rights = at.rights(credentials, username.as_deref(), &granted);
         let is_nobody = by == By::Nobody && granted.is_empty();
-        let proof = || Arc::new(Proof { by, granted, service: at.service.clone() });
+        let token_rules = at.token_rules.clone().filter(|_| matches!(by, By::Token(_)));
+        let proof = || Arc::new(Proof { by, granted, service: at.service.clone(), token_rules });
         let proof = if is_nobody { Arc::clone(&at.nobody) } else { proof() };
         Arc::new(Identity { rights, username, port: at.options.port, proof: Some(proof), expires_at_s })
     }
@@ -232,12 +242,25 @@ impl Authority {
         entry.map_or(0, |(passwords, username)| self.key.hash_one(passwords.entry(username)))
     }
 
-    /// What became of an identity that was found before the files were read again. Of a client that is away since the server
-    /// started only its name is known, and it shows what else it has when it comes back.
-    pub(crate) fn renew(&self, credentials: &Credentials, identity: &Identity) -> Renewed {
-        let at = self.listeners.iter().find(|at| at.options.port == identity.port).unwrap_or(&self.listeners[0]);
+    /// What became of an identity that was found before the files were read again. A client that is away, at no listener, shows who
+    /// it is when it comes back; since the server started only its name may be known.
+    pub(crate) fn renew(
+        &self,
+        listener: Option<ListenerId>,
+        credentials: &Credentials,
+        identity: &Identity,
+    ) -> Renewed {
+        let by_port = || self.listeners.iter().find(|at| at.options.port == identity.port);
+        let at = match listener {
+            Some(listener) => self.listener(listener),
+            None => by_port().unwrap_or(&self.listeners[0]),
+        };
         let proof = identity.proof.as_deref().and_then(|proof| proof.downcast_ref::<Proof>());
-        if proof.is_some_and(|proof| !self.still_does(at, credentials, proof)) {
+        let is_let_in = match proof {
+            Some(proof) => self.still_does(at, listener.is_none(), credentials, proof),
+            None => at.options.is_named_by_encryption || at.may_let_in(credentials),
+        };
+        if !is_let_in {
             return Renewed::Refused;
         }
         let granted = proof.map_or(&[][..], |proof| &proof.granted);
@@ -245,9 +268,12 @@ impl Authority {
         Renewed::Known(Arc::new(Identity { rights, port: at.options.port, ..identity.clone() }))
     }
 
-    fn still_does(&self, at: &Listener, credentials: &Credentials, proof: &Proof) -> bool {
-        let password = credentials.username.as_ref().map(|_| Box::default());
-        let admission = at.admission(&Credentials { password, ..credentials.clone() });
+    fn still_does(&self, at: &Listener, is_away: bool, credentials: &Credentials, proof: &Proof) -> bool {
+        let is_named_by_encryption = matches!(proof.by, By::Certificate | By::PreSharedKey(_));
+        if !is_away && at.options.is_named_by_encryption != is_named_by_encryption {
+            return false;
+        }
+        let admission = at.admission(&with_some_password(credentials));
         let is_in_file = admission == Admission::Verify(Judge::PasswordFile);
         let is_of_others = !at.has_user(credentials.username.as_deref());
         at.is_served_by(proof.service.as_deref())
@@ -255,12 +281,12 @@ impl Authority {
                 By::Certificate => true,
                 By::PreSharedKey(key) => {
                     let identity = credentials.username.as_deref().unwrap_or_default();
-                    self.pre_shared_key(at, identity) == Some(key)
+                    self.pre_shared_key(at, identity).is_some_and(|now| is_away || now == key)
                 }
                 By::Nobody => admission == Admission::Accept,
-                By::PasswordFile(entry) if is_in_file => entry == self.entry(at, credentials),
+                By::PasswordFile(entry) if is_in_file => is_away || entry == self.entry(at, credentials),
                 By::PasswordFile(_) => admission == Admission::Accept,
-                By::Token(key) => is_of_others && at.tokens.as_ref().is_some_and(|tokens| tokens.trusts(key)),
+                By::Token(key) => is_of_others && at.still_trusts(key, proof.token_rules.as_deref()),
                 By::Service => is_of_others && at.policy.has_service,
             }
     }
@@ -283,8 +309,21 @@ impl Listener {
             has_service: service.as_ref().is_some_and(|service| service.has_user()),
             allow_anonymous: options.allow_anonymous,
         };
-        let nobody = Arc::new(Proof { by: By::Nobody, granted: Vec::new(), service: service.clone() });
-        Ok(Listener { options: options.clone(), policy, passwords, tokens, service, acl, pre_shared_keys, nobody })
+        let nobody = Proof { by: By::Nobody, granted: Vec::new(), service: service.clone(), token_rules: None };
+        let (nobody, token_rules) = (Arc::new(nobody), options.tokens.clone().map(Arc::new));
+        let options = options.clone();
+        Ok(Listener { options, policy, passwords, tokens, token_rules, service, acl, pre_shared_keys, nobody })
+    }
+
+    /// Whether a token would still do that was signed with this key and taken by those rules.
+    fn still_trusts(&self, key: u64, rules: Option<&TokenOptions>) -> bool {
+        let agrees = |now: &TokenOptions| rules.is_some_and(|before| now.agree_with(before));
+        self.token_rules.as_deref().is_some_and(agrees) && self.tokens.as_ref().is_some_and(|tokens| tokens.trusts(key))
+    }
+
+    /// Whether somebody of this name may be let in.
+    fn may_let_in(&self, credentials: &Credentials) -> bool {
+        !matches!(self.admission(&with_some_password(credentials)), Admission::Refuse(_))
     }
 
     fn admission_of(&self, check: &Check) -> Admission {
@@ -344,3 +383,11 @@ impl Listener {
         Some(Arc::new(Granted::new(lists, username, client_id, self.options.strict_suback)))
     }
 }
+
+/// A client with a name has brought a password.
+fn with_some_password(credentials: &Credentials) -> Credentials {
+    let password = credentials.username.as_ref().map(|_| Box::default());
+    Credentials { password, ..credentials.clone() }
+}
+
+pub(crate) const REFUSED: Authentication = Authentication::Refused(RefusedCredentials::NotAuthorized);

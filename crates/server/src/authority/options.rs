@@ -1,5 +1,6 @@
 //! What one listener is to ask for.
 
+use std::path::Path;
 use std::time::Duration;
 
 use midge_auth::Algorithm;
@@ -27,6 +28,18 @@ pub struct AuthorityOptions {
     pub acl_denies_special_chars: bool,
     /// SUBACK refuses what is not granted.
     pub strict_suback: bool,
+    /// The User Name of a client is in its certificate, or goes with its pre-shared key.
+    pub is_named_by_encryption: bool,
+}
+
+impl AuthorityOptions {
+    /// The files that it is made of.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        let tokens = self.tokens.iter().flat_map(|tokens| [&tokens.key_file, &tokens.secret_file, &tokens.jwks_file]);
+        let service = self.service.iter().map(|service| &service.cafile);
+        let files = [&self.password_file, &self.psk_file, &self.acl_file];
+        files.into_iter().chain(tokens).chain(service).flatten().map(Path::new)
+    }
 }
 
 /// What makes a token good.
@@ -48,6 +61,16 @@ pub struct TokenOptions {
     pub user_claim: String,
     /// The claim that says what the client may do.
     pub acl_claim: Option<String>,
+}
+
+impl TokenOptions {
+    /// Whether these are content with each token that those were content with, and find the same in it, where its key is trusted.
+    pub(super) fn agree_with(&self, before: &TokenOptions) -> bool {
+        before.algorithms.iter().all(|algorithm| self.algorithms.contains(algorithm))
+            && (self.issuer.is_none() || self.issuer == before.issuer)
+            && (self.audience.is_none() || self.audience == before.audience)
+            && (&self.user_claim, &self.acl_claim) == (&before.user_claim, &before.acl_claim)
+    }
 }
 
 /// Web services.

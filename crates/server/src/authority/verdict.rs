@@ -6,6 +6,7 @@ use std::sync::Arc;
 use midge_auth::{Acl, Grants, Token, TokenPolicy};
 use midge_broker::{Authentication, Credentials, RefusedCredentials};
 
+use super::TokenOptions;
 use super::service::Service;
 use crate::clock::wall_s;
 
@@ -42,6 +43,8 @@ pub(super) struct Proof {
     pub(super) by: By,
     pub(super) granted: Vec<Arc<Acl>>,
     pub(super) service: Option<Arc<Service>>,
+    /// What its token had to be like, where one was asked for.
+    pub(super) token_rules: Option<Arc<TokenOptions>>,
 }
 
 /// The client is not let in.

@@ -36,6 +36,8 @@ pub(crate) struct Asker {
     pub(crate) index: usize,
     /// and that it is still the same one.
     pub(crate) generation: u32,
+    /// What was in force when it asked.
+    pub(crate) settings_number: u64,
 }
 
 /// What a shard is told later.

@@ -44,6 +44,10 @@ fn head(event: &Event) -> Head {
         EventKind::Refused { .. } => (LogType::Notice, "refused", Some("refused connections")),
         EventKind::PublishDenied { more: None, .. } => (LogType::Debug, "publish_denied", None),
         EventKind::PublishDenied { .. } => (LogType::Notice, "publish_denied", Some("refused messages")),
+        EventKind::SubscriptionRefused { .. } => {
+            (LogType::Notice, "subscription_refused", Some("refused subscriptions"))
+        }
+        EventKind::Throttled { .. } => (LogType::Notice, "throttled", Some("slowed clients")),
         EventKind::ReceivedPublish(_) | EventKind::Received(..) => (LogType::Debug, "received", None),
         EventKind::SendingPublish(_) | EventKind::Sending(..) | EventKind::SendingConnAck { .. } => {
             (LogType::Debug, "sending", None)
@@ -75,6 +79,16 @@ fn fill(object: &mut Object<'_>, kind: &EventKind) {
             object.number("reason_code", code.0.into());
             object.text("cause", cause);
             object.number("others", more.unwrap_or(0));
+        }
+        EventKind::SubscriptionRefused { filter, code, cause, more } => {
+            object.text("topic", filter);
+            object.number("reason_code", code.0.into());
+            object.text("cause", cause);
+            object.number("others", *more);
+        }
+        EventKind::Throttled { cause, more } => {
+            object.text("cause", cause);
+            object.number("others", *more);
         }
         EventKind::ReceivedPublish(packet) | EventKind::SendingPublish(packet) => {
             object.text("packet", "PUBLISH");

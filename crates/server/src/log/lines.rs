@@ -30,12 +30,23 @@ pub(crate) fn write(log: &mut LogBuffer, wall_s: u64, event: &Event, address: Op
             line(debug, format_args!("Denied PUBLISH from {client} {}", Publish(packet)));
             let Some(more) = more else { return };
             let topic = Escaped(&packet.topic);
-            let others = fmt::from_fn(|f| match more {
-                0 => Ok(()),
-                more => write!(f, " {more} others of this client were refused since the last such line."),
-            });
+            let others = others(*more);
             let text = format_args!("Refused PUBLISH from {client} to '{topic}': {cause} (0x{:02x}).{others}", code.0);
             log.repeated_line(wall_s, LogType::Notice, "refused messages", text);
+        }
+        EventKind::SubscriptionRefused { filter, code, cause, more } => {
+            let (filter, others) = (Escaped(filter), others(*more));
+            let text =
+                format_args!("Refused subscription of {client} to '{filter}': {cause} (0x{:02x}).{others}", code.0);
+            log.repeated_line(wall_s, LogType::Notice, "refused subscriptions", text);
+        }
+        EventKind::Throttled { cause, more } => {
+            let again = fmt::from_fn(|f| match more {
+                0 => Ok(()),
+                more => write!(f, " It had to wait {more} times since the last such line."),
+            });
+            let text = format_args!("Client {client} is read more slowly: {cause}.{again}");
+            log.repeated_line(wall_s, LogType::Notice, "slowed clients", text);
         }
         EventKind::ReceivedPublish(packet) => {
             line(debug, format_args!("Received PUBLISH from {client} {}", Publish(packet)));
@@ -97,6 +108,14 @@ pub(crate) fn write(log: &mut LogBuffer, wall_s: u64, event: &Event, address: Op
         }
         other => line(debug, format_args!("{client}: {}", Escaped(&format!("{other:?}")))),
     }
+}
+
+/// How many more there were than are told.
+fn others(more: u64) -> impl fmt::Display {
+    fmt::from_fn(move |f| match more {
+        0 => Ok(()),
+        more => write!(f, " {more} others of this client were refused since the last such line."),
+    })
 }
 
 fn write_connected(log: &mut LogBuffer, wall_s: u64, event: &Event, client: &Client<'_>) {

@@ -1,4 +1,4 @@
-//! Log lines: who wants which, and how they reach stderr, stdout, a file, syslog or subscribers.
+//! Log lines: who wants which, and how they reach stderr, stdout, a file, syslog, the journal or subscribers.
 //!
 //! Each thread gathers its lines in a [`LogBuffer`] and hands them over at the end of its turn; one thread writes them
 //! ([`writer`]), so that no packet waits for a slow disk or terminal and lines of two threads never mix. The texts
@@ -7,8 +7,10 @@
 mod batch;
 mod escape;
 mod events;
+mod journald;
 pub(crate) mod lines;
 mod object;
+mod options;
 mod repeats;
 mod sink;
 mod syslog;
@@ -18,8 +20,8 @@ mod writer;
 
 use std::fmt::{self, Write as _};
 use std::io;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use midge_broker::event::EventMask;
 
@@ -27,6 +29,7 @@ use self::batch::Lines;
 pub(crate) use self::escape::{Escaped, is_harmful};
 use self::escape::{EscapedLine, breaks_a_line};
 use self::object::Object;
+pub use self::options::{LogDestination, LogOptions, LogType, LogTypes};
 use self::repeats::Repeats;
 use self::sink::Sink;
 use self::timestamp::Stamp;
@@ -34,143 +37,54 @@ use self::topics::Topics;
 use self::writer::Writer;
 use crate::process::Account;
 
-/// What kind of line it is; `log_type` selects by it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogType {
-    /// Something failed.
-    Error,
-    /// Something is not as it should be.
-    Warning,
-    /// Connections, start and end.
-    Notice,
-    /// What may be of use.
-    Information,
-    /// Each packet.
-    Debug,
-    /// Each Subscription made.
-    Subscribe,
-    /// Each Subscription removed.
-    Unsubscribe,
-}
-
-impl LogType {
-    /// As `log_type` names it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            LogType::Error => "error",
-            LogType::Warning => "warning",
-            LogType::Notice => "notice",
-            LogType::Information => "information",
-            LogType::Debug => "debug",
-            LogType::Subscribe => "subscribe",
-            LogType::Unsubscribe => "unsubscribe",
-        }
-    }
-
-    /// As syslog and the journal number it.
-    pub(crate) fn priority(self) -> u8 {
-        match self {
-            LogType::Error => 3,
-            LogType::Warning => 4,
-            LogType::Notice | LogType::Subscribe | LogType::Unsubscribe => 5,
-            LogType::Information => 6,
-            LogType::Debug => 7,
-        }
-    }
-}
-
-/// A set of [`LogType`]s.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LogTypes(u16);
-
-impl LogTypes {
-    /// None at all (`-q`).
-    pub const NONE: LogTypes = LogTypes(0);
-    /// Everything (`-v`).
-    pub const ALL: LogTypes = LogTypes(0x7f);
-    /// Error, warning, notice, information: what is logged when nothing is said.
-    pub const USUAL: LogTypes = LogTypes(0x0f);
-
-    /// The set with `kind` added.
-    #[must_use]
-    pub const fn with(self, kind: LogType) -> LogTypes {
-        LogTypes(self.0 | 1 << kind as u16)
-    }
-
-    /// Whether `kind` is in the set.
-    pub const fn contains(self, kind: LogType) -> bool {
-        self.0 & (1 << kind as u16) != 0
-    }
-}
-
-/// Where lines go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LogDestination {
-    /// Standard error.
-    Stderr,
-    /// Standard output.
-    Stdout,
-    /// Appended to a file, which is opened again when the configuration is read again.
-    File(PathBuf),
-    /// The system's log, as one of LOCAL0 to LOCAL7, or else as DAEMON.
-    Syslog(Option<u8>),
-    /// Published below `$SYS/broker/log`.
-    Topic,
-}
-
-/// What is logged, how, and where to.
-#[derive(Clone, Debug)]
-pub struct LogOptions {
-    /// Which lines are written.
-    pub types: LogTypes,
-    /// Whether lines about connections made and ended are among them.
-    pub connection_messages: bool,
-    /// Whether each line begins with the time.
-    pub timestamp: bool,
-    /// strftime format of that time; `None`: seconds since 1970.
-    pub timestamp_format: Option<String>,
-    /// Whether each line is an object of JSON.
-    pub is_json: bool,
-    /// By what name the system's log has them.
-    pub name: &'static str,
-    /// All of these get every line.
-    pub destinations: Vec<LogDestination>,
-}
-
-impl Default for LogOptions {
-    fn default() -> Self {
-        LogOptions {
-            types: LogTypes::USUAL,
-            connection_messages: true,
-            timestamp: true,
-            timestamp_format: None,
-            is_json: false,
-            name: "midge",
-            destinations: vec![LogDestination::Stderr],
-        }
-    }
-}
-
 /// The log of the process.
 pub(crate) struct Log {
-    options: LogOptions,
+    options: Mutex<Arc<LogOptions>>,
+    /// How often they were replaced.
+    options_number: AtomicU64,
     writer: Writer,
     topics: Arc<Topics>,
+}
+
+/// Another way to log, ready to be put in force.
+pub(crate) struct LogChange {
+    options: LogOptions,
+    /// `None`: those that there are.
+    sinks: Option<Vec<Sink>>,
 }
 
 impl Log {
     /// Opens the destinations, so that `account` can go on with them. A file that cannot be opened is an error that names it.
     pub(crate) fn open(options: LogOptions, account: Option<&Account>) -> io::Result<Arc<Log>> {
         let topics = Arc::default();
-        let open = |destination| Sink::open(destination, options.name, &topics, account);
-        let sinks = options.destinations.iter().map(open).collect::<io::Result<_>>()?;
-        let left_out = if options.is_json { left_out_object } else { left_out_line };
-        Ok(Arc::new(Log { writer: Writer::start(sinks, left_out)?, topics, options }))
+        let sinks = open_sinks(&options, &topics, account)?;
+        let writer = Writer::start(sinks, left_out(&options))?;
+        let options = Mutex::new(Arc::new(options));
+        Ok(Arc::new(Log { writer, topics, options, options_number: AtomicU64::new(0) }))
     }
 
-    /// What is to be published, where lines go to topics.
-    pub(crate) fn topics(&self) -> Option<&Arc<Topics>> {
-        self.options.destinations.contains(&LogDestination::Topic).then_some(&self.topics)
+    /// Opens what there is not yet for another way to log. Nothing changes.
+    pub(crate) fn prepare(&self, options: LogOptions) -> io::Result<LogChange> {
+        let are_there = self.options().destinations == options.destinations;
+        let sinks = (!are_there).then(|| open_sinks(&options, &self.topics, None)).transpose()?;
+        Ok(LogChange { options, sinks })
+    }
+
+    /// From now on lines are logged like this; other threads take it with their next ones.
+    pub(crate) fn put_in_force(&self, change: LogChange) {
+        self.writer.settle();
+        self.writer.replace(change.sinks, left_out(&change.options));
+        *self.options.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(change.options);
+        self.options_number.fetch_add(1, Ordering::Release);
+    }
+
+    fn options(&self) -> Arc<LogOptions> {
+        Arc::clone(&self.options.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Where lines wait that go to topics.
+    pub(crate) fn topics(&self) -> &Arc<Topics> {
+        &self.topics
     }
 
     /// Opens files again, after they were renamed. One that cannot be opened stays as it is.
@@ -183,11 +97,61 @@ impl Log {
         self.writer.settle();
     }
 
+    /// Whether lines of this kind are seen on standard error.
+    pub(crate) fn tells_stderr(&self, kind: LogType) -> bool {
+        let options = self.options();
+        options.wants(kind) && options.destinations.contains(&LogDestination::Stderr)
+    }
+}
+
+fn open_sinks(options: &LogOptions, topics: &Arc<Topics>, account: Option<&Account>) -> io::Result<Vec<Sink>> {
+    let open = |destination| Sink::open(destination, options.name, topics, account);
+    options.destinations.iter().map(open).collect()
+}
+
+/// How it is told that lines were left out.
+fn left_out(options: &LogOptions) -> fn(u64) -> String {
+    if options.is_json { left_out_object } else { left_out_line }
+}
+
+/// One thread's lines, until it writes them.
+pub(crate) struct LogBuffer {
+    log: Arc<Log>,
+    /// As they were when it last looked.
+    options: Arc<LogOptions>,
+    options_number: u64,
+    lines: Lines,
+    line: String,
+    stamp: Stamp,
+    repeats: Repeats,
+}
+
+impl LogBuffer {
+    pub(crate) fn new(log: Arc<Log>) -> LogBuffer {
+        let options_number = log.options_number.load(Ordering::Acquire);
+        let options = log.options();
+        let (stamp, lines, repeats) = (stamp(&options), Lines::default(), Repeats::default());
+        LogBuffer { stamp, options, options_number, log, lines, line: String::new(), repeats }
+    }
+
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Takes another way to log, where there is one by now.
+    pub(crate) fn look_at_options(&mut self) {
+        let number = self.log.options_number.load(Ordering::Acquire);
+        if std::mem::replace(&mut self.options_number, number) != number {
+            self.options = self.log.options();
+            self.stamp = stamp(&self.options);
+        }
+    }
+
     /// Which events of the broker become lines.
     pub(crate) fn wanted_events(&self) -> EventMask {
         let types = self.options.types;
         let masks = [
-            (self.wants(LogType::Notice) && self.options.connection_messages, EventMask::CONNECTION),
+            (self.wants_connections(), EventMask::CONNECTION),
             (self.wants(LogType::Notice) || self.wants(LogType::Warning), EventMask::NOTICE),
             (types.contains(LogType::Debug), EventMask::PACKET),
             (types.contains(LogType::Subscribe), EventMask::SUBSCRIBE),
@@ -197,47 +161,28 @@ impl Log {
         wanted.fold(EventMask::default(), |all, (_, mask)| all.with(mask))
     }
 
+    /// Whether lines of this kind are written.
     pub(crate) fn wants(&self, kind: LogType) -> bool {
-        self.options.types.contains(kind) && !self.options.destinations.is_empty()
-    }
-
-    /// Whether lines of this kind are seen on standard error.
-    pub(crate) fn tells_stderr(&self, kind: LogType) -> bool {
-        self.wants(kind) && self.options.destinations.contains(&LogDestination::Stderr)
-    }
-}
-
-/// One thread's lines, until it writes them.
-pub(crate) struct LogBuffer {
-    log: Arc<Log>,
-    lines: Lines,
-    line: String,
-    stamp: Stamp,
-    repeats: Repeats,
-}
-
-impl LogBuffer {
-    pub(crate) fn new(log: Arc<Log>) -> LogBuffer {
-        let options = &log.options;
-        let stamp = Stamp::new(options.timestamp, options.timestamp_format.as_deref(), options.is_json);
-        LogBuffer { stamp, log, lines: Lines::default(), line: String::new(), repeats: Repeats::default() }
-    }
-
-    pub(crate) fn log(&self) -> &Log {
-        &self.log
+        self.options.wants(kind)
     }
 
     /// Whether lines about connections made and ended are wanted.
     pub(crate) fn wants_connections(&self) -> bool {
-        self.log.wants(LogType::Notice) && self.log.options.connection_messages
+        self.wants(LogType::Notice) && self.options.connection_messages
+    }
+
+    /// Whether lines go to topics.
+    pub(crate) fn publishes(&self) -> bool {
+        self.options.destinations.contains(&LogDestination::Topic)
     }
 
     /// Adds a line, if its kind is wanted.
     pub(crate) fn line(&mut self, wall_s: u64, kind: LogType, text: fmt::Arguments<'_>) {
+        self.look_at_options();
         if self.is_json() {
             return self.object(wall_s, kind, |object| object.text("message", &text.to_string()));
         }
-        if !self.log.wants(kind) {
+        if !self.wants(kind) {
             return;
         }
         self.line.clear();
@@ -255,12 +200,12 @@ impl LogBuffer {
 
     /// Whether lines are objects of JSON.
     pub(crate) fn is_json(&self) -> bool {
-        self.log.options.is_json
+        self.options.is_json
     }
 
     /// Adds an object, if its kind is wanted; `fill` says what stands in it beside time and level.
     fn object(&mut self, wall_s: u64, kind: LogType, fill: impl FnOnce(&mut Object<'_>)) {
-        if self.log.wants(kind) {
+        if self.wants(kind) {
             self.line.clear();
             fill(&mut Object::begin(&mut self.line, self.stamp.at(wall_s), kind));
             self.lines.push(kind, &self.line);
@@ -289,6 +234,7 @@ impl LogBuffer {
 
     /// Hands over what has gathered.
     pub(crate) fn flush(&mut self, wall_s: u64) {
+        self.look_at_options();
         self.tell_omitted(wall_s);
         if self.lines.is_empty() {
             return;
@@ -302,6 +248,10 @@ impl LogBuffer {
             self.line(wall_s, kind, format_args!("{count} more lines about {subject} were left out."));
         }
     }
+}
+
+fn stamp(options: &LogOptions) -> Stamp {
+    Stamp::new(options.timestamp, options.timestamp_format.as_deref(), options.is_json)
 }
 
 /// A line as it is written: no longer than others expect, and cut where a character ends.
@@ -327,6 +277,8 @@ const TEXT_BYTES_KEPT: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     fn file(name: &str) -> (PathBuf, LogOptions) {

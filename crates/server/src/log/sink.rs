@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use super::LogDestination;
 use super::batch::Lines;
-use super::syslog::{SOCKET, Syslog};
+use super::journald::{self, Journald};
+use super::syslog::{self, Syslog};
 use super::topics::Topics;
-use crate::process::Account;
+use crate::process::{Account, check_link};
 
 /// One destination, open.
 pub(super) enum Sink {
@@ -19,6 +20,7 @@ pub(super) enum Sink {
     Stdout(Shape),
     File(PathBuf, File),
     Syslog(Syslog),
+    Journald(Journald),
     Topics(Arc<Topics>),
 }
 
@@ -45,7 +47,8 @@ impl Sink {
                 let file = Account::open_for(account, path, append_to).map_err(|error| unable(path, &error))?;
                 Sink::File(path.clone(), file)
             }
-            LogDestination::Syslog(facility) => Sink::Syslog(Syslog::new(SOCKET, name, *facility)),
+            LogDestination::Syslog(facility) => Sink::Syslog(Syslog::new(syslog::SOCKET, name, *facility)),
+            LogDestination::Journald => Sink::Journald(Journald::new(journald::SOCKET, name)),
             LogDestination::Topic => Sink::Topics(Arc::clone(topics)),
         })
     }
@@ -60,6 +63,7 @@ impl Sink {
             }
             Sink::File(_, file) => file.write_all(lines.text().as_bytes()),
             Sink::Syslog(syslog) => lines.iter().try_for_each(|(kind, line)| syslog.send(kind, line)),
+            Sink::Journald(journald) => lines.iter().try_for_each(|(kind, line)| journald.send(kind, line)),
             Sink::Topics(topics) => {
                 topics.hand_over(lines.iter());
                 Ok(())
@@ -99,6 +103,7 @@ impl Shape {
 }
 
 fn append_to(path: &Path) -> io::Result<File> {
+    check_link(path)?;
     OpenOptions::new().create(true).append(true).mode(0o640).open(path)
 }
 

@@ -23,7 +23,12 @@ struct Shared {
     filled: Condvar,
     /// Everything was written.
     emptied: Condvar,
-    sinks: Mutex<Vec<Sink>>,
+    outlets: Mutex<Outlets>,
+}
+
+/// Where lines go.
+struct Outlets {
+    sinks: Vec<Sink>,
     /// How it is told that so many lines were left out.
     left_out: fn(u64) -> String,
 }
@@ -43,8 +48,7 @@ impl Writer {
             queue: Mutex::default(),
             filled: Condvar::new(),
             emptied: Condvar::new(),
-            sinks: Mutex::new(sinks),
-            left_out,
+            outlets: Mutex::new(Outlets { sinks, left_out }),
         });
         let writes = Arc::clone(&shared);
         let thread = thread::Builder::new().name("log".into()).stack_size(STACK_BYTES);
@@ -74,7 +78,16 @@ impl Writer {
     /// Opens files again, after they were renamed.
     pub(super) fn reopen(&self) -> io::Result<()> {
         self.settle();
-        self.shared.sinks().iter_mut().try_for_each(Sink::reopen)
+        self.shared.outlets().sinks.iter_mut().try_for_each(Sink::reopen)
+    }
+
+    /// From now on lines go to `sinks`; `None`: to those that there are.
+    pub(super) fn replace(&self, sinks: Option<Vec<Sink>>, left_out: fn(u64) -> String) {
+        let mut outlets = self.shared.outlets();
+        outlets.left_out = left_out;
+        if let Some(sinks) = sinks {
+            outlets.sinks = sinks;
+        }
     }
 }
 
@@ -99,13 +112,15 @@ impl Shared {
             let left_out = std::mem::take(&mut queue.left_out);
             queue.is_writing = true;
             drop(queue);
+            let mut outlets = self.outlets();
             if left_out > 0 {
-                lines.push(LogType::Warning, &(self.left_out)(left_out));
+                lines.push(LogType::Warning, &(outlets.left_out)(left_out));
             }
-            for sink in self.sinks().iter_mut() {
+            for sink in &mut outlets.sinks {
                 // Nobody is left to be told that the log cannot be written; the server goes on.
                 let _ = sink.write(&lines);
             }
+            drop(outlets);
             lines.clear(LINES_BYTES_KEPT);
             let mut queue = self.queue();
             queue.is_writing = false;
@@ -119,8 +134,8 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn sinks(&self) -> MutexGuard<'_, Vec<Sink>> {
-        self.sinks.lock().unwrap_or_else(PoisonError::into_inner)
+    fn outlets(&self) -> MutexGuard<'_, Outlets> {
+        self.outlets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -147,7 +162,7 @@ mod tests {
         let sink = Sink::File(path.clone(), std::fs::File::create(&path).expect("a file"));
         let told = |count| format!("{count} lines were left out: the log did not take them quickly enough.");
         let writer = Writer::start(vec![sink], told).expect("started");
-        let stuck = writer.shared.sinks();
+        let stuck = writer.shared.outlets();
         let hand_over = |line: &str| {
             let mut lines = Lines::default();
             lines.push(LogType::Notice, line);

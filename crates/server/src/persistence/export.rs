@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -58,12 +58,23 @@ pub fn export(
         let _ = fs::remove_file(file);
         format!("{shown} was not written: {error}")
     })?;
+    give_to_owner_of_folder(file).map_err(|error| format!("{shown} is written, but not its owner's: {error}"))?;
     let Exported { sessions, subscriptions, messages, retained, .. } = exported;
     let told = format!(
         "Exported {sessions} sessions, {subscriptions} subscriptions, {messages} messages and {retained} retained messages to \
          {shown}."
     );
     Ok(ExportReport { told, warnings: losses(&saved, &exported).collect() })
+}
+
+/// Root writes for the user whose folder it is: Mosquitto takes a database that it cannot read for none.
+fn give_to_owner_of_folder(file: &Path) -> io::Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let owner = fs::metadata(folder)?;
+    chown(file, Some(owner.uid()), Some(owner.gid()))
 }
 
 /// How much was written.

@@ -3,13 +3,13 @@
 //! A disk that fails ends the process: nothing that was not durable was acknowledged, and only a new start can tell what the
 //! disk holds.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use midge_broker::Shared;
-use midge_persistence::{Bounds, Effect, Keeper, KeeperOptions, Next};
+use midge_persistence::{Autosave, Bounds, Effect, Keeper, KeeperOptions, Next};
 use midge_store::{SystemDisk, WriteError};
 
 use super::{Persistence, PersistenceOptions};
@@ -29,7 +29,12 @@ pub(crate) struct Writer {
 struct Orders {
     stop: AtomicBool,
     snapshot: AtomicBool,
+    /// From now on snapshots are taken after this.
+    autosave: Mutex<Option<Autosaves>>,
 }
+
+/// When snapshots are taken that save no space; `None`: never.
+type Autosaves = Option<Autosave>;
 
 /// What the thread is made of.
 pub(crate) struct WriterParts {
@@ -72,6 +77,12 @@ impl Writer {
         self.thread.thread().unpark();
     }
 
+    /// From now on snapshots are taken after this.
+    pub(crate) fn set_autosave(&self, autosave: Option<Autosave>) {
+        *self.orders.autosave.lock().unwrap_or_else(PoisonError::into_inner) = Some(autosave);
+        self.thread.thread().unpark();
+    }
+
     /// Everything that was handed over is made durable; then the thread ends.
     pub(crate) fn stop(self) {
         self.orders.stop.store(true, Ordering::Release);
@@ -95,6 +106,9 @@ impl State {
         loop {
             if self.orders.snapshot.swap(false, Ordering::AcqRel) {
                 self.keeper.order_snapshot();
+            }
+            if let Some(autosave) = self.orders.autosave.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                self.keeper.set_autosave(autosave);
             }
             let is_stopping = self.orders.stop.load(Ordering::Acquire);
             let next = self.keeper.step(&self.shared, self.clock.now(), is_stopping);

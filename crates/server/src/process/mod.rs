@@ -3,6 +3,7 @@
 mod account;
 mod daemon;
 mod handed_over;
+mod link;
 mod owned;
 mod pid_file;
 mod supervisor;
@@ -11,5 +12,6 @@ pub(crate) use account::Account;
 pub use account::{NoAccount, Wanted};
 pub use daemon::daemonize;
 pub(crate) use handed_over::descriptors;
+pub(crate) use link::check_link;
 pub(crate) use pid_file::PidFile;
 pub(crate) use supervisor::{Supervisor, Watchdog};

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::path::Path;
 
+use midge_net::{BindError, Listener, bind_unix};
 use rustix::fs::{Gid, Mode, OFlags, Uid};
 
 use super::Account;
@@ -26,6 +27,22 @@ impl Account {
                     account.give(&file)?;
                 }
                 Ok(file)
+            }
+            opened => opened,
+        }
+    }
+
+    /// Opens a Unix socket as the account, which can then remove it too.
+    pub(crate) fn bind_unix_for(account: Option<&Account>, path: &Path, mode: u32) -> Result<Listener, BindError> {
+        let Some(account) = account else { return bind_unix(path, mode) };
+        let fail = |error| BindError { what: path.display().to_string(), error };
+        match account.act(|| bind_unix(path, mode)).map_err(fail)? {
+            Err(error) if error.error.kind() == io::ErrorKind::PermissionDenied && is_in_roots_folder(path) => {
+                let listener = bind_unix(path, mode)?;
+                let (user, group) = account.owner();
+                // Where the account cannot remove it, it is left behind, and root takes it over at the next start.
+                rustix::fs::chown(path, user, group).map_err(|error| fail(error.into()))?;
+                Ok(listener)
             }
             opened => opened,
         }

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::Account;
+use super::{Account, check_link};
 
 /// A file with our number. Dropping it removes the file.
 pub(crate) struct PidFile(PathBuf);
@@ -30,5 +30,6 @@ impl Drop for PidFile {
 }
 
 fn create(path: &Path) -> io::Result<File> {
+    check_link(path)?;
     OpenOptions::new().write(true).create(true).truncate(true).open(path)
 }

@@ -1,30 +1,30 @@
 //! New connections. All shards wait on all listening sockets; who is free accepts.
 
 use std::io;
+use std::sync::Arc;
 
+use midge_broker::ids::ListenerId;
 use midge_net::{Address, Stream, sys};
 use mio::Token;
 
 use super::connection::Phase;
 use super::{Shard, WAKER};
 use crate::log::LogType;
+use crate::settings::{Encryption, Settings, Socket};
 
 /// What a shard remembers of the listening sockets.
+#[derive(Default)]
 pub(super) struct Acceptor {
-    /// By socket: connections wait there.
-    noticed: Vec<bool>,
+    /// The numbers of sockets at which connections wait.
+    noticed: Vec<usize>,
     is_open: bool,
     resume_at_ms: Option<u64>,
 }
 
 impl Acceptor {
-    pub(super) fn new(sockets: usize) -> Acceptor {
-        Acceptor { noticed: vec![false; sockets], is_open: false, resume_at_ms: None }
-    }
-
     /// An event says that connections wait.
     pub(super) fn notice(&mut self, socket: usize) {
-        self.noticed[socket] = true;
+        self.noticed.push(socket);
     }
 
     /// When accepting goes on, if it rests.
@@ -43,7 +43,7 @@ impl Acceptor {
     }
 }
 
-/// The token of a listening socket.
+/// The token of the listening socket of that number.
 fn token_of(socket: usize) -> Token {
     Token(WAKER.0 - 1 - socket)
 }
@@ -57,8 +57,8 @@ pub(super) fn socket_of(token: Token) -> Option<usize> {
 impl Shard {
     /// Begins to wait on the listening sockets.
     pub(super) fn open_doors(&mut self) -> io::Result<()> {
-        for (at, socket) in self.peers.sockets.iter().enumerate() {
-            sys::add_shared_listener(self.poll.registry(), &socket.socket, token_of(at))?;
+        for socket in &self.settings.sockets {
+            sys::add_shared_listener(self.poll.registry(), &*socket.socket, token_of(socket.number))?;
         }
         self.acceptor.is_open = true;
         Ok(())
@@ -69,18 +69,31 @@ impl Shard {
         if !std::mem::take(&mut self.acceptor.is_open) {
             return;
         }
-        for socket in &self.peers.sockets {
+        for socket in &self.settings.sockets {
             // It can only fail for a socket that is not registered, which is what is wanted.
-            let _ = sys::remove_shared_listener(self.poll.registry(), &socket.socket);
+            let _ = sys::remove_shared_listener(self.poll.registry(), &*socket.socket);
         }
-        self.acceptor.noticed.fill(false);
+        self.acceptor.noticed.clear();
+    }
+
+    /// Waits on the listening sockets of `settings` from now on. A listener that stays misses nothing: who knocks meanwhile is
+    /// still there afterwards.
+    pub(super) fn change_doors(&mut self, settings: Arc<Settings>) {
+        let was_open = self.acceptor.is_open;
+        self.close_doors();
+        self.settings = settings;
+        if was_open && let Err(error) = self.open_doors() {
+            self.acceptor.rest(self.turn.now.monotonic_ms);
+            self.warn(format_args!("Warning: unable to wait for new connections: {error}"));
+        }
     }
 
     /// Accepts what waits, some from each socket.
     pub(super) fn accept(&mut self) {
-        for at in 0..self.acceptor.noticed.len() {
-            if std::mem::take(&mut self.acceptor.noticed[at]) {
-                self.accept_from(at);
+        for number in std::mem::take(&mut self.acceptor.noticed) {
+            let sockets = &self.settings.sockets;
+            if let Some(socket) = sockets.iter().find(|socket| socket.number == number).cloned() {
+                self.accept_from(&socket);
             }
         }
     }
@@ -95,10 +108,10 @@ impl Shard {
         }
     }
 
-    fn accept_from(&mut self, at: usize) {
+    fn accept_from(&mut self, socket: &Socket) {
         for _ in 0..ACCEPTS_PER_TURN {
-            match self.peers.sockets[at].socket.accept() {
-                Ok((stream, address)) => self.admit(at, stream, address),
+            match socket.socket.accept() {
+                Ok((stream, address)) => self.admit(socket, stream, address),
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => return,
                     // It came and went; or a signal.
@@ -119,36 +132,58 @@ impl Shard {
         }
     }
 
-    fn admit(&mut self, at: usize, stream: Stream, address: Address) {
+    fn admit(&mut self, socket: &Socket, stream: Stream, address: Address) {
         self.sockets.accepted += 1;
-        let socket = &self.peers.sockets[at];
-        let (listener, port) = (socket.listener, socket.socket.port());
-        let wall_s = self.turn.now.wall_s;
-        if self.log.wants_connections() {
-            let text = format_args!("New connection from {address} on port {port}.");
-            self.log.repeated_line(wall_s, LogType::Notice, "new connections", text);
+        let listener = socket.listener;
+        let door = self.settings.door(listener);
+        let (is_proxied, is_websocket) = (door.proxy.is_some(), door.websocket.is_some());
+        if !is_proxied {
+            self.tell_arrival(listener, &address);
         }
-        if let Err(directive) = self.peers.enter(listener) {
+        let now_ms = self.turn.now.monotonic_ms;
+        if let Err(directive) = self.settings.enter(listener, &address, now_ms) {
+            self.sockets.refused += 1;
             let text = format_args!("Client connection from {} denied: {directive} exceeded.", address.host());
-            return self.log.repeated_line(wall_s, LogType::Notice, "denied connections", text);
+            return self.log.repeated_line(self.turn.now.wall_s, LogType::Notice, "denied connections", text);
         }
-        let stream = match &self.peers.transport(listener).tls {
-            None => stream,
-            Some(tls) => match tls.begin(self.authority.pre_shared_keys(listener)) {
-                Ok(tls) => stream.with_tls(tls),
-                Err(error) => {
-                    self.peers.leave(listener);
-                    return self.warn(format_args!("Warning: unable to serve a new connection: {error}"));
-                }
-            },
+        let encryption = self.settings.door(listener).encryption.as_ref();
+        let begin =
+            |encryption: &Encryption| encryption.listener.begin(self.settings.authority.pre_shared_keys(listener));
+        let stream = match encryption.map(begin).transpose() {
+            Ok(None) if !is_websocket => stream,
+            Ok(tls) => stream.with_layers(tls),
+            Err(error) => {
+                self.settings.leave(listener);
+                return self.warn(format_args!("Warning: unable to serve a new connection: {error}"));
+            }
         };
-        let index = self.insert(stream, address, listener.0, Phase::Greeting);
+        let phase = match (is_proxied, is_websocket) {
+            (true, _) => Phase::Proxied,
+            (false, true) => Phase::Opening,
+            (false, false) => Phase::Greeting,
+        };
+        let index = self.insert(stream, address, listener.0, phase);
         if let Err(error) = self.register(index) {
             self.remove(index);
             return self.warn(format_args!("Warning: unable to serve a new connection: {error}"));
         }
         let generation = self.connections[index].generation;
         self.greetings.push(self.turn.now.monotonic_ms, index, generation);
+    }
+
+    /// As [`Shard::tell_arrival`], where it was not known at first from where.
+    pub(super) fn tell_new_connection(&mut self, index: usize) {
+        let connection = &self.connections[index];
+        let (listener, address) = (ListenerId(connection.listener), connection.address.clone());
+        self.tell_arrival(listener, &address);
+    }
+
+    fn tell_arrival(&mut self, listener: ListenerId, address: &Address) {
+        if self.log.wants_connections() {
+            let port = self.settings.port(listener);
+            let text = format_args!("New connection from {address} on port {port}.");
+            self.log.repeated_line(self.turn.now.wall_s, LogType::Notice, "new connections", text);
+        }
     }
 }
 
@@ -177,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_rest_ends() {
-        let mut acceptor = Acceptor::new(1);
+        let mut acceptor = Acceptor::default();
         acceptor.rest(1_000);
         assert!(!acceptor.is_rested(1_099));
         assert_eq!(acceptor.resume_at_ms(), Some(1_100));

@@ -1,19 +1,25 @@
 //! Who is who: clients wait for the answer without being read, and everybody is asked about again when it may be another.
 
-use midge_broker::{Authentication, Credentials, Identity, ListenerId, RefusedCredentials};
+use std::sync::Arc;
 
-use super::connection::Phase;
+use midge_broker::{Authentication, Credentials, ListenerId, RefusedCredentials};
+
+use super::connection::{Mark, Phase};
 use super::delayed::Login;
 use super::{Shard, connection_id};
-use crate::authority::{Answer, Asked, Asker, NOT_NOW};
+use crate::authority::{Answer, Asked, Asker, NOT_NOW, Named, REFUSED};
 use crate::log::LogType;
+use crate::options::CertificateName;
 
 impl Shard {
     /// Who that is; `None` where it takes its time: the connection is not read until the answer comes.
     pub(super) fn authenticate(&mut self, index: usize, credentials: Credentials) -> Option<Authentication> {
         let connection = &mut self.connections[index];
         let now_ms = self.turn.now.monotonic_ms;
-        let delay_ms = self.peers.failures.delay_ms(&connection.address, now_ms);
+        let delay_ms = match self.peers.reload_order.is_open() {
+            true => RELOAD_MS,
+            false => self.peers.failures.delay_ms(&connection.address, now_ms),
+        };
         if delay_ms == 0 {
             return self.look_at_login(index, credentials);
         }
@@ -23,10 +29,20 @@ impl Shard {
         None
     }
 
+    /// When the next login is to be looked at. None is before a reload is over, which is looked for now and then.
+    pub(super) fn delayed_ms(&self) -> Option<u64> {
+        let due_ms = self.delayed.next_ms()?;
+        let is_reload = self.peers.reload_order.is_open();
+        Some(if is_reload { due_ms.max(self.clock.monotonic_ms() + RELOAD_MS) } else { due_ms })
+    }
+
     /// Looks at logins that have waited long enough.
     pub(super) fn take_delayed(&mut self, now_ms: u64) {
+        if self.peers.reload_order.is_open() {
+            return;
+        }
         while let Some(Login { index, generation, credentials }) = self.delayed.pop_due(now_ms) {
-            let asker = Asker { shard: self.id, index, generation };
+            let asker = Asker { shard: self.id, index, generation, settings_number: self.settings_number };
             if self.awaits_answer(asker)
                 && let Some(authentication) = self.look_at_login(index, credentials)
             {
@@ -36,14 +52,27 @@ impl Shard {
     }
 
     fn look_at_login(&mut self, index: usize, credentials: Credentials) -> Option<Authentication> {
-        let connection = &self.connections[index];
+        let settings = Arc::clone(&self.settings);
+        let connection = &mut self.connections[index];
         let listener = ListenerId(connection.listener);
-        let asked = match self.peers.transport(listener).username_of_certificate {
+        let introduction = connection.take_introduction();
+        let door = settings.door(listener);
+        let trusts = |tls| door.encryption.as_ref().is_none_or(|encryption| encryption.listener.still_trusts(tls));
+        if connection.is(Mark::Suspect) && !trusts(connection.stream.tls()) {
+            return Some(REFUSED);
+        }
+        let asked = match door.username_of_certificate {
             Some(name) => {
-                let named = super::tls::named(connection.stream.tls(), name);
-                self.authority.name(listener, credentials.client_id, named)
+                let named = match connection.stream.tls() {
+                    Some(tls) => super::tls::named(tls, name),
+                    None => introduction
+                        .and_then(|it| it.common_name)
+                        .filter(|_| name == CertificateName::CommonName)
+                        .map(Named::ByCertificate),
+                };
+                settings.authority.name(listener, credentials.client_id, named)
             }
-            None => self.authority.ask(listener, credentials),
+            None => settings.authority.ask(listener, credentials),
         };
         let check = match asked {
             Asked::Known(authentication) => {
@@ -52,8 +81,9 @@ impl Shard {
             }
             Asked::Later(check) => check,
         };
-        let asker = Asker { shard: self.id, index, generation: connection.generation };
-        if !self.peers.hand_in(asker, check, &self.authority) {
+        let asker =
+            Asker { shard: self.id, index, generation: connection.generation, settings_number: self.settings_number };
+        if !self.peers.hand_in(asker, check, &self.settings.authority) {
             return Some(NOT_NOW);
         }
         self.connections[index].phase = Phase::Authenticating;
@@ -101,23 +131,13 @@ impl Shard {
         let first = self.broker.handle_authenticated(id, listener, &input, authentication, &mut self.turn);
         let used = self.welcome(asker.index, first, &input);
         self.keep(asker.index, used, &input);
+        self.note_judged_by(asker.settings_number);
         if self.connections.contains(asker.index) {
             // What came meanwhile made its event then.
             self.queue_input(asker.index);
         }
     }
-
-    /// Where another one decides by now whom to let in, everybody is asked about again.
-    pub(super) fn look_at_authority(&mut self) {
-        let number = self.peers.authority_number();
-        if std::mem::replace(&mut self.authority_number, number) == number {
-            return;
-        }
-        self.authority = self.peers.authority();
-        let authority = &self.authority;
-        let renew = |credentials: &Credentials, identity: &Identity| authority.renew(credentials, identity);
-        self.broker.renew_identities(&renew, &mut self.turn);
-        self.note_closes();
-        self.peers.note_authority(self.id, number);
-    }
 }
+
+/// After so long it is looked whether a reload is over.
+const RELOAD_MS: u64 = 1;

@@ -25,7 +25,11 @@ impl Shard {
     pub(super) fn close_connections(&mut self) {
         self.note_closes();
         for at in 0..self.ended.len() {
-            self.remove(self.ended[at]);
+            let index = self.ended[at];
+            match self.connections.get(index).is_some_and(|it| it.stream.has_last_word()) {
+                true => self.linger(index),
+                false => self.remove(index),
+            }
         }
         self.ended.clear();
         for at in 0..self.turn.closes.len() {
@@ -35,6 +39,11 @@ impl Shard {
         }
         self.turn.closes.clear();
         self.closes_seen = 0;
+    }
+
+    /// Has a connection linger, unless the other side is gone.
+    pub(super) fn linger(&mut self, index: usize) {
+        self.let_go(index, true);
     }
 
     /// Closes a connection, or has it linger while the other side may still want to read what was sent last.
@@ -82,7 +91,7 @@ impl Shard {
         self.sockets.waiting_bytes -= waiting.bytes;
         self.sockets.waiting_packets -= waiting.packets;
         self.sockets.open -= 1;
-        self.peers.leave(ListenerId(connection.listener));
+        self.settings.leave(ListenerId(connection.listener));
     }
 }
 

@@ -6,17 +6,18 @@ use midge_net::{Address, Stream};
 
 use super::backlog::Backlog;
 use super::obligation::Held;
+use crate::files::Download;
 
 /// A socket and what the shard remembers of it. Idle connections are many, so this stays small and has no buffer.
 pub(super) struct Connection {
     pub(super) stream: Stream,
     pub(super) address: Address,
     kept: Option<Box<Kept>>,
-    /// Tells this connection from earlier ones in the same slab entry.
+    /// Tells this connection from earlier ones in the same slab entry, and its time limits from those that hold no more.
     pub(super) generation: u32,
     pub(super) listener: u16,
     pub(super) phase: Phase,
-    marks: u8,
+    marks: u16,
 }
 
 /// What is so of a connection, or not; one bit for each.
@@ -38,17 +39,27 @@ pub(super) enum Mark {
     Held,
     /// Not read for now, because the log has to catch up.
     Parked,
+    /// Its certificate, when it is there, was judged by other rules than those in force.
+    Suspect,
 }
 
 /// How far a connection has come.
 ///
 /// ```text
+/// Proxied ──header──▶ Opening ──upgrade──▶ Greeting      (the first two where the listener has a proxy, or WebSocket)
+///                        └──▶ Answering ──file sent──▶ Lingering
 /// Greeting ──CONNECT──▶ Serving ──close asked or ended──▶ Ending ──rest to be sent──▶ Lingering ──▶ gone
 ///    ⇅ Authenticating
 ///     └─────────────────refused or ended────────────────────▲   └───────nothing left───────────────────▲
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Phase {
+    /// The header of the proxy in front has not come.
+    Proxied,
+    /// The opening handshake of WebSocket has not come.
+    Opening,
+    /// A browser gets its answer. Nothing is read meanwhile.
+    Answering,
     /// No CONNECT yet: time and bytes are limited.
     Greeting,
     /// It is being found out who that is. Nothing is read meanwhile.
@@ -65,7 +76,8 @@ pub(super) enum Phase {
 impl Phase {
     /// The broker has no Session for it yet.
     pub(super) fn is_early(self) -> bool {
-        matches!(self, Phase::Greeting | Phase::Authenticating)
+        use Phase::{Answering, Authenticating, Greeting, Opening, Proxied};
+        matches!(self, Proxied | Opening | Answering | Greeting | Authenticating)
     }
 }
 
@@ -78,12 +90,25 @@ struct Kept {
     backlog: Backlog,
     /// What waits for the log.
     held: Held,
+    /// Until its CONNECT.
+    introduction: Option<Introduction>,
+    /// The rest of a file that it is sent.
+    download: Option<Download>,
 }
 
 impl Kept {
     fn is_empty(&self) -> bool {
-        self.input.is_empty() && self.backlog.is_empty() && self.held.is_empty()
+        let is_served = self.introduction.is_none() && self.download.is_none();
+        is_served && self.input.is_empty() && self.backlog.is_empty() && self.held.is_empty()
     }
+}
+
+/// What the proxy in front has said of a client beside its address.
+pub(super) struct Introduction {
+    /// It is the proxy itself, which looks whether we live.
+    pub(super) is_check: bool,
+    /// Of the certificate that it showed the proxy.
+    pub(super) common_name: Option<Box<str>>,
 }
 
 impl Connection {
@@ -100,7 +125,7 @@ impl Connection {
     /// Says whether it is so.
     #[inline]
     pub(super) fn set(&mut self, mark: Mark, is_so: bool) {
-        self.marks = self.marks & !(1 << mark as u8) | u8::from(is_so) << mark as u8;
+        self.marks = self.marks & !(1 << mark as u8) | u16::from(is_so) << mark as u8;
     }
 
     /// Whether it was so; it is no longer.
@@ -161,12 +186,50 @@ impl Connection {
 
     /// Whether what comes next may be the work of a handshake.
     pub(super) fn is_in_handshake(&self) -> bool {
-        self.phase == Phase::Greeting && self.stream.tls().is_some()
+        matches!(self.phase, Phase::Opening | Phase::Greeting) && self.stream.tls().is_some()
     }
 
     /// Whether bytes wait for the socket to take more.
     pub(super) fn awaits_output_room(&self) -> bool {
         self.backlog().is_some() || self.stream.unsent() > 0
+    }
+
+    /// Remembers what the proxy in front has said.
+    pub(super) fn introduce(&mut self, introduction: Introduction) {
+        self.kept.get_or_insert_default().introduction = Some(introduction);
+    }
+
+    /// The client has said itself who it is.
+    pub(super) fn take_introduction(&mut self) -> Option<Introduction> {
+        let introduction = self.kept.as_mut()?.introduction.take();
+        self.release();
+        introduction
+    }
+
+    /// Whether nobody has to be told of its end: a proxy in front only looks whether we live.
+    pub(super) fn is_only_a_look(&self) -> bool {
+        let introduction = self.kept.as_ref().and_then(|kept| kept.introduction.as_ref());
+        self.phase == Phase::Proxied || introduction.is_some_and(|introduction| introduction.is_check)
+    }
+
+    /// Whether a proxy has looked, and asked nothing.
+    pub(super) fn was_only_a_look(&self) -> bool {
+        let asks_nothing = matches!(self.phase, Phase::Opening | Phase::Greeting) && self.input().is_empty();
+        asks_nothing && self.is_only_a_look()
+    }
+
+    /// Keeps the rest of a file for later.
+    pub(super) fn keep_download(&mut self, download: Option<Download>) {
+        if download.is_some() {
+            self.kept.get_or_insert_default().download = download;
+        }
+    }
+
+    /// Takes the rest of the file.
+    pub(super) fn take_download(&mut self) -> Option<Download> {
+        let download = self.kept.as_mut()?.download.take();
+        self.release();
+        download
     }
 
     /// The backlog, to be added to.
@@ -201,7 +264,7 @@ impl Connection {
     /// Forgets the backlog.
     pub(super) fn drop_backlog(&mut self) {
         if let Some(kept) = &mut self.kept {
-            (kept.backlog, kept.held) = (Backlog::default(), Held::default());
+            (kept.backlog, kept.held, kept.download) = (Backlog::default(), Held::default(), None);
             self.release();
         }
     }

@@ -7,14 +7,15 @@ use std::collections::VecDeque;
 
 /// Connections that have a limited time.
 pub(super) struct Deadlines {
-    length_ms: u64,
+    /// It may become another one, also for those whose time is running.
+    pub(super) length_ms: u64,
     entries: VecDeque<Deadline>,
 }
 
 /// One connection's time limit.
 #[derive(Clone, Copy)]
 pub(super) struct Deadline {
-    at_ms: u64,
+    begun_ms: u64,
     pub(super) index: u32,
     pub(super) generation: u32,
 }
@@ -26,13 +27,13 @@ impl Deadlines {
 
     /// Limits the time of a connection, beginning now.
     pub(super) fn push(&mut self, now_ms: u64, index: usize, generation: u32) {
-        let at_ms = now_ms + self.length_ms;
-        self.entries.push_back(Deadline { at_ms, index: index as u32, generation });
+        self.entries.push_back(Deadline { begun_ms: now_ms, index: index as u32, generation });
     }
 
     /// The next one whose time has come.
     pub(super) fn pop_due(&mut self, now_ms: u64) -> Option<Deadline> {
-        let due = self.entries.pop_front_if(|first| first.at_ms <= now_ms);
+        let length_ms = self.length_ms;
+        let due = self.entries.pop_front_if(|first| first.begun_ms + length_ms <= now_ms);
         if self.entries.is_empty() {
             self.entries.shrink_to(ENTRIES_KEPT);
         }
@@ -41,7 +42,7 @@ impl Deadlines {
 
     /// When the next one is due.
     pub(super) fn next_ms(&self) -> Option<u64> {
-        self.entries.front().map(|first| first.at_ms)
+        self.entries.front().map(|first| first.begun_ms + self.length_ms)
     }
 }
 
@@ -63,5 +64,8 @@ mod tests {
         assert!(deadlines.pop_due(31_000).is_none());
         assert_eq!(deadlines.pop_due(99_000).map(|due| due.index), Some(2));
         assert_eq!(deadlines.next_ms(), None);
+        deadlines.push(40_000, 3, 30);
+        deadlines.length_ms = 1_000;
+        assert_eq!(deadlines.next_ms(), Some(41_000));
     }
 }

@@ -49,6 +49,12 @@ impl Shard {
         }
     }
 
+    /// Reads a connection before its turn comes.
+    pub(super) fn read_now(&mut self, index: usize, buffer: &mut [u8]) {
+        self.ready.retain(|queued| *queued != index);
+        self.read(index, buffer);
+    }
+
     /// Reads one connection: once, or to the end when the other side has ended its stream.
     fn read(&mut self, index: usize, buffer: &mut [u8]) {
         let Some(connection) = self.connections.get_mut(index) else { return };
@@ -58,11 +64,15 @@ impl Shard {
         loop {
             let Some(connection) = self.connections.get_mut(index) else { return };
             match connection.phase {
-                Phase::Greeting | Phase::Serving => {}
+                Phase::Opening | Phase::Greeting | Phase::Serving => {}
+                Phase::Proxied => return self.read_proxy_header(index, buffer),
                 Phase::Lingering => return self.discard_input(index, buffer),
-                Phase::Authenticating | Phase::Ending => return,
+                Phase::Answering if connection.is(Mark::Broken) => {
+                    return self.end(index, ConnectionEnd::ClosedByClient);
+                }
+                Phase::Answering | Phase::Authenticating | Phase::Ending => return,
             }
-            if connection.is(Mark::Held) {
+            if connection.is(Mark::Held) || self.pauses.has(index, connection.generation) {
                 return;
             }
             let may_wait = !connection.is(Mark::ReadClosed) && !connection.is(Mark::Broken);
@@ -147,9 +157,12 @@ impl Shard {
 
     /// Hands `input` to the broker, which takes complete packets. How many bytes it used; `None` when the connection
     /// has ended or moved away.
-    fn consume(&mut self, index: usize, input: &[u8]) -> Option<usize> {
+    pub(super) fn consume(&mut self, index: usize, input: &[u8]) -> Option<usize> {
         let id = connection_id(index);
         let connection = &self.connections[index];
+        if connection.phase == Phase::Opening {
+            return self.open(index, input);
+        }
         if connection.phase == Phase::Greeting {
             let listener = ListenerId(connection.listener);
             let first = self.broker.handle_first_bytes(id, listener, input, &mut self.turn);
@@ -195,6 +208,10 @@ impl Shard {
             match next {
                 Next::NeedMore(_) => break,
                 Next::Closed => return None,
+                Next::Paused(until_ms) => {
+                    self.pause(index, until_ms);
+                    break;
+                }
                 Next::TurnFull => self.finish_turn(),
             }
             // The turn may have shown that the connection is at its end.
@@ -216,8 +233,13 @@ impl Shard {
 
     /// The Network Connection has ended without the broker asking for it.
     pub(super) fn end(&mut self, index: usize, end: ConnectionEnd) {
-        self.connections[index].phase = Phase::Ending;
+        let connection = &mut self.connections[index];
+        let is_news = !connection.is_only_a_look() || matches!(end, ConnectionEnd::ConnectTimeout);
+        connection.phase = Phase::Ending;
         self.ended.push(index);
+        if !is_news {
+            return;
+        }
         self.broker.handle_closed(connection_id(index), end, &mut self.turn);
         self.note_closes();
     }

@@ -9,7 +9,8 @@ use crate::log::LogType;
 
 /// The limit, and whether it is reached.
 pub(crate) struct MemoryLimit {
-    limit_bytes: u64,
+    /// `None`: there is none.
+    limit_bytes: Option<u64>,
     is_reached: bool,
     due_ms: u64,
 }
@@ -23,17 +24,25 @@ enum News {
 
 impl MemoryLimit {
     /// Looked at for the first time at once.
-    pub(crate) fn new(limit_bytes: u64) -> MemoryLimit {
+    pub(crate) fn new(limit_bytes: Option<u64>) -> MemoryLimit {
         MemoryLimit { limit_bytes, is_reached: false, due_ms: 0 }
     }
 
+    /// Another limit, looked at at once.
+    pub(crate) fn set(&mut self, limit_bytes: Option<u64>) {
+        (self.limit_bytes, self.due_ms) = (limit_bytes, 0);
+    }
+
     /// When to look again, on the monotonic clock.
-    pub(crate) fn due_ms(&self) -> u64 {
-        self.due_ms
+    pub(crate) fn due_ms(&self) -> Option<u64> {
+        (self.limit_bytes.is_some() || self.is_reached).then_some(self.due_ms)
     }
 
     fn look(&mut self, used_bytes: u64) -> Option<News> {
-        let was_reached = std::mem::replace(&mut self.is_reached, used_bytes > self.limit_bytes);
+        let was_reached = std::mem::replace(
+            &mut self.is_reached,
+            self.limit_bytes.is_some_and(|limit_bytes| used_bytes > limit_bytes),
+        );
         match (was_reached, self.is_reached) {
             (false, true) => Some(News::Reached),
             (true, false) => Some(News::Over),
@@ -46,9 +55,8 @@ impl Shard {
     /// Compares memory in use with its limit, if it is time.
     pub(super) fn look_at_memory(&mut self) {
         let now = self.turn.now;
-        let Some(memory) = self.memory_limit.as_mut().filter(|memory| memory.due_ms <= now.monotonic_ms) else {
-            return;
-        };
+        let is_due = |memory: &MemoryLimit| memory.due_ms().is_some_and(|due_ms| due_ms <= now.monotonic_ms);
+        let Some(memory) = self.memory_limit.as_mut().filter(|memory| is_due(memory)) else { return };
         memory.due_ms = now.monotonic_ms + INTERVAL_MS;
         let (used, limit) = (heap::used_bytes(), memory.limit_bytes);
         let Some(news) = memory.look(used) else { return };
@@ -57,6 +65,7 @@ impl Shard {
             News::Reached => "is reached: new clients and messages that would have to be kept are refused",
             News::Over => "is no longer reached: clients and messages are accepted again",
         };
+        let limit = limit.map_or_else(|| "any number of".to_owned(), |limit| limit.to_string());
         let text = format_args!("Warning: memory_limit {text} ({used} of {limit} bytes are in use).");
         self.log.line(now.wall_s, LogType::Warning, text);
     }
@@ -71,8 +80,10 @@ mod tests {
 
     #[test]
     fn reaching_the_limit_and_coming_back_are_told_once_each() {
-        let mut memory = MemoryLimit::new(100);
+        let mut memory = MemoryLimit::new(Some(100));
         let looks = [100, 101, 200, 100, 99, 101].map(|used| memory.look(used));
         assert_eq!(looks, [None, Some(News::Reached), None, Some(News::Over), None, Some(News::Reached)]);
+        memory.set(None);
+        assert_eq!(memory.look(101), Some(News::Over));
     }
 }

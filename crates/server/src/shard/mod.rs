@@ -23,7 +23,11 @@ mod input;
 mod memory_limit;
 pub(crate) mod moves;
 mod obligation;
+mod opening;
 mod output;
+mod pauses;
+mod proxy;
+mod settings;
 mod stop;
 mod system_topics;
 mod tls;
@@ -48,12 +52,14 @@ use self::delayed::Delayed;
 pub(crate) use self::memory_limit::MemoryLimit;
 use self::moves::Moved;
 use self::obligation::Waiters;
+use self::pauses::Pauses;
+use self::settings::Suspects;
 pub(crate) use self::system_topics::SystemTopics;
-use crate::authority::Authority;
 use crate::clock::Clock;
 use crate::log::{LogBuffer, LogType, lines, topics};
 use crate::peers::Peers;
 use crate::published::SocketCounts;
+use crate::settings::Settings;
 
 /// Everything of one shard. Made on the starting thread, then moved to its own.
 pub(crate) struct Shard {
@@ -95,12 +101,18 @@ pub(crate) struct Shard {
     has_work: bool,
     /// Connections whose packets wait for the log.
     waiters: Waiters,
+    /// Connections that are not read for a while.
+    pauses: Pauses,
     memory_limit: Option<MemoryLimit>,
     system_topics: Option<SystemTopics>,
     turns: u64,
-    /// Who decides whom to let in, and which of those there have been this is.
-    authority: Arc<Authority>,
-    authority_number: u64,
+    /// What is in force, and which of those there have been this is.
+    settings: Arc<Settings>,
+    settings_number: u64,
+    /// Somebody came who was let in by others.
+    looks_again: bool,
+    /// Clients whose certificates are to be judged again.
+    suspects: Suspects,
 }
 
 /// What a shard is made of.
@@ -113,7 +125,6 @@ pub(crate) struct Parts {
     pub(crate) clock: Clock,
     pub(crate) log: LogBuffer,
     pub(crate) poll: Poll,
-    pub(crate) connect_timeout_s: u16,
     /// On one shard only.
     pub(crate) memory_limit: Option<MemoryLimit>,
     /// On one shard only.
@@ -123,8 +134,9 @@ pub(crate) struct Parts {
 impl Shard {
     pub(crate) fn new(parts: Parts) -> Shard {
         let mut turn = Turn::new(parts.shards);
-        turn.wanted = parts.log.log().wanted_events();
+        turn.wanted = parts.log.wanted_events();
         turn.now = parts.clock.now();
+        let settings = parts.peers.settings();
         Shard {
             id: parts.id,
             broker: parts.broker,
@@ -144,18 +156,21 @@ impl Shard {
             scratch: Vec::new(),
             ended: Vec::new(),
             closes_seen: 0,
-            authority_number: NONE_YET,
-            authority: parts.peers.authority(),
-            greetings: Deadlines::new(u64::from(parts.connect_timeout_s) * 1000),
+            settings_number: NONE_YET,
+            looks_again: false,
+            greetings: Deadlines::new(u64::from(settings.connect_timeout_s) * 1000),
+            settings,
+            suspects: Suspects::default(),
             delayed: Delayed::default(),
             lingerers: Deadlines::new(closing::LINGER_MS),
-            acceptor: Acceptor::new(parts.peers.sockets.len()),
+            acceptor: Acceptor::default(),
             peers: parts.peers,
             parcels: Vec::new(),
             departures: (0..parts.shards).map(|_| Vec::new()).collect(),
             sockets: SocketCounts::default(),
             has_work: false,
             waiters: Waiters::default(),
+            pauses: Pauses::default(),
             memory_limit: parts.memory_limit,
             system_topics: parts.system_topics,
             turns: 0,
@@ -165,7 +180,7 @@ impl Shard {
     /// Runs until the process is told to stop. An error is one without which no shard can live.
     pub(crate) fn run(mut self) -> io::Result<()> {
         // Also those who were away when the server ended may do what the files say now.
-        self.look_at_authority();
+        self.look_at_settings();
         self.broker.handle_restored(&mut self.turn);
         self.finish_turn();
         self.open_doors()?;
@@ -177,8 +192,10 @@ impl Shard {
             self.take_mail();
             self.take_reads();
             self.accept();
-            self.look_at_authority();
+            self.look_at_settings();
+            self.judge_suspects();
             self.take_answers();
+            self.take_portions();
             self.take_arrivals();
             self.take_time();
             self.take_output_room();
@@ -232,7 +249,7 @@ impl Shard {
     /// How long to wait: not at all while there is work; `None` until something happens.
     fn time_to_sleep(&self) -> Option<Duration> {
         let mesh = self.shared.mesh();
-        let is_busy = self.has_work || !self.output_room.is_empty();
+        let is_busy = self.has_work || !self.output_room.is_empty() || self.suspects.is_busy() || self.looks_again;
         if is_busy || (!self.ready.is_empty() && !self.peers_are_full()) {
             return Some(Duration::ZERO);
         }
@@ -247,11 +264,12 @@ impl Shard {
         let deadlines = [
             self.broker.next_deadline_ms(),
             self.greetings.next_ms(),
-            self.delayed.next_ms(),
+            self.delayed_ms(),
             self.lingerers.next_ms(),
             self.acceptor.resume_at_ms(),
-            self.memory_limit.as_ref().map(MemoryLimit::due_ms),
-            self.system_topics.as_ref().map(SystemTopics::due_ms),
+            self.pauses.due_ms(),
+            self.memory_limit.as_ref().and_then(MemoryLimit::due_ms),
+            self.system_topics.as_ref().and_then(SystemTopics::due_ms),
         ];
         let next_ms = deadlines.into_iter().flatten().min()?;
         Some(Duration::from_millis(next_ms.saturating_sub(self.clock.monotonic_ms())))
@@ -303,20 +321,22 @@ impl Shard {
         }
         self.take_delayed(now_ms);
         while let Some(due) = self.lingerers.pop_due(now_ms) {
-            if self.connection_of(&due).is_some_and(|connection| connection.phase == Phase::Lingering) {
+            if self.connection_of(&due).is_some_and(|it| it.phase == Phase::Lingering || it.was_only_a_look()) {
                 self.remove(due.index as usize);
             }
         }
         self.accept_again(now_ms);
+        self.end_pauses(now_ms);
         self.look_at_memory();
         self.publish_system_topics();
     }
 
     /// Publishes lines of the log, where that is wanted and this is the shard for it.
     fn publish_log(&mut self) {
-        let log = self.log.log();
-        let Some(waiting) = log.topics().filter(|_| self.id == topics::SHARD) else { return };
-        for (kind, line) in waiting.take() {
+        if self.id != topics::SHARD || !self.log.publishes() {
+            return;
+        }
+        for (kind, line) in self.log.log().topics().take() {
             let Some(topic) = topics::topic_of(kind) else { continue };
             let (turn, expiry_interval_s) = (&mut self.turn, topics::EXPIRY_INTERVAL_S);
             self.broker.publish_news_from_server(topic, line.as_bytes(), QoS::ExactlyOnce, expiry_interval_s, turn);
@@ -394,7 +414,7 @@ impl Shard {
     }
 }
 
-/// No authority has this number.
+/// No settings have this number.
 const NONE_YET: u64 = u64::MAX;
 
 fn connection_id(index: usize) -> ConnectionId {

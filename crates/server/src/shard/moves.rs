@@ -16,6 +16,8 @@ pub(crate) struct Moved {
     arrival: Arrival,
     /// Unprocessed input; begins with the CONNECT.
     input: Vec<u8>,
+    /// What was in force where it was let in.
+    settings_number: u64,
 }
 
 impl Shard {
@@ -28,7 +30,8 @@ impl Shard {
             self.warn(format_args!("Warning: a connection could not leave its event loop: {error}"));
         }
         let Connection { stream, address, listener, .. } = connection;
-        let moved = Moved { stream, address, listener, arrival, input: input.to_vec() };
+        let moved =
+            Moved { stream, address, listener, arrival, input: input.to_vec(), settings_number: self.settings_number };
         self.departures[usize::from(to.0)].push(moved);
     }
 
@@ -45,8 +48,14 @@ impl Shard {
 
     /// Welcomes the connections that have come from other shards.
     pub(super) fn take_arrivals(&mut self) {
-        for moved in self.peers.arrived(self.id) {
-            let Moved { stream, address, listener, arrival, input } = moved;
+        let arrived = self.peers.arrived(self.id);
+        if !arrived.is_empty() {
+            // They may have come by a listener that is newer than this turn.
+            self.look_at_settings();
+        }
+        for moved in arrived {
+            self.hear_predecessor(&moved);
+            let Moved { stream, address, listener, arrival, input, settings_number } = moved;
             let index = self.insert(stream, address, listener, Phase::Serving);
             // Whatever comes on the socket from now on, or came meanwhile, makes an event here.
             let registered = self.register(index);
@@ -58,6 +67,15 @@ impl Shard {
             if let Err(error) = registered {
                 self.end(index, end_of(&error));
             }
+            self.note_judged_by(settings_number);
         }
+    }
+    /// Reads the connection that is about to be taken over: a client that publishes, leaves and comes back at once is seen coming
+    /// back before an event tells what it sent.
+    fn hear_predecessor(&mut self, moved: &Moved) {
+        let Some(predecessor) = self.broker.predecessor(&moved.arrival, &moved.input) else { return };
+        let mut buffer = std::mem::take(&mut self.buffer);
+        self.read_now(predecessor.0 as usize, &mut buffer);
+        self.buffer = buffer;
     }
 }

@@ -99,6 +99,7 @@ impl Shard {
                 self.broker.handle_drained(connection_id(index), &mut self.turn);
             }
             Phase::Lingering if waiting.is_nothing() && connection.held().is_none() => self.say_goodbye(index),
+            Phase::Answering if waiting.is_nothing() => self.go_on_answering(index),
             _ => {}
         }
     }
@@ -124,7 +125,7 @@ impl Waiting {
         }
     }
 
-    fn is_nothing(self) -> bool {
+    pub(super) fn is_nothing(self) -> bool {
         self.bytes == 0 && self.encoded_bytes == 0
     }
 }

@@ -3,6 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use midge_net::websocket::CloseCode;
+
 use super::Shard;
 
 impl Shard {
@@ -19,6 +21,9 @@ impl Shard {
         // All Wills are in the mail.
         self.peers.step.wait();
         self.take_mail();
+        for (_, connection) in &mut self.connections {
+            connection.stream.set_close_code(CloseCode::GOING_AWAY);
+        }
         self.broker.handle_shutdown(&mut self.turn);
         self.note_closes();
         self.finish_turn();

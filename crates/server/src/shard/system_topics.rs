@@ -19,21 +19,28 @@ pub(crate) struct SystemTopics {
 }
 
 impl SystemTopics {
-    /// Due at once. `version` is the value of `$SYS/broker/version`. `None` with an interval of 0, which turns it off.
-    pub(crate) fn new(version: String, interval_s: u16, clock: Clock) -> Option<SystemTopics> {
-        (interval_s > 0).then(|| SystemTopics {
+    /// Due at once. `version` is the value of `$SYS/broker/version`. An interval of 0 turns it off.
+    pub(crate) fn new(version: String, interval_s: u16, clock: Clock) -> SystemTopics {
+        SystemTopics {
             report: Report::new(),
             version,
             interval_s: u32::from(interval_s),
             due_ms: 0,
             started_ms: clock.monotonic_ms(),
             heap_maximum_bytes: 0,
-        })
+        }
     }
 
     /// When it is due, on the monotonic clock.
-    pub(crate) fn due_ms(&self) -> u64 {
-        self.due_ms
+    pub(crate) fn due_ms(&self) -> Option<u64> {
+        (self.interval_s > 0).then_some(self.due_ms)
+    }
+
+    /// Another interval.
+    pub(crate) fn set_interval(&mut self, interval_s: u16, clock: Clock) {
+        if std::mem::replace(&mut self.interval_s, u32::from(interval_s)) != u32::from(interval_s) && interval_s > 0 {
+            self.schedule(clock);
+        }
     }
 
     /// Finds the next time. The wall clock is asked anew each time, so a jump of it moves one publication only.
@@ -48,10 +55,8 @@ impl Shard {
     /// Publishes what is worth telling, if it is time.
     pub(super) fn publish_system_topics(&mut self) {
         let now = self.turn.now;
-        let Some(topics) = &mut self.system_topics else { return };
-        if now.monotonic_ms < topics.due_ms {
-            return;
-        }
+        let is_due = |topics: &SystemTopics| topics.due_ms().is_some_and(|due_ms| due_ms <= now.monotonic_ms);
+        let Some(topics) = self.system_topics.as_mut().filter(|topics| is_due(topics)) else { return };
         topics.schedule(self.clock);
         let mut totals = self.peers.totals();
         totals.uptime_s = now.monotonic_ms.saturating_sub(topics.started_ms) / 1000;

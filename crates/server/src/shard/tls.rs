@@ -11,8 +11,7 @@ use crate::log::{Escaped, LogBuffer, LogType};
 use crate::options::CertificateName;
 
 /// Whom its pre-shared key or its certificate names.
-pub(super) fn named(tls: Option<&Tls>, name: CertificateName) -> Option<Named> {
-    let tls = tls?;
+pub(super) fn named(tls: &Tls, name: CertificateName) -> Option<Named> {
     if let (CertificateName::CommonName, Some(identity)) = (name, tls.psk_identity()) {
         return Some(Named::ByPreSharedKey(identity.into()));
     }

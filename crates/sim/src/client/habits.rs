@@ -1,8 +1,8 @@
 //! What a client is like, for its whole life: fixed by the seed.
 
+use midge_choices::Random;
 use midge_codec::Version;
 
-use crate::random::Random;
 use crate::settings::Settings;
 use crate::topics::{self, FILTERS, FIRST_SHARE};
 

@@ -108,7 +108,8 @@ impl Lane {
         loop {
             self.note_closes();
             match next {
-                Next::NeedMore(_) => break,
+                // Its clients may send as fast as they can.
+                Next::NeedMore(_) | Next::Paused(_) => break,
                 Next::Closed => return None,
                 Next::TurnFull => self.finish_turn(),
             }

@@ -121,9 +121,7 @@ impl State<'_> {
     }
 
     fn take(&mut self, client: &mut Client, packet: &Packet) -> Result<(), String> {
-        // A PUBREL that is sent again may find nothing more to release: the server ended behind it, and before the PUBCOMP.
-        let is_found_released = packet.kind == Kind::Pubcomp && packet.codes() == [0x92];
-        let is_success = is_found_released || packet.codes().iter().all(|code| *code == 0);
+        let is_success = packet.codes().iter().all(|code| *code == 0);
         let index = self.in_flight.iter().position(|message| Some(u32::from(message.id)) == packet.number("id"));
         let (true, Some(index)) = (is_success, index) else { return Err(packet.to_string()) };
         match (packet.kind, self.publisher.qos, self.in_flight[index].is_released) {

@@ -4,11 +4,13 @@
 //! What must hold: no message is lost or doubled where the specification promises it, the server lives, and the memory of the
 //! second half of the time is that of the first. `cargo test` runs it for some seconds, `cargo xtask endurance` for ten minutes.
 //! Read `pair.rs` (what is counted), `promises.rs` (Wills, shares, Retained Messages), `churn.rs` (the crowd), `memory.rs` (the verdict).
+//! Beside it stands `reloads.rs`: the configuration is read again without end, for a minute with `cargo xtask endurance --reloads`.
 
 mod churn;
 mod memory;
 mod pair;
 mod promises;
+mod reloads;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -147,8 +149,12 @@ fn table(world: &World, samples: &Samples) -> String {
         ("messages to a share group, each to one member", &counts.shared),
         ("Retained Messages set, replayed and cleared", &counts.retained),
     ];
-    let rows = rows.map(|(name, count)| format!("  {name:<52}{:>12}", count.load(Ordering::Relaxed)));
-    format!("\nshards {}\n{}\n{samples}", world.shards, rows.join("\n"))
+    format!("\nshards {}\n{}\n{samples}", world.shards, table_of(&rows))
+}
+
+fn table_of(rows: &[(&str, &AtomicU64)]) -> String {
+    let row = |(name, count): &(&str, &AtomicU64)| format!("  {name:<52}{:>12}", count.load(Ordering::Relaxed));
+    rows.iter().map(row).collect::<Vec<_>>().join("\n")
 }
 
 /// A queue that a client who stays away fills within the first half also of a short run, or memory could not be compared. The

@@ -156,9 +156,7 @@ impl Pair {
 
 fn take_answer(client: &mut Client, outstanding: &mut VecDeque<Outstanding>, answer: &Packet) {
     let id = answer.number("id").expect("an identifier") as u16;
-    // PUBREL that is sent again may come after the exchange has ended: Packet Identifier not found.
-    let has_ended = answer.kind == Kind::Pubcomp && answer.codes() == [0x92];
-    assert!(answer.codes()[0] < 0x80 || has_ended, "{answer}");
+    assert!(answer.codes()[0] < 0x80, "{answer}");
     match answer.kind {
         Kind::Puback | Kind::Pubcomp => outstanding.retain(|message| message.id != id),
         Kind::Pubrec => {

@@ -6,6 +6,8 @@ use crate::{Broken, caught, none};
 /// Each crate with the crates of the workspace that it may name under `[dependencies]`.
 const LAYERS: &[(&str, &[&str])] = &[
     ("midge-codec", &[]),
+    // Of use to tests only.
+    ("midge-choices", &[]),
     ("midge-protocol", &["midge-codec"]),
     ("midge-broker", &["midge-codec", "midge-protocol"]),
     ("midge-config", &[]),
@@ -29,7 +31,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("midge", &["midge-auth", "midge-broker", "midge-codec", "midge-config", "midge-server", "midge-store"]),
     // A whole world around the broker, in memory.
-    ("midge-sim", &["midge-broker", "midge-codec", "midge-persistence", "midge-store"]),
+    ("midge-sim", &["midge-broker", "midge-choices", "midge-codec", "midge-persistence", "midge-store"]),
     // Tests look at the server from outside.
     ("midge-testkit", &["midge-codec"]),
     // The manual page is made from the table of directives.

@@ -5,9 +5,10 @@
 //! the rules are; a message here says what to do.
 //!
 //! Reading order: `files.rs` and `source.rs` (what is looked at), then the rules: `layers.rs`, `purity.rs`, `style.rs`,
-//! `documents.rs`, `checkers.rs`.
+//! `documents.rs`, `directives.rs`, `checkers.rs`.
 
 mod checkers;
+mod directives;
 mod documents;
 mod files;
 mod layers;

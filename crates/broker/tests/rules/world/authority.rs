@@ -1,7 +1,7 @@
 //! Who is let in, and who may do what: as a script says.
 
 use super::World;
-use midge_broker::{Authentication, Credentials, Identity, RefusedCredentials, Renewed, Rights};
+use midge_broker::{Authentication, Credentials, Identity, ListenerId, RefusedCredentials, Renewed, Rights};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -82,10 +82,11 @@ impl World {
             return;
         }
         let authority = std::mem::take(&mut self.authority);
-        let renew = |credentials: &Credentials, _: &Identity| match authority.identity(credentials) {
-            Some(identity) => Renewed::Known(identity),
-            None => Renewed::Refused,
-        };
+        let renew =
+            |_: Option<ListenerId>, credentials: &Credentials, _: &Identity| match authority.identity(credentials) {
+                Some(identity) => Renewed::Known(identity),
+                None => Renewed::Refused,
+            };
         for number in 0..self.lanes.len() {
             let lane = self.begin(number);
             lane.shard.renew_identities(&renew, &mut lane.turn);

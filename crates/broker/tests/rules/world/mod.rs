@@ -10,7 +10,6 @@
 
 mod authority;
 pub(crate) mod device;
-pub(crate) mod random;
 mod restart;
 pub(crate) mod script;
 
@@ -20,7 +19,7 @@ use midge_broker::{
     Arrival, ConnectionEnd, ConnectionId, Consumed, Counters, FirstBytes, Gauges, ListenerId, LogState, Next, Now,
     Options, Parcel, ReadRequest, Shard, ShardId, Shared, Turn,
 };
-use random::Random;
+use midge_choices::Random;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -70,6 +69,10 @@ struct Link {
     read: usize,
     /// The turn was full before all that was read was used.
     is_interrupted: bool,
+    /// It is not read before this time.
+    paused_until_ms: u64,
+    /// The number of the listener where it came in.
+    listener: u16,
     /// The client has closed.
     is_ended: bool,
     /// To the client, not looked at yet.
@@ -126,6 +129,11 @@ impl World {
 
     /// A new connection, accepted by some shard.
     pub(crate) fn open(&mut self) -> LinkId {
+        self.open_at(0)
+    }
+
+    /// The same at another listener than the first.
+    pub(crate) fn open_at(&mut self, listener: u16) -> LinkId {
         let lane = self.random.below(self.lanes.len());
         let number = self.links.len();
         let id = self.lanes[lane].enter(number);
@@ -136,6 +144,8 @@ impl World {
             sent: Vec::new(),
             read: 0,
             is_interrupted: false,
+            paused_until_ms: 0,
+            listener,
             is_ended: false,
             received: Vec::new(),
         });
@@ -211,7 +221,7 @@ impl World {
             acts.extend(can.into_iter().filter(|can| can.0).map(|can| (number, can.1)));
             for &link in lane.ids.iter().flatten() {
                 let it = &self.links[link];
-                if !matches!(it.phase, Phase::Greeting | Phase::Serving) {
+                if !matches!(it.phase, Phase::Greeting | Phase::Serving) || it.paused_until_ms > self.now_ms {
                     continue;
                 }
                 if it.read < it.sent.len() || it.is_interrupted {
@@ -253,7 +263,9 @@ impl World {
         self.wall_s += ms / 1000;
         loop {
             self.settle();
-            let next_ms = self.lanes.iter().filter_map(|lane| lane.shard.next_deadline_ms()).min();
+            let paused = self.links.iter().map(|link| link.paused_until_ms).filter(|until_ms| *until_ms > self.now_ms);
+            let deadlines = self.lanes.iter().filter_map(|lane| lane.shard.next_deadline_ms());
+            let next_ms = deadlines.chain(paused).min();
             match next_ms.filter(|next_ms| *next_ms <= end_ms) {
                 Some(next_ms) => self.now_ms = self.now_ms.max(next_ms),
                 None => break,
@@ -365,16 +377,16 @@ impl World {
             link.read += taken;
         }
         link.is_interrupted = false;
-        let (at, id, phase) = (link.lane, link.id, link.phase);
+        let (at, id, phase, listener) = (link.lane, link.id, link.phase, ListenerId(link.listener));
         let bytes = std::mem::take(&mut self.links[number].sent);
         self.begin(at);
         let lane = &mut self.lanes[at];
         let shown = &bytes[..self.links[number].read];
         let outcome = if phase == Phase::Greeting {
-            let mut first = lane.shard.handle_first_bytes(id, ListenerId(0), shown, &mut lane.turn);
+            let mut first = lane.shard.handle_first_bytes(id, listener, shown, &mut lane.turn);
             if let FirstBytes::Authenticate(credentials) = &first {
                 let answer = self.authority.ask(credentials);
-                first = lane.shard.handle_authenticated(id, ListenerId(0), shown, &answer, &mut lane.turn);
+                first = lane.shard.handle_authenticated(id, listener, shown, &answer, &mut lane.turn);
             }
             match first {
                 FirstBytes::NeedMore => None,
@@ -411,6 +423,10 @@ impl World {
             Next::TurnFull => {
                 link.is_interrupted = true;
                 self.commit(at);
+            }
+            Next::Paused(until_ms) => {
+                assert!(until_ms > self.now_ms, "a pause lasts");
+                (link.is_interrupted, link.paused_until_ms) = (true, until_ms);
             }
         }
     }

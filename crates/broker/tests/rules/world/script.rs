@@ -21,6 +21,7 @@
 //! | `c>> PACKET` | sends it; what follows happens before anybody has come round to handling it |
 //! | `c closes` | the connection ends by the client; `c< closed` is not waited for |
 //! | `c breaks` | the same, and of what it sent last only a part arrives |
+//! | `c comes to listener 1` | the connections that `c` opens from now on are at that listener |
 //! | `c congested`, `c drained` | its socket takes nothing more; has taken all |
 //! | `c is forgotten` | nothing more is looked at of what it was sent |
 //! | `server publishes TOPIC m=x retain` | a message of the server's own |
@@ -35,9 +36,9 @@
 //! Every script is played with 1, 2 and 5 shards and, for each, with several orders of what shards do. In the end all clients
 //! come back and leave for good, and nothing may be left of them.
 
-use super::random::Random;
 use super::{LinkId, World};
 use midge_broker::{LogState, Options};
+use midge_choices::Random;
 use midge_codec::QoS;
 use midge_testkit::packet::{Kind, Packet};
 use midge_testkit::wire::{self, Level};
@@ -84,6 +85,8 @@ pub(crate) struct Conversation {
     next_id: u16,
     /// Client Identifiers that were used, and with which version.
     identifiers: BTreeSet<String>,
+    /// By client, where not at the first.
+    listeners: BTreeMap<String, u16>,
 }
 
 struct Client {
@@ -96,7 +99,8 @@ struct Client {
 impl Conversation {
     pub(crate) fn new(world: World) -> Conversation {
         let (clients, values) = (BTreeMap::new(), BTreeMap::new());
-        Conversation { world, clients, values, next_id: FIRST_OWN_ID, identifiers: BTreeSet::new() }
+        let (identifiers, listeners) = (BTreeSet::new(), BTreeMap::new());
+        Conversation { world, clients, values, next_id: FIRST_OWN_ID, identifiers, listeners }
     }
 
     /// Plays a script. The error shows it, the line, what was expected and what came.
@@ -205,6 +209,11 @@ impl Conversation {
                 self.world.settle();
                 Ok(())
             }
+            "comes" => {
+                let number = rest.strip_prefix("to listener ").and_then(|number| number.parse().ok());
+                self.listeners.insert(name.to_owned(), number.ok_or("`comes to listener NUMBER`")?);
+                Ok(())
+            }
             "is" if rest == "forgotten" => {
                 self.clients.remove(name);
                 Ok(())
@@ -276,7 +285,7 @@ impl Conversation {
                 if !packet.has("id") {
                     packet.push("id", name);
                 }
-                let link = self.world.open();
+                let link = self.world.open_at(self.listeners.get(name).copied().unwrap_or(0));
                 let old = self
                     .clients
                     .insert(name.to_owned(), Client { link, level: wire::level(&packet), packets: VecDeque::new() });

@@ -1,8 +1,10 @@
 //! Listeners that OpenSSL serves, with clients of OpenSSL's and of rustls.
 
 use openssl::ssl::{ErrorCode, Ssl, SslContext, SslMethod, SslStream, SslVerifyMode, SslVersion};
+use rcgen::SerialNumber;
 
 use super::super::openssl_connection::Wire;
+use super::certificates::{check_later, revocation_of, strict};
 use super::*;
 
 #[derive(Debug)]
@@ -17,7 +19,7 @@ impl PreSharedKeys for Keys {
 /// A listener for pre-shared keys.
 fn listener(more: TlsOptions) -> TlsListener {
     let options = TlsOptions { psk_hint: Some("the hint".to_owned()), ..more };
-    TlsListener::open(options).expect("opened").0
+    TlsListener::open(&options).expect("opened").0
 }
 
 /// Both ends.
@@ -186,7 +188,7 @@ fn certificates_serve_too() {
         ciphers: Some("AES256:!aNULL".to_owned()),
         ..options(&folder, &authority.sign("localhost", |_| ()))
     };
-    let (listener, _) = TlsListener::open(options.clone()).expect("opened");
+    let (listener, _) = TlsListener::open(&options).expect("opened");
     for version in BOTH {
         let mut pair = Pair::new(&listener, client_config(version, Some(&ann)));
         pair.settle().expect("a handshake");
@@ -206,6 +208,61 @@ fn certificates_serve_too() {
         assert!(failure.starts_with("certificate of the client is not accepted: "), "{failure}");
     }
     let unknown = TlsOptions { ciphers: Some("NO-SUCH".to_owned()), ..options };
-    let error = TlsListener::open(unknown).expect_err("no such cipher").to_string();
+    let error = TlsListener::open(&unknown).expect_err("no such cipher").to_string();
     assert_eq!(error, "Unable to set TLS ciphers. Check ciphers \"NO-SUCH\": no cipher match.");
+}
+
+#[test]
+fn who_was_let_in_is_judged_again_by_who_may_come_now() {
+    let (folder, authority) = (Folder::new(), Authority::new("ca"));
+    let by_openssl = |options: TlsOptions| TlsOptions { ciphers: Some("AES256:!aNULL".to_owned()), ..options };
+    let by_rustls = strict(&folder, &authority);
+    let options = by_openssl(by_rustls.clone());
+    let other = Folder::new();
+    let other = TlsOptions { cafile: Some(other.write("ca.pem", &Authority::new("other").0.pem())), ..options.clone() };
+    let client = authority.sign("client", |params| params.serial_number = Some(SerialNumber::from(8)));
+    let revoked = authority.sign("revoked", |params| params.serial_number = Some(SerialNumber::from(7)));
+    let list = folder.write("crl.pem", &revocation_of(7, &authority));
+    let revoking = TlsOptions { crlfile: Some(list), ..options.clone() };
+    for before in [&options, &by_rustls] {
+        check_later(before, Some(&client), &options, true);
+        check_later(before, Some(&client), &other, false);
+        check_later(before, Some(&client), &revoking, true);
+        check_later(before, Some(&revoked), &revoking, false);
+    }
+    check_later(&options, Some(&client), &by_rustls, true);
+    let open_to_all = TlsOptions { require_certificate: false, ..options.clone() };
+    check_later(&options, Some(&client), &open_to_all, true);
+    check_later(&open_to_all, None, &options, false);
+    let expired = authority.sign("expired", |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
+    let dateless = TlsOptions { disable_client_cert_date_checks: true, ..options.clone() };
+    check_later(&dateless, Some(&expired), &options, true);
+    check_later(&dateless, Some(&expired), &other, false);
+
+    let only_keys = TlsOptions { psk_hint: Some("the hint".to_owned()), ..TlsOptions::default() };
+    check_later(&open_to_all, None, &only_keys, false);
+    let mut pair = KeyPair::new(&listener(TlsOptions::default()), TlsVersion::Tls13, "ann", &[1, 2, 3, 4]);
+    pair.settle().expect("a handshake");
+    let check = |after: &TlsOptions, is_trusted| {
+        let after = TlsListener::open(after).expect("opened").0;
+        assert_eq!(after.still_trusts(Some(&pair.server)), is_trusted, "{after:?}");
+    };
+    check(&only_keys, true);
+    check(&TlsOptions { psk_hint: Some("the hint".to_owned()), ..options.clone() }, true);
+    check(&options, false);
+    check(&open_to_all, true);
+}
+
+#[test]
+fn a_certificate_out_of_reach_goes_on_to_serve() {
+    let (folder, authority) = (Folder::new(), Authority::new("ca"));
+    let options = TlsOptions { ciphers: Some("AES256:!aNULL".to_owned()), ..strict(&folder, &authority) };
+    let (before, _) = TlsListener::open(&options).expect("opened");
+    options.identity_files().for_each(|path| std::fs::remove_file(path).expect("it is there"));
+    assert!(TlsListener::open(&options).is_err());
+    let (after, _) = before.open_again(&options).expect("opened again");
+    let ann = authority.sign("ann", |_| ());
+    let mut pair = Pair::new(&after, client_config(TlsVersion::Tls13, Some(&ann)));
+    pair.settle().expect("a handshake");
+    assert_eq!(common_name(&pair.server.peer_certificate().expect("one")).as_deref(), Some("ann"));
 }

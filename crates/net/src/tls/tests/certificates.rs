@@ -17,15 +17,41 @@ fn certificates_are_chosen_by_name() {
     let mut options = options(&folder, &authority.sign("first.example", |_| ()));
     let (certificate, key) = authority.sign("localhost", |_| ());
     options.certificates.push((folder.write("cert2.pem", &certificate), folder.write("key2.pem", &key)));
-    let (listener, _) = TlsListener::open(options).expect("opened");
+    let (listener, _) = TlsListener::open(&options).expect("opened");
     let mut pair = Pair::new(&listener, client_config(TlsVersion::Tls13, None));
     pair.settle().expect("a handshake");
     let shown = common_name(&pair.client.peer_certificates().expect("a chain")[0]);
     assert_eq!(shown.as_deref(), Some("localhost"));
 }
 
+/// What stands in `certfile` and in `cafile`, and whose certificates clients are `expected` to be shown.
+#[track_caller]
+fn check_shown(chain: &[&str], cafile: &[&str], key: &str, expected: &[&str]) {
+    let folder = Folder::new();
+    let options = options(&folder, &(chain.concat(), key.to_owned()));
+    let options = TlsOptions { cafile: Some(folder.write("ca.pem", &cafile.concat())), ..options };
+    let (listener, _) = TlsListener::open(&options).expect("opened");
+    let mut pair = Pair::new(&listener, client_config(TlsVersion::Tls13, None));
+    pair.settle().expect("a handshake");
+    let shown = pair.client.peer_certificates().expect("a chain").iter().map(|certificate| common_name(certificate));
+    assert_eq!(shown.map(|name| name.expect("a name")).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn intermediate_certificates_may_stand_in_cafile() {
+    let root = Authority::new("root");
+    let (middle, renewed) = (root.authorise("middle"), root.authorise("middle"));
+    let (leaf, key) = middle.sign("localhost", |_| ());
+    let [root, middle, renewed] = [&root, &middle, &renewed].map(|authority| authority.0.pem());
+    check_shown(&[&leaf], &[&root, &middle], &key, &["localhost", "middle"]);
+    check_shown(&[&leaf], &[&renewed, &middle, &root], &key, &["localhost", "middle"]);
+    check_shown(&[&leaf, &middle], &[&root, &middle], &key, &["localhost", "middle"]);
+    check_shown(&[&leaf], &[&renewed, &root], &key, &["localhost"]);
+    check_shown(&[&leaf], &[&leaf], &key, &["localhost"]);
+}
+
 /// A listener that wants certificates of clients.
-fn strict(folder: &Folder, authority: &Authority) -> TlsOptions {
+pub(super) fn strict(folder: &Folder, authority: &Authority) -> TlsOptions {
     TlsOptions {
         cafile: Some(folder.write("ca.pem", &authority.0.pem())),
         require_certificate: true,
@@ -35,7 +61,7 @@ fn strict(folder: &Folder, authority: &Authority) -> TlsOptions {
 
 #[track_caller]
 fn check_client(options: &TlsOptions, identity: Option<&(String, String)>, expected: Result<&str, (&str, &str)>) {
-    let (listener, _) = TlsListener::open(options.clone()).expect("opened");
+    let (listener, _) = TlsListener::open(options).expect("opened");
     for version in BOTH {
         let mut pair = Pair::new(&listener, client_config(version, identity));
         match (pair.settle(), expected) {
@@ -59,7 +85,7 @@ fn clients_show_certificates_and_bad_ones_get_the_alert_that_says_so() {
     let options = strict(&folder, &authority);
     check_client(&options, Some(&authority.sign("ann", |_| ())), Ok("ann"));
     let text = "client did not provide a certificate";
-    let (listener, _) = TlsListener::open(options.clone()).expect("opened");
+    let (listener, _) = TlsListener::open(&options).expect("opened");
     let mut pair = Pair::new(&listener, client_config(TlsVersion::Tls13, None));
     let failure = pair.settle().expect_err("no certificate");
     assert!(failure.is_refusal() && failure.to_string() == text, "{failure}");
@@ -72,29 +98,71 @@ fn clients_show_certificates_and_bad_ones_get_the_alert_that_says_so() {
     check_client(&unchecked, Some(&expired), Ok("old"));
 }
 
-#[test]
-fn revoked_certificates_are_known_by_the_list() {
-    let folder = Folder::new();
-    let authority = Authority::new("ca");
+/// A list on which the certificate with this number stands.
+pub(super) fn revocation_of(serial: u64, authority: &Authority) -> String {
     let list = CertificateRevocationListParams {
         this_update: rcgen::date_time_ymd(2020, 1, 1),
         next_update: rcgen::date_time_ymd(2090, 1, 1),
         crl_number: SerialNumber::from(1),
         issuing_distribution_point: None,
         revoked_certs: vec![RevokedCertParams {
-            serial_number: SerialNumber::from(7),
+            serial_number: SerialNumber::from(serial),
             revocation_time: rcgen::date_time_ymd(2020, 1, 1),
             reason_code: None,
             invalidity_date: None,
         }],
         key_identifier_method: KeyIdMethod::Sha256,
     };
-    let list = list.signed_by(&authority.0).expect("a list").pem().expect("a text");
+    list.signed_by(&authority.0).expect("a list").pem().expect("a text")
+}
+
+#[test]
+fn revoked_certificates_are_known_by_the_list() {
+    let folder = Folder::new();
+    let authority = Authority::new("ca");
+    let list = revocation_of(7, &authority);
     let options = TlsOptions { crlfile: Some(folder.write("crl.pem", &list)), ..strict(&folder, &authority) };
     let good = authority.sign("good", |params| params.serial_number = Some(SerialNumber::from(8)));
     check_client(&options, Some(&good), Ok("good"));
     let bad = authority.sign("bad", |params| params.serial_number = Some(SerialNumber::from(7)));
     check_client(&options, Some(&bad), Err(("certificate of the client is revoked", "CertificateRevoked")));
+
+    let before = TlsOptions { crlfile: None, ..options.clone() };
+    check_later(&before, Some(&good), &options, true);
+    check_later(&before, Some(&bad), &options, false);
+}
+
+/// Whether a client that came while `before` held is still trusted when `after` does.
+#[track_caller]
+pub(super) fn check_later(
+    before: &TlsOptions,
+    identity: Option<&(String, String)>,
+    after: &TlsOptions,
+    is_trusted: bool,
+) {
+    let open = |options| TlsListener::open(options).expect("opened").0;
+    let mut pair = Pair::new(&open(before), client_config(TlsVersion::Tls13, identity));
+    pair.settle().expect("a handshake");
+    assert_eq!(open(after).still_trusts(Some(&pair.server)), is_trusted);
+}
+
+#[test]
+fn who_was_let_in_is_judged_again_by_who_may_come_now() {
+    let folder = Folder::new();
+    let authority = Authority::new("ca");
+    let options = strict(&folder, &authority);
+    let client = authority.sign("client", |_| ());
+    check_later(&options, Some(&client), &options, true);
+    let other = Folder::new();
+    let other = TlsOptions { cafile: Some(other.write("ca.pem", &Authority::new("other").0.pem())), ..options.clone() };
+    check_later(&options, Some(&client), &other, false);
+    let open_to_all = TlsOptions { require_certificate: false, ..options.clone() };
+    check_later(&options, Some(&client), &open_to_all, true);
+    check_later(&open_to_all, None, &options, false);
+    let expired = authority.sign("expired", |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
+    let dateless = TlsOptions { disable_client_cert_date_checks: true, ..options.clone() };
+    check_later(&dateless, Some(&expired), &options, true);
+    check_later(&dateless, Some(&expired), &other, false);
 }
 
 #[test]
@@ -113,13 +181,33 @@ fn a_certificate_that_is_trusted_itself_is_enough() {
     check_client(&options, Some(&own), Ok("self"));
 }
 
+/// Who has a certificate that is trusted for itself cannot make others with its key.
+#[test]
+fn what_is_trusted_and_is_no_authority_has_no_word_for_others() {
+    let folder = Folder::new();
+    let mut params = CertificateParams::new(vec!["device".to_owned()]).expect("a name");
+    params.distinguished_name.push(DnType::CommonName, "device");
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    let device = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a certificate");
+    let device = Authority(device);
+    let unknown = Err(("certificate of the client is of an unknown issuer", "UnknownCA"));
+    let alone = strict(&folder, &device);
+    check_client(&alone, Some(&(device.0.pem(), device.0.key().serialize_pem())), Ok("device"));
+    check_client(&alone, Some(&device.sign("admin", |_| ())), unknown);
+    let authority = Authority::new("ca");
+    let both = folder.write("both.pem", &[authority.0.pem(), device.0.pem()].concat());
+    let beside = TlsOptions { cafile: Some(both), ..alone };
+    check_client(&beside, Some(&authority.sign("ann", |_| ())), Ok("ann"));
+    check_client(&beside, Some(&device.sign("admin", |_| ())), unknown);
+}
+
 #[test]
 fn a_leaf_as_cafile_asks_nobody_for_a_certificate() {
     let folder = Folder::new();
     let authority = Authority::new("ca");
     let pair = authority.sign("localhost", |_| ());
     let options = TlsOptions { cafile: Some(folder.write("leaf.pem", &pair.0)), ..options(&folder, &pair) };
-    let (listener, _) = TlsListener::open(options).expect("opened");
+    let (listener, _) = TlsListener::open(&options).expect("opened");
     let mut pair = Pair::new(&listener, client_config(TlsVersion::Tls13, Some(&authority.sign("ann", |_| ()))));
     pair.settle().expect("a handshake");
     assert!(pair.server.peer_certificate().is_none());
@@ -145,7 +233,7 @@ fn files_that_are_not_good_are_told_with_path_and_cause() {
     let check = |change: &dyn Fn(&mut TlsOptions), expected: &str| {
         let mut options = good.clone();
         change(&mut options);
-        let error = TlsListener::open(options).expect_err(expected).to_string();
+        let error = TlsListener::open(&options).expect_err(expected).to_string();
         let error = error.replace(&format!("{}/", folder.0.display()), "");
         assert_eq!(error, expected);
     };
@@ -168,6 +256,12 @@ fn files_that_are_not_good_are_told_with_path_and_cause() {
     check(&|options| options.cafile = Some(text.clone()), expected);
     let expected = format!("Unable to load certificate revocation file \"none\". Check crlfile: {no_file}.");
     check(&|options| options.crlfile = Some(missing.clone()), &expected);
+    // Also where nobody is asked for a certificate: whoever turns that on should not find out then.
+    let unasked = |options: &mut TlsOptions| {
+        options.require_certificate = false;
+        options.crlfile = Some(missing.clone());
+    };
+    check(&unasked, &expected);
 }
 
 #[test]
@@ -177,8 +271,8 @@ fn a_key_that_everybody_can_read_is_told() {
     let options = options(&folder, &Authority::new("ca").sign("localhost", |_| ()));
     let key = &options.certificates[0].1;
     fs::set_permissions(key, fs::Permissions::from_mode(0o644)).expect("set");
-    let (listener, remarks) = TlsListener::open(options.clone()).expect("opened");
+    let (_, remarks) = TlsListener::open(&options).expect("opened");
     assert!(remarks[0].contains("everybody") && remarks[0].contains("key.pem"), "{remarks:?}");
     fs::set_permissions(key, fs::Permissions::from_mode(0o600)).expect("set");
-    assert!(listener.reload().expect("read again").is_empty());
+    assert!(TlsListener::open(&options).expect("opened").1.is_empty());
 }

@@ -44,12 +44,22 @@ struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
     fn new(name: &str) -> Authority {
+        let key = KeyPair::generate().expect("a key");
+        Authority(CertifiedIssuer::self_signed(Authority::params(name), key).expect("a certificate"))
+    }
+
+    /// An authority that this one has signed.
+    fn authorise(&self, name: &str) -> Authority {
+        let key = KeyPair::generate().expect("a key");
+        Authority(CertifiedIssuer::signed_by(Authority::params(name), key, &self.0).expect("a certificate"))
+    }
+
+    fn params(name: &str) -> CertificateParams {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let key = KeyPair::generate().expect("a key");
-        Authority(CertifiedIssuer::self_signed(params, key).expect("a certificate"))
+        params
     }
 
     /// Certificate and key in PEM.
@@ -72,7 +82,7 @@ fn options(folder: &Folder, (certificate, key): &(String, String)) -> TlsOptions
 pub(crate) fn plain_listener() -> TlsListener {
     let folder = Folder::new();
     let options = options(&folder, &Authority::new("ca").sign("localhost", |_| ()));
-    TlsListener::open(options).expect("opened").0
+    TlsListener::open(&options).expect("opened").0
 }
 
 /// Takes any certificate: servers' are judged by other libraries.
@@ -383,7 +393,7 @@ fn ciphers_and_versions_are_those_of_the_configuration() {
         ciphers_tls13: Some("TLS_AES_128_GCM_SHA256".to_owned()),
         ..options(&folder, &authority.sign("localhost", |_| ()))
     };
-    let (listener, remarks) = TlsListener::open(options.clone()).expect("opened");
+    let (listener, remarks) = TlsListener::open(&options).expect("opened");
     let remark = "ciphers: HIGH choose nothing here; in force are ECDHE-ECDSA-CHACHA20-POLY1305.";
     assert!(remarks.iter().any(|line| line == remark), "{remarks:?}");
     for (version, cipher) in BOTH.into_iter().zip(["ECDHE-ECDSA-CHACHA20-POLY1305", "TLS_AES_128_GCM_SHA256"]) {
@@ -392,12 +402,12 @@ fn ciphers_and_versions_are_those_of_the_configuration() {
         assert_eq!(pair.server.cipher(), Some(cipher));
     }
     let only_new = TlsOptions { version_min: TlsVersion::Tls13, ..options.clone() };
-    let (listener, _) = TlsListener::open(only_new).expect("opened");
+    let (listener, _) = TlsListener::open(&only_new).expect("opened");
     let mut pair = Pair::new(&listener, client_config(TlsVersion::Tls12, None));
     pair.settle().expect_err("no version in common");
     assert_eq!(pair.alert(), "ProtocolVersion");
     let unknown = TlsOptions { ciphers: Some("HIGH:AES512".to_owned()), ..options };
-    let error = TlsListener::open(unknown).expect_err("no such cipher").to_string();
+    let error = TlsListener::open(&unknown).expect_err("no such cipher").to_string();
     assert_eq!(error, "Unable to set TLS ciphers. Check ciphers \"HIGH:AES512\": there is no cipher 'AES512'.");
 }
 
@@ -405,8 +415,8 @@ fn ciphers_and_versions_are_those_of_the_configuration() {
 fn sessions_are_resumed_until_the_files_are_read_again() {
     let folder = Folder::new();
     let options = options(&folder, &Authority::new("ca").sign("localhost", |_| ()));
-    let (listener, _) = TlsListener::open(options).expect("opened");
     for version in BOTH {
+        let (mut listener, _) = TlsListener::open(&options).expect("opened");
         let config = client_config(version, None);
         let mut kinds = Vec::new();
         for round in 0..3 {
@@ -414,7 +424,7 @@ fn sessions_are_resumed_until_the_files_are_read_again() {
             pair.settle().expect("a handshake");
             kinds.push(pair.client.handshake_kind().expect("known"));
             if round == 1 {
-                listener.reload().expect("read again");
+                listener = TlsListener::open(&options).expect("read again").0;
                 pair.send(b"goes on").expect("encoded");
             }
         }
@@ -424,11 +434,11 @@ fn sessions_are_resumed_until_the_files_are_read_again() {
 }
 
 #[test]
-fn a_reload_takes_new_files_or_leaves_everything() {
+fn renewed_files_are_taken_when_they_fit() {
     let folder = Folder::new();
     let authority = Authority::new("ca");
     let options = options(&folder, &authority.sign("localhost", |_| ()));
-    let (listener, _) = TlsListener::open(options).expect("opened");
+    let (listener, _) = TlsListener::open(&options).expect("opened");
     let shown = |listener: &TlsListener| {
         let mut pair = Pair::new(listener, client_config(TlsVersion::Tls13, None));
         pair.settle().expect("a handshake");
@@ -437,12 +447,11 @@ fn a_reload_takes_new_files_or_leaves_everything() {
     assert_eq!(shown(&listener), "localhost");
     let (certificate, key) = authority.sign("renewed", |_| ());
     folder.write("cert.pem", &certificate);
-    let error = listener.reload().expect_err("the key is the old one").to_string();
+    let error = TlsListener::open(&options).expect_err("the key is the old one").to_string();
     assert!(error.starts_with("Server certificate/key are inconsistent"), "{error}");
-    assert_eq!(shown(&listener), "localhost");
     folder.write("key.pem", &key);
-    listener.reload().expect("read again");
-    assert_eq!(shown(&listener), "renewed");
+    let (renewed, _) = TlsListener::open(&options).expect("read again");
+    assert_eq!([shown(&listener), shown(&renewed)], ["localhost", "renewed"]);
 }
 
 #[test]
@@ -463,7 +472,7 @@ fn secrets_are_logged_where_that_is_asked_for() {
     let path = folder.0.join("keys");
     let key_log = Some(Arc::new(KeyLog::open(&path).expect("opened")));
     let options = TlsOptions { key_log, ..options(&folder, &Authority::new("ca").sign("localhost", |_| ())) };
-    let (listener, _) = TlsListener::open(options).expect("opened");
+    let (listener, _) = TlsListener::open(&options).expect("opened");
     Pair::new(&listener, client_config(TlsVersion::Tls13, None)).settle().expect("a handshake");
     let text = fs::read_to_string(path).expect("written");
     assert!(text.contains("SERVER_TRAFFIC_SECRET_0 "), "{text}");

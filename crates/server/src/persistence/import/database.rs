@@ -7,6 +7,7 @@ use std::io::Read;
 use midge_broker::Now;
 use midge_broker::ids::ReceiverOptions;
 use midge_broker::message::{Message, MessageParts};
+use midge_broker::record::PublisherRecord;
 use midge_codec::{QoS, TopicFilter, check_topic_name, variable_byte_integer};
 use midge_mosquitto_db::{
     BaseMessage, Client, ClientMessage, Content, Direction, ReadError, Reader, State, Subscription,
@@ -17,12 +18,33 @@ use midge_mosquitto_db::{
 pub(super) struct Database {
     /// By their numbers in the file, which grow with time. Those without a topic, which were refused, are not there.
     pub messages: BTreeMap<u64, Message>,
+    /// Who published those that a topic retains, by the same numbers.
+    pub publishers: BTreeMap<u64, Publisher>,
     pub sessions: Vec<Session>,
     /// Which messages are retained.
     pub retained: Vec<u64>,
     /// What cannot be understood: texts that no client may send.
     pub left_out: u64,
     by_id: BTreeMap<Box<str>, usize>,
+}
+
+/// A client that published a message.
+pub(super) struct Publisher {
+    client_id: Box<str>,
+    username: Option<Box<str>>,
+    port: u16,
+}
+
+impl Publisher {
+    fn of(message: &BaseMessage<'_>) -> Option<Publisher> {
+        let client_id = text(message.source_id).filter(|id| message.retain && !id.is_empty())?;
+        let username = text(message.source_username).filter(|name| !name.is_empty());
+        Some(Publisher { client_id: client_id.into(), username: username.map(Into::into), port: message.source_port })
+    }
+
+    pub(super) fn record(&self) -> PublisherRecord<'_> {
+        PublisherRecord { client_id: &self.client_id, username: self.username.as_deref(), port: self.port }
+    }
 }
 
 /// A Session.
@@ -108,6 +130,7 @@ impl Database {
             expiry_interval_s: expires.then(|| u32::try_from(left_s).unwrap_or(u32::MAX)),
         };
         self.messages.insert(message.store_id, Message::new(&parts));
+        self.publishers.extend(Publisher::of(message).map(|publisher| (message.store_id, publisher)));
         Some(())
     }
 

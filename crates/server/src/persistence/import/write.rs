@@ -7,7 +7,7 @@ use midge_broker::record::SessionName;
 use midge_broker::recovery::{Import, ImportedEntry};
 use midge_codec::TopicFilter;
 
-use super::database::{Database, Held, Session, Step};
+use super::database::{Database, Held, Publisher, Session, Step};
 
 /// How much came over.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -118,7 +118,8 @@ impl<E, W: FnMut(&mut [u8]) -> Result<(), E>> Writing<'_, W> {
     fn retained(&mut self) -> Result<(), E> {
         for store_id in &self.database.retained {
             if let Some(message) = self.database.messages.get(store_id) {
-                self.import.retain(&MessageParts { retain: true, ..message.parts() });
+                let publisher = self.database.publishers.get(store_id).map(Publisher::record);
+                self.import.retain(&MessageParts { retain: true, ..message.parts() }, publisher);
                 self.imported.retained += 1;
                 self.settle()?;
             }

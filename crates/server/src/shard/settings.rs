@@ -1,0 +1,139 @@
+//! A reload as a shard sees it: it takes what is in force as a whole, at the beginning of a turn.
+//!
+//! Who came in by a listener that is gone is sent away, and so is who would not be let in any more; nobody else notices. To judge
+//! a certificate costs as much as a part of a handshake, so that is done for some clients in each turn.
+
+use std::sync::Arc;
+
+use midge_broker::ids::ListenerId;
+use midge_broker::{Credentials, Identity};
+use midge_net::tls::Tls;
+
+use super::connection::{Mark, Phase};
+use super::{Shard, connection_id};
+use crate::settings::{Encryption, Settings};
+
+/// Clients whose certificates are to be judged again: those of some listeners, in the order of their connections.
+#[derive(Default)]
+pub(super) struct Suspects {
+    listeners: Vec<ListenerId>,
+    next: usize,
+}
+
+impl Suspects {
+    /// Begins with the clients of these listeners, beside those that were not looked at yet.
+    fn add(&mut self, listeners: impl Iterator<Item = ListenerId>) {
+        for listener in listeners {
+            self.next = 0;
+            if !self.listeners.contains(&listener) {
+                self.listeners.push(listener);
+            }
+        }
+    }
+
+    /// Whether some are left.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.listeners.is_empty()
+    }
+}
+
+impl Shard {
+    /// Takes what is in force, if that is something else by now.
+    pub(super) fn look_at_settings(&mut self) {
+        let number = self.peers.settings_number();
+        let is_new = std::mem::replace(&mut self.settings_number, number) != number;
+        if !std::mem::take(&mut self.looks_again) && !is_new {
+            return;
+        }
+        let settings = self.peers.settings();
+        self.log.look_at_options();
+        self.turn.wanted = self.log.wanted_events();
+        self.greetings.length_ms = u64::from(settings.connect_timeout_s) * 1000;
+        if let Some(memory) = &mut self.memory_limit {
+            memory.set(settings.memory_limit_bytes);
+        }
+        if let Some(topics) = &mut self.system_topics {
+            topics.set_interval(settings.sys_interval_s, self.clock);
+        }
+        self.suspects.add(judged_otherwise(&self.settings, &settings));
+        self.broker.put_in_force(Arc::clone(&settings.broker));
+        self.change_doors(settings);
+        self.dismiss_all();
+        let authority = &self.settings.authority;
+        let renew = |listener: Option<ListenerId>, credentials: &Credentials, identity: &Identity| {
+            authority.renew(listener, credentials, identity)
+        };
+        self.broker.renew_identities(&renew, &mut self.turn);
+        self.note_closes();
+        self.peers.note_settings(self.id, number);
+    }
+
+    /// Somebody was let in by what was in force then. Where that is something else by now, all are looked at once more.
+    pub(super) fn note_judged_by(&mut self, settings_number: u64) {
+        if settings_number != self.settings_number {
+            self.looks_again = true;
+            let doors = self.settings.doors.iter().enumerate();
+            let encrypted = doors.filter(|(_, door)| door.encryption.is_some());
+            self.suspects.add(encrypted.map(|(number, _)| ListenerId(number as u16)));
+        }
+    }
+
+    /// Sends everybody away whose listener is gone.
+    fn dismiss_all(&mut self) {
+        let is_gone = |listener| self.settings.door(ListenerId(listener)).of.is_none();
+        let gone = self.connections.iter().filter(|(_, connection)| is_gone(connection.listener));
+        let gone: Vec<(usize, Phase)> = gone.map(|(index, connection)| (index, connection.phase)).collect();
+        for (index, phase) in gone {
+            match phase {
+                Phase::Serving => self.broker.dismiss(connection_id(index), &mut self.turn),
+                Phase::Ending | Phase::Lingering => {}
+                _ => self.remove(index),
+            }
+        }
+        self.note_closes();
+    }
+
+    /// Judges the certificates of some clients by what their listener demands now. Who would not be let in with his loses his
+    /// connection.
+    pub(super) fn judge_suspects(&mut self) {
+        let mut judged = 0;
+        while self.suspects.is_busy() && judged < JUDGED_PER_TURN {
+            let index = self.suspects.next;
+            if index >= self.connections.capacity() {
+                self.suspects = Suspects::default();
+                return;
+            }
+            self.suspects.next += 1;
+            let Some(connection) = self.connections.get_mut(index) else { continue };
+            let listener = ListenerId(connection.listener);
+            let encryption = self.settings.door(listener).encryption.as_ref();
+            let Some(encryption) = encryption.filter(|_| self.suspects.listeners.contains(&listener)) else { continue };
+            judged += 1;
+            let tls = connection.stream.tls();
+            match connection.phase {
+                // It may show its certificate to who judged by the rules before.
+                phase if phase.is_early() && tls.is_some_and(Tls::is_handshaking) => {
+                    connection.set(Mark::Suspect, true)
+                }
+                _ if encryption.listener.still_trusts(tls) => {}
+                Phase::Serving => self.broker.expel(connection_id(index), &mut self.turn),
+                Phase::Ending | Phase::Lingering => {}
+                _ => self.remove(index),
+            }
+        }
+        self.note_closes();
+    }
+}
+
+/// The listeners at which other certificates are good than before.
+fn judged_otherwise(before: &Settings, after: &Settings) -> impl Iterator<Item = ListenerId> {
+    let same = |number: usize| {
+        let encryption = |settings: &Settings| settings.doors.get(number).and_then(|door| door.encryption.clone());
+        Encryption::judges_alike(encryption(before).as_ref(), encryption(after).as_ref())
+    };
+    let changed = (0..after.doors.len()).filter(|number| !same(*number));
+    changed.map(|number| ListenerId(number as u16)).collect::<Vec<_>>().into_iter()
+}
+
+/// Clients whose certificates are judged again in one turn, at a tenth of a millisecond each.
+const JUDGED_PER_TURN: usize = 16;
