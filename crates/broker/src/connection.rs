@@ -12,6 +12,8 @@ pub(crate) struct Connection {
     /// Slot of its Session.
     pub session: u32,
     pub version: Version,
+    /// The client is another server: what it passes on does not come back to it, and is retained there too.
+    pub is_bridge: bool,
     pub listener: ListenerId,
     /// The rules as they were when it came: the limits that CONNACK told hold until it goes.
     pub agreed: Arc<Options>,

@@ -52,6 +52,8 @@ pub enum EventKind {
     Connected {
         /// Protocol version.
         version: Version,
+        /// The client is another server.
+        is_bridge: bool,
         /// Clean Start (Clean Session).
         clean_start: bool,
         /// Keep Alive in force, in seconds.

@@ -342,6 +342,13 @@ impl Listener {
 }
 
 impl Listener {
+    /// Whether clients are whom their certificates or pre-shared keys name. Where there are none, the options for that say nothing,
+    /// as with Mosquitto.
+    pub fn names_by_encryption(&self) -> bool {
+        let may_show_one = self.tls.is_on() || self.enable_proxy_protocol == Some(2);
+        may_show_one && (self.tls.use_identity_as_username || self.tls.use_subject_as_username)
+    }
+
     /// Whether anybody is asked who comes in.
     pub(crate) fn is_checked(&self) -> bool {
         self.password_file.is_some() || self.jwt.is_on() || self.http.user_url.is_some()
@@ -406,11 +413,6 @@ impl Tls {
     /// Are connections encrypted?
     pub fn is_on(&self) -> bool {
         !self.certfiles.is_empty() || self.psk_hint.is_some()
-    }
-
-    /// Whether it says who a Client is.
-    pub(crate) fn names_clients(&self) -> bool {
-        self.is_on() && (self.use_identity_as_username || self.use_subject_as_username)
     }
 
     /// What keeps the server from starting with it, a sentence. `is_told`: a proxy in front says who showed a certificate.

@@ -5,7 +5,7 @@ use std::fs::{self, Permissions};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream as BlockingUnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -97,7 +97,10 @@ pub fn bind_tcp(
 pub fn bind_unix(path: &Path, mode: u32) -> Result<Listener, BindError> {
     let bind = || listen_at(path, mode);
     let listener = bind().or_else(|error| {
+        let is_socket = fs::symlink_metadata(path).is_ok_and(|there| there.file_type().is_socket());
+        // Nobody answers on a file either, and it is somebody's.
         let abandoned = error.kind() == io::ErrorKind::AddrInUse
+            && is_socket
             && BlockingUnixStream::connect(path).is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused);
         if !abandoned {
             return Err(error);
@@ -364,5 +367,10 @@ mod tests {
 
         drop(listener);
         assert!(!path.exists(), "the path goes with its listener");
+        let file = path.with_extension("file");
+        fs::write(&file, "somebody's").expect("written");
+        bind_unix(&file, 0o770).expect_err("no socket");
+        assert_eq!(fs::read_to_string(&file).expect("still there"), "somebody's");
+        fs::remove_file(file).expect("removed");
     }
 }

@@ -224,16 +224,16 @@ fn endpoint_of(listener: &Listener, config: &Config, identity: Identity) -> List
         proxy: listener.enable_proxy_protocol.map(|version| proxy_of(version, listener)),
         websocket: (listener.protocol == Protocol::Websockets).then(|| websocket_of(listener, config)),
         tls: tls.is_on().then(|| tls_of(tls)),
-        username_of_certificate: username_of_certificate(tls),
+        username_of_certificate: username_of_certificate(listener),
     }
 }
 
-fn username_of_certificate(tls: &Tls) -> Option<CertificateName> {
-    match (tls.use_identity_as_username, tls.use_subject_as_username) {
-        (true, _) => Some(CertificateName::CommonName),
-        (false, true) => Some(CertificateName::Subject),
-        (false, false) => None,
-    }
+fn username_of_certificate(listener: &Listener) -> Option<CertificateName> {
+    let name = match listener.tls.use_identity_as_username {
+        true => CertificateName::CommonName,
+        false => CertificateName::Subject,
+    };
+    listener.names_by_encryption().then_some(name)
 }
 
 fn proxy_of(version: u8, listener: &Listener) -> ProxyOptions {
@@ -407,7 +407,7 @@ fn authority_of(listener: &Listener, config: &Config) -> AuthorityOptions {
         acl_file: listener.acl_file.clone(),
         acl_denies_special_chars: listener.acl_denies_special_chars,
         strict_suback: config.acl_strict_suback,
-        is_named_by_encryption: username_of_certificate(&listener.tls).is_some(),
+        is_named_by_encryption: listener.names_by_encryption(),
     }
 }
 

@@ -1,5 +1,6 @@
-//! That a reload has been ordered, known from the moment of the signal on: who connects after `kill -HUP` is judged by the new
-//! rules, as with a server that does one thing at a time.
+//! That a reload has been ordered, known from the moment on in which the signal reaches the process: a reload takes its time, and
+//! who connects meanwhile is judged by the new rules. Between `kill -HUP` and that moment lies what the system needs to wake a
+//! thread, which is longer where all cores are busy.
 
 use std::io;
 use std::sync::Arc;

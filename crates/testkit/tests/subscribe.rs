@@ -393,3 +393,30 @@ fn many_filters_in_one_packet() {
             .collect::<String>()
     ));
 }
+
+/// Another server, which says so by the top bit of the protocol level, as Mosquitto's bridges do: what it brings does not come back
+/// to it, and it learns what is retained.
+#[test]
+fn a_bridge_gets_nothing_back_and_sees_what_is_retained() {
+    for level in [0x83_u8, 0x84] {
+        on_each_shard_count("", |server| {
+            let mut bridge = server.connect();
+            let name: &[u8] = if level == 0x83 { b"\0\x06MQIsdp" } else { b"\0\x04MQTT" };
+            let body = [name, &[level, 2, 0, 60, 0, 2, b'b', b'r']].concat();
+            bridge.send_bytes(&[&[0x10, body.len() as u8], &body[..]].concat());
+            bridge.expect("CONNACK 0x00");
+            bridge.send("SUBSCRIBE id=1 #");
+            bridge.expect("SUBACK id=1 0x00");
+            bridge.send("PUBLISH x/own m=1");
+            Conversation::with(server).play(
+                "p connects v311 clean
+                 p subscribes x/own
+                 p publishes x/kept qos=1 m=2 retain
+                 p publishes x/passing qos=1 m=3",
+            );
+            bridge.expect("PUBLISH x/kept m=2 retain");
+            bridge.expect("PUBLISH x/passing m=3");
+            server.expect_log("*New bridge connected from * as br (*");
+        });
+    }
+}

@@ -134,6 +134,7 @@ impl Shard {
         let connection = Connection {
             session: slot,
             version: connect.version,
+            is_bridge: connect.bridge,
             listener: arrival.listener,
             agreed: Arc::clone(&self.options),
             keep_alive_s,
@@ -170,6 +171,7 @@ impl Shard {
         let client_id = arrival.client_id(connect);
         turn.tell_client(EventMask::CONNECTION, id, client_id, || EventKind::Connected {
             version: connect.version,
+            is_bridge: connect.bridge,
             clean_start: connect.clean_start,
             keep_alive_s: connect.keep_alive_s,
             username: arrival.username(connect).map(Into::into),

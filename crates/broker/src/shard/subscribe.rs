@@ -31,7 +31,7 @@ impl Shard {
         self.tell_packet(id, turn, || EventKind::Received("SUBSCRIBE", packet_id.get(), ReasonCode::SUCCESS));
         let identifier = subscribe.properties.subscription_identifier().unwrap_or(0);
         let Some(connection) = self.connection(id) else { return Ok(()) };
-        let (slot, version) = (connection.session, connection.version);
+        let (slot, version, is_bridge) = (connection.session, connection.version, connection.is_bridge);
         let agreed = Arc::clone(&connection.agreed);
         let ListenerOptions { max_qos, mount_point, .. } = agreed.listener(connection.listener);
         let levels_max = self.options.topic_levels_max;
@@ -45,6 +45,10 @@ impl Shard {
         for (filter, mut options) in subscribe.filters.iter() {
             let asked = options.qos;
             options.qos = options.qos.min(*max_qos);
+            if is_bridge {
+                options.retain_as_published = true;
+                options.no_local = filter.share_name().is_none();
+            }
             let text = mounted(mount_point, &filter);
             // What begins with a wildcard does not go behind a mount point without a '/'.
             let filter = text.as_deref().map_or(Ok(filter), |text| TopicFilter::parse(text).map_err(|_| filter));

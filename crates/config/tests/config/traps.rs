@@ -38,6 +38,10 @@ fn a_listener_lets_in_everybody_or_nobody() {
         "per_listener_settings true\nlistener 1 127.0.0.1\nlistener 2\nallow_anonymous true",
         &["2 every client is refused", "3 all clients"],
     );
+    check(
+        "listener 8883\ncertfile /c\nkeyfile /k\ncafile /a\nrequire_certificate true\nuse_identity_as_username true",
+        &[],
+    );
 }
 
 #[test]

@@ -77,6 +77,12 @@ pub(crate) fn date_remark(der: &[u8], file: &Path) -> Option<String> {
     Some(format!("certificate {name} in {} {fault}: clients refuse it.", file.display()))
 }
 
+/// The same of a certificate that vouches for clients.
+pub(crate) fn issuer_remark(der: &[u8]) -> Option<String> {
+    let fault = date_fault(Certificate::read(der)?.validity_s, UnixTime::now().as_secs())?;
+    Some(format!("certificate {} in cafile or capath {fault}.", common_name(der).unwrap_or_default()))
+}
+
 /// Why a certificate that is good from the first to the last of these is not good now.
 fn date_fault((first_s, last_s): (u64, u64), now_s: u64) -> Option<String> {
     match now_s {

@@ -40,7 +40,10 @@ impl ClientCertificates {
     ) -> Result<ClientCertificates, TlsError> {
         let mut roots = RootCertStore::empty();
         // The library takes any of its roots for an issuer: whoever has a certificate that is trusted could make himself others.
-        roots.add_parsable_certificates(trusted.iter().filter(|der| may_issue(der)).cloned());
+        // Nor does it look at their dates, so that one that has expired would vouch for ever.
+        let now_s = UnixTime::now().as_secs();
+        let is_good = |der: &&CertificateDer<'_>| may_issue(der) && (!checks_dates || is_in_date(der, now_s));
+        roots.add_parsable_certificates(trusted.iter().filter(is_good).cloned());
         let has_revocations = revocations.is_some();
         // As OpenSSL does it: only the client's own certificate is looked up, and a list must be there and not be too old.
         let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots.clone()), Arc::clone(provider))
@@ -104,7 +107,11 @@ impl ClientCertificates {
         };
         let is_signed = || {
             certificate.is_version_1
-                && self.trusted.iter().any(|der| may_issue(der) && has_signed(der, &certificate, &self.algorithms))
+                && self.trusted.iter().any(|der| {
+                    may_issue(der)
+                        && (!checks_dates || is_in_date(der, now.as_secs()))
+                        && has_signed(der, &certificate, &self.algorithms)
+                })
         };
         if !is_trusted_itself() && !is_signed() {
             return None;
@@ -176,6 +183,10 @@ impl ClientCertVerifier for ClientCertificates {
 
 fn may_issue(der: &[u8]) -> bool {
     Certificate::read(der).is_some_and(|certificate| certificate.may_issue())
+}
+
+fn is_in_date(der: &[u8], now_s: u64) -> bool {
+    Certificate::read(der).is_some_and(|read| (read.validity_s.0..=read.validity_s.1).contains(&now_s))
 }
 
 fn no_verifier(error: &VerifierBuilderError) -> TlsError {

@@ -18,7 +18,7 @@ use openssl::x509::verify::X509VerifyFlags;
 use openssl::x509::{X509, X509PurposeId, X509StoreContext};
 use rustls::pki_types::CertificateDer;
 
-use super::certificates::date_remark;
+use super::certificates::{date_remark, issuer_remark};
 use super::listener::{
     ALPN, TlsError, TlsOptions, TlsVersion, cause, passphrase, readable_by_all, revocations, trusted,
 };
@@ -88,7 +88,7 @@ pub(crate) fn build(
         chain[1..].iter().try_for_each(|certificate| context.add_extra_chain_cert(certificate.clone()))?;
         context.set_private_key(key)?;
     }
-    let trust = set_trust(&mut context, options)?;
+    let trust = set_trust(&mut context, options, remarks)?;
     if let Some(hint) = &options.psk_hint {
         psk::allow(&mut context, hint)?;
     }
@@ -185,18 +185,23 @@ fn read_key(path: &Path, passphrase: &[u8]) -> Result<PKey<Private>, TlsError> {
 }
 
 /// Demands certificates of clients, if that is wanted. Gives by what those are judged again that came before.
-fn set_trust(context: &mut SslContextBuilder, options: &TlsOptions) -> Result<Option<X509Store>, TlsError> {
+fn set_trust(
+    context: &mut SslContextBuilder,
+    options: &TlsOptions,
+    remarks: &mut Vec<String>,
+) -> Result<Option<X509Store>, TlsError> {
     // Also where nobody is asked for a certificate: files that cannot be read are told.
     let trusted = trusted(options)?;
     options.crlfile.as_deref().map(revocations).transpose()?;
     let mut flags = X509VerifyFlags::empty();
     let mut later = X509StoreBuilder::new()?;
-    for certificate in trusted {
-        let certificate = X509::from_der(&certificate)?;
+    for der in trusted {
+        let certificate = X509::from_der(&der)?;
         later.add_cert(certificate.clone())?;
         // OpenSSL completes the chain of our own certificate from here.
         context.cert_store_mut().add_cert(certificate.clone())?;
         if options.require_certificate {
+            remarks.extend(issuer_remark(&der));
             context.add_client_ca(&certificate)?;
         }
     }

@@ -9,7 +9,7 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, ResolvesServerCert, UnbufferedServerConnection};
 use rustls::{ServerConfig, SupportedProtocolVersion};
 
-use super::certificates::Certificates;
+use super::certificates::{Certificates, issuer_remark};
 use super::ciphers::{self, Chosen, UnknownCipher};
 use super::client_certificates::ClientCertificates;
 use super::listener::{
@@ -62,6 +62,7 @@ pub(crate) fn build(
         .with_protocol_versions(versions)
         .map_err(|error| TlsError::new(format!("Unable to set up TLS: {error}.")))?;
     let judge = if options.require_certificate {
+        remarks.extend(trusted.iter().filter_map(|der| issuer_remark(der)));
         let checks_dates = !options.disable_client_cert_date_checks;
         Some(Arc::new(ClientCertificates::new(trusted, revocations, checks_dates, &provider)?))
     } else {

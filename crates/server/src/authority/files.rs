@@ -211,9 +211,12 @@ impl Files {
 
 /// Keys are to be read by nobody else, and hashes can be guessed at by whoever can read them. Nobody else is to change anything.
 fn warning(directive: &str, path: &Path) -> Option<String> {
-    let mode = fs::metadata(path).ok()?.mode() & 0o7777;
+    let metadata = fs::metadata(path).ok()?;
+    let mode = metadata.mode() & 0o7777;
     let is_secret = SECRETS.contains(&directive);
-    let danger = match (mode & OTHERS_WRITE != 0, mode & OTHERS_READ != 0 && is_secret) {
+    // Of a folder for everybody, such as /tmp, that is the purpose.
+    let is_for_all = metadata.is_dir() && mode & STICKY != 0;
+    let danger = match (mode & OTHERS_WRITE != 0 && !is_for_all, mode & OTHERS_READ != 0 && is_secret) {
         (true, true) => "read and change",
         (true, false) => "change",
         (false, true) => "read",
@@ -230,3 +233,4 @@ const SECRETS: [&str; 6] =
     ["password_file", "acl_file", "psk_file", "keyfile", "bridge_keyfile", "auth_jwt_secret_file"];
 const OTHERS_READ: u32 = 0o004;
 const OTHERS_WRITE: u32 = 0o002;
+const STICKY: u32 = 0o1000;

@@ -122,7 +122,7 @@ fn fill(object: &mut Object<'_>, kind: &EventKind) {
 }
 
 fn fill_connected(object: &mut Object<'_>, kind: &EventKind) {
-    let EventKind::Connected { version, clean_start, keep_alive_s, username, will } = kind else { return };
+    let EventKind::Connected { version, clean_start, keep_alive_s, username, will, .. } = kind else { return };
     if let Some(username) = username {
         object.text("username", username);
     }

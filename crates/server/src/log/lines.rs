@@ -119,7 +119,9 @@ fn others(more: u64) -> impl fmt::Display {
 }
 
 fn write_connected(log: &mut LogBuffer, wall_s: u64, event: &Event, client: &Client<'_>) {
-    let EventKind::Connected { version, clean_start, keep_alive_s, username, will } = &event.kind else { return };
+    let EventKind::Connected { version, is_bridge, clean_start, keep_alive_s, username, will } = &event.kind else {
+        return;
+    };
     let version = match version {
         Version::V31 => 1,
         Version::V311 => 2,
@@ -128,8 +130,9 @@ fn write_connected(log: &mut LogBuffer, wall_s: u64, event: &Event, client: &Cli
     let name = username.as_deref().map(|name| format!(", u'{}'", Escaped(name))).unwrap_or_default();
     let from = client.address.map(Address::to_string).unwrap_or_default();
     let clean = u8::from(*clean_start);
+    let kind = if *is_bridge { "bridge" } else { "client" };
     let text =
-        format_args!("New client connected from {from} as {client} (p{version}, c{clean}, k{keep_alive_s}{name}).");
+        format_args!("New {kind} connected from {from} as {client} (p{version}, c{clean}, k{keep_alive_s}{name}).");
     log.line(wall_s, LogType::Notice, text);
     match will {
         None => log.line(wall_s, LogType::Debug, format_args!("No will message specified.")),
@@ -359,6 +362,7 @@ mod tests {
     fn connections_that_are_made() {
         let connected = |version, username: Option<&str>, will| EventKind::Connected {
             version,
+            is_bridge: false,
             clean_start: false,
             keep_alive_s: 42,
             username: username.map(Into::into),

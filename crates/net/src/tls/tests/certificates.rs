@@ -202,6 +202,24 @@ fn what_is_trusted_and_is_no_authority_has_no_word_for_others() {
 }
 
 #[test]
+fn an_authority_whose_time_is_over_vouches_for_nobody() {
+    let folder = Folder::new();
+    let mut params = Authority::params("old");
+    params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let old = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a certificate");
+    let old = Authority(old);
+    let options = strict(&folder, &old);
+    let client = old.sign("ann", |_| ());
+    check_client(&options, Some(&client), Err(("certificate of the client is of an unknown issuer", "UnknownCA")));
+    let (_, remarks) = TlsListener::open(&options).expect("opened");
+    assert!(
+        remarks.iter().any(|remark| remark.starts_with("certificate old in cafile or capath has expired")),
+        "{remarks:?}"
+    );
+    check_client(&TlsOptions { disable_client_cert_date_checks: true, ..options }, Some(&client), Ok("ann"));
+}
+
+#[test]
 fn a_leaf_as_cafile_asks_nobody_for_a_certificate() {
     let folder = Folder::new();
     let authority = Authority::new("ca");
