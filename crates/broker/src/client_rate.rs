@@ -10,41 +10,69 @@ use std::num::NonZeroU32;
 /// Up to when the time of one client is taken, in nanoseconds of the monotonic clock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TakenTime {
-    rate: ClientRate,
     messages_ns: u64,
     bytes_ns: u64,
+    message_costs: Cost,
+    byte_costs: Cost,
 }
+
+/// What one of them takes, in nanoseconds and 65,536th parts of one; 0 is nothing.
+#[derive(Clone, Copy, Debug)]
+struct Cost(u64);
+
+impl Cost {
+    fn of(rate: Option<NonZeroU32>) -> Cost {
+        Cost(rate.map_or(0, |rate| (1_000_000_000_u64 << PARTS_BITS).div_ceil(u64::from(rate.get()))))
+    }
+
+    /// Without a division: it is asked for each packet.
+    #[inline]
+    fn ns(self, amount: u64) -> u64 {
+        ((u128::from(self.0) * u128::from(amount)) >> PARTS_BITS) as u64
+    }
+}
+
+const PARTS_BITS: u32 = 16;
 
 impl TakenTime {
     /// Of a client that has sent nothing; `None` where it may send as fast as it can.
     pub(crate) fn new(rate: ClientRate) -> Option<TakenTime> {
-        (rate != ClientRate::default()).then_some(TakenTime { rate, messages_ns: 0, bytes_ns: 0 })
+        let ClientRate { messages, bytes } = rate;
+        let costs = [messages, bytes].map(Cost::of);
+        let taken = TakenTime { messages_ns: 0, bytes_ns: 0, message_costs: costs[0], byte_costs: costs[1] };
+        (rate != ClientRate::default()).then_some(taken)
     }
 
     /// The client has sent a message.
     pub(crate) fn add_message(&mut self, now_ms: u64) {
-        take(&mut self.messages_ns, self.rate.messages, 1, now_ms);
+        take(&mut self.messages_ns, self.message_costs.ns(1), now_ms);
     }
 
     /// The client has sent a packet of so many bytes.
     pub(crate) fn add_bytes(&mut self, bytes: usize, now_ms: u64) {
-        take(&mut self.bytes_ns, self.rate.bytes, bytes as u64, now_ms);
+        take(&mut self.bytes_ns, self.byte_costs.ns(bytes as u64), now_ms);
     }
 
     /// When the client is to be read again, in monotonic milliseconds, and the limit for which it is not read now.
     pub(crate) fn pause(&self, now_ms: u64) -> Option<(u64, &'static str)> {
-        let (until_ns, cause) = match self.messages_ns >= self.bytes_ns {
-            true => (self.messages_ns, "max_client_messages_per_second exceeded"),
-            false => (self.bytes_ns, "max_client_bytes_per_second exceeded"),
+        let until_ns = self.messages_ns.max(self.bytes_ns);
+        if until_ns <= now_ms * 1_000_000 + AHEAD_NS {
+            return None;
+        }
+        let cause = match self.messages_ns == until_ns {
+            true => "max_client_messages_per_second exceeded",
+            false => "max_client_bytes_per_second exceeded",
         };
         let resumes_ms = until_ns.saturating_sub(AHEAD_NS).div_ceil(1_000_000);
         (resumes_ms > now_ms).then_some((resumes_ms.min(now_ms + PAUSE_MS_MAX), cause))
     }
 }
 
-fn take(until_ns: &mut u64, rate: Option<NonZeroU32>, amount: u64, now_ms: u64) {
-    let Some(rate) = rate else { return };
-    *until_ns = (*until_ns).max(now_ms * 1_000_000) + (amount * 1_000_000_000).div_ceil(u64::from(rate.get()));
+#[inline]
+fn take(until_ns: &mut u64, ns: u64, now_ms: u64) {
+    if ns > 0 {
+        *until_ns = (*until_ns).max(now_ms * 1_000_000) + ns;
+    }
 }
 
 /// A second's worth may come at once: clients gather messages, and the network does.

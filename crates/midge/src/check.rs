@@ -104,12 +104,16 @@ impl Findings {
         }
     }
 
-    /// Certificates and keys must fit each other, where all files are there.
+    /// Certificates and keys must fit each other.
     fn take_certificates(&mut self, config: &Config) {
-        if self.errors.is_empty() {
-            match midge_server::check_certificates(&Options::from_config(config, Identity::Midge)) {
+        let options = Options::from_config(config, Identity::Midge);
+        for (listener, options) in config.listeners.iter().zip(&options.listeners) {
+            match midge_server::check_certificates(options) {
                 Ok(warnings) => self.warnings.extend(warnings),
-                Err(message) => self.errors.push(message),
+                Err(text) => {
+                    let place = listener.place.clone();
+                    self.errors.push(explained(&Problem { text, place, hint: None, excerpt: None }));
+                }
             }
         }
     }

@@ -71,6 +71,23 @@ fn the_files_that_are_named_are_read() {
 }
 
 #[test]
+fn certificates_that_do_not_do_are_told_for_each_listener() {
+    let folder = Folder::new();
+    let (one, other) = (private(&folder, "one.pem", "no certificate"), private(&folder, "other.pem", ""));
+    let listener = |port: u16, file: &str| {
+        format!("listener {port} 127.0.0.1\nallow_anonymous true\ncertfile {file}\nkeyfile {file}\n")
+    };
+    let file = folder.file("a.conf", &[listener(8883, &one), listener(8884, &other)].concat());
+    let told = |path: &str, line: u32| {
+        format!(
+            "Error: Unable to load server certificate \"{path}\". Check certfile: there is no certificate in it.\n\
+             Error found at {file}:{line}."
+        )
+    };
+    check(&["check", &file], 3, "", &format!("{}\n{}", told(&one, 1), told(&other, 5)));
+}
+
+#[test]
 fn a_certificate_that_is_not_there_is_found_although_tls_is_not() {
     let folder = Folder::new();
     let file = folder.file("a.conf", "listener 8883 127.0.0.1\nallow_anonymous true\ncertfile /no/such.pem\n");

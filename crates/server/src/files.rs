@@ -24,6 +24,8 @@ pub(crate) struct Files {
     jobs: Sender<Job>,
     receiver: Arc<Mutex<Receiver<Job>>>,
     waiting: Arc<AtomicUsize>,
+    /// How many get a file in portions.
+    downloads: Arc<AtomicUsize>,
 }
 
 /// What is wanted.
@@ -45,6 +47,24 @@ pub(crate) enum Task {
 pub(crate) struct Download {
     file: File,
     left: u64,
+    _place: Place,
+}
+
+/// One of the places for those who get a file in portions: they may take their time, and hold memory meanwhile.
+struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    /// `None`: all are taken.
+    fn take(places: &Arc<AtomicUsize>) -> Option<Place> {
+        let place = Place(Arc::clone(places));
+        (places.fetch_add(1, Ordering::Relaxed) < DOWNLOADS_MAX).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// What came of a task.
@@ -63,7 +83,7 @@ impl Default for Files {
     fn default() -> Files {
         let (jobs, receiver) = channel();
         let receiver = Arc::new(Mutex::new(receiver));
-        Files { started: Once::new(), jobs, receiver, waiting: Arc::default() }
+        Files { started: Once::new(), jobs, receiver, waiting: Arc::default(), downloads: Arc::default() }
     }
 }
 
@@ -82,11 +102,11 @@ impl Files {
     fn start(&self, peers: &Arc<Peers>) {
         for number in 0..THREADS {
             let (receiver, waiting) = (Arc::clone(&self.receiver), Arc::clone(&self.waiting));
-            let peers = Arc::downgrade(peers);
+            let (peers, downloads) = (Arc::downgrade(peers), Arc::clone(&self.downloads));
             let thread = thread::Builder::new().name(format!("files-{number}")).stack_size(STACK_BYTES);
             let started = thread.spawn(move || {
                 let on_panic = AbortOnPanic;
-                work(&receiver, &waiting, &peers);
+                work(&receiver, &waiting, &downloads, &peers);
                 drop(on_panic);
             });
             if started.is_err() {
@@ -96,13 +116,13 @@ impl Files {
     }
 }
 
-fn work(jobs: &Mutex<Receiver<Job>>, waiting: &AtomicUsize, peers: &Weak<Peers>) {
+fn work(jobs: &Mutex<Receiver<Job>>, waiting: &AtomicUsize, downloads: &Arc<AtomicUsize>, peers: &Weak<Peers>) {
     loop {
         // One waits with the lock, the others for the lock.
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job { asker, task }) = job else { return };
         let result = match task {
-            Task::Open { folder, path, is_head } => open(&folder, &path, is_head),
+            Task::Open { folder, path, is_head } => open(&folder, &path, is_head, downloads),
             Task::GoOn(download) => go_on(download, Vec::new()),
         };
         waiting.fetch_sub(1, Ordering::Relaxed);
@@ -112,7 +132,12 @@ fn work(jobs: &Mutex<Receiver<Job>>, waiting: &AtomicUsize, peers: &Weak<Peers>)
     }
 }
 
-fn open(folder: &Path, path: &FilePath, is_head: bool) -> Result<(Vec<u8>, Option<Download>), Refusal> {
+fn open(
+    folder: &Path,
+    path: &FilePath,
+    is_head: bool,
+    downloads: &Arc<AtomicUsize>,
+) -> Result<(Vec<u8>, Option<Download>), Refusal> {
     let mut bytes = Vec::new();
     let file = sys::open_beneath(folder, &path.relative).map_err(|error| refusal(&error))?;
     let metadata = file.metadata().map_err(|error| refusal(&error))?;
@@ -127,7 +152,8 @@ fn open(folder: &Path, path: &FilePath, is_head: bool) -> Result<(Vec<u8>, Optio
     if is_head {
         return Ok((bytes, None));
     }
-    go_on(Download { file, left: metadata.len() }, bytes)
+    let place = Place::take(downloads).ok_or(Refusal::Busy)?;
+    go_on(Download { file, left: metadata.len(), _place: place }, bytes)
 }
 
 /// Reads the next portion behind `bytes`.
@@ -159,7 +185,10 @@ const THREADS: usize = 2;
 const WAITING_MAX: usize = 1_000;
 
 /// Read at once, and held in memory for one request.
-const PORTION_BYTES: u64 = 256 << 10;
+const PORTION_BYTES: u64 = 64 << 10;
+
+/// Files that are on their way at a time: 16 MiB of memory, whoever takes his time.
+const DOWNLOADS_MAX: usize = 256;
 
 /// Nothing recurses, and portions are on the heap.
 const STACK_BYTES: usize = 128 << 10;

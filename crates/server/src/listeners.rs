@@ -1,6 +1,7 @@
 //! Where clients come in: certificates are read, sockets are bound. At the start, and again at each reload: what is there
 //! already and still wanted stays as it is.
 
+use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -192,12 +193,11 @@ fn open(
     }
 }
 
-/// Whether the files that encryption needs are good: what the operator should know, or why the server would not start.
-pub fn check_certificates(options: &Options) -> Result<Vec<String>, String> {
-    let mut remarks = Vec::new();
-    for tls in options.listeners.iter().filter_map(|listener| listener.tls.as_ref()) {
-        let (_, more) = TlsListener::open(tls).map_err(|error| format!("Error: {error}"))?;
-        remarks.extend(more.into_iter().map(|remark| format!("Warning: {remark}")));
-    }
-    Ok(remarks)
+/// Whether the files that the encryption of a listener needs are good: what the operator should know, or why the server would not
+/// start. Files that cannot be read at all are not spoken of.
+pub fn check_certificates(listener: &ListenerOptions) -> Result<Vec<String>, String> {
+    let is_readable = |path: &Path| fs::metadata(path).is_ok_and(|it| it.is_dir()) || fs::File::open(path).is_ok();
+    let Some(tls) = listener.tls.as_ref().filter(|tls| tls.files().all(is_readable)) else { return Ok(Vec::new()) };
+    let (_, remarks) = TlsListener::open(tls).map_err(|error| error.to_string())?;
+    Ok(remarks.into_iter().map(|remark| format!("Warning: {remark}")).collect())
 }

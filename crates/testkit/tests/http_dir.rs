@@ -86,6 +86,29 @@ fn who_takes_no_file_is_not_waited_for_and_holds_up_nobody() {
     server.expect_log("Client 127.0.0.1 [*] disconnected: exceeded timeout.");
 }
 
+/// Each of them would have the server hold memory.
+#[test]
+fn so_many_who_take_no_file_get_none() {
+    let site = site("many");
+    let server = Server::start(&format!("{WEBSOCKETS}http_dir {}", site.display()));
+    fs::File::create(site.join("huge.bin")).and_then(|file| file.set_len(100 << 20)).expect("a file");
+    let slow: Vec<Client> = (0..300)
+        .map(|_| {
+            let mut client = Client::connect(server.address());
+            client.send_bytes(b"GET /huge.bin HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            client
+        })
+        .collect();
+    server.expect_log("Client 127.0.0.1 [*] disconnected: *");
+    let answer = request(&server, "GET", "/huge.bin");
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer:.60}");
+    assert!(request(&server, "GET", "/app.js").starts_with("HTTP/1.1 503 "));
+    drop(slow);
+    while !request(&server, "GET", "/app.js").starts_with("HTTP/1.1 200 ") {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 #[test]
 fn who_takes_a_file_slowly_gets_all_of_it() {
     let site = site("large");

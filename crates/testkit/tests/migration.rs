@@ -322,3 +322,21 @@ fn nothing_is_imported_while_another_has_the_port() {
     let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, place.port)).expect("a port");
     place.refuses("Another server uses it, perhaps mosquitto");
 }
+
+/// Who has tried it out, gone on with Mosquitto, and comes back.
+#[test]
+fn a_database_that_was_written_since_is_told_and_left_alone() {
+    let place = Place::with_fixture("migration-since", "v6-ended.db");
+    let server = place.start(&midge_program());
+    server.process.expect_line("Imported 6 sessions");
+    server.end();
+    let server = place.start(&midge_program());
+    assert_eq!(server.process.count_lines("is newer than"), 0);
+    server.end();
+    std::thread::sleep(Duration::from_millis(50));
+    let bytes = place.database();
+    fs::write(place.path("mosquitto.db"), bytes).expect("the file can be written");
+    let server = place.start(&midge_program());
+    server.process.expect_line("Warning: *mosquitto.db is newer than what this server has kept, and is not read: *");
+    server.end();
+}

@@ -170,7 +170,7 @@ impl Shard {
                     self.give_up(slot, packet_id, qos, turn);
                     return Step::Done;
                 }
-                if !self.is_visible(port, message.topic()) {
+                if port.is(Port::MOUNTED) && !self.is_visible(port, message.topic()) {
                     self.give_up(slot, packet_id, qos, turn);
                     return Step::Done;
                 }
@@ -199,7 +199,8 @@ impl Shard {
     fn step_queue(&mut self, slot: u32, id: ConnectionId, port: Port, turn: &mut Turn) -> Step {
         let inflight_max = self.inflight_max(id);
         let is_short = self.is_short_of_room(port);
-        let waiting = self.sessions.get(slot).and_then(|session| session.queue.as_deref()?.first());
+        let judged = self.sessions.get(slot).filter(|_| Shard::is_judged(port));
+        let waiting = judged.and_then(|session| session.queue.as_deref()?.first());
         let is_withheld = waiting.is_some_and(|front| !self.may_receive(slot, port, front.message.topic()));
         let Some(session) = self.sessions.get_mut(slot) else { return Step::Nothing };
         let Some(queue) = &mut session.queue else { return Step::Nothing };
@@ -252,7 +253,8 @@ impl Shard {
         let inflight_max = self.inflight_max(id);
         let is_short = self.is_short_of_room(port);
         let now_s = turn.now.seconds();
-        let waiting = self.sessions.get(slot).and_then(|session| session.replays.as_deref()?.front()?.fetched.front());
+        let judged = self.sessions.get(slot).filter(|_| Shard::is_judged(port) || self.options.check_retain_source);
+        let waiting = judged.and_then(|session| session.replays.as_deref()?.front()?.fetched.front());
         let is_withheld = waiting.is_some_and(|(message, number)| {
             let topic = message.parts().topic;
             !self.may_receive(slot, port, topic) || self.is_withdrawn(*number, topic)

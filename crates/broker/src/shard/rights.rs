@@ -6,6 +6,7 @@ use super::publish::Source;
 use crate::event::DisconnectReason;
 use crate::identity::{Credentials, Identity, Renewed, Rights};
 use crate::ids::{ConnectionId, ListenerId};
+use crate::message::Message;
 use crate::options::Options;
 use crate::record::PublisherRecord;
 use crate::session::Port;
@@ -27,11 +28,23 @@ impl Shard {
         port.and_then(|_| self.sessions.get(slot)).and_then(|session| session.identity.as_deref())
     }
 
+    /// Whether there are messages that may not be sent to this Session's client.
+    #[inline]
+    pub(super) fn is_judged(port: Port) -> bool {
+        port.is(Port::RESTRICTED | Port::MOUNTED)
+    }
+
     /// Whether messages of a topic may be sent to this Session's client.
     #[inline]
     pub(super) fn may_receive(&self, slot: u32, port: Port, topic: &str) -> bool {
-        !port.is(Port::RESTRICTED | Port::MOUNTED)
+        !Shard::is_judged(port)
             || self.restricted(slot).is_none_or(|identity| identity.may_receive(topic)) && self.is_visible(port, topic)
+    }
+
+    /// Whether this message may not be sent to this Session's client. Its topic is looked at only where it has to be.
+    #[inline]
+    pub(super) fn is_denied(&self, slot: u32, port: Port, message: &Message) -> bool {
+        Shard::is_judged(port) && !self.may_receive(slot, port, message.topic())
     }
 
     /// Who publishes, and what he may do (`None`: everything), where that is to be asked again before others are given the

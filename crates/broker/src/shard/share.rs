@@ -72,14 +72,14 @@ impl Shard {
             (Some((port, _)), QoS::AtMostOnce) if port.is(Port::CONGESTED) => {
                 self.discard(member.slot, DiscardReason::SlowReader, turn);
             }
-            (Some((port, _)), QoS::AtMostOnce) if !self.may_receive(member.slot, port, message.topic()) => {}
+            (Some((port, _)), QoS::AtMostOnce) if self.is_denied(member.slot, port, &message) => {}
             (Some((port, id)), QoS::AtMostOnce) => {
                 let outgoing = Outgoing { qos, retain, dup: false, packet_id: 0, identifiers };
                 let layouts = &mut Layouts::default();
                 self.send_publish(id, port, &message.parts(), Some(&message), &outgoing, layouts, turn);
             }
             (Some((port, _)), _) => {
-                let may_receive = self.may_receive(member.slot, port, message.topic());
+                let may_receive = !self.is_denied(member.slot, port, &message);
                 let kept = self.hold(message, qos, retain, identifiers, Some(group));
                 if !may_receive {
                     return self.finish(member.slot, kept, turn);

@@ -108,7 +108,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         .reloadable()
         .with_openssl()
         .doc("The file with the pre-shared keys of clients, one a line: identity:key, the key in hexadecimal.")
-        .note("Only listeners with a psk_hint ask for keys. Who loses its key is let go when the file is read again."),
+        .note("Only listeners with a psk_hint ask for keys. Whom a key names is let go when the file is read again without it."),
     directive("psk_hint", ListenerOrDefault, Text(Again::Error, |draft, hint| draft.listener().tls.psk_hint = Some(hint)))
         .reloadable()
         .with_openssl()

@@ -28,10 +28,24 @@ pub(crate) fn is_due(options: &PersistenceOptions) -> bool {
     is_missing(&options.folder) && fs::metadata(&options.database).is_ok()
 }
 
+/// A server has written the database after this one was here last, and what is in it is not looked at.
+fn left_alone(options: &PersistenceOptions) -> Option<String> {
+    let database = fs::metadata(&options.database).ok()?.modified().ok()?;
+    let written = |entry: fs::DirEntry| entry.metadata().ok()?.modified().ok();
+    let log = fs::read_dir(&options.folder).ok()?.flatten().filter_map(written).max()?;
+    let (path, folder) = (options.database.display(), options.folder.display());
+    (database > log).then(|| {
+        format!(
+            "Warning: {path} is newer than what this server has kept, and is not read: {folder} counts. To take the file over \
+             instead, stop the server and move that folder away."
+        )
+    })
+}
+
 /// Makes the log of the database, if that is due. Gives what is to be told.
 pub(super) fn import(options: &PersistenceOptions, shards: u16, clock: Clock) -> Result<Vec<String>, Failure> {
     if !is_due(options) {
-        return Ok(Vec::new());
+        return Ok(left_alone(options).into_iter().collect());
     }
     let now = clock.now();
     let refused = |cause: String| Failure::Import { database: options.database.clone(), cause };
