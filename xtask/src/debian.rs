@@ -4,7 +4,8 @@
 //! `target/debian/root`, and `target/debian/bin` gets a small script for each program that points the loader at the unpacked
 //! libraries. The script becomes the program (`exec`), so a process started through it has the process id its parent knows.
 //!
-//! Libraries for clients, and Go, which some of them are for, are unpacked in the same way into `target/debian-clients`.
+//! Libraries for clients, and Go, which some of them are for, are unpacked in the same way into `target/debian-clients`, and
+//! OpenSSL, for the server that is built with it, into `target/openssl`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -28,6 +29,13 @@ pub(crate) const CLIENTS: Step = Step {
     make: |folder| download_and_unpack(folder, &LIBRARIES).map(drop),
 };
 
+pub(crate) const OPENSSL: Step = Step {
+    name: "Debian's OpenSSL, to build with",
+    folder: "openssl",
+    recipe: "libssl-dev in include and lib",
+    make: make_openssl,
+};
+
 const PROGRAMS: [&str; 3] = ["mosquitto", "mosquitto-clients", "libmosquitto1"];
 
 const LIBRARIES: [&str; 10] = [
@@ -47,6 +55,23 @@ fn make_programs(folder: &Path) -> Result<(), Failure> {
     let (packages, root) = download_and_unpack(folder, &PROGRAMS)?;
     add_missing_libraries(&packages, &root)?;
     write_scripts(folder, &root)
+}
+
+/// Puts into one folder each what Debian has in two, one of them for the kind of processor.
+fn make_openssl(folder: &Path) -> Result<(), Failure> {
+    let (_, root) = download_and_unpack(folder, &["libssl-dev"])?;
+    let rename = |from: &Path, to: &Path| fs::rename(from, to).map_err(|error| disk(from, &error));
+    for libraries in library_folders(&root)? {
+        rename(&libraries, &folder.join("lib"))?;
+    }
+    let include = folder.join("include");
+    rename(&root.join("usr/include"), &include)?;
+    for special in entries(&include)?.iter().filter(|entry| is_for_one_processor(entry)) {
+        for header in entries(&special.join("openssl"))? {
+            rename(&header, &include.join("openssl").join(header.file_name().unwrap_or_default()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Gives the folder of the packages and the one that stands for `/`.
@@ -165,8 +190,12 @@ fn library_folders(root: &Path) -> Result<Vec<PathBuf>, Failure> {
             folders.extend(entries(&above)?);
         }
     }
-    folders.retain(|folder| folder.to_string_lossy().contains("-linux-gnu"));
+    folders.retain(|folder| is_for_one_processor(folder));
     Ok(folders)
+}
+
+fn is_for_one_processor(folder: &Path) -> bool {
+    folder.file_name().is_some_and(|name| name.to_string_lossy().contains("-linux-gnu"))
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, Failure> {

@@ -34,11 +34,11 @@ const WORDS: &[Word] = &[
     Word {
         name: "test",
         summary: "set up what tests need, then run every test, none skipped (further arguments go to cargo test)",
-        run: |arguments| setup::all() && test(arguments) && loom(),
+        run: |arguments| setup::all() && test(arguments) && loom() && with_openssl(),
     },
     Word {
         name: "setup",
-        summary: "only set up, under target/: Debian's mosquitto, clients in C, Go, Python and JavaScript, cargo-deny",
+        summary: "only set up, under target/: Debian's mosquitto and OpenSSL, clients in C, Go, Python and JavaScript, cargo-deny",
         run: |_| setup::all(),
     },
     Word {
@@ -114,6 +114,20 @@ fn loom() -> bool {
         .args(["test", "--package", "midge-broker", "--lib", "--target-dir", "target/loom", "mesh::loom_tests"])
         .current_dir(workspace())
         .env("RUSTFLAGS", "--cfg loom")
+        .status();
+    status.is_ok_and(|status| status.success())
+}
+
+/// What is compiled only with the cargo feature `openssl`. A server with it is built by the tests of the workspace.
+fn with_openssl() -> bool {
+    // As in `environment.rs`: where OPENSSL_DIR changes, aws-lc is compiled anew.
+    let platform = format!("{}_UNKNOWN_LINUX_GNU", std::env::consts::ARCH.to_uppercase());
+    let status = Command::new(cargo())
+        .args(["test", "--package", "midge-config", "--package", "midge-net", "--features", "openssl"])
+        .args(["--lib", "--test", "config"])
+        .current_dir(workspace())
+        .env(format!("{platform}_OPENSSL_DIR"), workspace().join("target/openssl"))
+        .env(format!("{platform}_OPENSSL_STATIC"), "1")
         .status();
     status.is_ok_and(|status| status.success())
 }

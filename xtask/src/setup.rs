@@ -42,6 +42,7 @@ pub(crate) fn all() -> bool {
     let steps = [
         debian::MOSQUITTO,
         debian::CLIENTS,
+        debian::OPENSSL,
         python::PAHO_1,
         python::PAHO_2,
         python::AIOMQTT,

@@ -1,8 +1,8 @@
 //! Who is it, and may they.
 //!
-//! [`Passwords`] are the content of a password file and say whether a User Name and Password belong together. An [`Acl`] is the
-//! content of an access control list; [`Rights`] are what it means for one Client and are asked for each PUBLISH, each delivery
-//! and each Topic Filter. [`admission`](admission()) decides what is to be done with who comes. A [`TokenPolicy`] verifies tokens;
+//! [`Passwords`] are the content of a password file and say whether a User Name and Password belong together; [`PreSharedKeys`] are
+//! the keys with which Clients encrypt. An [`Acl`] is the content of an access control list; [`Rights`] are what it means for one
+//! Client and are asked for each PUBLISH, each delivery and each Topic Filter. [`admission`](admission()) decides what is to be done with who comes. A [`TokenPolicy`] verifies tokens;
 //! [`Grants`] are what a web service has answered.
 //!
 //! What must hold:
@@ -27,6 +27,7 @@ mod lines;
 mod password_edit;
 mod password_file;
 mod password_hash;
+mod psk_file;
 mod report;
 mod rights;
 mod rules;
@@ -39,6 +40,7 @@ pub use grants::Grants;
 pub use password_edit::{Edited, UserNameError, check_user_name, hash_plain_text, remove_user, set_password};
 pub use password_file::{PasswordVerdict, Passwords};
 pub use password_hash::{Cost, HashError, PasswordHash, Scheme};
+pub use psk_file::PreSharedKeys;
 pub use report::{FileError, Loaded, Note, Problem};
 pub use rights::{Access, Decision, Rights};
 pub use token::{Algorithm, Keys, Token, TokenError, TokenPolicy, is_token};

@@ -294,6 +294,8 @@ pub struct Listener {
     pub http: HttpAuth,
     /// The User Name is the Client Identifier.
     pub use_username_as_clientid: bool,
+    /// The file with pre-shared keys, which counts where encryption has a hint for them.
+    pub psk_file: Option<String>,
     /// Encryption.
     pub tls: Tls,
     /// The line that opens it; `None` for the two of a server without listeners.
@@ -332,6 +334,7 @@ impl Listener {
             jwt: JwtAuth::default(),
             http: HttpAuth::default(),
             use_username_as_clientid: false,
+            psk_file: None,
             tls: Tls::default(),
             place: None,
         }
@@ -339,8 +342,9 @@ impl Listener {
 }
 
 impl Listener {
-    /// Whether clients are whom their certificates name. Where there are none, the options for that say nothing, as with Mosquitto.
-    pub fn names_by_certificate(&self) -> bool {
+    /// Whether clients are whom their certificates or pre-shared keys name. Where there are none, the options for that say nothing,
+    /// as with Mosquitto.
+    pub fn names_by_encryption(&self) -> bool {
         let may_show_one = self.tls.is_on() || self.enable_proxy_protocol == Some(2);
         may_show_one && (self.tls.use_identity_as_username || self.tls.use_subject_as_username)
     }
@@ -365,7 +369,7 @@ impl Listener {
 /// Encryption of a listener.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Tls {
-    /// Files with the server's certificates; none is no encryption.
+    /// Files with the server's certificates; with none of them and no pre-shared keys there is no encryption.
     pub certfiles: Vec<String>,
     /// The files with their keys, as many.
     pub keyfiles: Vec<String>,
@@ -379,12 +383,14 @@ pub struct Tls {
     pub crlfile: Option<String>,
     /// Let in only Clients with a certificate.
     pub require_certificate: bool,
-    /// The common name of the certificate is the User Name.
+    /// The common name of the certificate, or the identity of the pre-shared key, is the User Name.
     pub use_identity_as_username: bool,
     /// The whole subject of the certificate is the User Name.
     pub use_subject_as_username: bool,
     /// The dates of certificates of Clients do not matter.
     pub disable_client_cert_date_checks: bool,
+    /// Clients may encrypt with pre-shared keys, and are sent this hint which to use.
+    pub psk_hint: Option<String>,
     /// The lowest version that is let in.
     pub version_min: TlsVersion,
     /// For TLS 1.2, as OpenSSL takes it.
@@ -406,7 +412,7 @@ pub enum TlsVersion {
 impl Tls {
     /// Are connections encrypted?
     pub fn is_on(&self) -> bool {
-        !self.certfiles.is_empty()
+        !self.certfiles.is_empty() || self.psk_hint.is_some()
     }
 
     /// What keeps the server from starting with it, a sentence. `is_told`: a proxy in front says who showed a certificate.
@@ -415,7 +421,7 @@ impl Tls {
         if self.certfiles.len() != self.keyfiles.len() {
             return Some("Both certfile and keyfile must be provided if one of them is set.");
         }
-        match (self.require_certificate, self.is_on()) {
+        match (self.require_certificate, !self.certfiles.is_empty()) {
             (true, false) if !is_told => Some("The 'require_certificate' option requires certfile and keyfile."),
             (true, true) if !has_authorities => Some("The 'require_certificate' option requires cafile or capath."),
             _ => None,

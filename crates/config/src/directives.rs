@@ -75,6 +75,8 @@ pub enum State {
         /// not, or lose what it should keep. Otherwise there is a note.
         refuse: bool,
     },
+    /// In a server that is built with the cargo feature of this name; any other does not start with it.
+    WithFeature(&'static str),
     /// Never: nothing is left for it to do. Accepted, with a note.
     Ignored,
 }
@@ -246,6 +248,12 @@ impl Directive {
     const fn planned(mut self, reason: &'static str) -> Self {
         self.state = State::Planned { refuse: false };
         self.reason = reason;
+        self
+    }
+
+    /// Only in a server that is built with OpenSSL, which everything else does without.
+    const fn with_openssl(mut self) -> Self {
+        self.state = State::WithFeature("openssl");
         self
     }
 

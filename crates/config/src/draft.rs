@@ -95,6 +95,7 @@ pub(crate) struct Security {
     pub(crate) auto_id_prefix: Option<String>,
     pub(crate) password_file: Option<String>,
     pub(crate) acl_file: Option<String>,
+    pub(crate) psk_file: Option<String>,
     pub(crate) acl_denies_special_chars: bool,
     jwt: JwtAuth,
     http: HttpAuth,
@@ -406,6 +407,7 @@ impl Draft {
         let opens_default = self.default_stated || (has_listener_lines && !self.default_options.is_empty());
         self.note_default_options(has_listener_lines);
         self.check_encryption();
+        self.check_pre_shared_keys();
         self.check_tokens();
         for plugin in std::mem::take(&mut self.plugins) {
             if let Err(problem) = plugin.apply(&mut self) {
@@ -448,6 +450,23 @@ impl Draft {
                     "Connections to this listener are not encrypted, as it has no certfile and keyfile.".to_owned();
                 self.notes.push(Note { level: Level::Warning, text, place: place.clone() });
             }
+        }
+    }
+
+    /// A hint without keys lets in nobody, keys without a hint guard nothing.
+    fn check_pre_shared_keys(&mut self) {
+        let hinted = || self.listeners.iter().filter(|draft| draft.listener.tls.psk_hint.is_some());
+        let has_file = |draft: &DraftListener| {
+            draft.security.psk_file.is_some() || !self.per_listener && self.security.psk_file.is_some()
+        };
+        if let Some(draft) = hinted().find(|draft| !has_file(draft)) {
+            let text = "The 'psk_hint' option requires a psk_file.".to_owned();
+            let place = draft.listener.place.as_ref().or(self.mentions.places.get("psk_hint")).cloned();
+            self.problems.push(Problem { text, place, hint: None, excerpt: None });
+        } else if let (None, Some(place)) = (hinted().next(), self.mentions.places.get("psk_file")) {
+            let text =
+                "The 'psk_file' option is not used: no listener has a psk_hint, so that nobody is asked for a key.";
+            self.notes.push(Note { level: Level::Warning, text: text.to_owned(), place: place.clone() });
         }
     }
 
@@ -524,6 +543,7 @@ impl DraftListener {
         Listener {
             password_file: file(&own.password_file, &for_all.password_file),
             acl_file: file(&own.acl_file, &for_all.acl_file),
+            psk_file: file(&own.psk_file, &for_all.psk_file),
             acl_denies_special_chars: own.acl_denies_special_chars || for_all.acl_denies_special_chars,
             jwt: vouching.jwt.clone(),
             http: vouching.http.clone(),

@@ -76,6 +76,12 @@ fn scope(scope: Scope) -> &'static str {
 fn state(directive: &Directive) -> Option<String> {
     let state = match directive.state {
         State::Works => return None,
+        State::WithFeature(feature) => {
+            let build = format!("cargo build --release --features {feature}");
+            return Some(format!(
+                "**Only in a server that is built with `{build}`**; any other does not start with it"
+            ));
+        }
         State::Planned { refuse: true } => "**Does not work yet; the server does not start with it**",
         State::Planned { refuse: false } => "**Has no effect yet**",
         State::Ignored => "**Has no effect**",

@@ -170,6 +170,14 @@ fn report_state(draft: &mut Draft, directive: &Directive, name: &str) {
     let reason = directive.reason;
     match directive.state {
         State::Works => {}
+        State::WithFeature(feature) if FEATURES.contains(&feature) => {}
+        State::WithFeature(feature) => {
+            let text = format!(
+                "The '{name}' option needs a server built with the cargo feature {feature}, and this one is not."
+            );
+            let hint = format!("Build it with: cargo build --release --features {feature}");
+            draft.error_in(Part::Name, text, Some(hint));
+        }
         State::Planned { refuse: true } => {
             draft.error_in(Part::Name, format!("The '{name}' option does not work yet: {reason}"), None);
         }
@@ -177,6 +185,9 @@ fn report_state(draft: &mut Draft, directive: &Directive, name: &str) {
         State::Ignored => draft.warn(format!("The '{name}' option has no effect: {reason}")),
     }
 }
+
+/// What the server is built with.
+const FEATURES: &[&str] = if cfg!(feature = "openssl") { &["openssl"] } else { &[] };
 
 /// `include_dir`: every `*.conf` of the folder, each with a context of its own.
 fn include(draft: &mut Draft, files: &dyn Files, given: Given<'_>) {

@@ -23,8 +23,8 @@ pub fn traps(config: &Config, mentions: &Mentions) -> Vec<Note> {
 
 /// Everybody, or nobody.
 fn who_comes_in(listener: &Listener) -> Option<String> {
-    if listener.names_by_certificate() {
-        // Nobody comes in without a certificate.
+    if listener.names_by_encryption() {
+        // Nobody comes in without a certificate or a pre-shared key.
         return None;
     }
     let is_checked = listener.is_checked();

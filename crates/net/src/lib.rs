@@ -11,7 +11,8 @@
 //!
 //! Left to others: when to read and write (the shard), what the bytes mean (the broker).
 
-#![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "openssl"), forbid(unsafe_code))]
+#![cfg_attr(feature = "openssl", deny(unsafe_code))]
 
 mod address;
 mod inherited;

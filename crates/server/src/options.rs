@@ -111,7 +111,7 @@ pub struct ListenerOptions {
     pub tls: Option<TlsOptions>,
     /// WebSocket, where it is spoken.
     pub websocket: Option<WebSocketOptions>,
-    /// What of a client's certificate is its User Name; `None`: it says itself who it is.
+    /// What of a client's certificate is its User Name, or the identity of its pre-shared key; `None`: it says itself who it is.
     pub username_of_certificate: Option<CertificateName>,
 }
 
@@ -233,7 +233,7 @@ fn username_of_certificate(listener: &Listener) -> Option<CertificateName> {
         true => CertificateName::CommonName,
         false => CertificateName::Subject,
     };
-    listener.names_by_certificate().then_some(name)
+    listener.names_by_encryption().then_some(name)
 }
 
 fn proxy_of(version: u8, listener: &Listener) -> ProxyOptions {
@@ -272,6 +272,7 @@ fn tls_of(tls: &Tls) -> TlsOptions {
         crlfile: path(&tls.crlfile),
         require_certificate: tls.require_certificate,
         disable_client_cert_date_checks: tls.disable_client_cert_date_checks,
+        psk_hint: tls.psk_hint.clone(),
         ciphers: tls.ciphers.clone(),
         ciphers_tls13: tls.ciphers_tls13.clone(),
         version_min: match tls.version_min {
@@ -402,10 +403,11 @@ fn authority_of(listener: &Listener, config: &Config) -> AuthorityOptions {
         tokens: listener.jwt.is_on().then(|| tokens_of(&listener.jwt)),
         service: listener.http.is_on().then(|| service_of(&listener.http)),
         password_file: listener.password_file.clone(),
+        psk_file: listener.tls.psk_hint.as_ref().and(listener.psk_file.clone()),
         acl_file: listener.acl_file.clone(),
         acl_denies_special_chars: listener.acl_denies_special_chars,
         strict_suback: config.acl_strict_suback,
-        is_named_by_certificate: listener.names_by_certificate(),
+        is_named_by_encryption: listener.names_by_encryption(),
     }
 }
 

@@ -178,11 +178,15 @@ impl Door {
 }
 
 impl Encryption {
-    /// Whether clients are judged by the same here as there. Where there is no encryption, none is judged.
+    /// Whether clients are judged by the same here as there, apart from which pre-shared keys count. Where there is no encryption,
+    /// none is judged.
     pub(crate) fn judges_alike(one: Option<&Encryption>, other: Option<&Encryption>) -> bool {
-        let demands = |it: &Encryption| it.options.require_certificate;
-        match (one.filter(|it| demands(it)), other.filter(|it| demands(it))) {
-            (Some(one), Some(other)) => one.trust == other.trust,
+        let ways = |TlsOptions { require_certificate, psk_hint, certificates, .. }: &TlsOptions| {
+            (*require_certificate, psk_hint.is_some(), certificates.is_empty())
+        };
+        let demands = |it: &&Encryption| it.options.require_certificate || it.options.psk_hint.is_some();
+        match (one.filter(demands), other.filter(demands)) {
+            (Some(one), Some(other)) => one.trust == other.trust && ways(&one.options) == ways(&other.options),
             (None, None) => true,
             _ => false,
         }

@@ -166,17 +166,46 @@ pub fn powercut_library() -> PathBuf {
     BUILT.get_or_init(|| build(&what, "examples/libpowercut.so")).clone()
 }
 
+/// The program `midge` with the cargo feature `openssl`, built like [`midge_program`] and put elsewhere. Only what the feature
+/// changes is compiled once more.
+///
+/// # Errors
+/// When there is no OpenSSL to build with.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn midge_with_openssl() -> Result<PathBuf, Missing> {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let library = made("openssl", "lib/libssl.a", "OpenSSL to build with")?;
+    let openssl = library.ancestors().nth(2).unwrap_or(&library);
+    let build = || {
+        let folder = profile_folder();
+        let built = folder.parent().unwrap_or(&folder).join("with-openssl");
+        let mut cargo = cargo();
+        // Two servers of one name: what lies between is shared, the programs are not.
+        cargo.env("CARGO_BUILD_BUILD_DIR", built.with_file_name("")).env("CARGO_TARGET_DIR", &built);
+        // With the name of the platform: where OPENSSL_DIR changes, aws-lc is compiled anew, which takes a minute.
+        let platform = format!("{}_UNKNOWN_LINUX_GNU", std::env::consts::ARCH.to_uppercase());
+        cargo.env(format!("{platform}_OPENSSL_DIR"), openssl).env(format!("{platform}_OPENSSL_STATIC"), "1");
+        run_build(cargo, &["--package", "midge", "--bin", "midge", "--features", "openssl"]);
+        built.join(folder.file_name().unwrap_or_default()).join("midge")
+    };
+    Ok(BUILT.get_or_init(build).clone())
+}
+
 /// Has cargo build something with the profile of the running test, and says where it is.
 fn build(what: &[&str], program: &str) -> PathBuf {
+    run_build(cargo(), what);
+    profile_folder().join(program)
+}
+
+fn run_build(mut cargo: Command, what: &[&str]) {
     let folder = profile_folder();
     let profile = folder.file_name().unwrap_or_default().to_string_lossy();
     // The folder of the profile `dev` has had another name for as long as there is cargo.
     let profile = if profile == "debug" { "dev" } else { &profile };
-    let status = cargo().args(["build", "--quiet", "--profile", profile]).args(what).status();
-    match status {
-        Ok(status) if status.success() => folder.join(program),
-        outcome => panic!("cargo build {}: {outcome:?}", what.join(" ")),
-    }
+    let status = cargo.args(["build", "--quiet", "--profile", profile]).args(what).status();
+    assert!(status.as_ref().is_ok_and(|status| status.success()), "cargo build {}: {status:?}", what.join(" "));
 }
 
 /// Cargo, in the workspace's folder, sharing what the running test's cargo has built.

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::environment;
@@ -14,6 +14,7 @@ pub struct Launch {
     arguments: Vec<String>,
     environment: Vec<(String, OsString)>,
     user: Option<u32>,
+    program: Option<PathBuf>,
 }
 
 impl Launch {
@@ -43,6 +44,13 @@ impl Launch {
         self
     }
 
+    /// This program instead of the usual one.
+    #[must_use]
+    pub fn program(mut self, program: PathBuf) -> Launch {
+        self.program = Some(program);
+        self
+    }
+
     /// Starts the server as [`Server::start`] does.
     pub fn start(&self, configuration: &str) -> Server {
         Server::start_launched(self, configuration)
@@ -54,7 +62,7 @@ impl Launch {
     }
 
     pub(crate) fn command(&self, configuration: &Path) -> Command {
-        let mut command = self.program(configuration);
+        let mut command = self.started(configuration);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         if let Some(user) = self.user {
             command.uid(user).gid(user);
@@ -62,9 +70,9 @@ impl Launch {
         command
     }
 
-    fn program(&self, configuration: &Path) -> Command {
+    fn started(&self, configuration: &Path) -> Command {
         let Ok(foreign) = std::env::var("MIDGE_TEST_SERVER") else {
-            let mut command = Command::new(environment::midge_program());
+            let mut command = Command::new(self.program.clone().unwrap_or_else(environment::midge_program));
             command.args(&self.arguments).arg("-c").arg(configuration);
             return command;
         };

@@ -1,9 +1,10 @@
-//! What must hold for any password file, access control list, file of keys and token; run by the test beside this and by the fuzz target.
+//! What must hold for any password file, file of pre-shared keys, access control list, file of keys and token; run by the test beside this and by the fuzz target.
 
 use std::sync::Arc;
 
 use midge_auth::{
-    Access, Acl, Algorithm, Decision, FileError, Grants, Keys, Loaded, Passwords, Rights, TokenPolicy, remove_user,
+    Access, Acl, Algorithm, Decision, FileError, Grants, Keys, Loaded, Passwords, PreSharedKeys, Rights, TokenPolicy,
+    remove_user,
 };
 
 /// Reads `data` as any of them and asks for some Clients. Nothing may panic, and an error must say where it is. Returns whether
@@ -12,6 +13,9 @@ pub(crate) fn read_any(data: &[u8]) -> bool {
     if let Some(passwords) = content(data, Passwords::parse("pw", data)) {
         assert!(!passwords.contains("nobody has this name"));
         assert!(!passwords.verify("nobody has this name", None).is_right());
+    }
+    if let Some(keys) = content(data, PreSharedKeys::parse("psk", data)) {
+        assert!(keys.key("ada").is_none_or(|key| !key.is_empty()), "nobody encrypts with nothing");
     }
     let removed = remove_user(data, "ada");
     assert_eq!(removed.bytes == data, removed.lines == 0);

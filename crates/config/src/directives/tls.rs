@@ -6,7 +6,6 @@ use super::{Again, Directive, directive, nothing};
 use crate::config::TlsVersion;
 use crate::draft::Draft;
 
-const CLEAR: &str = "connections would not be encrypted.";
 const ENGINE: &str = "keys are read from files, OpenSSL and its engines are not used.";
 
 pub(super) const DIRECTIVES: &[Directive] = &[
@@ -64,7 +63,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     )
     .default("false")
     .reloadable()
-    .doc("Take the common name of the client's certificate for its user name.")
+    .doc("Take the common name of the client's certificate, or the identity of its pre-shared key, for its user name.")
     .note("Neither password file nor allow_anonymous is asked then."),
     directive(
         "use_subject_as_username",
@@ -94,7 +93,10 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     )
     .reloadable()
     .doc("Which ciphers may be used with TLS 1.2, as OpenSSL writes them.")
-    .note("Names of ciphers choose, names of groups such as HIGH choose nothing: none of those here is weak."),
+    .note(
+        "Names of ciphers choose, names of groups such as HIGH choose nothing: none of those here is weak. In a server that is \
+         built with the cargo feature openssl, all of OpenSSL's ciphers can be chosen and all its words count.",
+    ),
     directive(
         "ciphers_tls1.3",
         ListenerOrDefault,
@@ -102,13 +104,19 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     )
     .reloadable()
     .doc("Which ciphers may be used with TLS 1.3."),
-    directive("psk_file", Security, Path(Again::Replaces, nothing))
+    directive("psk_file", Security, Path(Again::Replaces, |draft, path| draft.security().psk_file = Some(path)))
         .reloadable()
-        .doc("The file with names and pre-shared keys of clients.")
-        .refused("nobody would be asked for a key."),
-    directive("psk_hint", ListenerOrDefault, Text(Again::Error, nothing))
+        .with_openssl()
+        .doc("The file with the pre-shared keys of clients, one a line: identity:key, the key in hexadecimal.")
+        .note("Only listeners with a psk_hint ask for keys. Whom a key names is let go when the file is read again without it."),
+    directive("psk_hint", ListenerOrDefault, Text(Again::Error, |draft, hint| draft.listener().tls.psk_hint = Some(hint)))
+        .reloadable()
+        .with_openssl()
         .doc("Encrypt with pre-shared keys, and send this to clients as a hint which to use.")
-        .refused(CLEAR),
+        .note(
+            "Needs a psk_file. With use_identity_as_username the identity of the key is the user name; without it a key \
+             encrypts and names nobody.",
+        ),
     directive("dhparamfile", Global, Anything)
         .doc("Once the file with Diffie-Hellman parameters.")
         .ignored("it is no longer needed."),

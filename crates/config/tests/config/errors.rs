@@ -225,9 +225,9 @@ fn per_listener_settings_stand_above_what_they_change() {
 fn all_errors_are_found_in_the_order_of_the_file() {
     let expected = "Error: Unknown configuration variable 'x'.\nError found at m.conf:1.\n\
                     Error: 'port' value not a number.\nError found at m.conf:2.\n\
-                    Error: The 'psk_file' option does not work yet: nobody would be asked for a key.\n\
+                    Error: The 'protocol' option does not work yet with 'http_api': nobody would answer there.\n\
                     Error found at m.conf:4.";
-    assert_eq!(errors("x\nport y\nallow_anonymous true\npsk_file /p"), expected);
+    assert_eq!(errors("x\nport y\nlistener 1\nprotocol http_api"), expected);
 }
 
 #[test]
@@ -245,7 +245,6 @@ fn a_file_that_is_no_configuration_gives_so_many_errors_and_no_more() {
 
 #[test]
 fn what_would_let_in_more_is_refused() {
-    check("listener 8883\npsk_hint h", "The 'psk_hint' option does not work yet: connections would not be encrypted.");
     check(
         "listener 9001\nprotocol http_api",
         "The 'protocol' option does not work yet with 'http_api': nobody would answer there.",
@@ -435,4 +434,18 @@ fn a_web_service_has_an_address() {
         let text = format!("auth_http_user_url {url}");
         assert_eq!(errors(&text), expected);
     }
+}
+
+/// Without OpenSSL a server would start and encrypt nothing.
+#[test]
+#[cfg(not(feature = "openssl"))]
+fn what_needs_openssl_says_how_to_build_it() {
+    let expected = |option: &str, line| {
+        format!(
+            "Error: The '{option}' option needs a server built with the cargo feature openssl, and this one is not.\n\
+             Error found at m.conf:{line}.\nBuild it with: cargo build --release --features openssl"
+        )
+    };
+    let both = format!("{}\n{}", expected("psk_file", 1), expected("psk_hint", 3));
+    assert_eq!(errors("psk_file /keys\nlistener 8883\npsk_hint h"), both);
 }

@@ -98,7 +98,7 @@ fn every_entry_is_described_in_one_line() {
         assert!(directive.doc.ends_with('.'), "{name}: {}", directive.doc);
         assert!(!directive.doc.contains('\n') && directive.doc.len() <= 120, "{name}: {}", directive.doc);
         assert!(directive.note.is_empty() || directive.note.ends_with('.'), "{name}: {}", directive.note);
-        let works = directive.state == State::Works;
+        let works = matches!(directive.state, State::Works | State::WithFeature(_));
         assert_eq!(works, directive.reason.is_empty(), "{name}: a reason is given if and only if it does not work");
         assert!(works || directive.reason.ends_with('.'), "{name}: {}", directive.reason);
     }
@@ -172,6 +172,11 @@ fn what_is_planned_is_refused_or_noted_and_what_works_is_neither() {
                 State::Works => {
                     read(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
                 }
+                State::WithFeature(feature) => {
+                    let needs =
+                        format!("Error: The '{name}' option needs a server built with the cargo feature {feature}");
+                    assert!(cfg!(feature = "openssl") || errors(&text).contains(&needs), "{text}");
+                }
                 State::Planned { refuse: true } if matches!(directive.scope, Scope::Bridge | Scope::Plugin) => {
                     assert_eq!(errors(&text).matches("does not work yet").count(), 1, "{text}: its first line says so");
                 }
@@ -208,7 +213,7 @@ fn what_guards_is_never_merely_noted() {
 #[test]
 fn every_option_that_works_has_a_test_of_its_value() {
     let tests = [include_str!("values.rs"), include_str!("files.rs")].concat();
-    for directive in directives().filter(|one| one.state == State::Works) {
+    for directive in directives().filter(|one| matches!(one.state, State::Works | State::WithFeature(_))) {
         assert!(tests.contains(directive.name), "{}", directive.name);
     }
 }

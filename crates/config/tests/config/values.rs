@@ -77,6 +77,23 @@ fn encryption() {
     assert!(required.listeners[0].tls.require_certificate && required.listeners[0].tls.is_on());
 }
 
+#[test]
+#[cfg(feature = "openssl")]
+fn pre_shared_keys() {
+    let text = "psk_file /keys\nlistener 1883\nlistener 8883\npsk_hint h";
+    let listeners = config(text).listeners;
+    let is_encrypted: Vec<_> = listeners.iter().map(|listener| listener.tls.is_on()).collect();
+    assert_eq!(is_encrypted, [false, true]);
+    assert_eq!(listeners[1].tls.psk_hint.as_deref(), Some("h"));
+    assert_eq!(listeners[1].psk_file.as_deref(), Some("/keys"));
+    assert!(notes(text).is_empty());
+    let unused = &notes("psk_file /keys\nlistener 1883")[0];
+    assert!(unused.contains("The 'psk_file' option is not used"), "{unused}");
+    let elsewhere = "per_listener_settings true\nlistener 1\npsk_file /keys\nlistener 2\npsk_hint h";
+    let expected = "Error: The 'psk_hint' option requires a psk_file.\nError found at m.conf:4.";
+    assert_eq!(crate::support::errors(elsewhere), expected);
+}
+
 /// As tutorials on Let's Encrypt have it: the cafile is a leaf, and nobody is asked for a certificate.
 #[test]
 fn a_listener_as_lets_encrypt_is_used() {

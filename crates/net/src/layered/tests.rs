@@ -20,7 +20,7 @@ fn pair(version: TlsVersion) -> (Layered, Client) {
     let (server, mut client) = BlockingUnixStream::pair().expect("a pair");
     server.set_nonblocking(true).expect("set");
     let socket = Stream::Unix(UnixStream::from_std(server));
-    let mut layered = Layered::new(socket, Some(plain_listener().begin().expect("begun")));
+    let mut layered = Layered::new(socket, Some(plain_listener().begin(None).expect("begun")));
     let name = ServerName::try_from("localhost").expect("a name");
     let mut connection = ClientConnection::new(Arc::new(client_config(version, None)), name).expect("a client");
     let shaker = std::thread::spawn(move || {

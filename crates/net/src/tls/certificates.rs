@@ -64,19 +64,27 @@ impl Certificates {
             names.extend(common_name(first).map(|name| name.to_ascii_lowercase()));
         }
         chain::complete(&mut chain, known, &provider.signature_verification_algorithms);
-        let now_s = UnixTime::now().as_secs();
-        let remark = chain.iter().find_map(|der| {
-            let fault = date_fault(Certificate::read(der)?.validity_s, now_s)?;
-            let name = common_name(der).unwrap_or_default();
-            Some(format!("certificate {name} in {} {fault}: clients refuse it.", certificate_file.display()))
-        });
+        let remark = chain.iter().find_map(|der| date_remark(der, certificate_file));
         self.0.push(Named { names, key: Arc::new(CertifiedKey::new(chain, key)) });
         Ok(remark)
     }
 }
 
+/// What the operator should know of the dates of a certificate in this file.
+pub(crate) fn date_remark(der: &[u8], file: &Path) -> Option<String> {
+    let fault = date_fault(Certificate::read(der)?.validity_s, UnixTime::now().as_secs())?;
+    let name = common_name(der).unwrap_or_default();
+    Some(format!("certificate {name} in {} {fault}: clients refuse it.", file.display()))
+}
+
+/// The same of a certificate that vouches for clients.
+pub(crate) fn issuer_remark(der: &[u8]) -> Option<String> {
+    let fault = date_fault(Certificate::read(der)?.validity_s, UnixTime::now().as_secs())?;
+    Some(format!("certificate {} in cafile or capath {fault}.", common_name(der).unwrap_or_default()))
+}
+
 /// Why a certificate that is good from the first to the last of these is not good now.
-pub(crate) fn date_fault((first_s, last_s): (u64, u64), now_s: u64) -> Option<String> {
+fn date_fault((first_s, last_s): (u64, u64), now_s: u64) -> Option<String> {
     match now_s {
         _ if now_s < first_s => Some(format!("begins to be good in {}", shown(first_s - now_s))),
         _ if now_s > last_s => Some(format!("has expired {} ago", shown(now_s - last_s))),

@@ -30,11 +30,11 @@ impl TlsFailure {
         TlsFailure::other("nothing can be sent".to_owned())
     }
 
-    fn refusal(text: &str) -> TlsFailure {
+    pub(super) fn refusal(text: &str) -> TlsFailure {
         TlsFailure { text: text.to_owned(), is_refusal: true }
     }
 
-    fn other(text: String) -> TlsFailure {
+    pub(super) fn other(text: String) -> TlsFailure {
         TlsFailure { text, is_refusal: false }
     }
 

@@ -27,11 +27,18 @@ impl KeyLog {
     }
 }
 
+impl KeyLog {
+    /// A line of it.
+    pub(crate) fn write(&self, line: &str) {
+        // It is a tool for looking at one's own server: a full disk must not end connections.
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = file.write_all(format!("{line}\n").as_bytes());
+    }
+}
+
 impl rustls::KeyLog for KeyLog {
     fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let line = format!("{label} {} {}\n", hex(client_random), hex(secret));
-        // It is a tool for looking at one's own server: a full disk must not end connections.
-        let _ = self.file.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes());
+        self.write(&format!("{label} {} {}", hex(client_random), hex(secret)));
     }
 }

@@ -8,19 +8,16 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::crypto::CryptoProvider;
-use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
-use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{NoServerSessionStorage, ResolvesServerCert, UnbufferedServerConnection};
-use rustls::{ServerConfig, SupportedProtocolVersion};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 
-use super::certificates::{Certificates, date_fault, read_chain};
-use super::ciphers::{self, Chosen, UnknownCipher};
-use super::client_certificates::ClientCertificates;
-use super::der::Certificate;
-use super::{KeyLog, Tls, common_name};
+use super::certificates::read_chain;
+#[cfg(feature = "openssl")]
+use super::ciphers;
+#[cfg(feature = "openssl")]
+use super::openssl_context::{self, OpenSslContext};
+use super::rustls_context::{self, RustlsContext};
+use super::{KeyLog, Library, PreSharedKeys, Tls};
 
 /// What is asked for. Fields go by the options of the configuration.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,6 +36,8 @@ pub struct TlsOptions {
     pub require_certificate: bool,
     /// Whether the dates of clients' certificates do not matter.
     pub disable_client_cert_date_checks: bool,
+    /// Clients may use pre-shared keys, and are sent this hint which to use.
+    pub psk_hint: Option<String>,
     /// For TLS 1.2, as OpenSSL takes it.
     pub ciphers: Option<String>,
     /// For TLS 1.3, as OpenSSL takes it.
@@ -97,11 +96,14 @@ impl TlsOptions {
 
 /// The encryption of a listener.
 #[derive(Debug)]
-pub struct TlsListener {
-    config: Arc<ServerConfig>,
-    certificates: Arc<Certificates>,
-    /// Who judges the certificates of clients, where they must have one.
-    judge: Option<Arc<ClientCertificates>>,
+pub struct TlsListener(Context);
+
+/// By whom connections are encrypted, and how.
+#[derive(Debug)]
+enum Context {
+    Rustls(RustlsContext),
+    #[cfg(feature = "openssl")]
+    OpenSsl(OpenSslContext),
 }
 
 impl TlsListener {
@@ -109,135 +111,88 @@ impl TlsListener {
     /// with another one: a certificate may have been revoked.
     pub fn open(options: &TlsOptions) -> Result<(TlsListener, Vec<String>), TlsError> {
         let mut remarks = Vec::new();
-        let listener = build(options, None, &mut remarks)?;
-        Ok((listener, remarks))
+        let context = build(options, None, &mut remarks)?;
+        Ok((TlsListener(context), remarks))
     }
 
     /// The same with certificates and keys as this one has them, whose files may be out of reach by now.
     pub fn open_again(&self, options: &TlsOptions) -> Result<(TlsListener, Vec<String>), TlsError> {
         let mut remarks = Vec::new();
-        let listener = build(options, Some(Arc::clone(&self.certificates)), &mut remarks)?;
-        Ok((listener, remarks))
+        let context = build(options, Some(&self.0), &mut remarks)?;
+        Ok((TlsListener(context), remarks))
     }
 
-    /// The server's end for one more connection.
-    pub fn begin(&self) -> Result<Tls, TlsError> {
-        let config = Arc::clone(&self.config);
-        let connection = UnbufferedServerConnection::new(config).map_err(|error| TlsError(error.to_string()))?;
-        Ok(Tls::new(connection))
+    /// The server's end for one more connection. It may use one of `keys`, where the listener has a hint for them.
+    pub fn begin(&self, keys: Option<Arc<dyn PreSharedKeys>>) -> Result<Tls, TlsError> {
+        match &self.0 {
+            Context::Rustls(context) => {
+                drop(keys);
+                context.begin().map(|connection| Tls(Library::Rustls(connection)))
+            }
+            #[cfg(feature = "openssl")]
+            Context::OpenSsl(context) => context.begin(keys).map(|connection| Tls(Library::OpenSsl(connection))),
+        }
     }
 
     /// Whether the other side of a connection that began with another listener has a certificate that is good here too, or needs
     /// none. Time alone takes nothing away from it: dates count when it connects. As costly as a part of a handshake.
     pub fn still_trusts(&self, connection: Option<&Tls>) -> bool {
-        let Some(judge) = &self.judge else { return true };
-        let chain = connection.map_or(&[][..], Tls::peer_certificates);
-        chain.split_first().is_some_and(|(first, others)| judge.still_trusts(first, others))
+        let chain = || connection.map_or_else(Vec::new, Tls::peer_certificates);
+        match &self.0 {
+            Context::Rustls(context) => context.still_trusts(&chain()),
+            #[cfg(feature = "openssl")]
+            Context::OpenSsl(context) => {
+                context.still_trusts(&chain(), connection.is_some_and(|tls| tls.psk_identity().is_some()))
+            }
+        }
     }
 }
 
-fn build(
-    options: &TlsOptions,
-    known: Option<Arc<Certificates>>,
-    remarks: &mut Vec<String>,
-) -> Result<TlsListener, TlsError> {
-    let provider = Arc::new(provider(options, remarks)?);
-    // Also where nobody is asked for a certificate: it may complete our own, and files that cannot be read are told.
-    let trusted = trusted(options)?;
-    let revocations = options.crlfile.as_deref().map(revocations).transpose()?;
-    let certificates = match known {
-        Some(known) => known,
-        None => Arc::new(certificates(options, &trusted, &provider, remarks)?),
-    };
-    let versions: &[&SupportedProtocolVersion] = match options.version_min {
-        TlsVersion::Tls12 => &[&rustls::version::TLS13, &rustls::version::TLS12],
-        TlsVersion::Tls13 => &[&rustls::version::TLS13],
-    };
-    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_protocol_versions(versions)
-        .map_err(|error| TlsError(format!("Unable to set up TLS: {error}.")))?;
-    let judge = if options.require_certificate {
-        remarks.extend(trusted.iter().filter_map(|der| fault_of_issuer(der)));
-        let checks_dates = !options.disable_client_cert_date_checks;
-        Some(Arc::new(ClientCertificates::new(trusted, revocations, checks_dates, &provider)?))
-    } else {
-        None
-    };
-    let builder = match &judge {
-        Some(judge) => builder.with_client_cert_verifier(Arc::clone(judge) as Arc<dyn ClientCertVerifier>),
-        None => builder.with_no_client_auth(),
-    };
-    let mut config = builder.with_cert_resolver(Arc::clone(&certificates) as Arc<dyn ResolvesServerCert>);
-    config.alpn_protocols = ALPN.iter().map(|name| name.to_vec()).collect();
-    // Sessions are resumed by what clients keep; a store of ours would be locked by all event loops.
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.ticketer =
-        aws_lc_rs::Ticketer::new().map_err(|error| TlsError(format!("Unable to set up TLS: {error}.")))?;
-    config.send_tls13_tickets = 1;
-    config.ignore_client_order = true;
-    if let Some(key_log) = &options.key_log {
-        config.key_log = Arc::clone(key_log) as Arc<dyn rustls::KeyLog>;
+/// What rustls cannot do is done by OpenSSL.
+#[cfg(feature = "openssl")]
+fn build(options: &TlsOptions, known: Option<&Context>, remarks: &mut Vec<String>) -> Result<Context, TlsError> {
+    let TlsOptions { ciphers, ciphers_tls13, .. } = options;
+    if options.psk_hint.is_none() && !ciphers::are_for_openssl(ciphers.as_deref(), ciphers_tls13.as_deref()) {
+        return build_rustls(options, known, remarks);
     }
-    Ok(TlsListener { config: Arc::new(config), certificates, judge })
+    let known = match known {
+        Some(Context::OpenSsl(known)) => Some(known),
+        _ => None,
+    };
+    openssl_context::build(options, known, remarks).map(Context::OpenSsl)
 }
 
-/// What the operator should know of a certificate that vouches for clients.
-fn fault_of_issuer(der: &[u8]) -> Option<String> {
-    let fault = date_fault(Certificate::read(der)?.validity_s, UnixTime::now().as_secs())?;
-    Some(format!("certificate {} in cafile or capath {fault}.", common_name(der).unwrap_or_default()))
+/// What rustls cannot do is refused.
+#[cfg(not(feature = "openssl"))]
+fn build(options: &TlsOptions, known: Option<&Context>, remarks: &mut Vec<String>) -> Result<Context, TlsError> {
+    match options.psk_hint {
+        Some(_) => Err(TlsError(format!("Unable to use pre-shared keys: {NEEDS_OPENSSL}."))),
+        None => build_rustls(options, known, remarks),
+    }
+}
+
+pub(crate) const NEEDS_OPENSSL: &str = "that needs a server built with `cargo build --release --features openssl`";
+
+fn build_rustls(options: &TlsOptions, known: Option<&Context>, remarks: &mut Vec<String>) -> Result<Context, TlsError> {
+    let known = match known {
+        Some(Context::Rustls(known)) => Some(Arc::clone(&known.certificates)),
+        _ => None,
+    };
+    rustls_context::build(options, known, remarks).map(Context::Rustls)
 }
 
 /// What a client may say that it will speak. One that says something else is refused (RFC 7301), one that says nothing is not:
 /// MQTT, WebSocket as browsers begin it, and what devices made for one large service say.
-const ALPN: [&[u8]; 3] = [b"mqtt", b"http/1.1", b"x-amzn-mqtt-ca"];
+pub(crate) const ALPN: [&[u8]; 3] = [b"mqtt", b"http/1.1", b"x-amzn-mqtt-ca"];
 
-/// The cryptography, with no other ciphers than those wanted.
-fn provider(options: &TlsOptions, remarks: &mut Vec<String>) -> Result<CryptoProvider, TlsError> {
-    let chosen =
-        |directive: &str, list: &Option<String>, chosen: Result<Chosen, UnknownCipher>, remarks: &mut Vec<_>| {
-            let list = list.as_deref().unwrap_or_default();
-            let unable = format!("Unable to set TLS ciphers. Check {directive} \"{list}\"");
-            let chosen = chosen.map_err(|error| TlsError(format!("{unable}: there is no cipher '{}'.", error.0)))?;
-            if chosen.suites.is_empty() {
-                return Err(TlsError(format!("{unable}: none of these is offered here.")));
-            }
-            if !chosen.ignored.is_empty() {
-                let names: Vec<_> = chosen.suites.iter().map(|suite| ciphers::name(suite.suite())).collect();
-                remarks.push(format!(
-                    "{directive}: {} choose nothing here; in force are {}.",
-                    chosen.ignored.join(", "),
-                    names.join(", ")
-                ));
-            }
-            Ok(chosen.suites)
-        };
-    let mut suites =
-        chosen("ciphers_tls1.3", &options.ciphers_tls13, ciphers::tls13(options.ciphers_tls13.as_deref()), remarks)?;
-    if options.version_min == TlsVersion::Tls12 {
-        suites.extend(chosen("ciphers", &options.ciphers, ciphers::tls12(options.ciphers.as_deref()), remarks)?);
-    }
-    Ok(CryptoProvider { cipher_suites: suites, ..aws_lc_rs::default_provider() })
-}
-
-fn certificates(
-    options: &TlsOptions,
-    trusted: &[CertificateDer<'static>],
-    provider: &CryptoProvider,
-    remarks: &mut Vec<String>,
-) -> Result<Certificates, TlsError> {
-    let passphrase = options.passphrase_file.as_deref().map(passphrase).transpose()?;
-    let mut certificates = Certificates::new();
-    for (certificate, key) in &options.certificates {
-        remarks.extend(certificates.add((certificate, key), passphrase.as_deref(), trusted, provider)?);
-        if fs::metadata(key).is_ok_and(|metadata| metadata.mode() & 0o004 != 0) {
-            remarks.push(format!("everybody on this machine can read the key {}; chmod 600 it.", key.display()));
-        }
-    }
-    Ok(certificates)
+/// What is to be said of a key that is no secret.
+pub(crate) fn readable_by_all(key: &Path) -> Option<String> {
+    let is_public = fs::metadata(key).is_ok_and(|metadata| metadata.mode() & 0o004 != 0);
+    is_public.then(|| format!("everybody on this machine can read the key {}; chmod 600 it.", key.display()))
 }
 
 /// The first line of the file.
-fn passphrase(path: &Path) -> Result<Vec<u8>, TlsError> {
+pub(crate) fn passphrase(path: &Path) -> Result<Vec<u8>, TlsError> {
     let text = fs::read(path).map_err(|error| {
         TlsError(format!("Unable to read keyfile_passphrase_file \"{}\": {}.", path.display(), cause(&error)))
     })?;
@@ -246,7 +201,7 @@ fn passphrase(path: &Path) -> Result<Vec<u8>, TlsError> {
 }
 
 /// The certificates of `cafile` and `capath`.
-fn trusted(options: &TlsOptions) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(crate) fn trusted(options: &TlsOptions) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let unable = |directive: &str, path: &Path, why: &str| {
         TlsError(format!("Unable to load CA certificates. Check {directive} \"{}\": {why}.", path.display()))
     };
@@ -268,7 +223,8 @@ fn trusted(options: &TlsOptions) -> Result<Vec<CertificateDer<'static>>, TlsErro
     Ok(trusted)
 }
 
-fn revocations(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
+/// The lists of `crlfile`.
+pub(crate) fn revocations(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
     let unable = |why: &str| {
         let path = path.display();
         TlsError(format!("Unable to load certificate revocation file \"{path}\". Check crlfile: {why}."))

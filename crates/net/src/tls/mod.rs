@@ -16,14 +16,21 @@ mod der;
 mod failure;
 mod key_log;
 mod listener;
+#[cfg(feature = "openssl")]
+mod openssl_connection;
+#[cfg(feature = "openssl")]
+mod openssl_context;
 mod private_key;
+#[cfg(feature = "openssl")]
+mod psk;
+mod rustls_connection;
+mod rustls_context;
 mod subject;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use rustls::pki_types::CertificateDer;
-use rustls::server::UnbufferedServerConnection;
-use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
 
 pub use self::client::TlsClient;
 pub use self::failure::TlsFailure;
@@ -31,15 +38,36 @@ pub use self::key_log::KeyLog;
 pub use self::listener::{TlsError, TlsListener, TlsOptions, TlsVersion};
 pub use self::subject::{common_name, distinguished_name};
 
+#[cfg(feature = "openssl")]
+use self::openssl_connection::OpenSslConnection;
+use self::rustls_connection::RustlsConnection;
+
 /// The encryption of one Network Connection.
-pub struct Tls {
-    connection: UnbufferedServerConnection,
-    /// The other side has said that it sends nothing any more.
-    is_closed: bool,
-    /// We have said our last word, an alert; what comes then is not looked at any more.
-    is_ended: bool,
-    /// Why, where plaintext came before it that had to be handed over first.
-    failure: Option<TlsFailure>,
+pub struct Tls(Library);
+
+/// Who encrypts it.
+#[cfg_attr(feature = "openssl", expect(clippy::large_enum_variant, reason = "the large one is the usual one"))]
+enum Library {
+    Rustls(RustlsConnection),
+    #[cfg(feature = "openssl")]
+    OpenSsl(OpenSslConnection),
+}
+
+/// The same of whichever library it is.
+macro_rules! of_either {
+    ($tls:expr, $connection:ident => $result:expr) => {
+        match $tls {
+            Library::Rustls($connection) => $result,
+            #[cfg(feature = "openssl")]
+            Library::OpenSsl($connection) => $result,
+        }
+    };
+}
+
+/// Keys that clients and the server have agreed upon beforehand.
+pub trait PreSharedKeys: fmt::Debug + Send + Sync {
+    /// The key of this identity.
+    fn key(&self, identity: &str) -> Option<&[u8]>;
 }
 
 /// What came of ciphertext.
@@ -55,23 +83,19 @@ impl Tls {
     /// Plaintext is put where ciphertext was, but never ahead of where it was read: so much room stands before it.
     pub(crate) const ROOM_BEFORE: usize = RECORD_BYTES_MAX;
 
-    pub(crate) fn new(connection: UnbufferedServerConnection) -> Tls {
-        Tls { connection, is_closed: false, is_ended: false, failure: None }
-    }
-
     /// Whether the other side has said that it sends nothing any more.
     pub(crate) fn is_closed(&self) -> bool {
-        self.is_closed
+        of_either!(&self.0, connection => connection.is_closed())
     }
 
     /// What was wrong behind the plaintext that was decoded last.
     pub(crate) fn failure(&self) -> Option<&TlsFailure> {
-        self.failure.as_ref()
+        of_either!(&self.0, connection => connection.failure())
     }
 
     /// Whether we have said our last word.
     pub(crate) fn is_ended(&self) -> bool {
-        self.is_ended
+        of_either!(&self.0, connection => connection.is_ended())
     }
 
     /// Decodes the ciphertext from `start` to the end of `room`. What is to be answered goes to `outgoing`, also after a
@@ -82,71 +106,7 @@ impl Tls {
         start: usize,
         outgoing: &mut Outgoing,
     ) -> Result<Decoded, TlsFailure> {
-        let mut decoded = Decoded { plaintext: 0, used: start };
-        self.check()?;
-        loop {
-            let (done, incoming) = room.split_at_mut(decoded.used);
-            let UnbufferedStatus { mut discard, state } = self.connection.process_tls_records(incoming);
-            let goes_on = match state {
-                Ok(ConnectionState::ReadTraffic(mut traffic)) => {
-                    while let Some(record) = traffic.next_record() {
-                        let record = record.map_err(|error| TlsFailure::of(&error))?;
-                        discard += record.discard;
-                        done[decoded.plaintext..][..record.payload.len()].copy_from_slice(record.payload);
-                        decoded.plaintext += record.payload.len();
-                    }
-                    true
-                }
-                Ok(ConnectionState::EncodeTlsData(mut data)) => {
-                    outgoing.append(|room| match data.encode(room) {
-                        Err(EncodeError::InsufficientSize(error)) => Err(Some(error.required_size)),
-                        result => result.map_err(|_| None),
-                    })?;
-                    true
-                }
-                Ok(ConnectionState::TransmitTlsData(data)) => {
-                    data.done();
-                    true
-                }
-                Ok(ConnectionState::PeerClosed | ConnectionState::Closed) => {
-                    self.is_closed = true;
-                    false
-                }
-                Ok(_) => false,
-                Err(error) => {
-                    let failure = self.fail(&error, &mut room[decoded.used + discard..], outgoing);
-                    if decoded.plaintext == 0 {
-                        return Err(failure);
-                    }
-                    self.failure = Some(failure);
-                    return Ok(Decoded { used: room.len(), ..decoded });
-                }
-            };
-            decoded.used += discard;
-            if !goes_on {
-                return Ok(decoded);
-            }
-        }
-    }
-
-    fn check(&self) -> Result<(), TlsFailure> {
-        if self.is_ended { Err(TlsFailure::out_of_turn()) } else { Ok(()) }
-    }
-
-    /// Nothing goes on after `error`. What the other side is told of it goes to `outgoing`.
-    fn fail(&mut self, error: &rustls::Error, incoming: &mut [u8], outgoing: &mut Outgoing) -> TlsFailure {
-        self.is_ended = true;
-        // Once more than there is something to be encoded, and it would look at what comes again and panic.
-        while self.connection.wants_write() {
-            let Ok(ConnectionState::EncodeTlsData(mut data)) = self.connection.process_tls_records(incoming).state
-            else {
-                break;
-            };
-            if outgoing.append(|room| data.encode(room).map_err(|_| None)).is_err() {
-                break;
-            }
-        }
-        TlsFailure::of(error)
+        of_either!(&mut self.0, connection => connection.receive(room, start, outgoing))
     }
 
     /// Encodes `plaintext`, of which nothing may come before the handshake is done. `undecoded` is what [`Tls::receive`] has
@@ -157,75 +117,52 @@ impl Tls {
         undecoded: &mut [u8],
         outgoing: &mut Outgoing,
     ) -> Result<(), TlsFailure> {
-        self.check()?;
-        loop {
-            let UnbufferedStatus { discard, state } = self.connection.process_tls_records(undecoded);
-            match state {
-                Ok(ConnectionState::WriteTraffic(mut traffic)) => {
-                    return outgoing.append(|room| match traffic.encrypt(plaintext, room) {
-                        Err(EncryptError::InsufficientSize(error)) => Err(Some(error.required_size)),
-                        result => result.map_err(|_| None),
-                    });
-                }
-                Ok(ConnectionState::EncodeTlsData(mut data)) => {
-                    outgoing.append(|room| match data.encode(room) {
-                        Err(EncodeError::InsufficientSize(error)) => Err(Some(error.required_size)),
-                        result => result.map_err(|_| None),
-                    })?;
-                }
-                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
-                Ok(ConnectionState::PeerClosed) => self.is_closed = true,
-                Ok(_) => return Err(TlsFailure::out_of_turn()),
-                Err(error) => return Err(self.fail(&error, &mut undecoded[discard..], outgoing)),
-            }
-        }
+        of_either!(&mut self.0, connection => connection.send(plaintext, undecoded, outgoing))
     }
 
     /// Encodes the end of what we send, if the handshake came so far.
     pub(crate) fn close(&mut self, undecoded: &mut [u8], outgoing: &mut Outgoing) -> Result<(), TlsFailure> {
-        self.check()?;
-        self.is_ended = true;
-        match self.connection.process_tls_records(undecoded).state {
-            Ok(ConnectionState::WriteTraffic(mut traffic)) => {
-                outgoing.append(|room| traffic.queue_close_notify(room).map_err(|_| None))
-            }
-            _ => Ok(()),
-        }
+        of_either!(&mut self.0, connection => connection.close(undecoded, outgoing))
     }
 
     /// `TLSv1.3`, once that is agreed.
     pub fn version(&self) -> Option<&'static str> {
-        self.connection.protocol_version().map(|version| match version {
-            rustls::ProtocolVersion::TLSv1_3 => "TLSv1.3",
-            _ => "TLSv1.2",
-        })
+        of_either!(&self.0, connection => connection.version())
     }
 
     /// The name of the cipher as OpenSSL and so operators write it, once it is agreed.
     pub fn cipher(&self) -> Option<&'static str> {
-        self.connection.negotiated_cipher_suite().map(|suite| ciphers::name(suite.suite()))
+        of_either!(&self.0, connection => connection.cipher())
     }
 
     /// The certificate with which the other side has proved who it is.
-    pub fn peer_certificate(&self) -> Option<&[u8]> {
-        self.peer_certificates().first().map(AsRef::as_ref)
+    pub fn peer_certificate(&self) -> Option<Cow<'_, [u8]>> {
+        of_either!(&self.0, connection => connection.peer_certificate())
     }
 
     /// The same with what stands between it and its root; none before the end of the handshake.
-    fn peer_certificates(&self) -> &[CertificateDer<'static>] {
-        let chain = self.connection.peer_certificates().filter(|_| !self.is_handshaking());
-        chain.unwrap_or_default()
+    fn peer_certificates(&self) -> Vec<CertificateDer<'_>> {
+        of_either!(&self.0, connection => connection.peer_certificates())
+    }
+
+    /// The identity of the pre-shared key that encrypts the connection.
+    pub fn psk_identity(&self) -> Option<&str> {
+        match &self.0 {
+            Library::Rustls(_) => None,
+            #[cfg(feature = "openssl")]
+            Library::OpenSsl(connection) => connection.psk_identity(),
+        }
     }
 
     /// Whether keys and certificates are not settled yet.
     pub fn is_handshaking(&self) -> bool {
-        self.connection.is_handshaking()
+        of_either!(&self.0, connection => connection.is_handshaking())
     }
 }
 
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tls").field("version", &self.version()).field("is_closed", &self.is_closed).finish()
+        f.debug_struct("Tls").field("version", &self.version()).field("is_closed", &self.is_closed()).finish()
     }
 }
 
@@ -250,6 +187,17 @@ impl Outgoing {
     pub(crate) fn shrink(&mut self) {
         self.buffer.truncate(BUFFER_BYTES_KEPT);
         self.buffer.shrink_to(BUFFER_BYTES_KEPT);
+    }
+
+    /// Adds what is encoded already.
+    #[cfg(feature = "openssl")]
+    fn extend(&mut self, bytes: &[u8]) {
+        let end = self.used + bytes.len();
+        if self.buffer.len() < end {
+            self.buffer.resize(end.max(BUFFER_BYTES_KEPT), 0);
+        }
+        self.buffer[self.used..end].copy_from_slice(bytes);
+        self.used = end;
     }
 
     /// Has `encode` put something into the room behind what there is. It says how much, or how much room it needs.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use midge_auth::{Acl, FileError, Keys, Loaded, Passwords, TokenPolicy};
 
 use super::TokenOptions;
+use super::keyring::Keyring;
 use crate::process::check_link;
 
 /// What was read so far.
@@ -18,8 +19,10 @@ use crate::process::check_link;
 pub(super) struct Files {
     passwords: BTreeMap<String, Arc<Passwords>>,
     acls: BTreeMap<String, Arc<Acl>>,
+    pre_shared_keys: BTreeMap<String, Arc<Keyring>>,
     passwords_before: BTreeMap<String, Arc<Passwords>>,
     acls_before: BTreeMap<String, Arc<Acl>>,
+    pre_shared_keys_before: BTreeMap<String, Arc<Keyring>>,
     /// What the operator should know.
     pub(super) notes: Vec<String>,
 }
@@ -60,6 +63,7 @@ pub fn check_file(directive: &'static str, path: &str) -> Result<Vec<String>, Fi
     match directive {
         "password_file" => drop(files.passwords(path)?),
         "acl_file" => drop(files.acl(path)?),
+        "psk_file" => drop(files.pre_shared_keys(path)?),
         "auth_jwt_key_file" | "auth_jwt_secret_file" | "auth_jwt_jwks_file" => drop(files.keys(directive, path)?),
         _ => files.look_at(directive, path)?,
     }
@@ -75,6 +79,11 @@ impl Files {
     /// The same of rights.
     pub(super) fn remember_acl(&mut self, known: Option<(&str, &Arc<Acl>)>) {
         self.acls_before.extend(known.map(|(path, acl)| (path.to_owned(), Arc::clone(acl))));
+    }
+
+    /// The same of pre-shared keys.
+    pub(super) fn remember_pre_shared_keys(&mut self, known: Option<(&str, &Arc<Keyring>)>) {
+        self.pre_shared_keys_before.extend(known.map(|(path, keys)| (path.to_owned(), Arc::clone(keys))));
     }
 
     /// A file that only root could read goes on to count as it was; one that is wrong, or was not there before, is a fault.
@@ -120,6 +129,21 @@ impl Files {
         };
         self.acls.insert(path.to_owned(), Arc::clone(&acl));
         Ok(acl)
+    }
+
+    pub(super) fn pre_shared_keys(&mut self, path: &str) -> Result<Arc<Keyring>, FileProblem> {
+        if let Some(known) = self.pre_shared_keys.get(path) {
+            return Ok(Arc::clone(known));
+        }
+        let keys = match self.read("psk_file", path) {
+            Ok(bytes) => Arc::new(Keyring(self.take(midge_auth::PreSharedKeys::parse(path, &bytes))?)),
+            Err(problem) => {
+                let before = self.pre_shared_keys_before.get(path).cloned();
+                self.keep("psk_file", path, before, problem)?
+            }
+        };
+        self.pre_shared_keys.insert(path.to_owned(), Arc::clone(&keys));
+        Ok(keys)
     }
 
     /// Keys are read for each listener that names them: there are few.

@@ -12,6 +12,7 @@
 mod failures;
 mod files;
 mod http;
+mod keyring;
 mod options;
 mod remembered;
 mod rights;
@@ -32,6 +33,7 @@ use midge_auth::{Acl, Admission, ConnectPolicy, Cost, Judge, Passwords, TokenPol
 use midge_broker::{Authentication, Credentials, Identity, ListenerId, RefusedCredentials, Renewed};
 
 use files::Files;
+use keyring::Keyring;
 use remembered::Remembered;
 use rights::{Granted, Nothing, has_special_chars};
 use service::{Service, ServiceAnswers};
@@ -56,6 +58,7 @@ struct Listener {
     token_rules: Option<Arc<TokenOptions>>,
     service: Option<Arc<Service>>,
     acl: Option<Arc<Acl>>,
+    pre_shared_keys: Option<Arc<Keyring>>,
     /// That of all whom nobody was asked about.
     nobody: Arc<Proof>,
 }
@@ -63,6 +66,14 @@ struct Listener {
 /// Whether a server could start with this; every file is read.
 pub fn check_authority(options: &[AuthorityOptions]) -> Result<(), FileProblem> {
     Authority::load(options, &RandomState::new(), None).map(drop)
+}
+
+/// Whom the encryption of a connection names, and how.
+pub(crate) enum Named {
+    /// A part of the client's certificate.
+    ByCertificate(Box<str>),
+    /// The identity of its pre-shared key.
+    ByPreSharedKey(Box<str>),
 }
 
 /// What a shard is told at once.
@@ -77,8 +88,8 @@ pub(crate) enum Asked {
 pub(crate) struct Check {
     listener: ListenerId,
     credentials: Credentials,
-    /// Its certificate says who it is.
-    is_named: bool,
+    /// Who says who it is, where its encryption does.
+    named_by: Option<By>,
     /// Somebody else is asked, and may be slow to answer.
     is_call: bool,
 }
@@ -96,6 +107,7 @@ impl Authority {
         for at in before.iter().flat_map(|before| &before.listeners) {
             files.remember_passwords(at.options.password_file.as_deref().zip(at.passwords.as_ref()));
             files.remember_acl(at.options.acl_file.as_deref().zip(at.acl.as_ref()));
+            files.remember_pre_shared_keys(at.options.psk_file.as_deref().zip(at.pre_shared_keys.as_ref()));
         }
         let listeners = options.iter().map(|options| Listener::load(options, &mut files)).collect::<Result<_, _>>()?;
         let authority = Authority { listeners, key: key.clone(), ..Authority::default() };
@@ -104,16 +116,34 @@ impl Authority {
 
     /// Who that is.
     pub(crate) fn ask(&self, listener: ListenerId, credentials: Credentials) -> Asked {
-        self.ask_about(Check { listener, credentials, is_named: false, is_call: false })
+        self.ask_about(Check { listener, credentials, named_by: None, is_call: false })
     }
 
-    /// A client that its certificate names; without a name it is not let in. Nobody else is asked who it is.
-    pub(crate) fn name(&self, listener: ListenerId, client_id: Box<str>, username: Option<Box<str>>) -> Asked {
-        if username.is_none() {
+    /// A client whose encryption names it; without a name it is not let in. Nobody else is asked who it is.
+    pub(crate) fn name(&self, listener: ListenerId, client_id: Box<str>, named: Option<Named>) -> Asked {
+        let (username, by) = match named {
+            Some(Named::ByCertificate(username)) => (username, Some(By::Certificate)),
+            Some(Named::ByPreSharedKey(identity)) => {
+                let by = self.pre_shared_key(self.listener(listener), &identity).map(By::PreSharedKey);
+                (identity, by)
+            }
+            None => (Box::default(), None),
+        };
+        if by.is_none() {
             return Asked::Known(Authentication::Refused(RefusedCredentials::NoIdentity));
         }
-        let credentials = Credentials { client_id, username, password: None };
-        self.ask_about(Check { listener, credentials, is_named: true, is_call: false })
+        let credentials = Credentials { client_id, username: Some(username), password: None };
+        self.ask_about(Check { listener, credentials, named_by: by, is_call: false })
+    }
+
+    /// The keys with which clients of this listener may encrypt.
+    pub(crate) fn pre_shared_keys(&self, listener: ListenerId) -> Option<Arc<dyn midge_net::tls::PreSharedKeys>> {
+        Some(Arc::clone(self.listener(listener).pre_shared_keys.as_ref()?) as _)
+    }
+
+    /// The key of this identity, as a keyed hash.
+    fn pre_shared_key(&self, at: &Listener, identity: &str) -> Option<u64> {
+        at.pre_shared_keys.as_ref()?.0.key(identity).map(|key| self.key.hash_one(key))
     }
 
     fn ask_about(&self, mut check: Check) -> Asked {
@@ -159,8 +189,7 @@ impl Authority {
         let credentials = &check.credentials;
         let mut verdict = match at.admission_of(check) {
             Admission::Refuse(_) => return Err(Refused::NOT_AUTHORIZED),
-            Admission::Accept if check.is_named => Verdict::new(By::Certificate),
-            Admission::Accept => Verdict::new(By::Nobody),
+            Admission::Accept => Verdict::new(check.named_by.unwrap_or(By::Nobody)),
             Admission::Verify(Judge::PasswordFile) => self.judge_password(at, check)?,
             Admission::Verify(Judge::Tokens) => {
                 let verdict = verdict::judge_token(at.tokens.as_ref(), credentials)?;
@@ -229,7 +258,7 @@ impl Authority {
         let proof = identity.proof.as_deref().and_then(|proof| proof.downcast_ref::<Proof>());
         let is_let_in = match proof {
             Some(proof) => self.still_does(at, listener.is_none(), credentials, proof),
-            None => at.options.is_named_by_certificate || at.may_let_in(credentials),
+            None => at.options.is_named_by_encryption || at.may_let_in(credentials),
         };
         if !is_let_in {
             return Renewed::Refused;
@@ -240,7 +269,8 @@ impl Authority {
     }
 
     fn still_does(&self, at: &Listener, is_away: bool, credentials: &Credentials, proof: &Proof) -> bool {
-        if !is_away && at.options.is_named_by_certificate != (proof.by == By::Certificate) {
+        let is_named_by_encryption = matches!(proof.by, By::Certificate | By::PreSharedKey(_));
+        if !is_away && at.options.is_named_by_encryption != is_named_by_encryption {
             return false;
         }
         let admission = at.admission(&with_some_password(credentials));
@@ -249,6 +279,10 @@ impl Authority {
         at.is_served_by(proof.service.as_deref())
             && match proof.by {
                 By::Certificate => true,
+                By::PreSharedKey(key) => {
+                    let identity = credentials.username.as_deref().unwrap_or_default();
+                    self.pre_shared_key(at, identity).is_some_and(|now| is_away || now == key)
+                }
                 By::Nobody => admission == Admission::Accept,
                 By::PasswordFile(entry) if is_in_file => is_away || entry == self.entry(at, credentials),
                 By::PasswordFile(_) => admission == Admission::Accept,
@@ -268,6 +302,7 @@ impl Listener {
         let tokens = options.tokens.as_ref().map(|tokens| files.tokens(tokens)).transpose()?;
         let service = options.service.as_ref().map(Service::open).transpose()?.map(Arc::new);
         let acl = options.acl_file.as_deref().map(|path| files.acl(path)).transpose()?;
+        let pre_shared_keys = options.psk_file.as_deref().map(|path| files.pre_shared_keys(path)).transpose()?;
         let policy = ConnectPolicy {
             has_password_file: passwords.is_some(),
             has_tokens: tokens.is_some(),
@@ -276,7 +311,8 @@ impl Listener {
         };
         let nobody = Proof { by: By::Nobody, granted: Vec::new(), service: service.clone(), token_rules: None };
         let (nobody, token_rules) = (Arc::new(nobody), options.tokens.clone().map(Arc::new));
-        Ok(Listener { options: options.clone(), policy, passwords, tokens, token_rules, service, acl, nobody })
+        let options = options.clone();
+        Ok(Listener { options, policy, passwords, tokens, token_rules, service, acl, pre_shared_keys, nobody })
     }
 
     /// Whether a token would still do that was signed with this key and taken by those rules.
@@ -291,7 +327,7 @@ impl Listener {
     }
 
     fn admission_of(&self, check: &Check) -> Admission {
-        if check.is_named { Admission::Accept } else { self.admission(&check.credentials) }
+        if check.named_by.is_some() { Admission::Accept } else { self.admission(&check.credentials) }
     }
 
     fn admission(&self, credentials: &Credentials) -> Admission {

@@ -20,14 +20,16 @@ pub struct AuthorityOptions {
     pub tokens: Option<TokenOptions>,
     /// Web services that are asked.
     pub service: Option<ServiceOptions>,
+    /// Keys that clients encrypt with, by identity; only where the listener has a hint for them.
+    pub psk_file: Option<String>,
     /// Who may do what.
     pub acl_file: Option<String>,
     /// Nothing is granted to those with `+`, `#` or `/` in User Name or Client Identifier.
     pub acl_denies_special_chars: bool,
     /// SUBACK refuses what is not granted.
     pub strict_suback: bool,
-    /// The User Name of a client is in its certificate.
-    pub is_named_by_certificate: bool,
+    /// The User Name of a client is in its certificate, or goes with its pre-shared key.
+    pub is_named_by_encryption: bool,
 }
 
 impl AuthorityOptions {
@@ -35,7 +37,8 @@ impl AuthorityOptions {
     pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
         let tokens = self.tokens.iter().flat_map(|tokens| [&tokens.key_file, &tokens.secret_file, &tokens.jwks_file]);
         let service = self.service.iter().map(|service| &service.cafile);
-        [&self.password_file, &self.acl_file].into_iter().chain(tokens).chain(service).flatten().map(Path::new)
+        let files = [&self.password_file, &self.psk_file, &self.acl_file];
+        files.into_iter().chain(tokens).chain(service).flatten().map(Path::new)
     }
 }
 

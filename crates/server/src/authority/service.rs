@@ -132,8 +132,8 @@ impl ServiceAnswers {
     }
 
     fn digest(&self, check: &Check) -> [u64; 2] {
-        let Check { listener, credentials: Credentials { client_id, username, password }, is_named, .. } = check;
-        self.keys.each_ref().map(|key| key.hash_one((listener.0, client_id, username, password, is_named)))
+        let Check { listener, credentials: Credentials { client_id, username, password }, named_by, .. } = check;
+        self.keys.each_ref().map(|key| key.hash_one((listener.0, client_id, username, password, named_by)))
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

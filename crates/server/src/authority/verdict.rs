@@ -11,12 +11,14 @@ use super::service::Service;
 use crate::clock::wall_s;
 
 /// Who vouches for a client.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum By {
     /// Everybody is let in.
     Nobody,
     /// Whoever has signed its certificate.
     Certificate,
+    /// The key that it encrypts with, as a keyed hash.
+    PreSharedKey(u64),
     /// Its entry there, as a keyed hash.
     PasswordFile(u64),
     /// The key that has signed its token.

@@ -10,7 +10,7 @@ use mio::Token;
 use super::connection::Phase;
 use super::{Shard, WAKER};
 use crate::log::LogType;
-use crate::settings::{Settings, Socket};
+use crate::settings::{Encryption, Settings, Socket};
 
 /// What a shard remembers of the listening sockets.
 #[derive(Default)]
@@ -147,7 +147,9 @@ impl Shard {
             return self.log.repeated_line(self.turn.now.wall_s, LogType::Notice, "denied connections", text);
         }
         let encryption = self.settings.door(listener).encryption.as_ref();
-        let stream = match encryption.map(|encryption| encryption.listener.begin()).transpose() {
+        let begin =
+            |encryption: &Encryption| encryption.listener.begin(self.settings.authority.pre_shared_keys(listener));
+        let stream = match encryption.map(begin).transpose() {
             Ok(None) if !is_websocket => stream,
             Ok(tls) => stream.with_layers(tls),
             Err(error) => {

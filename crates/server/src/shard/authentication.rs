@@ -7,7 +7,7 @@ use midge_broker::{Authentication, Credentials, ListenerId, RefusedCredentials};
 use super::connection::{Mark, Phase};
 use super::delayed::Login;
 use super::{Shard, connection_id};
-use crate::authority::{Answer, Asked, Asker, NOT_NOW, REFUSED};
+use crate::authority::{Answer, Asked, Asker, NOT_NOW, Named, REFUSED};
 use crate::log::LogType;
 use crate::options::CertificateName;
 
@@ -63,11 +63,14 @@ impl Shard {
         }
         let asked = match door.username_of_certificate {
             Some(name) => {
-                let username = match connection.stream.tls() {
-                    Some(tls) => super::tls::username(tls, name).map(Into::into),
-                    None => introduction.and_then(|it| it.common_name).filter(|_| name == CertificateName::CommonName),
+                let named = match connection.stream.tls() {
+                    Some(tls) => super::tls::named(tls, name),
+                    None => introduction
+                        .and_then(|it| it.common_name)
+                        .filter(|_| name == CertificateName::CommonName)
+                        .map(Named::ByCertificate),
                 };
-                settings.authority.name(listener, credentials.client_id, username)
+                settings.authority.name(listener, credentials.client_id, named)
             }
             None => settings.authority.ask(listener, credentials),
         };

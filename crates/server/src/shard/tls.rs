@@ -1,4 +1,4 @@
-//! What the encryption of a connection means to the shard: whom its certificate names, and what the operator is told of it.
+//! What the encryption of a connection means to the shard: whom it names, and what the operator is told of it.
 
 use std::io;
 
@@ -6,16 +6,21 @@ use midge_broker::event::Event;
 use midge_net::tls::{Tls, TlsFailure, common_name, distinguished_name};
 
 use super::Shard;
+use crate::authority::Named;
 use crate::log::{Escaped, LogBuffer, LogType};
 use crate::options::CertificateName;
 
-/// What the client's certificate says of its name.
-pub(super) fn username(tls: &Tls, name: CertificateName) -> Option<String> {
-    let certificate = tls.peer_certificate()?;
-    match name {
-        CertificateName::CommonName => common_name(certificate),
-        CertificateName::Subject => distinguished_name(certificate),
+/// Whom its pre-shared key or its certificate names.
+pub(super) fn named(tls: &Tls, name: CertificateName) -> Option<Named> {
+    if let (CertificateName::CommonName, Some(identity)) = (name, tls.psk_identity()) {
+        return Some(Named::ByPreSharedKey(identity.into()));
     }
+    let certificate = tls.peer_certificate()?;
+    let username = match name {
+        CertificateName::CommonName => common_name(&certificate),
+        CertificateName::Subject => distinguished_name(&certificate),
+    };
+    username.map(|username| Named::ByCertificate(username.into()))
 }
 
 /// After the line that tells of the client.

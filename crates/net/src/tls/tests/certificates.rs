@@ -51,7 +51,7 @@ fn intermediate_certificates_may_stand_in_cafile() {
 }
 
 /// A listener that wants certificates of clients.
-fn strict(folder: &Folder, authority: &Authority) -> TlsOptions {
+pub(super) fn strict(folder: &Folder, authority: &Authority) -> TlsOptions {
     TlsOptions {
         cafile: Some(folder.write("ca.pem", &authority.0.pem())),
         require_certificate: true,
@@ -67,7 +67,7 @@ fn check_client(options: &TlsOptions, identity: Option<&(String, String)>, expec
         match (pair.settle(), expected) {
             (Ok(_), Ok(name)) => {
                 let certificate = pair.server.peer_certificate().expect("a certificate");
-                assert_eq!(common_name(certificate).as_deref(), Some(name));
+                assert_eq!(common_name(&certificate).as_deref(), Some(name));
             }
             (Err(failure), Err((text, alert))) => {
                 assert_eq!(failure.to_string(), text);
@@ -98,24 +98,29 @@ fn clients_show_certificates_and_bad_ones_get_the_alert_that_says_so() {
     check_client(&unchecked, Some(&expired), Ok("old"));
 }
 
-#[test]
-fn revoked_certificates_are_known_by_the_list() {
-    let folder = Folder::new();
-    let authority = Authority::new("ca");
+/// A list on which the certificate with this number stands.
+pub(super) fn revocation_of(serial: u64, authority: &Authority) -> String {
     let list = CertificateRevocationListParams {
         this_update: rcgen::date_time_ymd(2020, 1, 1),
         next_update: rcgen::date_time_ymd(2090, 1, 1),
         crl_number: SerialNumber::from(1),
         issuing_distribution_point: None,
         revoked_certs: vec![RevokedCertParams {
-            serial_number: SerialNumber::from(7),
+            serial_number: SerialNumber::from(serial),
             revocation_time: rcgen::date_time_ymd(2020, 1, 1),
             reason_code: None,
             invalidity_date: None,
         }],
         key_identifier_method: KeyIdMethod::Sha256,
     };
-    let list = list.signed_by(&authority.0).expect("a list").pem().expect("a text");
+    list.signed_by(&authority.0).expect("a list").pem().expect("a text")
+}
+
+#[test]
+fn revoked_certificates_are_known_by_the_list() {
+    let folder = Folder::new();
+    let authority = Authority::new("ca");
+    let list = revocation_of(7, &authority);
     let options = TlsOptions { crlfile: Some(folder.write("crl.pem", &list)), ..strict(&folder, &authority) };
     let good = authority.sign("good", |params| params.serial_number = Some(SerialNumber::from(8)));
     check_client(&options, Some(&good), Ok("good"));
@@ -129,7 +134,12 @@ fn revoked_certificates_are_known_by_the_list() {
 
 /// Whether a client that came while `before` held is still trusted when `after` does.
 #[track_caller]
-fn check_later(before: &TlsOptions, identity: Option<&(String, String)>, after: &TlsOptions, is_trusted: bool) {
+pub(super) fn check_later(
+    before: &TlsOptions,
+    identity: Option<&(String, String)>,
+    after: &TlsOptions,
+    is_trusted: bool,
+) {
     let open = |options| TlsListener::open(options).expect("opened").0;
     let mut pair = Pair::new(&open(before), client_config(TlsVersion::Tls13, identity));
     pair.settle().expect("a handshake");

@@ -1,0 +1,131 @@
+//! What a listener demands of encrypted connections where rustls serves it, which is the usual case.
+
+use std::sync::Arc;
+
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::CertificateDer;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoServerSessionStorage, ResolvesServerCert, UnbufferedServerConnection};
+use rustls::{ServerConfig, SupportedProtocolVersion};
+
+use super::certificates::{Certificates, issuer_remark};
+use super::ciphers::{self, Chosen, UnknownCipher};
+use super::client_certificates::ClientCertificates;
+use super::listener::{
+    ALPN, NEEDS_OPENSSL, TlsError, TlsOptions, TlsVersion, passphrase, readable_by_all, revocations, trusted,
+};
+use super::rustls_connection::RustlsConnection;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct RustlsContext {
+    config: Arc<ServerConfig>,
+    pub(crate) certificates: Arc<Certificates>,
+    /// Who judges the certificates of clients, where they must have one.
+    judge: Option<Arc<ClientCertificates>>,
+}
+
+impl RustlsContext {
+    /// The server's end for one more connection.
+    pub(crate) fn begin(&self) -> Result<RustlsConnection, TlsError> {
+        let connection = UnbufferedServerConnection::new(Arc::clone(&self.config));
+        connection.map(RustlsConnection::new).map_err(|error| TlsError::new(error.to_string()))
+    }
+
+    /// Whether a client that came with this chain of certificates could come now.
+    pub(crate) fn still_trusts(&self, chain: &[CertificateDer<'_>]) -> bool {
+        let Some(judge) = &self.judge else { return true };
+        chain.split_first().is_some_and(|(first, others)| judge.still_trusts(first, others))
+    }
+}
+
+/// Reads the files, apart from those of certificates that are `known`.
+pub(crate) fn build(
+    options: &TlsOptions,
+    known: Option<Arc<Certificates>>,
+    remarks: &mut Vec<String>,
+) -> Result<RustlsContext, TlsError> {
+    let provider = Arc::new(provider(options, remarks)?);
+    // Also where nobody is asked for a certificate: it may complete our own, and files that cannot be read are told.
+    let trusted = trusted(options)?;
+    let revocations = options.crlfile.as_deref().map(revocations).transpose()?;
+    let certificates = match known {
+        Some(known) => known,
+        None => Arc::new(certificates(options, &trusted, &provider, remarks)?),
+    };
+    let versions: &[&SupportedProtocolVersion] = match options.version_min {
+        TlsVersion::Tls12 => &[&rustls::version::TLS13, &rustls::version::TLS12],
+        TlsVersion::Tls13 => &[&rustls::version::TLS13],
+    };
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(versions)
+        .map_err(|error| TlsError::new(format!("Unable to set up TLS: {error}.")))?;
+    let judge = if options.require_certificate {
+        remarks.extend(trusted.iter().filter_map(|der| issuer_remark(der)));
+        let checks_dates = !options.disable_client_cert_date_checks;
+        Some(Arc::new(ClientCertificates::new(trusted, revocations, checks_dates, &provider)?))
+    } else {
+        None
+    };
+    let builder = match &judge {
+        Some(judge) => builder.with_client_cert_verifier(Arc::clone(judge) as Arc<dyn ClientCertVerifier>),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_cert_resolver(Arc::clone(&certificates) as Arc<dyn ResolvesServerCert>);
+    config.alpn_protocols = ALPN.iter().map(|name| name.to_vec()).collect();
+    // Sessions are resumed by what clients keep; a store of ours would be locked by all event loops.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.ticketer =
+        aws_lc_rs::Ticketer::new().map_err(|error| TlsError::new(format!("Unable to set up TLS: {error}.")))?;
+    config.send_tls13_tickets = 1;
+    config.ignore_client_order = true;
+    if let Some(key_log) = &options.key_log {
+        config.key_log = Arc::clone(key_log) as Arc<dyn rustls::KeyLog>;
+    }
+    Ok(RustlsContext { config: Arc::new(config), certificates, judge })
+}
+
+/// The cryptography, with no other ciphers than those wanted.
+fn provider(options: &TlsOptions, remarks: &mut Vec<String>) -> Result<CryptoProvider, TlsError> {
+    let chosen =
+        |directive: &str, list: &Option<String>, chosen: Result<Chosen, UnknownCipher>, remarks: &mut Vec<_>| {
+            let list = list.as_deref().unwrap_or_default();
+            let unable = format!("Unable to set TLS ciphers. Check {directive} \"{list}\"");
+            let chosen =
+                chosen.map_err(|error| TlsError::new(format!("{unable}: there is no cipher '{}'.", error.0)))?;
+            if chosen.suites.is_empty() {
+                return Err(TlsError::new(format!("{unable}: none of these is offered here; {NEEDS_OPENSSL}.")));
+            }
+            if !chosen.ignored.is_empty() {
+                let names: Vec<_> = chosen.suites.iter().map(|suite| ciphers::name(suite.suite())).collect();
+                remarks.push(format!(
+                    "{directive}: {} choose nothing here; in force are {}.",
+                    chosen.ignored.join(", "),
+                    names.join(", ")
+                ));
+            }
+            Ok(chosen.suites)
+        };
+    let mut suites =
+        chosen("ciphers_tls1.3", &options.ciphers_tls13, ciphers::tls13(options.ciphers_tls13.as_deref()), remarks)?;
+    if options.version_min == TlsVersion::Tls12 {
+        suites.extend(chosen("ciphers", &options.ciphers, ciphers::tls12(options.ciphers.as_deref()), remarks)?);
+    }
+    Ok(CryptoProvider { cipher_suites: suites, ..aws_lc_rs::default_provider() })
+}
+
+fn certificates(
+    options: &TlsOptions,
+    trusted: &[CertificateDer<'static>],
+    provider: &CryptoProvider,
+    remarks: &mut Vec<String>,
+) -> Result<Certificates, TlsError> {
+    let passphrase = options.passphrase_file.as_deref().map(passphrase).transpose()?;
+    let mut certificates = Certificates::new();
+    for (certificate, key) in &options.certificates {
+        remarks.extend(certificates.add((certificate, key), passphrase.as_deref(), trusted, provider)?);
+        remarks.extend(readable_by_all(key));
+    }
+    Ok(certificates)
+}
