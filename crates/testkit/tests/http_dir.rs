@@ -99,7 +99,7 @@ fn so_many_who_take_no_file_get_none() {
             client
         })
         .collect();
-    server.expect_log("Client 127.0.0.1 [*] disconnected: *");
+    server.expect_log("Client 127.0.0.1 [*] disconnected: too many requests for files wait.");
     let answer = request(&server, "GET", "/huge.bin");
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer:.60}");
     assert!(request(&server, "GET", "/app.js").starts_with("HTTP/1.1 503 "));
