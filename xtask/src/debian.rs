@@ -5,7 +5,7 @@
 //! libraries. The script becomes the program (`exec`), so a process started through it has the process id its parent knows.
 //!
 //! Libraries for clients, and Go, which some of them are for, are unpacked in the same way into `target/debian-clients`, and
-//! OpenSSL, for the server that is built with it, into `target/openssl`.
+//! OpenSSL, for the server that is built with it, into `target/openssl`; NATS, which speaks MQTT too, into `target/nats`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -34,6 +34,13 @@ pub(crate) const OPENSSL: Step = Step {
     folder: "openssl",
     recipe: "libssl-dev in include and lib",
     make: make_openssl,
+};
+
+pub(crate) const NATS: Step = Step {
+    name: "Debian's nats-server",
+    folder: "nats",
+    recipe: "nats-server",
+    make: |folder| download_and_unpack(folder, &["nats-server"]).map(drop),
 };
 
 const PROGRAMS: [&str; 3] = ["mosquitto", "mosquitto-clients", "libmosquitto1"];

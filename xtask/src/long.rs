@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::{cargo, workspace};
 
-/// `cargo xtask endurance [SECONDS]`, with `--connections [NUMBER]` or `--reloads [SECONDS]` other tests.
+/// `cargo xtask endurance [SECONDS]`, with `--connections [NUMBER]`, `--reloads [SECONDS]` or `--pipe [MEGABYTES]` other tests.
 pub(crate) fn endurance(arguments: &[String]) -> bool {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let (kind, number) = match words[..] {
@@ -23,8 +23,16 @@ pub(crate) fn endurance(arguments: &[String]) -> bool {
         "--connections" => {
             run("hostile", "thousands_who_say_nothing_harm_nobody", "MIDGE_HOSTILE_CONNECTIONS", "19000")
         }
+        "--pipe" => run(
+            "pub_sub_rr",
+            "no_line_of_a_long_pipe_is_lost_when_the_server_is_killed",
+            "MIDGE_PIPE_MEGABYTES",
+            "1000",
+        ),
         _ => {
-            eprintln!("cargo xtask endurance [SECONDS] | --reloads [SECONDS] | --connections [NUMBER]");
+            eprintln!(
+                "cargo xtask endurance [SECONDS] | --reloads [SECONDS] | --connections [NUMBER] | --pipe [MEGABYTES]"
+            );
             false
         }
     }

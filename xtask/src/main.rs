@@ -38,12 +38,12 @@ const WORDS: &[Word] = &[
     },
     Word {
         name: "setup",
-        summary: "only set up, under target/: Debian's mosquitto and OpenSSL, clients in C, Go, Python and JavaScript, cargo-deny",
+        summary: "only set up, under target/: Debian's mosquitto, NATS and OpenSSL, clients in C, Go, Python and JavaScript, cargo-deny",
         run: |_| setup::all(),
     },
     Word {
         name: "endurance",
-        summary: "clients that come and go for [SECONDS], by default 600; `--reloads [SECONDS]`, `--connections [NUMBER]`",
+        summary: "clients that come and go for [SECONDS], by default 600; `--reloads [SECONDS]`, `--connections [NUMBER]`, `--pipe [MEGABYTES]`",
         run: long::endurance,
     },
     Word {
@@ -91,13 +91,16 @@ fn help() -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Every test of the workspace. With `MIDGE_TESTS_NO_SKIP` a test that lacks something fails instead of being skipped.
+/// Every test of the workspace. With `MIDGE_TESTS_NO_SKIP` a test that lacks something fails instead of being skipped, and with
+/// [`SEED`] tests of properties draw the same values each time: what a change broke is not left to luck.
 fn test(arguments: &[String]) -> bool {
+    let seed = std::env::var(SEED).unwrap_or_else(|_| "1".to_string());
     let status = Command::new(cargo())
         .args(["test", "--workspace"])
         .args(arguments)
         .current_dir(workspace())
         .env("MIDGE_TESTS_NO_SKIP", "1")
+        .env(SEED, seed)
         .status();
     match status {
         Ok(status) => status.success(),
@@ -107,6 +110,9 @@ fn test(arguments: &[String]) -> bool {
         }
     }
 }
+
+/// What proptest takes for its seed.
+const SEED: &str = "PROPTEST_RNG_SEED";
 
 /// The inboxes between shards under every interleaving of threads; loom wants a build of its own.
 fn loom() -> bool {
@@ -120,11 +126,20 @@ fn loom() -> bool {
 
 /// What is compiled only with the cargo feature `openssl`. A server with it is built by the tests of the workspace.
 fn with_openssl() -> bool {
+    let packages = ["midge-config", "midge-net", "midge-client-transport", "midge-tools"];
+    let has_openssl = packages.iter().flat_map(|package| ["--package", package]).chain(["--features", "openssl"]);
+    let has_openssl: Vec<_> = has_openssl.collect();
+    cargo_with_openssl(&[&["test"], &has_openssl[..], &["--lib", "--test", "config"]].concat())
+        && cargo_with_openssl(
+            &[&["clippy", "--quiet", "--all-targets"], &has_openssl[..], &["--", "-D", "warnings"]].concat(),
+        )
+}
+
+fn cargo_with_openssl(arguments: &[&str]) -> bool {
     // As in `environment.rs`: where OPENSSL_DIR changes, aws-lc is compiled anew.
     let platform = format!("{}_UNKNOWN_LINUX_GNU", std::env::consts::ARCH.to_uppercase());
     let status = Command::new(cargo())
-        .args(["test", "--package", "midge-config", "--package", "midge-net", "--features", "openssl"])
-        .args(["--lib", "--test", "config"])
+        .args(arguments)
         .current_dir(workspace())
         .env(format!("{platform}_OPENSSL_DIR"), workspace().join("target/openssl"))
         .env(format!("{platform}_OPENSSL_STATIC"), "1")

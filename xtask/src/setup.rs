@@ -43,6 +43,7 @@ pub(crate) fn all() -> bool {
         debian::MOSQUITTO,
         debian::CLIENTS,
         debian::OPENSSL,
+        debian::NATS,
         python::PAHO_1,
         python::PAHO_2,
         python::AIOMQTT,

@@ -111,20 +111,20 @@ impl Reader {
         let (word, rest) = first_word(line);
         match word {
             "" => {}
-            "user" => self.read_user(report, rest.trim_matches(is_blank)),
-            "topic" => self.read_rule(report, rest, false),
-            "pattern" => self.read_rule(report, rest, true),
+            "user" => self.read_user(report, line, rest.trim_matches(is_blank)),
+            "topic" => self.read_rule(report, line, rest, false),
+            "pattern" => self.read_rule(report, line, rest, true),
             _ => {
                 let text = format!("Invalid line in acl_file \"{}\": {word}.", report.file());
-                report.error(text, line_hint(word));
+                report.error_in((line, word), text, line_hint(word));
             }
         }
     }
 
-    fn read_user(&mut self, report: &mut Report<'_>, user_name: &str) {
+    fn read_user(&mut self, report: &mut Report<'_>, line: &str, user_name: &str) {
         if user_name.is_empty() {
             let text = format!("Missing username in acl_file \"{}\".", report.file());
-            return report.error(text, "The rules that follow 'user NAME' are that User's.");
+            return report.error_in((line, user_name), text, "The rules that follow 'user NAME' are that User's.");
         }
         let next = self.acl.lists.len() as u32;
         self.list = *self.acl.users.entry(user_name.into()).or_insert(next);
@@ -133,11 +133,12 @@ impl Reader {
         }
     }
 
-    fn read_rule(&mut self, report: &mut Report<'_>, rest: &str, is_pattern: bool) {
+    fn read_rule(&mut self, report: &mut Report<'_>, line: &str, rest: &str, is_pattern: bool) {
         let file = report.file();
         let (word, rest) = first_word(rest);
         if word.is_empty() {
-            return report.error(format!("Empty topic in acl_file \"{file}\"."), "A rule ends with a topic.");
+            let text = format!("Empty topic in acl_file \"{file}\".");
+            return report.error_in((line, word), text, "A rule ends with a topic.");
         }
         let (permission, topic) = match rest.trim_matches(is_blank) {
             "" => (Some(Permission::ReadWrite), word),
@@ -145,7 +146,7 @@ impl Reader {
         };
         let Some(permission) = permission else {
             let text = format!("Invalid topic access type \"{word}\" in acl_file \"{file}\".");
-            return report.error(text, ACCESS_HINT);
+            return report.error_in((line, word), text, ACCESS_HINT);
         };
         match Filter::new(topic, is_pattern) {
             Ok(filter) => {
@@ -154,7 +155,8 @@ impl Reader {
                 list.add(Line::new(report.line).unwrap_or(Line::MAX), permission, filter);
             }
             Err(fault) => {
-                report.error(format!("Invalid ACL topic \"{topic}\" in acl_file \"{file}\"."), fault.to_string());
+                let text = format!("Invalid ACL topic \"{topic}\" in acl_file \"{file}\".");
+                report.error_in((line, topic), text, fault.to_string());
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The Topic Filter of a rule: whether it is one, and what it matches.
 //!
 //! It is matched level by level as section 4.7 has it, with two additions: in a `pattern`, a level `%c` stands for the Client
-//! Identifier and `%u` for the User Name; and a topic that begins with `$` is matched only where the filter itself is written
+//! Identifier and `%u` for the User Name, which are several levels where they have `/` in them; and a topic that begins with `$` is matched only where the filter itself is written
 //! with `$`, so not by a `%c` that stands for one.
 
 use thiserror::Error;
@@ -53,7 +53,8 @@ impl Filter {
             match (filter.next(), topic.next()) {
                 (Some("#"), _) | (None, None) => return true,
                 (Some("+"), Some(_)) => {}
-                (Some(level), Some(other)) if self.means(level, names) == Some(other) => {}
+                (Some(level), Some(first))
+                    if self.means(level, names).is_some_and(|meant| topic.goes_on_with(meant, first)) => {}
                 _ => return false,
             }
         }
@@ -68,11 +69,13 @@ impl Filter {
         }
     }
 
-    /// The levels with names in their place; `None` where no topic can match because of them.
+    /// The levels with names in their place; `None` where no topic can match because of them, or they are more than a filter has.
     pub(crate) fn levels<'a>(&'a self, names: Names<'a>) -> Option<Vec<&'a str>> {
-        // A name with `/` in it is never one level.
-        let level = |level: &'a str| self.means(level, names).filter(|level| !level.contains('/'));
-        self.text.split('/').map(level).collect()
+        let mut levels = Vec::new();
+        for level in self.text.split('/') {
+            levels.extend(self.means(level, names)?.split('/').take(LEVELS_MAX + 1 - levels.len()));
+        }
+        (levels.len() <= LEVELS_MAX).then_some(levels)
     }
 
     /// Whether it matches its own text and nothing else, whoever asks.
@@ -83,10 +86,6 @@ impl Filter {
     /// The text where that is all it matches, else the filter.
     pub(crate) fn into_exact(self) -> Result<Box<str>, Filter> {
         if self.is_exact() { Ok(self.text) } else { Err(self) }
-    }
-
-    pub(crate) fn level_count(&self) -> usize {
-        self.text.split('/').count()
     }
 }
 
@@ -105,6 +104,12 @@ impl<'a> Levels<'a> {
         let end = rest.bytes().position(|byte| byte == b'/');
         self.0 = end.map(|end| &rest[end + 1..]);
         Some(&rest[..end.unwrap_or(rest.len())])
+    }
+
+    /// Whether the level that was taken off last, and those behind it, are these; takes off as many as those have.
+    fn goes_on_with(&mut self, meant: &str, first: &str) -> bool {
+        let mut meant = Levels(Some(meant));
+        meant.next() == Some(first) && std::iter::from_fn(|| meant.next()).all(|level| self.next() == Some(level))
     }
 }
 
@@ -180,8 +185,21 @@ mod tests {
     }
 
     #[test]
+    fn names_with_levels_of_their_own_are_all_of_them() {
+        let names = Names { client_id: "x/y", user_name: Some("/") };
+        let check = |filter, topic, expected| check_match(filter, names, topic, expected);
+        check("a/%c/b", "a/x/y/b", true);
+        check("%c", "x/y", true);
+        check("%c/#", "x/y", true);
+        check("a/%u/b", "a///b", true);
+        check("a/%c", "a/x", false);
+        check("a/%c", "a/x/y/z", false);
+        check("a/%c/b", "a/x/b", false);
+        check("a/%u", "a/", false);
+    }
+
+    #[test]
     fn names_that_are_no_level_match_nothing() {
-        check_match("a/%c/b", Names { client_id: "x/y", user_name: None }, "a/x/y/b", false);
         check_match("a/%u/b", Names { client_id: "c", user_name: Some("") }, "a//b", false);
         check_match("%c/b", Names { client_id: "$x", user_name: None }, "$x/b", false);
         check_match("$SYS/%c", Names { client_id: "$x", user_name: None }, "$SYS/$x", true);

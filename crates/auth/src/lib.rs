@@ -37,10 +37,12 @@ mod token;
 pub use acl::Acl;
 pub use admission::{Admission, ConnectPolicy, Credentials, Judge, Refusal, admission, client_id_is_welcome};
 pub use grants::Grants;
-pub use password_edit::{Edited, UserNameError, check_user_name, hash_plain_text, remove_user, set_password};
+pub use password_edit::{
+    Edited, UserNameError, check_user_name, corrupt_line, hash_plain_text, remove_user, set_password,
+};
 pub use password_file::{PasswordVerdict, Passwords};
 pub use password_hash::{Cost, HashError, PasswordHash, Scheme};
-pub use psk_file::PreSharedKeys;
-pub use report::{FileError, Loaded, Note, Problem};
+pub use psk_file::{PreSharedKeys, pre_shared_key};
+pub use report::{Excerpt, FileError, Loaded, Note, Problem};
 pub use rights::{Access, Decision, Rights};
 pub use token::{Algorithm, Keys, Token, TokenError, TokenPolicy, is_token};

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::lines::is_blank;
 use crate::password_file::fields;
 use crate::password_hash::PasswordHash;
 
@@ -43,6 +44,18 @@ pub fn hash_plain_text(bytes: &[u8], mut hash: impl FnMut(&[u8]) -> PasswordHash
         let is_plain = !user_name.is_empty() && !password.is_empty() && !password.starts_with('$');
         is_plain.then(|| format!("{user_name}:{}\n", hash(password.as_bytes())).into_bytes())
     })
+}
+
+/// The number of the first line that is no User Name with a password, though neither blank nor a comment. `mosquitto_passwd`
+/// changes nothing in a file that has one.
+pub fn corrupt_line(bytes: &[u8]) -> Option<usize> {
+    let position = bytes.split(|byte| *byte == b'\n').map(String::from_utf8_lossy).position(|line| {
+        let is_entry = fields(&line).is_some_and(|(user_name, password)| {
+            !user_name.is_empty() && password.is_some_and(|password| !password.is_empty())
+        });
+        !is_entry && !line.starts_with('#') && !line.trim_matches(is_blank).is_empty()
+    });
+    position.map(|index| index + 1)
 }
 
 /// Whether a password file can have this User Name. The error is the message of `mosquitto_passwd`, without its `Error: `.

@@ -123,7 +123,7 @@ fn read_line(report: &mut Report<'_>, users: &mut Users, line: &str) {
     };
     match new_hash(users, user_name, password, file) {
         Ok(hash) => drop(users.insert(user_name.into(), hash)),
-        Err((text, hint)) => report.error(text, hint),
+        Err((text, hint)) => report.error_in_name(user_name, text, hint),
     }
 }
 

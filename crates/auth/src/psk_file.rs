@@ -13,6 +13,7 @@ use crate::password_file::fields;
 use crate::report::{FileError, Loaded, Report};
 
 /// The content of a file of pre-shared keys.
+#[derive(PartialEq, Eq)]
 pub struct PreSharedKeys {
     keys: Keys,
 }
@@ -48,7 +49,7 @@ fn read_line(report: &mut Report<'_>, keys: &mut Keys, line: &str) {
     };
     match new_key(keys, identity, digits.unwrap_or_default(), report.file()) {
         Ok(key) => drop(keys.insert(identity.into(), key)),
-        Err((text, hint)) => report.error(text, hint),
+        Err((text, hint)) => report.error_in_name(identity, text, hint),
     }
 }
 
@@ -67,6 +68,11 @@ fn new_key(keys: &Keys, identity: &str, digits: &str, file: &str) -> Result<Box<
         1..=KEY_BYTES_MAX => Ok(key.into()),
         _ => Err((format!("{of_identity} is too long."), "A key has at most 256 bytes, which are 512 digits.")),
     }
+}
+
+/// The key that these hexadecimal digits stand for, for clients and servers alike. `None`: they stand for none.
+pub fn pre_shared_key(digits: &str) -> Option<Vec<u8>> {
+    decode(digits).filter(|key| (1..=KEY_BYTES_MAX).contains(&key.len()))
 }
 
 /// The bytes of a number in hexadecimal, with a byte 0 for each `00` that it begins with and without other zeros before it.

@@ -3,6 +3,7 @@
 //! The first line of an error is Mosquitto's, because scripts compare it; place and hint are ours.
 
 use std::fmt;
+use std::ops::Range;
 
 /// One error.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,12 +16,32 @@ pub struct Problem {
     pub line: u32,
     /// How it may have been meant, a sentence.
     pub hint: String,
+    /// The line, where there is something in it to point at.
+    pub excerpt: Option<Excerpt>,
+}
+
+/// A line to look at, without what is secret in it, and the part of it that is meant.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Excerpt {
+    /// The line.
+    pub line: String,
+    /// Which bytes of it are meant; none at its end where something is missing.
+    pub bytes: Range<usize>,
+}
+
+impl Excerpt {
+    /// `part` is a part of `line`, also in memory; behind its end where it is empty.
+    fn new(line: &str, part: &str) -> Excerpt {
+        let offset = (part.as_ptr() as usize).checked_sub(line.as_ptr() as usize);
+        let start = offset.filter(|offset| !part.is_empty() && line.is_char_boundary(*offset)).unwrap_or(line.len());
+        Excerpt { line: line.to_owned(), bytes: start..(start + part.len()).min(line.len()) }
+    }
 }
 
 /// Three lines: the error, where it was found, the hint.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Problem { text, file, line, hint } = self;
+        let Problem { text, file, line, hint, .. } = self;
         write!(f, "Error: {text}\nError found at {file}:{line}.\n{hint}")
     }
 }
@@ -91,8 +112,22 @@ impl<'a> Report<'a> {
 
     /// An error in the line that is being read.
     pub(crate) fn error(&mut self, text: impl Into<String>, hint: impl Into<String>) {
-        let problem = Problem { text: text.into(), file: self.file.into(), line: self.line, hint: hint.into() };
-        self.problems.push(problem);
+        let (text, file, hint) = (text.into(), self.file.into(), hint.into());
+        self.problems.push(Problem { text, file, line: self.line, hint, excerpt: None });
+    }
+
+    /// The same, where a part of the line is to blame. What of it may be seen is `line`.
+    pub(crate) fn error_in(&mut self, (line, part): (&str, &str), text: impl Into<String>, hint: impl Into<String>) {
+        let (text, file, hint) = (text.into(), self.file.into(), hint.into());
+        let excerpt = Some(Excerpt::new(line, part));
+        self.problems.push(Problem { text, file, line: self.line, hint, excerpt });
+    }
+
+    /// The same in a line that begins with a name and holds a secret behind it.
+    pub(crate) fn error_in_name(&mut self, name: &str, text: impl Into<String>, hint: impl Into<String>) {
+        let shown = format!("{name}:...");
+        let part = if name.is_empty() { &shown[..1] } else { &shown[..name.len()] };
+        self.error_in((&shown, part), text, hint);
     }
 
     /// A note about the line that is being read.

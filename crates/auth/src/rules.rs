@@ -119,9 +119,9 @@ impl Rules {
         self.allows.iter().filter(|rule| rule.permission.allows(Way::Read)).map(|rule| &rule.filter)
     }
 
-    /// The levels of the longest denial with wildcards or names.
-    pub(crate) fn deny_levels_max(&self) -> usize {
-        self.denies.iter().map(|rule| rule.filter.level_count()).max().unwrap_or(0)
+    /// The levels of the longest denial with wildcards or names, as this Client's.
+    pub(crate) fn deny_levels_max(&self, names: Names<'_>) -> usize {
+        self.denies.iter().filter_map(|rule| rule.filter.levels(names)).map(|levels| levels.len()).max().unwrap_or(0)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

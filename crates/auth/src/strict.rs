@@ -24,7 +24,7 @@ pub(crate) fn decide<'a>(
     if wanted.is_exact() {
         return decide(filter);
     }
-    let deny_levels = lists.clone().map(Rules::deny_levels_max).max().unwrap_or(0);
+    let deny_levels = lists.clone().map(|list| list.deny_levels_max(names)).max().unwrap_or(0);
     let levels: Vec<&str> = filter.split('/').collect();
     // An example that need not match any rule: it says why the filter is refused if it is.
     let mut best = common(&levels, &levels).map_or(Decision::NoRule, |all| decide(&all.example(1)));

@@ -89,24 +89,20 @@ fn may_be_kept(options: &Options, message: &MessageParts<'_>) -> bool {
     is_retained || message.qos > QoS::AtMostOnce || options.queue_qos0_messages
 }
 
-/// Whether a message may be retained that is to be.
+/// Whether a message may be retained that is to be. To clear one is always allowed.
 pub(crate) fn retain(options: &Options, shared: &Shared, message: &MessageParts<'_>) -> Result<(), Denied> {
-    let denied = |cause| Denied { is_for_retained: true, ..Denied::new(ReasonCode::QUOTA_EXCEEDED, cause) };
-    retained_limit(options, shared, message).map_or(Ok(()), |cause| Err(denied(cause)))
-}
-
-/// The limit that a Retained Message meets, if it does. To clear one is always allowed.
-fn retained_limit(options: &Options, shared: &Shared, message: &MessageParts<'_>) -> Option<&'static str> {
     let (max_messages, max_bytes) = (options.max_retained_messages, options.max_retained_bytes);
     if !message.retain || message.payload.is_empty() || max_messages.is_none() && max_bytes.is_none() {
-        return None;
+        return Ok(());
     }
     let Growth { messages, bytes } = shared.retained().growth(message.topic, message.payload.len());
-    if messages.is_some_and(|messages| max_messages.is_some_and(|max| messages > max)) {
-        return Some("max_retained_messages reached");
-    }
-    let is_over = bytes.is_some_and(|bytes| max_bytes.is_some_and(|max| bytes > max));
-    is_over.then_some("max_retained_bytes reached")
+    let is_over = |value: Option<u64>, max: Option<u64>| value.zip(max).is_some_and(|(value, max)| value > max);
+    let cause = match (is_over(messages, max_messages), is_over(bytes, max_bytes)) {
+        (true, _) => "max_retained_messages reached",
+        (false, true) => "max_retained_bytes reached",
+        (false, false) => return Ok(()),
+    };
+    Err(Denied { is_for_retained: true, ..Denied::new(ReasonCode::QUOTA_EXCEEDED, cause) })
 }
 
 /// Whether the message clears one that is there. With QoS 1 or 2 too: else nobody could make room who waits for answers.

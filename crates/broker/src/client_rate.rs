@@ -63,8 +63,8 @@ impl TakenTime {
             true => "max_client_messages_per_second exceeded",
             false => "max_client_bytes_per_second exceeded",
         };
-        let resumes_ms = until_ns.saturating_sub(AHEAD_NS).div_ceil(1_000_000);
-        (resumes_ms > now_ms).then_some((resumes_ms.min(now_ms + PAUSE_MS_MAX), cause))
+        let resumes_ms = (until_ns - AHEAD_NS).div_ceil(1_000_000);
+        Some((resumes_ms.min(now_ms + PAUSE_MS_MAX), cause))
     }
 }
 

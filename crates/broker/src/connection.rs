@@ -3,7 +3,7 @@
 use crate::client_rate::TakenTime;
 use crate::ids::ListenerId;
 use crate::options::{ListenerOptions, Options};
-use midge_codec::Version;
+use midge_codec::{PacketType, Version};
 use midge_protocol::{InboundAliases, OutboundAliases};
 use std::sync::Arc;
 
@@ -15,6 +15,8 @@ pub(crate) struct Connection {
     /// The client is another server: what it passes on does not come back to it, and is retained there too.
     pub is_bridge: bool,
     pub listener: ListenerId,
+    /// Its Client Identifier is one that the server gave it.
+    pub is_named_by_us: bool,
     /// The rules as they were when it came: the limits that CONNACK told hold until it goes.
     pub agreed: Arc<Options>,
     /// Keep Alive in force, 0 for none.
@@ -25,6 +27,10 @@ pub(crate) struct Connection {
     pub packet_bytes_max: u32,
     /// Monotonic time of the last complete packet, or of the moment from which it was not read or read again.
     pub last_packet_ms: u64,
+    /// What has come by it. Beside the time that each packet sets, so that counting touches no other cache line.
+    pub received: Received,
+    /// Monotonic time of its CONNECT.
+    pub since_ms: u64,
     /// Not being read for now, by our own choice: Keep Alive stands still.
     pub is_held: bool,
     /// Session Expiry Interval of CONNECT was 0 or absent: DISCONNECT may not raise it.
@@ -37,6 +43,24 @@ pub(crate) struct Connection {
     pub refusals: Option<Box<Refusals>>,
     /// Where there is a limit to what a client may send in a second.
     pub taken_time: Option<Box<TakenTime>>,
+}
+
+/// What came by a connection.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Received {
+    /// PUBLISH packets.
+    pub messages: u64,
+    /// Bytes of complete packets.
+    pub bytes: u64,
+}
+
+impl Received {
+    /// A packet that begins with this byte and has this length has come.
+    #[inline]
+    pub(crate) fn count(&mut self, first: u8, length: usize) {
+        self.messages += u64::from(first >> 4 == PacketType::Publish as u8);
+        self.bytes += length as u64;
+    }
 }
 
 /// What a client was refused, or had to wait for, as far as the operator is told of it: for each cause the first time, and once a

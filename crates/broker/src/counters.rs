@@ -33,6 +33,8 @@ pub struct Counters {
     pub publishes_refused: u64,
     /// Those among them for which there was no room, in memory or on disk, or which were too large.
     pub publishes_over_quota: u64,
+    /// QoS 2 PUBLISH packets that were not taken, because another message has their Packet Identifier.
+    pub identifiers_reused: u64,
     /// Filters of SUBSCRIBE packets that a limit refused.
     pub subscriptions_refused: u64,
     /// How often a client was not read for a while, because it had sent more than it may.
@@ -44,9 +46,9 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// Messages that a limit kept from us, or from a receiver.
+    /// Messages that a limit, or a mistake of their sender, kept from us, or a limit from a receiver.
     pub fn publish_dropped(&self) -> u64 {
-        self.publishes_over_quota + self.publish_discarded()
+        self.publishes_over_quota + self.identifiers_reused + self.publish_discarded()
     }
 
     /// Messages that were taken and that a limit kept from a receiver.

@@ -52,10 +52,15 @@ impl Directory {
         }
     }
 
+    /// By which a Client Identifier is known.
+    pub(crate) fn hash(&self, client_id: &str) -> u64 {
+        self.hasher.hash_one(client_id)
+    }
+
     /// Claims `client_id` for a connection. An unknown identifier goes to the shard with the fewest Sessions; between
     /// equals `here` is preferred, which saves the move.
     pub(crate) fn claim(&self, client_id: &str, here: ShardId) -> Claim {
-        let hash = self.hasher.hash_one(client_id);
+        let hash = self.hash(client_id);
         let mut stripe = self.stripe(hash);
         if let Some(entry) = stripe.find_mut(hash, |entry| entry.hash == hash) {
             entry.ticket = entry.ticket.wrapping_add(1);
@@ -70,7 +75,7 @@ impl Directory {
 
     /// A Session that lives on `shard` since before the server was started; the hash of its Client Identifier.
     pub(crate) fn restore(&self, client_id: &str, shard: ShardId) -> u64 {
-        let hash = self.hasher.hash_one(client_id);
+        let hash = self.hash(client_id);
         let mut stripe = self.stripe(hash);
         if stripe.find(hash, |entry| entry.hash == hash).is_none() {
             let entry = Entry { hash, ticket: 0, shard: shard.0, pins: 0 };
@@ -105,7 +110,7 @@ impl Directory {
 
     /// Whether a Session of this Client Identifier lives somewhere, or is about to.
     pub(crate) fn knows(&self, client_id: &str) -> bool {
-        let hash = self.hasher.hash_one(client_id);
+        let hash = self.hash(client_id);
         self.stripe(hash).find(hash, |entry| entry.hash == hash).is_some()
     }
 

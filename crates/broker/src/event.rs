@@ -1,6 +1,7 @@
 //! What happened, for those who watch: one value for each line of a log. Others turn it into text.
 
 use crate::ids::ConnectionId;
+use crate::session::Session;
 use midge_codec::{QoS, ReasonCode, Version};
 
 /// Something worth telling.
@@ -10,8 +11,20 @@ pub struct Event {
     pub connection: Option<ConnectionId>,
     /// The Client Identifier, once it is known.
     pub client_id: Option<Box<str>>,
+    /// The User Name: as CONNECT gives it while that is looked at, then the one that its Session goes by, where somebody was asked
+    /// who the client is.
+    pub username: Option<Box<str>>,
     /// What it was.
     pub kind: EventKind,
+}
+
+impl Event {
+    /// What happened to a Session, perhaps by its connection.
+    pub(crate) fn of_session(session: Option<&Session>, connection: Option<ConnectionId>, kind: EventKind) -> Event {
+        let identity = session.and_then(|session| session.identity.as_deref());
+        let username = identity.and_then(|identity| identity.username.clone());
+        Event { connection, client_id: session.map(|session| session.client_id.clone()), username, kind }
+    }
 }
 
 /// A set of kinds, as `log_type` selects them.
@@ -46,7 +59,6 @@ impl EventMask {
 
 /// What happened.
 #[derive(Clone, PartialEq, Debug)]
-#[non_exhaustive]
 pub enum EventKind {
     /// A CONNECT was accepted.
     Connected {
@@ -58,8 +70,6 @@ pub enum EventKind {
         clean_start: bool,
         /// Keep Alive in force, in seconds.
         keep_alive_s: u16,
-        /// User Name, if one was given.
-        username: Option<Box<str>>,
         /// The Will that came along: Topic Name, payload bytes, QoS, RETAIN.
         will: Option<(Box<str>, usize, QoS, bool)>,
     },
@@ -82,6 +92,13 @@ pub enum EventKind {
         cause: &'static str,
         /// So many others of this client were refused since it was told last; `None`: it is too early to tell again.
         more: Option<u64>,
+    },
+    /// A QoS 2 PUBLISH that is no repetition came with a Packet Identifier that is in use, and was not taken.
+    IdentifierReused {
+        /// Its packet.
+        packet: PublishSummary,
+        /// So many others of this client were not taken since it was told last.
+        more: u64,
     },
     /// A PUBLISH came.
     ReceivedPublish(PublishSummary),
@@ -184,15 +201,18 @@ pub enum DiscardReason {
     Expired,
     /// No member of a share group could take it.
     ShareGroupFull,
+    /// Its share group gave it to a member that may not receive it.
+    NotAuthorized,
 }
 
 impl DiscardReason {
     /// All of them, in the order of [`crate::Counters::discarded`].
-    pub const ALL: [DiscardReason; 5] = [
+    pub const ALL: [DiscardReason; 6] = [
         DiscardReason::QueueFull,
         DiscardReason::SlowReader,
         DiscardReason::PacketTooLarge,
         DiscardReason::Expired,
         DiscardReason::ShareGroupFull,
+        DiscardReason::NotAuthorized,
     ];
 }

@@ -4,6 +4,8 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::ids::ListenerId;
+
 /// Who a client is.
 #[derive(Clone, Default)]
 pub struct Identity {
@@ -53,6 +55,8 @@ pub enum RefusedCredentials {
     NoIdentity,
     /// Too many wait to be checked.
     Busy,
+    /// Others from its address have failed, and too many wait there.
+    TooOften,
 }
 
 /// What a client says of itself.
@@ -75,6 +79,10 @@ pub enum Renewed {
     Refused,
 }
 
+/// Who is asked again: with the listener of the client's connection where it has one, what the client says of itself but for its
+/// password, and who it was.
+pub type Renew<'a> = dyn Fn(Option<ListenerId>, &Credentials, &Identity) -> Renewed + 'a;
+
 /// Without the password.
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -91,6 +99,12 @@ impl fmt::Debug for Identity {
 }
 
 impl Identity {
+    /// Asks again who the client of this identifier is.
+    pub(crate) fn renewed(&self, renew: &Renew<'_>, listener: Option<ListenerId>, client_id: &str) -> Renewed {
+        let (client_id, username) = (client_id.into(), self.username.clone());
+        renew(listener, &Credentials { client_id, username, password: None }, self)
+    }
+
     /// Whether the client may publish to a topic.
     pub(crate) fn may_publish(&self, topic: &str) -> bool {
         self.rights.as_ref().is_none_or(|rights| rights.may_publish(topic))

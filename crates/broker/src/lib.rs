@@ -39,13 +39,15 @@ mod turn;
 pub use access::is_server_topic;
 pub use counters::{Counters, Gauges};
 pub use directory::{Claim, Directory};
-pub use identity::{Authentication, Credentials, Identity, RefusedCredentials, Renewed, Rights};
+pub use identity::{Authentication, Credentials, Identity, RefusedCredentials, Renew, Renewed, Rights};
 pub use ids::{ConnectionId, ListenerId, ShardId};
 pub use log_queue::{Appended, BATCH_HEADER_BYTES, LogQueue, LogState, SnapshotDone, SnapshotOrder};
 pub use mail::{Mail, Parcel};
 pub use mesh::Mesh;
 pub use options::{ClientRate, ListenerOptions, Options};
 pub use shard::{Arrival, ConnectionEnd, Consumed, FirstBytes, Next, Purpose, ReadBatch, ReadRequest, Shard};
+pub use shard::{ListedConnection, ListedSession, SessionPortion};
+pub use shard::{ListedSubscription, RetainedPortion, SubscriptionCursor, SubscriptionPortion};
 #[cfg(feature = "simulation")]
 pub use shared::Interlude;
 pub use shared::Shared;

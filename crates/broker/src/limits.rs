@@ -46,6 +46,11 @@ pub(crate) const RETAINED_SWEEP_EVERY_MS: u64 = 100;
 pub(crate) const SNAPSHOT_PORTION_BYTES: usize = 256 << 10;
 pub(crate) const SNAPSHOT_RETAINED_NODES: u32 = 256;
 
+/// What a shard lists in one turn for somebody who wants to see all of it: slots of Sessions, Subscriptions or places of the
+/// retained store, and bytes of names beyond which it stops. Tens of microseconds.
+pub(crate) const LISTED_MAX: u32 = 512;
+pub(crate) const LISTED_BYTES_MAX: usize = 64 << 10;
+
 /// Slots of Sessions that a log may name: more than fit into any memory.
 pub(crate) const SLOTS_MAX: u32 = 1 << 28;
 

@@ -29,6 +29,10 @@ pub struct LogQueue {
     pending: Mutex<Pending>,
     /// Bytes in it; read without the lock.
     pending_bytes: AtomicUsize,
+    /// Connections that make records are not read while more than this waits.
+    pending_bytes_max: usize,
+    /// Shards that have runs to write when less is pending.
+    overdue: AtomicUsize,
     /// Everything before this position is durable.
     durable: AtomicU64,
     is_writer_asleep: AtomicBool,
@@ -64,6 +68,8 @@ pub enum LogState {
     Full,
     /// Nor is there much for anything else: what makes the state larger is refused or waits, and only what makes room goes on.
     Scarce,
+    /// There is not a byte left, which other programs have brought about: whatever waits to be durable waits until there is.
+    Stuck,
 }
 
 /// How far a snapshot has come: counts of shards that have reached each step.
@@ -146,8 +152,9 @@ impl Default for SnapshotPart {
 /// Each batch has this many bytes before its content, filled in by whoever writes it: the first four are its length.
 pub const BATCH_HEADER_BYTES: usize = 24;
 
-/// Connections that make records are not read while this much waits: what the log could write in a good part of a second.
-const PENDING_BYTES_MAX: usize = 64 << 20;
+/// What the log could write in a good part of a second.
+/// Twice that is in memory, what is being written too.
+const PENDING_BYTES_MAX: usize = 16 << 20;
 
 impl LogQueue {
     /// A queue whose first batch will stand at `next`; everything before is durable.
@@ -155,6 +162,8 @@ impl LogQueue {
         LogQueue {
             pending: Mutex::new(Pending { batches: Vec::new(), next }),
             pending_bytes: AtomicUsize::new(0),
+            pending_bytes_max: PENDING_BYTES_MAX,
+            overdue: AtomicUsize::new(0),
             durable: AtomicU64::new(next),
             is_writer_asleep: AtomicBool::new(false),
             waits: (0..shards).map(|_| AtomicBool::new(false)).collect(),
@@ -166,6 +175,12 @@ impl LogQueue {
             freed_bytes: AtomicU64::new(0),
             changes: AtomicU64::new(0),
         }
+    }
+
+    /// A queue of which that much may wait. Servers are content with the default.
+    pub fn with_pending_bytes_max(mut self, bytes: usize) -> LogQueue {
+        self.pending_bytes_max = bytes;
+        self
     }
 
     /// Hands over a batch: `content` begins with [`BATCH_HEADER_BYTES`] bytes of room. Returns the address of the batch and
@@ -201,12 +216,28 @@ impl LogQueue {
 
     /// Whether so much waits that what could become more should not be read.
     pub fn is_over(&self) -> bool {
-        self.pending_bytes.load(Ordering::Relaxed) > PENDING_BYTES_MAX
+        self.pending_bytes.load(Ordering::Relaxed) > self.pending_bytes_max
+    }
+
+    /// Whether messages come faster than they can be written, or become runs: those that would be recorded are to wait. Of a log
+    /// without room they are refused.
+    pub(crate) fn is_outrun(&self) -> bool {
+        (self.is_over() || self.overdue.load(Ordering::Relaxed) > 0) && self.state() == LogState::Ready
+    }
+
+    /// One more shard has runs to write when less is pending.
+    pub(crate) fn note_overdue(&self) {
+        self.overdue.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One of these has written them.
+    pub(crate) fn note_caught_up(&self) {
+        self.overdue.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Whether so much waits that a snapshot, which has time, should not add to it.
     pub(crate) fn is_behind(&self) -> bool {
-        self.pending_bytes.load(Ordering::Relaxed) > PENDING_BYTES_MAX / 8
+        self.pending_bytes.load(Ordering::Relaxed) > self.pending_bytes_max / 2
     }
 
     /// Everything before this position is durable.
@@ -307,7 +338,8 @@ impl LogQueue {
         match self.state.load(Ordering::Relaxed) {
             state if state == LogState::Ready as u8 => LogState::Ready,
             state if state == LogState::Full as u8 => LogState::Full,
-            _ => LogState::Scarce,
+            state if state == LogState::Scarce as u8 => LogState::Scarce,
+            _ => LogState::Stuck,
         }
     }
 

@@ -105,10 +105,9 @@ impl Options {
         &self.listeners[usize::from(listener.0)]
     }
 
-    /// Whether a client that came in by that listener may go on under this identifier, its own or one that it was given.
-    pub(crate) fn accepts(&self, listener: ListenerId, client_id: &str) -> bool {
-        let prefixes = [&self.client_id_prefix, &self.listener(listener).auto_id_prefix];
-        prefixes.into_iter().any(|prefix| client_id.starts_with(&**prefix))
+    /// Whether a client may call itself so.
+    pub(crate) fn accepts(&self, client_id: &str) -> bool {
+        client_id.starts_with(&*self.client_id_prefix)
     }
 }
 

@@ -116,12 +116,19 @@ impl Outbox {
         self.list(connection).map_or((0, 0), |list| (list.packets, list.publishes))
     }
 
+    /// PUBLISH packets for `connection`, and the bytes of all packets: what those who count look at in each turn.
+    #[inline]
+    pub fn load(&self, connection: ConnectionId) -> (u32, usize) {
+        self.list(connection).map_or((0, 0), |list| (list.publishes, list.bytes))
+    }
+
     /// Bytes for `connection`.
     pub fn bytes(&self, connection: ConnectionId) -> usize {
         self.list(connection).map_or(0, |list| list.bytes)
     }
 
-    /// Nothing for `connection` may overtake what it was sent in this turn: it begins with CONNACK, or has a message that waits.
+    /// Nothing for `connection` may overtake what it was sent in this turn: it begins with CONNACK, or has a SUBACK or a message that
+    /// waits.
     pub fn hold_behind(&mut self, connection: ConnectionId) {
         self.list_mut(connection).holds_all = true;
     }
@@ -291,6 +298,7 @@ impl Outbox {
         &arena[run.start as usize..run.start as usize + run.len as usize]
     }
 
+    #[inline]
     fn list(&self, connection: ConnectionId) -> Option<&List> {
         let index = *self.list_of.get(connection.0 as usize)?;
         (index as usize).checked_sub(1).map(|index| &self.lists[index])

@@ -121,7 +121,12 @@ impl Shared {
 
     /// Whether what would make the state larger must be refused as well, or wait.
     pub(crate) fn is_log_scarce(&self) -> bool {
-        self.log.as_ref().is_some_and(|log| log.state() == LogState::Scarce)
+        self.log.as_ref().is_some_and(|log| log.state() >= LogState::Scarce)
+    }
+
+    /// Whether nothing becomes durable until there is room.
+    pub(crate) fn is_log_stuck(&self) -> bool {
+        self.log.as_ref().is_some_and(|log| log.state() == LogState::Stuck)
     }
 
     /// Says whether the process uses as much memory as it may. Then no new client is taken in, and no message that would have to be kept.
@@ -130,7 +135,7 @@ impl Shared {
     }
 
     /// Whether it does.
-    pub(crate) fn is_memory_short(&self) -> bool {
+    pub fn is_memory_short(&self) -> bool {
         self.is_memory_short.load(Ordering::Relaxed)
     }
 

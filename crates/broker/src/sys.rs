@@ -56,6 +56,8 @@ pub struct Totals {
     pub publish_bytes_sent: u64,
     /// Counter: connections that were closed at once, because enough were there or came.
     pub sockets_refused: u64,
+    /// Counter: clients refused because others from their address had failed to log in.
+    pub logins_refused: u64,
     /// Counter: Topic Filters of SUBSCRIBE packets refused by a limit.
     pub subscriptions_refused: u64,
     /// Counter: messages that were to be retained, refused by a limit.
@@ -241,7 +243,7 @@ macro_rules! load {
 const VERSION: &str = sys!("version");
 const UPTIME: &str = sys!("uptime");
 
-const NUMBERS: [Number; 28] = [
+const NUMBERS: [Number; 29] = [
     number!(Changed, "clients/total", |t| t.sessions),
     number!(AboveOne, "clients/maximum", |t| t.sessions),
     number!(Changed, "clients/disconnected" = "clients/inactive", |t| t.sessions.saturating_sub(t.sessions_connected)),
@@ -267,6 +269,7 @@ const NUMBERS: [Number; 28] = [
     number!(Changed, "packet/out/bytes", |t| t.packet_out_bytes),
     number!(Changed, "connections/socket/count", |t| t.sockets),
     number!(AboveNone, "limits/connections/refused", |t| t.sockets_refused),
+    number!(AboveNone, "limits/logins/refused", |t| t.logins_refused),
     number!(AboveNone, "limits/subscriptions/refused", |t| t.subscriptions_refused),
     number!(AboveNone, "limits/retained/refused", |t| t.retained_refused),
     number!(AboveNone, "limits/clients/paused", |t| t.pauses),
@@ -433,6 +436,7 @@ mod tests {
             packet_out_count: 24,
             packet_out_bytes: 25,
             sockets_refused: 26,
+            logins_refused: 30,
             subscriptions_refused: 27,
             retained_refused: 28,
             pauses: 29,
@@ -471,6 +475,7 @@ mod tests {
             ("packet/out/bytes", "25"),
             ("connections/socket/count", "3"),
             ("limits/connections/refused", "26"),
+            ("limits/logins/refused", "30"),
             ("limits/subscriptions/refused", "27"),
             ("limits/retained/refused", "28"),
             ("limits/clients/paused", "29"),

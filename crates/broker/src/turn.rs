@@ -78,7 +78,7 @@ impl Turn {
         }
     }
 
-    /// Notes something about a connection of `client_id`.
+    /// Notes something about a connection of `client_id` that has no Session.
     pub(crate) fn tell_client(
         &mut self,
         mask: EventMask,
@@ -86,6 +86,12 @@ impl Turn {
         client_id: &str,
         kind: impl FnOnce() -> EventKind,
     ) {
-        self.tell(mask, || Event { connection: Some(connection), client_id: Some(client_id.into()), kind: kind() });
+        let client_id = || Some(client_id.into());
+        self.tell(mask, || Event {
+            connection: Some(connection),
+            client_id: client_id(),
+            username: None,
+            kind: kind(),
+        });
     }
 }

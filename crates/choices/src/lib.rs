@@ -11,6 +11,10 @@
 
 #![forbid(unsafe_code)]
 
+mod input;
+
+pub use input::Input;
+
 /// Numbers from a seed (SplitMix64, Steele et al. 2014).
 #[derive(Clone, Debug)]
 pub struct Random(u64);

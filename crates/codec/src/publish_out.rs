@@ -115,6 +115,8 @@ impl PublishOut<'_> {
         use crate::property::id;
 
         variable_byte_integer::encode(properties_len as u32, out);
+        // In Mosquitto's order, for which tests of its users look byte by byte: the publisher's, then ours.
+        out.extend_from_slice(self.forward);
         if let Some(alias) = self.topic_alias {
             out.push(id::TOPIC_ALIAS);
             out.extend_from_slice(&alias.to_be_bytes());
@@ -127,6 +129,5 @@ impl PublishOut<'_> {
             out.push(id::SUBSCRIPTION_IDENTIFIER);
             variable_byte_integer::encode(subscription_id, out);
         }
-        out.extend_from_slice(self.forward);
     }
 }

@@ -17,7 +17,8 @@ pub struct SubAck<'a> {
     pub packet_id: PacketId,
     /// Nothing before version 5.
     pub properties: Properties<'a>,
-    /// Granted QoS or failure, one for each filter `[MQTT-3.9.3-1]`. Failure is 0x80 in version 3.1.1.
+    /// Granted QoS or failure, one for each filter `[MQTT-3.9.3-1]`. Failure is 0x80 in version 3.1.1. There are none from a Server
+    /// that answers one filter of version 5 with QoS 0 as in 3.1.1, of which the code is then the Property Length.
     pub codes: &'a [u8],
 }
 
@@ -41,11 +42,11 @@ impl<'a> SubAck<'a> {
         let packet_id = PacketId::read(&mut reader)?;
         let properties = Properties::read(version, &mut reader, &property_rules::ACKNOWLEDGEMENT)?;
         let codes = reader.rest();
-        let known = |&code: &u8| match version {
-            Version::V5 => reason_code::is_suback(code),
-            Version::V31 | Version::V311 => matches!(code, 0..=2 | 0x80),
-        };
-        check_codes(codes, known)?;
+        match version {
+            Version::V5 if codes.is_empty() => {}
+            Version::V5 => check_codes(codes, |&code| reason_code::is_suback(code))?,
+            Version::V31 | Version::V311 => check_codes(codes, |code| matches!(code, 0..=2 | 0x80))?,
+        }
         Ok(SubAck { packet_id, properties, codes })
     }
 

@@ -1,7 +1,7 @@
 //! Topic Name: what is published to, and whether a Topic Filter matches it (section 4.7).
 
 use crate::error::DecodeError;
-use crate::utf8_string::CONTROL;
+use crate::utf8_string::check_topic_text;
 
 /// Checks a Topic Name that did not come by PUBLISH: not empty `[MQTT-4.7.3-1]`, no wildcard `[MQTT-4.7.1-1]`, no
 /// control character, U+0000 `[MQTT-4.7.3-2]` among them, at most 65,535 bytes `[MQTT-4.7.3-3]`. Gives it back for use in a chain.
@@ -12,13 +12,7 @@ pub fn check_topic_name(topic: &str) -> Result<&str, DecodeError> {
     if topic.len() > usize::from(u16::MAX) {
         return Err(DecodeError::malformed("Topic Name of more than 65,535 bytes"));
     }
-    if topic.contains(['+', '#']) {
-        return Err(DecodeError::malformed("Topic Name holds a wildcard"));
-    }
-    if topic.contains(char::is_control) {
-        return Err(CONTROL);
-    }
-    Ok(topic)
+    check_topic_text(topic)
 }
 
 /// Levels of a Topic Name or Topic Filter: one more than it has `/`.

@@ -24,9 +24,22 @@ pub(crate) fn check_topic(bytes: &[u8]) -> Result<&str, DecodeError> {
     if holds_any(bytes, FIRST_PRINTABLE, [DELETE, b'+', b'#']) {
         return Err(fault_of(bytes));
     }
-    let topic = std::str::from_utf8(bytes).map_err(|_| NOT_UTF8)?;
-    // All others have one byte, and were found before.
-    if !bytes.is_ascii() && topic.contains(char::is_control) {
+    without_wide_controls(std::str::from_utf8(bytes).map_err(|_| NOT_UTF8)?)
+}
+
+/// The same of what is known to be text.
+#[inline]
+pub(crate) fn check_topic_text(topic: &str) -> Result<&str, DecodeError> {
+    if holds_any(topic.as_bytes(), FIRST_PRINTABLE, [DELETE, b'+', b'#']) {
+        return Err(fault_of(topic.as_bytes()));
+    }
+    without_wide_controls(topic)
+}
+
+/// All control characters of one byte were found before.
+#[inline]
+fn without_wide_controls(topic: &str) -> Result<&str, DecodeError> {
+    if !topic.is_ascii() && topic.contains(char::is_control) {
         return Err(CONTROL);
     }
     Ok(topic)
@@ -134,6 +147,10 @@ mod tests {
         assert_eq!(check_topic("ä\u{A0}\u{FEFF}".as_bytes()), Ok("ä\u{A0}\u{FEFF}"));
         for topic in ["a\n", "\u{1F}", "long enough for a word\x7F", "\u{80}", "ä/\u{9F}"] {
             assert_eq!(check_topic(topic.as_bytes()), Err(CONTROL), "{topic:?}");
+            assert_eq!(check_topic_text(topic), Err(CONTROL), "{topic:?}");
+        }
+        for topic in ["a/+", "ä/#", "ä\u{A0}\u{FEFF}", "a\0", ""] {
+            assert_eq!(check_topic_text(topic), check_topic(topic.as_bytes()), "{topic:?}");
         }
     }
 }

@@ -79,6 +79,8 @@ pub struct Config {
     pub user: String,
     /// The file for the process id.
     pub pid_file: Option<String>,
+    /// The socket through which tools ask the running server.
+    pub admin_socket: Option<String>,
     /// Read files of certificates, passwords and rights again when they change.
     pub watch_files: bool,
     /// What is kept on disk, and how.
@@ -201,6 +203,7 @@ impl Config {
             upgrade_outgoing_qos: false,
             user: USER.to_owned(),
             pid_file: None,
+            admin_socket: None,
             watch_files: true,
             persistence: Persistence::default(),
             log: Log::default(),
@@ -415,17 +418,20 @@ impl Tls {
         !self.certfiles.is_empty() || self.psk_hint.is_some()
     }
 
-    /// What keeps the server from starting with it, a sentence. `is_told`: a proxy in front says who showed a certificate.
-    pub(crate) fn fault(&self, is_told: bool) -> Option<&'static str> {
+    /// What keeps the server from starting with it: the option to blame, and a sentence. `is_told`: a proxy in front says who
+    /// showed a certificate.
+    pub(crate) fn fault(&self, is_told: bool) -> Option<(&'static str, &'static str)> {
         let has_authorities = self.cafile.is_some() || self.capath.is_some();
         if self.certfiles.len() != self.keyfiles.len() {
-            return Some("Both certfile and keyfile must be provided if one of them is set.");
+            let more = if self.certfiles.len() > self.keyfiles.len() { "certfile" } else { "keyfile" };
+            return Some((more, "Both certfile and keyfile must be provided if one of them is set."));
         }
-        match (self.require_certificate, !self.certfiles.is_empty()) {
-            (true, false) if !is_told => Some("The 'require_certificate' option requires certfile and keyfile."),
-            (true, true) if !has_authorities => Some("The 'require_certificate' option requires cafile or capath."),
-            _ => None,
-        }
+        let missing = match (self.require_certificate, !self.certfiles.is_empty()) {
+            (true, false) if !is_told => "The 'require_certificate' option requires certfile and keyfile.",
+            (true, true) if !has_authorities => "The 'require_certificate' option requires cafile or capath.",
+            _ => return None,
+        };
+        Some(("require_certificate", missing))
     }
 
     /// Says something of encryption, and there is none.
@@ -582,12 +588,5 @@ impl LogTypes {
     /// Both sets together.
     pub fn with(self, types: Self) -> Self {
         LogTypes(self.0 | types.0)
-    }
-}
-
-impl Log {
-    /// Nothing is logged to anywhere.
-    pub(crate) fn is_nowhere(&self) -> bool {
-        !self.stderr && !self.stdout && self.file.is_none() && !self.syslog && !self.journald && !self.topic
     }
 }

@@ -69,12 +69,8 @@ pub enum Scope {
 pub enum State {
     /// As it says.
     Works,
-    /// Not yet. Its default is accepted without a word, as it changes nothing.
-    Planned {
-        /// Any other value keeps the server from starting, because without the option it would let in whom it should
-        /// not, or lose what it should keep. Otherwise there is a note.
-        refuse: bool,
-    },
+    /// Not yet. Its default is accepted without a word, as it changes nothing; any other value keeps the server from starting.
+    Planned,
     /// In a server that is built with the cargo feature of this name; any other does not start with it.
     WithFeature(&'static str),
     /// Never: nothing is left for it to do. Accepted, with a note.
@@ -239,14 +235,7 @@ impl Directive {
 
     /// Not yet, and the server does not start with it.
     const fn refused(mut self, reason: &'static str) -> Self {
-        self.state = State::Planned { refuse: true };
-        self.reason = reason;
-        self
-    }
-
-    /// Not yet, and the server starts all the same.
-    const fn planned(mut self, reason: &'static str) -> Self {
-        self.state = State::Planned { refuse: false };
+        self.state = State::Planned;
         self.reason = reason;
         self
     }

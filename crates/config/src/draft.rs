@@ -5,13 +5,14 @@
 //! decided in [`Draft::finish`].
 
 use std::collections::BTreeSet;
+use std::mem;
 
 use crate::Loaded;
 use crate::bridge::Bridge;
 use crate::config::{Address, Config, Listener, PORT, UNIX_SOCKET_MODE};
-use crate::directives::Scope;
+use crate::directives::{Directive, Scope, Value};
 use crate::plugin::{Plugin, User};
-use crate::report::{ConfigError, Excerpt, Level, Mentions, NamedPath, Note, Place, Problem};
+use crate::report::{ConfigError, Excerpt, Level, Mention, Mentions, Note, Place, Problem};
 use crate::value::{NoInteger, Words, c_integer, shown, text};
 use crate::vouching::{HttpAuth, JwtAuth};
 
@@ -33,8 +34,6 @@ pub(crate) struct Draft {
     security: Security,
     /// `log_dest`: where to, once one was given.
     pub(crate) log_dest_given: bool,
-    /// `log_dest` names a place that is not available yet.
-    pub(crate) log_dest_planned: bool,
     /// What following lines belong to.
     pub(crate) context: Context,
     pub(crate) plugins: Vec<Plugin>,
@@ -112,7 +111,6 @@ impl Draft {
             security_seen: false,
             security: Security::default(),
             log_dest_given: false,
-            log_dest_planned: false,
             context: Context::default(),
             plugins: Vec::new(),
             bridges: Vec::new(),
@@ -319,15 +317,25 @@ impl Draft {
     }
 
     /// The current line gives this option.
-    pub(crate) fn mention(&mut self, directive: &'static str) {
-        let place = self.place();
-        self.mentions.places.insert(directive, place);
+    pub(crate) fn mention(&mut self, directive: &'static Directive) {
+        self.add_mention(directive.name, directive.value() == Value::Path, self.value());
     }
 
-    /// The current line names this file or folder.
+    /// The current line names, in words of its own, the file that this option would name.
     pub(crate) fn mention_path(&mut self, directive: &'static str, path: &str) {
+        self.add_mention(directive, true, path.to_owned());
+    }
+
+    fn add_mention(&mut self, directive: &'static str, is_path: bool, value: String) {
         let (place, excerpt) = (self.place(), self.excerpt(Part::Value));
-        self.mentions.paths.push(NamedPath { directive, path: path.to_owned(), place, excerpt });
+        self.mentions.0.push(Mention { directive, value, is_path, place, excerpt });
+    }
+
+    /// What stands behind the first word of the current line.
+    fn value(&self) -> String {
+        let mut words = Words(self.reading.last().map_or(&[][..], |reading| &reading.bytes));
+        words.next();
+        String::from_utf8_lossy(words.rest()).into_owned()
     }
 
     /// An error that no line is to blame for.
@@ -409,42 +417,46 @@ impl Draft {
         self.check_encryption();
         self.check_pre_shared_keys();
         self.check_tokens();
-        for plugin in std::mem::take(&mut self.plugins) {
+        for plugin in mem::take(&mut self.plugins) {
             if let Err(problem) = plugin.apply(&mut self) {
                 self.problems.push(*problem);
             }
         }
         self.problems.extend(self.bridges.iter().filter_map(Bridge::problem));
         self.check_transports();
-        if self.log_dest_planned && self.config.log.is_nowhere() {
-            self.config.log.stderr = true;
+        let Draft { problems, notes, mentions, late_problems, .. } = &mut self;
+        let (problems, notes, mentions) = (mem::take(problems), mem::take(notes), mem::take(mentions));
+        let is_late = *late_problems == problems.len();
+        let config = self.resolve(opens_default, has_listener_lines);
+        if problems.is_empty() {
+            return Ok(Loaded { config, notes, mentions });
         }
-        if !self.problems.is_empty() {
-            let is_late = self.late_problems == self.problems.len();
-            let status = if is_late { STATUS_LATE } else { STATUS_MALFORMED };
-            return Err(ConfigError { problems: self.problems, notes: self.notes, mentions: self.mentions, status });
-        }
+        let config = (!mentions.0.is_empty()).then(|| Box::new(config));
+        let status = if is_late { STATUS_LATE } else { STATUS_MALFORMED };
+        Err(ConfigError { problems, notes, mentions, config, status })
+    }
+
+    /// The values, none of which depends on another line any more.
+    fn resolve(self, opens_default: bool, has_listener_lines: bool) -> Config {
         let first = if opens_default { DEFAULT } else { DEFAULT + 1 };
         let local_only = !opens_default && !has_listener_lines;
         let resolve = |listener: &DraftListener| listener.resolve(&self.security, self.per_listener, local_only);
-        let config = if local_only {
+        if local_only {
             // Options of the default listener are not used, so it is as if nothing was said of it.
             let listener = DraftListener::new(Address::Tcp { port: PORT, host: None }, None);
             self.config.on_loopback(&resolve(&listener), &[PORT])
         } else {
             let listeners = self.listeners[first..].iter().map(resolve).collect();
             Config { listeners, local_only, ..self.config }
-        };
-        Ok(Loaded { config, notes: self.notes, mentions: self.mentions })
+        }
     }
 
     /// Options of encryption that do not go together.
     fn check_encryption(&mut self) {
         for DraftListener { listener, .. } in &self.listeners {
             let Some(place) = &listener.place else { continue };
-            if let Some(text) = listener.tls.fault(listener.enable_proxy_protocol == Some(2)) {
-                let (text, place) = (text.to_owned(), Some(place.clone()));
-                self.problems.push(Problem { text, place, hint: None, excerpt: None });
+            if let Some((option, text)) = listener.tls.fault(listener.enable_proxy_protocol == Some(2)) {
+                self.problems.push(self.mentions.problem_of(option, place, text));
             } else if listener.tls.is_idle() {
                 let text =
                     "Connections to this listener are not encrypted, as it has no certfile and keyfile.".to_owned();
@@ -461,9 +473,11 @@ impl Draft {
         };
         if let Some(draft) = hinted().find(|draft| !has_file(draft)) {
             let text = "The 'psk_hint' option requires a psk_file.".to_owned();
-            let place = draft.listener.place.as_ref().or(self.mentions.places.get("psk_hint")).cloned();
+            let place = draft.listener.place.clone().or_else(|| Some(self.mentions.last_of("psk_hint")?.place.clone()));
             self.problems.push(Problem { text, place, hint: None, excerpt: None });
-        } else if let (None, Some(place)) = (hinted().next(), self.mentions.places.get("psk_file")) {
+        } else if let (None, Some(place)) =
+            (hinted().next(), self.mentions.last_of("psk_file").map(|mention| &mention.place))
+        {
             let text =
                 "The 'psk_file' option is not used: no listener has a psk_hint, so that nobody is asked for a key.";
             self.notes.push(Note { level: Level::Warning, text: text.to_owned(), place: place.clone() });
@@ -487,16 +501,17 @@ impl Draft {
         for DraftListener { listener, .. } in &self.listeners {
             let Some(place) = &listener.place else { continue };
             if listener.proxy_protocol_v2_require_tls && listener.enable_proxy_protocol != Some(2) {
-                let text = "The 'proxy_protocol_v2_require_tls' option requires enable_proxy_protocol 2.".to_owned();
-                self.problems.push(Problem { text, place: Some(place.clone()), hint: None, excerpt: None });
+                let text = "The 'proxy_protocol_v2_require_tls' option requires enable_proxy_protocol 2.";
+                self.problems.push(self.mentions.problem_of("proxy_protocol_v2_require_tls", place, text));
             }
             if listener.tls.use_subject_as_username
                 && !listener.tls.is_on()
                 && listener.enable_proxy_protocol == Some(2)
             {
-                let text = "use_subject_as_username cannot be used with `enable_proxy_protocol 2`.".to_owned();
+                let text = "use_subject_as_username cannot be used with `enable_proxy_protocol 2`.";
                 let hint = Some("A proxy tells the common name only: use_identity_as_username.".to_owned());
-                self.problems.push(Problem { text, place: Some(place.clone()), hint, excerpt: None });
+                let problem = self.mentions.problem_of("use_subject_as_username", place, text);
+                self.problems.push(Problem { hint, ..problem });
             }
             if listener.unix_socket_mode != UNIX_SOCKET_MODE && matches!(listener.address, Address::Tcp { .. }) {
                 let text = "The 'unix_socket_mode' option has no effect on a listener with a port.".to_owned();

@@ -6,8 +6,7 @@
 //!
 //! What must hold:
 //! - an existing file means here what it means to Mosquitto, and where it is wrong the message is the same;
-//! - every option of Mosquitto is known. One that is not built yet never fails silently: it is refused when a server
-//!   without it would let in whom it should not or lose what it should keep, else there is a note;
+//! - every option of Mosquitto is known. One that is not built yet never fails silently: it is refused;
 //! - an error names file and line, and one reading finds as many as it can;
 //! - no input makes it panic.
 //!
@@ -36,7 +35,7 @@ pub use config::{
 pub use directives::{Directive, Scope, State, Value, directives};
 pub use manual::manual;
 pub use network::Network;
-pub use report::{ConfigError, Excerpt, Level, Mentions, NamedPath, Note, Place, Problem};
+pub use report::{ConfigError, Excerpt, Level, Mention, Mentions, Note, Place, Problem};
 pub use traps::traps;
 pub use vouching::{HttpAuth, JwtAuth};
 

@@ -82,8 +82,7 @@ fn state(directive: &Directive) -> Option<String> {
                 "**Only in a server that is built with `{build}`**; any other does not start with it"
             ));
         }
-        State::Planned { refuse: true } => "**Does not work yet; the server does not start with it**",
-        State::Planned { refuse: false } => "**Has no effect yet**",
+        State::Planned => "**Does not work yet; the server does not start with it**",
         State::Ignored => "**Has no effect**",
     };
     Some(format!("{state}: {}", directive.reason))

@@ -4,7 +4,7 @@
 //! spaces only. What ends with a word ignores the rest of its line; what takes text takes all of it.
 
 use crate::Files;
-use crate::directives::{Again, Bounds, Directive, Given, Scope, State, Take, Value, find};
+use crate::directives::{Again, Bounds, Directive, Given, Scope, State, Take, find};
 use crate::draft::{Draft, Part, Reading};
 use crate::nearest;
 use crate::report::Level;
@@ -52,7 +52,7 @@ fn read_line(draft: &mut Draft, files: &dyn Files, mut words: Words<'_>) {
     let errors = draft.errors();
     let changes = take(draft, files, directive, Given { name, words });
     if draft.errors() == errors {
-        draft.mention(directive.name);
+        draft.mention(directive);
         if changes {
             report_state(draft, directive, name);
         }
@@ -104,9 +104,6 @@ fn take(draft: &mut Draft, files: &dyn Files, directive: &'static Directive, mut
                 return false;
             };
             let changes = directive.default != text;
-            if directive.value() == Value::Path {
-                draft.mention_path(directive.name, &text);
-            }
             set(draft, text);
             changes
         }
@@ -178,10 +175,9 @@ fn report_state(draft: &mut Draft, directive: &Directive, name: &str) {
             let hint = format!("Build it with: cargo build --release --features {feature}");
             draft.error_in(Part::Name, text, Some(hint));
         }
-        State::Planned { refuse: true } => {
+        State::Planned => {
             draft.error_in(Part::Name, format!("The '{name}' option does not work yet: {reason}"), None);
         }
-        State::Planned { refuse: false } => draft.warn(format!("The '{name}' option has no effect yet: {reason}")),
         State::Ignored => draft.warn(format!("The '{name}' option has no effect: {reason}")),
     }
 }

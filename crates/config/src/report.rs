@@ -2,9 +2,10 @@
 //!
 //! The lines are Mosquitto's where there is one, because scripts compare them; a hint of ours follows.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
+
+use crate::config::Config;
 
 /// A line of a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -47,7 +48,7 @@ pub struct Excerpt {
 
 impl Excerpt {
     /// `bytes` are those of the line that are meant.
-    pub(crate) fn new(line: &[u8], bytes: Range<usize>) -> Self {
+    pub fn new(line: &[u8], bytes: Range<usize>) -> Self {
         let characters = |bytes: &[u8]| String::from_utf8_lossy(bytes).chars().count();
         let start = characters(&line[..bytes.start]).min(LINE_CHARACTERS_MAX);
         let end = characters(&line[..bytes.end]).clamp(start + 1, LINE_CHARACTERS_MAX + 1);
@@ -61,36 +62,81 @@ impl Excerpt {
     }
 }
 
-/// What a screen has room for.
-const LINE_CHARACTERS_MAX: usize = 160;
-
-/// What is mentioned where.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Mentions {
-    /// The options that are given, by their usual names; of those given more than once the last.
-    pub places: BTreeMap<&'static str, Place>,
-    /// The files and folders to be read, in the order of the configuration.
-    pub paths: Vec<NamedPath>,
-}
-
-impl Mentions {
-    /// Where the first of the options stands whose names begin like this.
-    pub(crate) fn first_of(&self, prefix: &str) -> Option<Place> {
-        let named = self.places.iter().filter(|(name, _)| name.starts_with(prefix));
-        named.map(|(_, place)| place).min_by_key(|place| place.line).cloned()
+impl Excerpt {
+    /// The same line, where this part of what was meant is meant alone; all of it where the part is not seen.
+    #[must_use]
+    pub fn narrowed_to(&self, part: &str) -> Excerpt {
+        let meant: String = self.line.chars().skip(self.columns.start).take(self.columns.len()).collect();
+        let columns = meant.find(part).filter(|_| !part.is_empty()).map(|at| {
+            let start = self.columns.start + meant[..at].chars().count();
+            start..start + part.chars().count()
+        });
+        Excerpt { line: self.line.clone(), columns: columns.unwrap_or_else(|| self.columns.clone()) }
     }
 }
 
-/// A file or folder that the configuration names.
+/// What a screen has room for.
+const LINE_CHARACTERS_MAX: usize = 160;
+
+/// What is mentioned where: the lines without an error, in the order of the configuration.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Mentions(pub Vec<Mention>);
+
+impl Mentions {
+    /// The line that gives this option; of several the last.
+    pub fn last_of(&self, directive: &str) -> Option<&Mention> {
+        self.0.iter().rfind(|mention| mention.directive == directive)
+    }
+
+    /// The line that gives this option this value; of several the first.
+    pub fn find(&self, directive: &str, value: &str) -> Option<&Mention> {
+        self.0.iter().find(|mention| mention.directive == directive && mention.value == value)
+    }
+
+    /// The lines of the listener that begins at this place, up to the next one's; `None`: those above all listeners.
+    pub fn of_listener(&self, place: Option<&Place>) -> &[Mention] {
+        let begin = place.and_then(|place| self.0.iter().position(|mention| mention.place == *place));
+        let lines = &self.0[begin.unwrap_or(0)..];
+        let next = lines.iter().skip(1).position(|mention| mention.directive == "listener");
+        &lines[..next.map_or(lines.len(), |next| next + 1)]
+    }
+
+    /// What stands in this line.
+    pub fn at(&self, place: &Place) -> Option<&Mention> {
+        self.0.iter().find(|mention| mention.place == *place)
+    }
+
+    /// The lines that name a file or folder to be read.
+    pub fn paths(&self) -> impl Iterator<Item = &Mention> {
+        self.0.iter().filter(|mention| mention.is_path)
+    }
+
+    /// The fault of an option of the listener that begins at this place.
+    pub(crate) fn problem_of(&self, option: &str, listener: &Place, text: &str) -> Problem {
+        let mention = self.of_listener(Some(listener)).iter().rfind(|mention| mention.directive == option);
+        let place = mention.map_or(listener, |mention| &mention.place).clone();
+        let excerpt = mention.map(|mention| mention.excerpt.clone());
+        Problem { text: text.to_owned(), place: Some(place), hint: None, excerpt }
+    }
+
+    /// Where the first of the options stands whose names begin like this.
+    pub(crate) fn first_of(&self, prefix: &str) -> Option<Place> {
+        self.0.iter().find(|mention| mention.directive.starts_with(prefix)).map(|mention| mention.place.clone())
+    }
+}
+
+/// A line that gives an option.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct NamedPath {
-    /// The option that names it.
+pub struct Mention {
+    /// The option, by its usual name.
     pub directive: &'static str,
-    /// Where it is, as it was written.
-    pub path: String,
+    /// What follows it, as it was written.
+    pub value: String,
+    /// Whether that is the path of a file or folder to be read.
+    pub is_path: bool,
     /// The line.
     pub place: Place,
-    /// What the line looks like.
+    /// What the line looks like; the value is meant.
     pub excerpt: Excerpt,
 }
 
@@ -112,7 +158,7 @@ impl fmt::Display for Problem {
 }
 
 /// Why the server must not start.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct ConfigError {
     /// At least one, in the order of the file.
     pub problems: Vec<Problem>,
@@ -120,6 +166,8 @@ pub struct ConfigError {
     pub notes: Vec<Note>,
     /// What the good lines mention.
     pub mentions: Mentions,
+    /// What the good lines say, for those who look for what else is wrong; `None`: no line was read.
+    pub config: Option<Box<Config>>,
     /// The exit status with which Mosquitto would end.
     pub status: u8,
 }

@@ -5,19 +5,20 @@
 
 use core::net::IpAddr;
 
-use crate::config::{Address, Config, Listener, SocketDomain};
+use crate::config::{Address, Config, Listener};
 use crate::report::{Level, Mentions, Note, Place};
 
 /// The traps that this configuration steps into: those of listeners first, in their order.
 pub fn traps(config: &Config, mentions: &Mentions) -> Vec<Note> {
     let note = |(place, text): (&Place, String)| Note { level: Level::Warning, text, place: place.clone() };
-    let listeners = config.listeners.iter().enumerate().flat_map(|(index, listener)| {
+    let listeners = config.listeners.iter().flat_map(|listener| {
         let place = listener.place.as_ref();
-        let traps = [who_comes_in(listener), plain_passwords(listener), taken(listener, &config.listeners[..index])];
+        let traps = [who_comes_in(listener), plain_passwords(listener)];
         place.into_iter().flat_map(move |place| traps.clone().into_iter().flatten().map(move |text| (place, text)))
     });
-    let queues = unbounded_queues(config).and_then(|text| Some((mentions.places.get("max_queued_messages")?, text)));
-    let folder = unnamed_folder(config).and_then(|text| Some((mentions.places.get("persistence")?, text)));
+    let queues =
+        unbounded_queues(config).and_then(|text| Some((&mentions.last_of("max_queued_messages")?.place, text)));
+    let folder = unnamed_folder(config).and_then(|text| Some((&mentions.last_of("persistence")?.place, text)));
     listeners.chain(queues).chain(folder).map(note).collect()
 }
 
@@ -57,33 +58,6 @@ fn plain_passwords(listener: &Listener) -> Option<String> {
          port, or have this listener in a network that you trust."
             .to_owned()
     })
-}
-
-/// The system gives a port once.
-fn taken(listener: &Listener, before: &[Listener]) -> Option<String> {
-    let other = before.iter().find(|other| overlap(listener, other))?;
-    let place = other.place.as_ref().map(ToString::to_string).unwrap_or_default();
-    Some(format!(
-        "the listener at {place} has the same port, so that the server will not start. Take one of them out, or give each \
-         an address of its own."
-    ))
-}
-
-fn overlap(one: &Listener, other: &Listener) -> bool {
-    let is_one_version = |a: Option<SocketDomain>, b: Option<SocketDomain>| a.is_none() || b.is_none() || a == b;
-    match (&one.address, &other.address) {
-        (Address::Unix(one), Address::Unix(other)) => one == other,
-        (Address::Tcp { port, host }, Address::Tcp { port: other_port, host: other_host }) => {
-            let is_one_host = host.is_none() || other_host.is_none() || host == other_host;
-            let interfaces = (&one.bind_interface, &other.bind_interface);
-            let is_one_interface = !matches!(interfaces, (Some(one), Some(other)) if one != other);
-            port == other_port
-                && is_one_host
-                && is_one_interface
-                && is_one_version(one.socket_domain, other.socket_domain)
-        }
-        _ => false,
-    }
 }
 
 fn is_local(listener: &Listener) -> bool {

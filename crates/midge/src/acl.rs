@@ -6,20 +6,21 @@ use std::ffi::OsString;
 use std::fs;
 use std::sync::Arc;
 
-use lexopt::prelude::{Long, Short, Value};
 use midge_auth::{
     Access, Acl, Admission, ConnectPolicy, Credentials, Decision, Rights, admission, client_id_is_welcome,
 };
 use midge_codec::{TopicFilter, check_topic_name};
 use midge_config::{Address, Config, Listener};
+use midge_tools::flags::{Flag, Kind, Operand, Section, Stop, Table, Takes, Word, lossy};
 
 use crate::command_line::Serve;
-use crate::{Status, help, server, subcommand};
+use crate::subcommand::{self, Subcommand, wrong};
+use crate::{Status, server};
 
 /// What is asked.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Question {
-    config_file: String,
+    config_file: Option<String>,
     user_name: Option<String>,
     client_id: String,
     port: Option<u16>,
@@ -36,73 +37,53 @@ enum Action {
     Receive,
 }
 
-/// Does what the words behind `acl` ask for.
-pub(crate) fn run(words: Vec<OsString>) -> Status {
-    subcommand::run(parse(words), help::ACL, |question: Question| answer(&question).unwrap_or_else(|status| status))
+/// The row of the command.
+pub(crate) const SUBCOMMAND: Subcommand = Subcommand { page: || TABLE.page(), run };
+
+fn run(words: &[OsString]) -> Status {
+    subcommand::run(&TABLE, parse(words), |question| answer(&question).unwrap_or_else(|status| status))
 }
 
-/// `None` is a wish for help. The error is the message for the user.
-fn parse(words: Vec<OsString>) -> Result<Option<Question>, String> {
-    let (mut question, mut config_file, mut rest) = (Question::default(), None, Vec::new());
-    let mut parser = lexopt::Parser::from_args(words);
-    let wrong = |error: lexopt::Error| format!("Error: {error}.");
-    while let Some(argument) = parser.next().map_err(wrong)? {
-        let option = match argument {
-            Short('h') | Long("help") => return Ok(None),
-            Short('c') | Long("config-file") => 'c',
-            Long("user") => 'u',
-            Long("id") => 'i',
-            Long("listener") => 'l',
-            Value(word) => {
-                rest.push(word.to_string_lossy().into_owned());
-                continue;
-            }
-            other => return Err(wrong(other.unexpected())),
-        };
-        let value = parser.value().map_err(wrong)?.to_string_lossy().into_owned();
-        match option {
-            'c' => config_file = Some(value),
-            'u' => question.user_name = Some(value),
-            'i' => question.client_id = value,
-            _ => question.port = Some(midge_config::port_argument(&value)?),
-        }
-    }
-    let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
-    let [what, action, topic] = rest[..] else {
-        return Err("Error: Ask like this: midge acl explain -c FILE --user ada publish a/topic.".to_owned());
+fn parse(words: &[OsString]) -> Result<Question, Stop> {
+    let (mut question, operands) = subcommand::read(&TABLE, Question::default(), words)?;
+    let operands: Vec<_> = operands.into_iter().map(|word| lossy(word)).collect();
+    let [what, action, topic] = &operands[..] else {
+        return wrong("Error: Ask like this: midge acl explain -c FILE --user ada publish a/topic.");
     };
     if what != "explain" {
-        return Err(format!("Error: Unknown word '{what}'; it is 'explain'."));
+        return wrong(format!("Error: Unknown word '{what}'; it is 'explain'."));
     }
-    question.action = match action {
+    question.action = match &**action {
         "publish" => Action::Publish,
         "subscribe" => Action::Subscribe,
         "receive" => Action::Receive,
-        _ => return Err(format!("Error: Unknown word '{action}'; it is 'publish', 'subscribe' or 'receive'.")),
+        _ => return wrong(format!("Error: Unknown word '{action}'; it is 'publish', 'subscribe' or 'receive'.")),
     };
     let is_valid = match question.action {
         Action::Subscribe => TopicFilter::parse(topic).map(drop),
         Action::Publish | Action::Receive => check_topic_name(topic).map(drop),
     };
-    is_valid.map_err(|error| format!("Error: {error}."))?;
-    question.topic = topic.to_owned();
-    question.config_file = config_file.ok_or("Error: Which configuration? Name its file: -c FILE.")?;
-    Ok(Some(question))
+    is_valid.or_else(|error| wrong(format!("Error: {error}.")))?;
+    question.topic = topic.to_string();
+    match question.config_file {
+        Some(_) => Ok(question),
+        None => wrong("Error: Which configuration? Name its file: -c FILE."),
+    }
 }
 
 /// Tells the answer; or what keeps from finding it, which was told then.
 fn answer(question: &Question) -> Result<Status, Status> {
-    let config_file = Some(question.config_file.clone());
+    let config_file = question.config_file.clone();
     let config = server::load(&Serve { config_file, ..Serve::default() })?.config;
     let listener = listener_of(question.port, &config).map_err(|message| told(&message, Status::Usage))?;
     let user_name = question.user_name.as_deref();
     let client_id = user_name.filter(|_| listener.use_username_as_clientid).unwrap_or(&question.client_id);
     if let Some(why) = refused(listener, user_name, client_id, &config) {
-        println!("denied when it connects: {why}");
+        crate::say(format_args!("denied when it connects: {why}"));
         return Ok(Status::Failure);
     }
     if question.action == Action::Publish && midge_broker::is_server_topic(&question.topic) {
-        println!("denied: nobody publishes to topics of the server itself");
+        crate::say(format_args!("denied: nobody publishes to topics of the server itself"));
         return Ok(Status::Failure);
     }
     let (rights, text) = match &listener.acl_file {
@@ -110,7 +91,7 @@ fn answer(question: &Question) -> Result<Status, Status> {
         Some(path) => read_rights(path, user_name, client_id)?,
     };
     let tell = |before: &str, decision: Decision| {
-        println!("{before}{decision}{}", source(decision, listener.acl_file.as_deref(), &text));
+        crate::say(format_args!("{before}{decision}{}", source(decision, listener.acl_file.as_deref(), &text)));
     };
     let decision = match question.action {
         Action::Publish => rights.check(Access::Publish, &question.topic),
@@ -120,7 +101,7 @@ fn answer(question: &Question) -> Result<Status, Status> {
             let messages = rights.check_filter(filter);
             let answer = rights.check(Access::Subscribe, filter);
             if !config.acl_strict_suback && answer == Decision::AlwaysGranted {
-                println!("{answer} (acl_strict_suback is false)");
+                crate::say(format_args!("{answer} (acl_strict_suback is false)"));
                 let what = if messages.is_allowed() { "messages would come" } else { "no message would come" };
                 tell(&format!("{what}: "), messages);
                 messages.is_allowed().then(|| tell_others(listener));
@@ -170,10 +151,12 @@ fn tell_others(listener: &Listener) {
     if listener.jwt.is_on()
         && let Some(claim) = &listener.jwt.acl_claim
     {
-        println!("if it comes with a token, the claim '{claim}' has to grant it too (auth_jwt_acl_claim)");
+        crate::say(format_args!(
+            "if it comes with a token, the claim '{claim}' has to grant it too (auth_jwt_acl_claim)"
+        ));
     }
     if let Some(url) = &listener.http.acl_url {
-        println!("the web service {url} has to grant it too (auth_http_acl_url)");
+        crate::say(format_args!("the web service {url} has to grant it too (auth_http_acl_url)"));
     }
 }
 
@@ -220,6 +203,86 @@ fn told(message: &str, status: Status) -> Status {
     status
 }
 
+static TABLE: Table<Question> = Table {
+    name: "acl",
+    link: None,
+    summary: "tell whether a client may do something, and which line says so",
+    synopsis: &["explain -c FILE [--user NAME] [--id ID] [--listener PORT] publish|subscribe|receive TOPIC"],
+    description: "Tells whether a client may do that where a server runs with FILE, and which line of the acl_file says so.",
+    sections: &[&FLAGS],
+    rules: &[],
+    operands: &[
+        Operand { name: "explain", kind: Kind::OneOf(&["explain"]), help: "What is wanted." },
+        Operand {
+            name: "ACTION",
+            kind: Kind::OneOf(&["publish", "subscribe", "receive"]),
+            help: "What the client does: publish, subscribe or receive.",
+        },
+        Operand { name: "TOPIC", kind: Kind::Text, help: "On which topic, or with which filter." },
+    ],
+    statuses: &[
+        ("0", "It may."),
+        ("1", "It may not."),
+        ("3", "FILE, or a file that it names, or the command line is wrong."),
+    ],
+};
+
+static FLAGS: Section<Question> = Section {
+    title: "Options",
+    flags: &[
+        subcommand::config_file("The configuration file.", |question, word| {
+            question.config_file = Some(lossy(word).into_owned());
+            Ok(())
+        }),
+        Flag {
+            names: &["--user"],
+            takes: Takes::Word(
+                Word {
+                    name: "NAME",
+                    kind: Kind::Text,
+                    missing: "Error: --user argument given, but no name specified.",
+                },
+                |question, word| {
+                    question.user_name = Some(lossy(word).into_owned());
+                    Ok(())
+                },
+            ),
+            repeats: false,
+            help: "The client's user name. Without it: a client that gives none.",
+        },
+        Flag {
+            names: &["--id"],
+            takes: Takes::Word(
+                Word { name: "ID", kind: Kind::Text, missing: "Error: --id argument given, but no id specified." },
+                |question, word| {
+                    question.client_id = lossy(word).into_owned();
+                    Ok(())
+                },
+            ),
+            repeats: false,
+            help: "The client's identifier, which patterns with %c ask for.",
+        },
+        Flag {
+            names: &["--listener"],
+            takes: Takes::Word(
+                Word {
+                    name: "PORT",
+                    kind: Kind::Text,
+                    missing: "Error: --listener argument given, but no port specified.",
+                },
+                |question, word| {
+                    question.port = Some(midge_config::port_argument(&lossy(word))?);
+                    Ok(())
+                },
+            ),
+            repeats: false,
+            help: "Where it comes in. Wanted where the listeners have different rules.",
+        },
+        subcommand::help(),
+        subcommand::version(),
+    ],
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,11 +290,11 @@ mod tests {
     #[test]
     fn a_question_has_a_file_an_action_and_a_topic() {
         let check = |line: &str, expected: Result<Question, &str>| {
-            let words = line.split_whitespace().map(Into::into).collect();
-            assert_eq!(parse(words), expected.map(Some).map_err(str::to_owned), "{line}");
+            let words: Vec<_> = line.split_whitespace().map(Into::into).collect();
+            assert_eq!(parse(&words), expected.map_err(|text| Stop::Wrong(text.to_owned())), "{line}");
         };
         let question = |action, topic: &str| Question {
-            config_file: "a.conf".to_owned(),
+            config_file: Some("a.conf".to_owned()),
             action,
             topic: topic.to_owned(),
             ..Question::default()
@@ -249,7 +312,7 @@ mod tests {
             Err("Error: Ask like this: midge acl explain -c FILE --user ada publish a/topic."),
         );
         check("explain -c a --listener 0 publish t", Err("Error: Invalid port specified (0)."));
-        assert!(parse(["explain", "-c", "a", "publish", "t/#"].map(Into::into).to_vec()).is_err());
-        assert!(parse(["explain", "-c", "a", "subscribe", "a#"].map(Into::into).to_vec()).is_err());
+        assert!(parse(&["explain", "-c", "a", "publish", "t/#"].map(Into::into)).is_err());
+        assert!(parse(&["explain", "-c", "a", "subscribe", "a#"].map(Into::into)).is_err());
     }
 }

@@ -8,11 +8,11 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{self, Path, PathBuf};
 
-use lexopt::prelude::{Long, Short, Value};
-use midge_server::json;
+use midge_server::json::{self, Object};
+use midge_tools::flags::{Flag, Kind, Moment, Operand, Relation, Rule, Section, Stop, Table, Takes, Word, lossy};
 
-use crate::json::Object;
-use crate::{Status, help, server, subcommand};
+use crate::subcommand::{self, Subcommand};
+use crate::{Status, server};
 
 /// What is to be copied, and where to.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -22,47 +22,25 @@ struct Wish {
     socket: Option<PathBuf>,
 }
 
-/// Does what the words behind `backup` ask for.
-pub(crate) fn run(words: Vec<OsString>) -> Status {
-    subcommand::run(parse(words), help::BACKUP, back_up)
-}
+/// The row of the command.
+pub(crate) const SUBCOMMAND: Subcommand =
+    Subcommand { page: || TABLE.page(), run: |words| subcommand::run(&TABLE, parse(words), back_up) };
 
-/// `None` is a wish for help. The error is the message for the user.
-fn parse(words: Vec<OsString>) -> Result<Option<Wish>, String> {
-    let (mut wish, mut folder) = (Wish::default(), None);
-    let mut parser = lexopt::Parser::from_args(words);
-    while let Some(argument) = parser.next().map_err(|error| format!("Error: {error}."))? {
-        match argument {
-            Short('h') | Long("help") => return Ok(None),
-            Short('c') | Long("config-file") => {
-                let missing = "Error: -c argument given, but no config file specified.";
-                let path = parser.value().map_err(|_| missing.to_owned())?;
-                wish.config_file = Some(path.to_string_lossy().into_owned());
-            }
-            Long("socket") => {
-                let path = parser.value().map_err(|error| format!("Error: {error}."))?;
-                wish.socket = Some(path.into());
-            }
-            Value(path) if folder.is_none() => folder = Some(path.into()),
-            other => return Err(format!("Error: {}.", other.unexpected())),
-        }
-    }
-    if wish.socket.is_some() && wish.config_file.is_some() {
-        return Err("Error: -c and --socket both say which server is meant.".to_owned());
-    }
-    wish.folder = folder.ok_or("Error: Where to? Name the folder for the copy.")?;
-    Ok(Some(wish))
+fn parse(words: &[OsString]) -> Result<Wish, Stop> {
+    let (wish, folders) = subcommand::read(&TABLE, Wish::default(), words)?;
+    let folder = subcommand::only(&folders, "Error: Where to? Name the folder for the copy.")?;
+    Ok(Wish { folder: folder.into(), ..wish })
 }
 
 fn back_up(wish: Wish) -> Status {
     let Wish { folder, config_file, socket } = wish;
-    let socket = match socket.map_or_else(|| usual_socket(config_file), Ok) {
+    let socket = match socket.map_or_else(|| server::admin_socket(config_file), Ok) {
         Ok(socket) => socket,
         Err(status) => return status,
     };
     match ask(&socket, &folder) {
         Ok(bytes) => {
-            println!("Copied {bytes} bytes to {}.", folder.display());
+            crate::say(format_args!("Copied {bytes} bytes to {}.", folder.display()));
             Status::Success
         }
         Err(message) => {
@@ -70,11 +48,6 @@ fn back_up(wish: Wish) -> Status {
             Status::Failure
         }
     }
-}
-
-/// Where the server listens that is started with this configuration. What is wrong was told.
-fn usual_socket(config_file: Option<String>) -> Result<PathBuf, Status> {
-    server::options_with_log(config_file).map(|(folder, _)| folder.join(SOCKET))
 }
 
 /// Gives the bytes that were copied. The error is the message for the user.
@@ -85,8 +58,9 @@ fn ask(socket: &Path, folder: &Path) -> Result<u64, String> {
     let mut command = Object::new();
     command.text("command", "backup").text("directory", directory);
     let broken = |error: io::Error| format!("the server at {} does not answer: {error}", socket.display());
+    // Whom the server does not let in it tells why, and reads nothing.
+    let _ = stream.write_all(format!("{}\n", command.finish()).as_bytes());
     // No bound on the time: large logs take long.
-    stream.write_all(format!("{}\n", command.finish()).as_bytes()).map_err(broken)?;
     let mut answer = String::new();
     BufReader::new(stream).read_line(&mut answer).map_err(broken)?;
     understand(answer.trim_end()).unwrap_or_else(|| {
@@ -118,8 +92,60 @@ fn nobody(socket: &Path, error: &io::Error) -> String {
     }
 }
 
-/// The name of the socket in the folder of the log.
-const SOCKET: &str = "admin.sock";
+static TABLE: Table<Wish> = Table {
+    name: "backup",
+    link: None,
+    summary: "copy what a running server keeps",
+    synopsis: &["DIR [-c FILE | --socket PATH]"],
+    description: "Has a running server copy what it keeps into DIR, while it goes on. Everything that it had acknowledged before \
+                  is in the copy.\n\nTo start from the copy, name it as a server names its log: a DIR \
+                  /copy/mosquitto.db.midge is what a server with persistence_location /copy goes on with. midge log --verify \
+                  DIR checks it.",
+    sections: &[&FLAGS],
+    rules: &[Rule {
+        relation: Relation::NotBoth("-c", "--socket"),
+        moment: Moment::AtTheEnd,
+        message: "Error: -c and --socket both say which server is meant.",
+    }],
+    operands: &[Operand {
+        name: "DIR",
+        kind: Kind::Folder,
+        help: "The folder for the copy. It must be empty, or is made. The server makes the copy, so that its user must be \
+               allowed to write there.",
+    }],
+    statuses: &[("0", "The copy is whole."), ("1", "There is none."), ("3", "The command line is wrong.")],
+};
+
+static FLAGS: Section<Wish> = Section {
+    title: "Options",
+    flags: &[
+        subcommand::config_file(
+            "The server that runs with FILE. Without it: the one that you started as midge without a file.",
+            |wish, word| {
+                wish.config_file = Some(lossy(word).into_owned());
+                Ok(())
+            },
+        ),
+        Flag {
+            names: &["--socket"],
+            takes: Takes::Word(
+                Word {
+                    name: "PATH",
+                    kind: Kind::File,
+                    missing: "Error: --socket argument given, but no path specified.",
+                },
+                |wish, word| {
+                    wish.socket = Some(word.into());
+                    Ok(())
+                },
+            ),
+            repeats: false,
+            help: "The server with this socket: its admin_socket, or NAME.midge/admin.sock in its persistence_location.",
+        },
+        subcommand::help(),
+        subcommand::version(),
+    ],
+};
 
 #[cfg(test)]
 mod tests {
@@ -127,21 +153,20 @@ mod tests {
 
     #[test]
     fn a_server_and_a_folder_are_named() {
-        let check = |line: &str, expected: Result<Option<Wish>, &str>| {
-            let words = line.split_whitespace().map(Into::into).collect();
-            assert_eq!(parse(words), expected.map_err(str::to_owned), "{line}");
+        let check = |line: &str, expected: Result<Wish, &str>| {
+            let words: Vec<_> = line.split_whitespace().map(Into::into).collect();
+            assert_eq!(parse(&words), expected.map_err(|text| Stop::Wrong(text.to_owned())), "{line}");
         };
         let wish = |config_file: Option<&str>, socket: Option<&str>| {
             let (config_file, socket) = (config_file.map(Into::into), socket.map(Into::into));
-            Ok(Some(Wish { folder: "/copy".into(), config_file, socket }))
+            Ok(Wish { folder: "/copy".into(), config_file, socket })
         };
         check("/copy", wish(None, None));
         check("/copy -c a.conf", wish(Some("a.conf"), None));
         check("--socket /s /copy", wish(None, Some("/s")));
-        check("--help", Ok(None));
         check("", Err("Error: Where to? Name the folder for the copy."));
         check("/copy -c a --socket b", Err("Error: -c and --socket both say which server is meant."));
-        check("/copy /other", Err("Error: unexpected argument \"/other\"."));
+        check("/copy /other", Err("Error: Unexpected word '/other'."));
     }
 
     #[test]

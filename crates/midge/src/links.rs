@@ -2,40 +2,37 @@
 
 use std::ffi::OsString;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
+use midge_tools::flags::{Kind, Operand, Section, Stop, Table};
+
 use crate::Status;
+use crate::subcommand::{self, Subcommand};
 
-/// What the program is under another name. A name comes here when its tool works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tool {
-    /// The server.
-    Server,
+/// The name of Mosquitto's server.
+pub(crate) const SERVER: &str = "mosquitto";
+
+/// All names: the server's and those of the tools.
+fn names() -> impl Iterator<Item = &'static str> {
+    [SERVER].into_iter().chain(midge_tools::COMMANDS.iter().filter_map(|command| (command.page)().link))
 }
 
-const TOOLS: &[(&str, Tool)] = &[("mosquitto", Tool::Server)];
+/// The row of the command.
+pub(crate) const SUBCOMMAND: Subcommand =
+    Subcommand { page: || TABLE.page(), run: |words| subcommand::run(&TABLE, parse(words), |folder| link(&folder)) };
 
-impl Tool {
-    /// The tool that goes by `name`.
-    pub(crate) fn named(name: &str) -> Option<Tool> {
-        TOOLS.iter().find(|(known, _)| *known == name).map(|(_, tool)| *tool)
-    }
+fn parse(words: &[OsString]) -> Result<PathBuf, Stop> {
+    let ((), folders) = subcommand::read(&TABLE, (), words)?;
+    subcommand::only(&folders, "Error: Where to? Name the folder for the links.").map(PathBuf::from)
 }
 
-/// Makes the links in the folder that is named.
-pub(crate) fn run(words: &[OsString]) -> Status {
-    let folder = match words {
-        [folder] if !folder.as_encoded_bytes().starts_with(b"-") => Path::new(folder),
-        _ => {
-            eprintln!("Usage: midge links DIR");
-            return Status::Usage;
-        }
-    };
+/// Makes the links in the folder.
+fn link(folder: &Path) -> Status {
     let made = env::current_exe().and_then(|program| make(folder, &program));
     match made {
         Ok(()) => {
-            TOOLS.iter().for_each(|(name, _)| println!("{}", folder.join(name).display()));
+            names().for_each(|name| crate::say(format_args!("{}", folder.join(name).display())));
             Status::Success
         }
         Err(error) => {
@@ -48,7 +45,7 @@ pub(crate) fn run(words: &[OsString]) -> Status {
 /// Links of an earlier call are made anew. A file that is no link stays, and is an error: it may be Mosquitto itself.
 fn make(folder: &Path, program: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    for (name, _) in TOOLS {
+    for name in names() {
         let link = folder.join(name);
         if fs::symlink_metadata(&link).is_ok_and(|metadata| metadata.is_symlink()) {
             fs::remove_file(&link)?;
@@ -59,14 +56,15 @@ fn make(folder: &Path, program: &Path) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tools_are_known_by_their_whole_name() {
-        assert_eq!(Tool::named("mosquitto"), Some(Tool::Server));
-        assert_eq!(Tool::named("mosquitto2"), None);
-        assert_eq!(Tool::named("midge"), None);
-    }
-}
+static TABLE: Table<()> = Table {
+    name: "links",
+    link: None,
+    summary: "make links with Mosquitto's names",
+    synopsis: &["DIR"],
+    description: "Makes links in DIR by which the program goes under the names of Mosquitto's server and tools, and tells their \
+                  names. Links that are there are made anew; other files stay, and are an error.",
+    sections: &[&Section { title: "Options", flags: &[subcommand::help(), subcommand::version()] }],
+    rules: &[],
+    operands: &[Operand { name: "DIR", kind: Kind::Folder, help: "It is made where it does not exist." }],
+    statuses: &[("0", "They are made."), ("1", "They cannot be made."), ("3", "The command line is wrong.")],
+};

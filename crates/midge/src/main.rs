@@ -4,6 +4,7 @@
 //! talk to standard error.
 
 mod acl;
+mod admin_socket;
 mod backup;
 mod check;
 mod command_line;
@@ -11,17 +12,24 @@ mod environment;
 mod export;
 mod files;
 mod help;
-mod json;
 mod links;
 mod log;
+mod pages;
 mod persistence;
 mod server;
 mod subcommand;
 
 use std::env;
 use std::ffi::OsString;
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
+
+use midge_server::Identity;
+use midge_tools::{Called, Command, Program};
+
+use subcommand::Subcommand;
 
 /// How the program ends, as scripts around Mosquitto expect it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,17 +62,31 @@ fn main() -> ExitCode {
     run(&name_of(&called), words).into()
 }
 
-fn run(name: &str, mut words: Vec<OsString>) -> Status {
-    match (links::Tool::named(name), words.first().and_then(|word| word.to_str())) {
-        (Some(links::Tool::Server), _) => server::run(midge_server::Identity::Mosquitto, words),
-        (None, Some("links")) => links::run(&words[1..]),
-        (None, Some("backup")) => backup::run(words.split_off(1)),
-        (None, Some("check")) => check::run(words.split_off(1)),
-        (None, Some("acl")) => acl::run(words.split_off(1)),
-        (None, Some("export")) => export::run(words.split_off(1)),
-        (None, Some("log")) => log::run(words.split_off(1)),
-        (None, _) => server::run(midge_server::Identity::Midge, words),
+fn run(name: &str, words: Vec<OsString>) -> Status {
+    let first = words.first().and_then(|word| word.to_str()).unwrap_or_default();
+    if let Some(tool) = Command::linked(name) {
+        return Status::Other((tool.run)(&Called::by_link(name, program(Identity::Mosquitto)), &words));
     }
+    if name == links::SERVER {
+        return server::run(Identity::Mosquitto, words);
+    }
+    if let Some(tool) = Command::named(first) {
+        return Status::Other((tool.run)(&Called::as_command(first, program(Identity::Midge)), &words[1..]));
+    }
+    match Subcommand::named(first) {
+        Some(subcommand) => (subcommand.run)(&words[1..]),
+        None => server::run(Identity::Midge, words),
+    }
+}
+
+/// Writes a line for the user. Whoever reads may have had enough, as in `midge --help | head -1`.
+fn say(line: impl Display) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// What tools are told of us.
+fn program(identity: Identity) -> Program {
+    Program { version: identity.version_number(), export_log: export::export_to, admin_socket: admin_socket::of }
 }
 
 /// The name by which the program was called, without folders.

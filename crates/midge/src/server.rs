@@ -4,28 +4,32 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use midge_config::{Config, ConfigError, Level, Loaded, LogTypes, Mentions, Note, Persistence};
-use midge_server::{Identity, LogType, Options};
+use midge_server::{Identity, LogType, Options, StartError};
+use midge_tools::flags::lossy;
 
 use crate::command_line::{self, Serve, Wish};
 use crate::files::FileSystem;
 use crate::persistence::{self, Environment};
-use crate::{Status, check, environment, help};
+use crate::{Status, check, environment, help, subcommand};
 
 /// Does what the words behind the program's name ask for.
 pub(crate) fn run(identity: Identity, words: Vec<OsString>) -> Status {
+    let first = words.first().map(|word| lossy(word).into_owned()).unwrap_or_default();
     match command_line::parse(words) {
         Ok(Wish::Help) => {
-            println!("{}", help::server(identity));
+            crate::say(format_args!("{}", help::server(identity)));
             Status::Success
         }
         Ok(Wish::Version) => {
-            println!("{}", identity.version());
+            crate::say(format_args!("{}", identity.version()));
             Status::Success
         }
         Ok(Wish::Serve(wish)) => serve(identity, &wish),
         Err(message) => {
             eprintln!("{message}");
-            println!("{}", help::server(identity));
+            let hint = subcommand::hint(&first).filter(|_| identity == Identity::Midge);
+            hint.iter().for_each(|hint| eprintln!("{hint}"));
+            crate::say(format_args!("{}", help::server(identity)));
             Status::Usage
         }
     }
@@ -33,7 +37,7 @@ pub(crate) fn run(identity: Identity, words: Vec<OsString>) -> Status {
 
 fn serve(identity: Identity, wish: &Serve) -> Status {
     if let (true, Some(path)) = (wish.tests_config, &wish.config_file) {
-        return check::check(path);
+        return check::check(path, false);
     }
     let loaded = match load(wish) {
         Ok(loaded) => loaded,
@@ -57,16 +61,29 @@ fn serve(identity: Identity, wish: &Serve) -> Status {
         eprintln!("Error: unable to go into the background: {error}.");
         return Status::Failure;
     }
-    let reload = || reload(identity, wish, &environment);
-    match midge_server::run(&options, &reload) {
+    if let Err(error) = midge_server::outlive_file_size_limit() {
+        eprintln!("Error: unable to handle signals: {error}.");
+        return Status::Failure;
+    }
+    let again = wish.clone();
+    let reload = Box::new(move || reload(identity, &again, &environment));
+    match midge_server::run(&options, reload) {
         Ok(()) => Status::Success,
         Err(error) => {
             if !error.is_told {
-                eprintln!("{error}");
+                eprintln!("{}", explained(&error, wish.config_file.as_deref()));
             }
             Status::Other(error.status)
         }
     }
+}
+
+/// What keeps the server from starting. Where nobody can look it up in a log, nothing runs yet either, and the file is asked for the
+/// line.
+fn explained(error: &StartError, config_file: Option<&str>) -> String {
+    let text = error.to_string();
+    let file = config_file.filter(|_| error.is_before_log);
+    file.and_then(|file| check::located(&text, file)).unwrap_or(text)
 }
 
 /// What the configuration says by now. The error is for the log, in lines.
@@ -94,6 +111,29 @@ fn options_of(loaded: Loaded, identity: Identity, wish: &Serve, environment: &En
 /// The folder of the log of a server that is started with this configuration file, or without one, and its options. Nothing is
 /// made. What is wrong was told, also where it keeps nothing.
 pub(crate) fn options_with_log(config_file: Option<String>) -> Result<(PathBuf, Options), Status> {
+    let options = options_for(config_file)?;
+    match &options.persistence {
+        Some(persistence) => Ok((persistence.folder.clone(), options)),
+        None => {
+            eprintln!("Error: a server with this configuration keeps nothing on disk (persistence is off).");
+            Err(Status::Failure)
+        }
+    }
+}
+
+/// Where a server can be asked that is started with this configuration file, or without one. What is wrong was told.
+pub(crate) fn admin_socket(config_file: Option<String>) -> Result<PathBuf, Status> {
+    options_for(config_file)?.admin_socket().ok_or_else(|| {
+        eprintln!(
+            "Error: a server with this configuration has no socket to be asked through, as it keeps nothing on disk (persistence is \
+             off). Give it one with 'admin_socket PATH'."
+        );
+        Status::Failure
+    })
+}
+
+/// The options of a server that is started with this configuration file, or without one. Nothing is made. What is wrong was told.
+fn options_for(config_file: Option<String>) -> Result<Options, Status> {
     let is_without_file = config_file.is_none();
     let mut config = load(&Serve { config_file, ..Serve::default() })?.config;
     let environment = Environment::of_process();
@@ -101,15 +141,10 @@ pub(crate) fn options_with_log(config_file: Option<String>) -> Result<(PathBuf, 
         let persistence = &mut config.persistence;
         if is_without_file { persistence::look_for_user(persistence, &environment) } else { Ok(()) }
     });
-    if let Err(message) = settled {
-        eprintln!("{message}");
-        return Err(Status::Failure);
-    }
-    let options = Options::from_config(&config, Identity::Midge);
-    match &options.persistence {
-        Some(persistence) => Ok((persistence.folder.clone(), options)),
-        None => {
-            eprintln!("Error: a server with this configuration keeps nothing on disk (persistence is off).");
+    match settled {
+        Ok(()) => Ok(Options::from_config(&config, Identity::Midge)),
+        Err(message) => {
+            eprintln!("{message}");
             Err(Status::Failure)
         }
     }

@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use common::{Folder, PROGRAM, Server, free_port, run};
+use common::{Folder, PROGRAM, Server, configuration, free_port, give_to_nobody, is_root, run};
 
 /// Runs the program and compares its status and each stream as a whole.
 #[track_caller]
@@ -16,10 +16,13 @@ fn check(arguments: &[&str], status: i32, stdout: &str, stderr: &str) {
     assert_eq!(output.status.code(), Some(status), "{arguments:?}");
 }
 
-/// A file that only its owner can read.
+/// A file that only the user of the server can read.
 fn private(folder: &Folder, name: &str, text: &str) -> String {
     let path = folder.file(name, text);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("a mode");
+    if is_root() {
+        give_to_nobody(&path);
+    }
     path
 }
 
@@ -28,7 +31,7 @@ const OK: &str = "Configuration file is OK.";
 #[test]
 fn a_good_file_is_called_so() {
     let folder = Folder::new();
-    let file = folder.file("a.conf", "listener 1883 127.0.0.1\nallow_anonymous true\n");
+    let file = configuration(&folder, "listener PORT 127.0.0.1\nallow_anonymous true\n");
     check(&["check", &file], 0, OK, "");
     check(&["--test-config", "-c", &file], 0, OK, "");
 }
@@ -36,8 +39,8 @@ fn a_good_file_is_called_so() {
 #[test]
 fn all_errors_are_shown_with_their_lines() {
     let folder = Folder::new();
-    let text = "allow_anonymos true\nlistener 1883 127.0.0.1\n  max_qos   9\npassword_file /no/such/file\npid_file\n";
-    let file = folder.file("a.conf", text);
+    let text = "allow_anonymos true\nlistener PORT 127.0.0.1\n  max_qos   9\npassword_file /no/such/file\npid_file\n";
+    let file = configuration(&folder, text);
     let expected = format!(
         "Error: Unknown configuration variable 'allow_anonymos'.\n\
          Error found at {file}:1.\n  1 | allow_anonymos true\n    | ^^^^^^^^^^^^^^\nDid you mean 'allow_anonymous'?\n\
@@ -57,13 +60,14 @@ fn the_files_that_are_named_are_read() {
     let folder = Folder::new();
     let passwords = private(&folder, "passwords", "ada:$7$x\n");
     let acl = private(&folder, "acl", "topic fly a b\npattern read a\n");
-    let text = format!("listener 1883 127.0.0.1\npassword_file {passwords}\nacl_file {acl}\n");
-    let file = folder.file("a.conf", &text);
+    let text = format!("listener PORT 127.0.0.1\npassword_file {passwords}\nacl_file {acl}\n");
+    let file = configuration(&folder, &text);
     let output = run(PROGRAM, &["check", &file]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains(&format!("Error found at {passwords}:1.")), "{said}");
-    assert!(said.contains(&format!("Error found at {acl}:1.")), "{said}");
+    assert!(said.contains(&format!("Error found at {acl}:1.\n  1 | topic fly a b\n    |       ^^^\n")), "{said}");
+    assert!(said.contains("\n  1 | ada:...\n    | ^^^\n") && !said.contains("$7$x"), "{said}");
     fs::write(&passwords, "").expect("written");
     fs::write(&acl, "pattern read a\n").expect("written");
     let note = format!("Warning: ACL pattern 'a' does not contain '%c' or '%u'. ({acl}:1)");
@@ -77,20 +81,52 @@ fn certificates_that_do_not_do_are_told_for_each_listener() {
     let listener = |port: u16, file: &str| {
         format!("listener {port} 127.0.0.1\nallow_anonymous true\ncertfile {file}\nkeyfile {file}\n")
     };
-    let file = folder.file("a.conf", &[listener(8883, &one), listener(8884, &other)].concat());
+    let file = configuration(&folder, &[listener(8883, &one), listener(8884, &other)].concat());
     let told = |path: &str, line: u32| {
+        let (next, marker) = (line + 1, "^".repeat(path.len()));
         format!(
             "Error: Unable to load server certificate \"{path}\". Check certfile: there is no certificate in it.\n\
-             Error found at {file}:{line}."
+             Error found at {file}:{line}.\n  {line} | certfile {path}\n    |          {marker}\n\
+             Error: Unable to load server key file \"{path}\". Check keyfile: there is no private key in it.\n\
+             Error found at {file}:{next}.\n  {next} | keyfile {path}\n    |         {marker}"
         )
     };
-    check(&["check", &file], 3, "", &format!("{}\n{}", told(&one, 1), told(&other, 5)));
+    check(&["check", &file], 3, "", &format!("{}\n{}", told(&one, 3), told(&other, 7)));
+}
+
+#[test]
+fn all_faults_of_the_encryption_of_a_listener_are_told_at_their_lines() {
+    let folder = Folder::new();
+    let (pair, trusted) = (private(&folder, "pair.pem", "no certificate"), private(&folder, "ca.pem", ""));
+    let revoked = private(&folder, "revoked.pem", "");
+    let text = format!(
+        "listener PORT 127.0.0.1\nallow_anonymous true\ncertfile {pair}\nkeyfile {pair}\ncafile {trusted}\ncrlfile {revoked}\n\
+         ciphers NO-SUCH\nciphers_tls1.3 TLS_NO_SUCH\n"
+    );
+    let said = String::from_utf8_lossy(&run(PROGRAM, &["check", &configuration(&folder, &text)]).stderr).into_owned();
+    for (line, marked) in [(3, &*pair), (4, &pair), (5, &trusted), (6, &revoked), (7, "NO-SUCH"), (8, "TLS_NO_SUCH")] {
+        let shown = said.split("Error: ").find(|told| told.contains(&format!("a.conf:{line}.\n  {line} | ")));
+        let shown = shown.unwrap_or_else(|| panic!("line {line} is not in {said}"));
+        assert!(shown.contains(marked) && shown.contains(&format!(" {}", "^".repeat(marked.len()))), "{shown}");
+    }
+    assert_eq!(said.matches("Error: ").count(), 6, "{said}");
+}
+
+#[test]
+fn a_key_is_looked_at_whatever_is_wrong_with_its_certificate() {
+    let folder = Folder::new();
+    let key = private(&folder, "key.pem", "no key");
+    let text = format!("listener PORT 127.0.0.1\nallow_anonymous true\ncertfile /no/such.pem\nkeyfile {key}\n");
+    let said = run(PROGRAM, &["check", &configuration(&folder, &text)]).stderr;
+    let said = String::from_utf8_lossy(&said);
+    assert!(said.contains("Unable to open certfile \"/no/such.pem\""), "{said}");
+    assert!(said.contains(&format!("Unable to load server key file \"{key}\". Check keyfile: there is no")), "{said}");
 }
 
 #[test]
 fn a_certificate_that_is_not_there_is_found_although_tls_is_not() {
     let folder = Folder::new();
-    let file = folder.file("a.conf", "listener 8883 127.0.0.1\nallow_anonymous true\ncertfile /no/such.pem\n");
+    let file = configuration(&folder, "listener 8883 127.0.0.1\nallow_anonymous true\ncertfile /no/such.pem\n");
     let said = String::from_utf8_lossy(&run(PROGRAM, &["check", &file]).stderr).into_owned();
     assert!(said.contains("Unable to open certfile \"/no/such.pem\""), "{said}");
 }
@@ -98,8 +134,8 @@ fn a_certificate_that_is_not_there_is_found_although_tls_is_not() {
 #[test]
 fn files_that_others_can_change_are_warned_about() {
     let folder = Folder::new();
-    let passwords = folder.file("passwords", "");
-    let file = folder.file("a.conf", &format!("listener 1883 127.0.0.1\npassword_file {passwords}\n"));
+    let passwords = private(&folder, "passwords", "");
+    let file = configuration(&folder, &format!("listener PORT 127.0.0.1\npassword_file {passwords}\n"));
     let warned = |mode, danger: &str| {
         fs::set_permissions(&passwords, fs::Permissions::from_mode(mode)).expect("a mode");
         let text = format!(
@@ -118,7 +154,7 @@ fn files_that_others_can_change_are_warned_about() {
 fn check_and_server_warn_alike() {
     let folder = Folder::new();
     let port = free_port();
-    let file = folder.file("a.conf", &format!("listener {port} 127.0.0.1\nmax_queued_messages 0\n"));
+    let file = configuration(&folder, &format!("listener {port} 127.0.0.1\nmax_queued_messages 0\n"));
     let said = String::from_utf8_lossy(&run(PROGRAM, &["check", &file]).stderr).into_owned();
     let warnings: Vec<&str> = said.lines().collect();
     assert_eq!(warnings.len(), 2, "{said}");

@@ -3,6 +3,7 @@
 mod common;
 
 use std::net::TcpListener;
+use std::process::{Command, Stdio};
 
 use common::{Folder, PROGRAM, Server, client, free_port, run};
 
@@ -23,7 +24,7 @@ fn mosquitto(folder: &Folder) -> String {
     let output = run(PROGRAM, &["links", &bin.to_string_lossy()]);
     assert!(output.status.success());
     let link = bin.join("mosquitto").to_string_lossy().into_owned();
-    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), link);
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().next(), Some(&*link));
     link
 }
 
@@ -42,10 +43,67 @@ fn help_and_version_go_to_stdout() {
 fn a_wrong_command_line_is_status_3_with_usage_on_stdout() {
     check(PROGRAM, &["-x"], 3, "Usage: midge", "Error: Unknown option '-x'.");
     check(PROGRAM, &["server"], 3, "Usage: midge", "Error: Unknown option 'server'.");
+    check(
+        PROGRAM,
+        &["subb", "-t", "a"],
+        3,
+        "Usage: midge",
+        "Error: Unknown option 'subb'.\nDid you mean 'midge sub'?\n",
+    );
+    check(PROGRAM, &["chekc"], 3, "Usage: midge", "Did you mean 'midge check'?");
     check(PROGRAM, &["-p", "0"], 3, "Usage: midge", "Error: Invalid port specified (0).");
     check(PROGRAM, &["-c"], 3, "Usage: midge", "Error: -c argument given, but no config file specified.");
     let folder = Folder::new();
     check(&mosquitto(&folder), &["links", "x"], 3, "Usage: mosquitto", "Error: Unknown option 'links'.");
+}
+
+#[test]
+fn who_has_read_enough_may_stop() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let output = Command::new(PROGRAM).arg("--help").stdout(writer).stderr(Stdio::piped()).output().expect("it starts");
+    assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
+}
+
+/// The names of flags in the help of a command: ` -c, --config-file FILE`.
+fn flags_in(help: &str) -> Vec<&str> {
+    let lines = help.lines().filter(|line| line.starts_with(" -"));
+    let words = lines.flat_map(|line| line.split("  ").next().unwrap_or_default().split([' ', ',']));
+    words.filter(|word| word.starts_with('-')).collect()
+}
+
+#[test]
+fn each_subcommand_has_help_a_manual_page_and_completions() {
+    let folder = Folder::new();
+    let manual = folder.path("man");
+    check(PROGRAM, &["man", &manual.to_string_lossy()], 0, "midge-check.1", "");
+    let scripts = ["bash", "zsh", "fish"].map(|shell| run(PROGRAM, &["completions", shell]).stdout);
+    let scripts = scripts.map(|script| String::from_utf8(script).expect("text"));
+    let short = String::from_utf8(run(PROGRAM, &["--help"]).stdout).expect("text");
+    for name in ["check", "acl", "log", "backup", "export", "links", "man", "completions"] {
+        check(PROGRAM, &[name, "--help"], 0, &format!("Usage: midge {name} "), "");
+        check(PROGRAM, &[name, "--version"], 0, &format!("midge {name} version 0."), "");
+        check(PROGRAM, &[name, "--nonsense"], 3, "", "Error: Unknown option '--nonsense'.");
+        check(PROGRAM, &[name], 3, "", &format!("Use 'midge {name} --help' to see usage."));
+        assert!(short.contains(&format!("midge {name} ")) && short.contains(&format!("\n {name} ")), "{short}");
+        let page = std::fs::read_to_string(manual.join(format!("man1/midge-{name}.1"))).expect("written");
+        let help = String::from_utf8(run(PROGRAM, &[name, "--help"]).stdout).expect("text");
+        let flags = flags_in(&help);
+        assert!(flags.contains(&"--help"), "{help}");
+        for flag in flags {
+            assert!(page.contains(&format!("\\fB{}\\fR", flag.replace('-', "\\-"))), "{page} lacks {flag}");
+            let plain = flag.trim_start_matches('-');
+            let [bash, zsh, fish] = &scripts;
+            assert!(bash.split([' ', '"']).any(|word| word == flag), "bash lacks {flag}");
+            assert!(zsh.contains(&format!("{flag}[")), "zsh lacks {flag}");
+            let mut lines = fish.lines().filter(|line| line.contains(&format!("__fish_seen_subcommand_from {name}'")));
+            let is_there =
+                lines.any(|line| line.contains(&format!(" -l {plain} ")) || line.contains(&format!(" -s {plain} ")));
+            assert!(is_there, "fish lacks {flag}");
+        }
+    }
+    check(PROGRAM, &["check", "--strikt", "x"], 3, "", "Did you mean '--strict'?");
+    check(PROGRAM, &["completions", "csh"], 3, "", "Error: Unknown shell 'csh'; there are: bash, zsh, fish.");
 }
 
 #[test]
@@ -136,7 +194,7 @@ fn links_do_not_replace_programs() {
     let bin = folder.path("bin");
     check(PROGRAM, &["links", &bin.to_string_lossy()], 1, "", "unable to make links");
     assert_eq!(std::fs::read_to_string(&link).expect("still there"), "somebody else's program");
-    check(PROGRAM, &["links"], 3, "", "Usage: midge links DIR");
+    check(PROGRAM, &["links"], 3, "", "Error: Where to? Name the folder for the links.");
 }
 
 #[test]

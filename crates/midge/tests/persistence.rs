@@ -130,7 +130,10 @@ fn a_test_of_the_configuration_looks_at_the_folder() {
     let test = |location: &str| {
         let config = keeping(&folder, port, &format!("persistence_location {}", folder.path(location).display()));
         let tested = run(PROGRAM, &["-c", &config, "--test-config"]);
-        (tested.status.code(), String::from_utf8_lossy(&tested.stderr).into_owned(), config)
+        // Root is to stay root here, which is another story.
+        let said = String::from_utf8_lossy(&tested.stderr).into_owned();
+        let said: Vec<&str> = said.lines().filter(|line| !line.contains("the server runs as root")).collect();
+        (tested.status.code(), said.join("\n"), config)
     };
     let (status, said, config) = test("missing");
     let log = folder.path("missing/mosquitto.db.midge");
@@ -138,7 +141,7 @@ fn a_test_of_the_configuration_looks_at_the_folder() {
         "Error: cannot create {}: No such file or directory (os error 2); the folder around it does not exist; create it first.",
         log.display()
     );
-    assert_eq!((status, said.trim_end()), (Some(3), &expected[..]));
+    assert!(status == Some(3) && said.starts_with(&format!("{expected}\nError found at {config}:")), "{said}");
     let mut refused = Server::spawn(PROGRAM, &["-c", &config]);
     assert_eq!(refused.wait(), Some(1));
     assert!(refused.log().contains(&expected), "as a start says it: {}", refused.log());

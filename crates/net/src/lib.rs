@@ -19,6 +19,7 @@ mod inherited;
 mod layered;
 mod listener;
 pub mod proxy_protocol;
+mod regular_file;
 mod stream;
 pub mod sys;
 pub mod tls;
@@ -27,5 +28,8 @@ pub mod websocket;
 pub use address::Address;
 pub use inherited::Inherited;
 pub use layered::Layered;
-pub use listener::{BindError, Family, Listener, ListenerOptions, bind_tcp, bind_unix};
+pub use listener::{
+    BindError, Family, Listener, ListenerOptions, addresses, bind_tcp, bind_unix, check_tcp, check_unix,
+};
+pub use regular_file::{check_folder, check_readable, open_regular_file, read_regular_file};
 pub use stream::{ROOM_BYTES_MIN, Received, Stream};

@@ -6,11 +6,12 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::os::unix::net::UnixStream as BlockingUnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mio::net::{TcpListener, UnixListener};
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 
 use crate::{Address, Stream, sys};
@@ -74,14 +75,35 @@ pub fn bind_tcp(
     options: ListenerOptions<'_>,
     mut opening: impl FnMut(SocketAddr),
 ) -> Result<Vec<Listener>, BindError> {
+    each_address(host, port, family, options, |address| {
+        opening(address);
+        listen_on(address, options)
+    })
+}
+
+/// Whether [`bind_tcp`] could open the port now. Nobody can connect meanwhile, and nothing stays.
+pub fn check_tcp(host: Option<&str>, port: u16, family: Family, options: ListenerOptions<'_>) -> Result<(), BindError> {
+    each_address(host, port, family, options, |address| bind_address(address, options)).map(drop)
+}
+
+fn each_address<T>(
+    host: Option<&str>,
+    port: u16,
+    family: Family,
+    options: ListenerOptions<'_>,
+    mut open: impl FnMut(SocketAddr) -> io::Result<T>,
+) -> Result<Vec<T>, BindError> {
+    let failed_at = |address: SocketAddr, error| match options.interface {
+        Some(interface) => fail(format_args!("{address} of interface '{interface}'"), error),
+        None => fail(address, error),
+    };
     let mut opened = Vec::new();
     let mut unsupported = None;
     for address in addresses(host, port, family)? {
-        opening(address);
-        match bind_address(address, options) {
-            Ok(listener) => opened.push(listener),
-            Err(error) if family_is_missing(&error) => unsupported = Some(fail(address, error)),
-            Err(error) => return Err(fail(address, error)),
+        match open(address) {
+            Ok(socket) => opened.push(socket),
+            Err(error) if family_is_missing(&error) => unsupported = Some(failed_at(address, error)),
+            Err(error) => return Err(failed_at(address, error)),
         }
     }
     match (opened.is_empty(), unsupported) {
@@ -96,13 +118,8 @@ pub fn bind_tcp(
 /// Who may connect is what `mode` says, whatever the mask of permissions for new files is.
 pub fn bind_unix(path: &Path, mode: u32) -> Result<Listener, BindError> {
     let bind = || listen_at(path, mode);
-    let listener = bind().or_else(|error| {
-        let is_socket = fs::symlink_metadata(path).is_ok_and(|there| there.file_type().is_socket());
-        // Nobody answers on a file either, and it is somebody's.
-        let abandoned = error.kind() == io::ErrorKind::AddrInUse
-            && is_socket
-            && BlockingUnixStream::connect(path).is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused);
-        if !abandoned {
+    let listener = may_be_bound(path).and_then(|()| bind()).or_else(|error| {
+        if error.kind() != io::ErrorKind::AddrInUse || !is_abandoned(path) {
             return Err(error);
         }
         fs::remove_file(path)?;
@@ -111,6 +128,37 @@ pub fn bind_unix(path: &Path, mode: u32) -> Result<Listener, BindError> {
     match listener {
         Ok(listener) => Ok(Listener::Unix(listener, Arc::new(path.to_path_buf()))),
         Err(error) => Err(fail(path.display(), error)),
+    }
+}
+
+/// Whether [`bind_unix`] could open a socket at `path` now, as far as names, permissions and who answers there tell. Nothing is made
+/// or removed.
+pub fn check_unix(path: &Path) -> Result<(), BindError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let checked = may_be_bound(path).and_then(|()| {
+        SocketAddrUnix::new(path)?;
+        accessat(CWD, folder, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)?;
+        if path.exists() && !is_abandoned(path) { Err(Errno::ADDRINUSE.into()) } else { Ok(()) }
+    });
+    checked.map_err(|error| fail(path.display(), error))
+}
+
+/// Whether nobody listens any more on a socket that is there.
+fn is_abandoned(path: &Path) -> bool {
+    // Whoever has many waiting for him may take his time: he is not waited for.
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None);
+    let connect = |socket: OwnedFd| rustix::net::connect(&socket, &SocketAddrUnix::new(path)?);
+    socket.and_then(connect) == Err(Errno::CONNREFUSED)
+}
+
+/// Nobody answers on a file either, and it is somebody's.
+fn may_be_bound(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(there) if !there.file_type().is_socket() => {
+            Err(io::Error::new(io::ErrorKind::AlreadyExists, "What stands there is not a socket, and is left alone"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -200,7 +248,8 @@ fn fail(what: impl fmt::Display, error: io::Error) -> BindError {
     BindError { what: what.to_string(), error }
 }
 
-pub(crate) fn addresses(host: Option<&str>, port: u16, family: Family) -> Result<Vec<SocketAddr>, BindError> {
+/// The addresses of a listener; those of a name are looked up.
+pub fn addresses(host: Option<&str>, port: u16, family: Family) -> Result<Vec<SocketAddr>, BindError> {
     let any = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
     let mut found: Vec<SocketAddr> = match host {
         None => any.iter().map(|ip| SocketAddr::new(*ip, port)).collect(),
@@ -219,7 +268,15 @@ pub(crate) fn addresses(host: Option<&str>, port: u16, family: Family) -> Result
     Ok(found)
 }
 
-fn bind_address(address: SocketAddr, options: ListenerOptions<'_>) -> io::Result<Listener> {
+fn listen_on(address: SocketAddr, options: ListenerOptions<'_>) -> io::Result<Listener> {
+    let socket = bind_address(address, options)?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    let listener = std::net::TcpListener::from(socket);
+    let address = listener.local_addr()?;
+    Ok(Listener::Tcp(TcpListener::from_std(listener), address))
+}
+
+fn bind_address(address: SocketAddr, options: ListenerOptions<'_>) -> io::Result<OwnedFd> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket: OwnedFd = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
@@ -238,15 +295,12 @@ fn bind_address(address: SocketAddr, options: ListenerOptions<'_>) -> io::Result
         sockopt::set_socket_reuseport(&socket, true)?;
     }
     rustix::net::bind(&socket, &address)?;
-    rustix::net::listen(&socket, BACKLOG)?;
-    let listener = std::net::TcpListener::from(socket);
-    let address = listener.local_addr()?;
-    Ok(Listener::Tcp(TcpListener::from_std(listener), address))
+    Ok(socket)
 }
 
 fn family_is_missing(error: &io::Error) -> bool {
-    let code = error.raw_os_error().map(rustix::io::Errno::from_raw_os_error);
-    matches!(code, Some(rustix::io::Errno::AFNOSUPPORT | rustix::io::Errno::ADDRNOTAVAIL))
+    let code = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(code, Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL))
 }
 
 /// Connections that the kernel completes before they are accepted. When a server restarts, all its clients come back
@@ -256,6 +310,7 @@ const BACKLOG: i32 = 4096;
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream as BlockingUnixStream;
 
     use super::*;
     use crate::Received;
@@ -307,7 +362,7 @@ mod tests {
         std::net::TcpStream::connect(("127.0.0.1", opened[0].port())).expect("connected");
         accept(&opened[0]);
         let error = bind("none0").expect_err("no such interface").error;
-        assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::NODEV.raw_os_error()));
+        assert_eq!(error.raw_os_error(), Some(Errno::NODEV.raw_os_error()));
     }
 
     #[test]

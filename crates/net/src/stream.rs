@@ -86,6 +86,14 @@ impl Stream {
         matches!(self, Stream::Layered(layered) if layered.has_last_word())
     }
 
+    /// Bytes that came and are not complete enough for a layer.
+    pub fn undecoded(&self) -> usize {
+        match self {
+            Stream::Layered(layered) => layered.undecoded(),
+            _ => 0,
+        }
+    }
+
     /// Copies what waits in the socket to the beginning of `buffer` and leaves it there, below all layers. 0: the end.
     pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
         sys::peek(self.as_fd(), buffer)

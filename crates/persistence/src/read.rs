@@ -21,6 +21,11 @@ pub struct RunRead {
 }
 
 impl RunRead {
+    /// What it takes in memory, about.
+    pub fn bytes(&self) -> usize {
+        self.run.len() + self.referred.iter().map(|batch| batch.content.len()).sum::<usize>()
+    }
+
     fn lost(request: ReadRequest, error: &dyn std::fmt::Display) -> RunRead {
         RunRead { request, run: Vec::new(), referred: Vec::new(), error: Some(error.to_string()) }
     }

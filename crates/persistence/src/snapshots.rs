@@ -82,6 +82,9 @@ impl Bounds {
 }
 
 const GROWTH_MIN: u64 = 64 << 20;
+
+/// Of the room that is left where it does not suffice for everything, a snapshot may take so much.
+const PARTS_OF_ROOM: u64 = 4;
 const GROWTH_PART_OF_MAX: u64 = 16;
 
 /// Twice what a shard lets its queues have in memory: runs are a little longer.
@@ -175,14 +178,24 @@ impl Snapshots {
         let order = if spare > state + step + self.bounds.growth_min {
             SnapshotOrder { move_before: self.sweep.map_or(0, |sweep| sweep.upto.min(log.start + step)), may_spill }
         } else {
-            // The last chance: everything is moved at once.
-            self.sweep = Some(Sweep { upto: log.end, step: u64::MAX, moved: 0, large_since: log.large });
-            SnapshotOrder { move_before: log.end, may_spill: false }
+            // The last chance: everything is moved at once. Where there is no room for that, servers that were killed have left what
+            // they had written of snapshots, or others use the disk: then no more is moved than a part of the room takes.
+            let has_room = log.room >= alive + 2 * grown;
+            let part = if has_room { u64::MAX } else { (log.room / PARTS_OF_ROOM).saturating_sub(self.state).max(1) };
+            let sweep = self.sweep.filter(|_| !has_room);
+            let sweep = sweep.unwrap_or(Sweep { upto: log.end, step: part, moved: 0, large_since: log.large });
+            self.sweep = Some(Sweep { step: part, ..sweep });
+            SnapshotOrder { move_before: sweep.upto.min(log.start.saturating_add(part)), may_spill: false }
         };
         let spill = if may_spill { self.bounds.spill_max } else { 0 };
         self.under_way = (state + step + spill).max(alive + 2 * grown).max(1);
         (self.end, self.written, self.freed) = (log.end, log.written, log.freed);
         order
+    }
+
+    /// Whether there are parts of the log that the next snapshots are to move.
+    pub(crate) fn is_sweeping(&self) -> bool {
+        self.sweep.is_some()
     }
 
     /// It is in force.
@@ -228,6 +241,38 @@ mod tests {
     use super::*;
 
     const MB: u64 = 1 << 20;
+
+    /// What servers that were killed had written of snapshots is still there: the next one that is broken off must not take the rest.
+    #[test]
+    fn where_there_is_no_room_for_everything_no_more_is_moved_than_a_part_of_it() {
+        let check = |room: u64, expected: u64| {
+            let mut snapshots = Snapshots::new(Bounds::new(1, None), 10 * MB, 0, 8 * MB);
+            let log = Extent { start: 0, end: 12 * MB, room, disk_room: room, written: 0, large: 0, freed: 0 };
+            let order = snapshots.begin(&log);
+            assert_eq!((order.move_before, order.may_spill), (expected, false), "with {room}");
+            assert!(snapshots.is_sweeping());
+            let moved_bytes = order.move_before;
+            let done =
+                SnapshotDone { from: 12 * MB, end: 12 * MB + moved_bytes, floor: moved_bytes, moved_bytes, ..NOTHING };
+            snapshots.finish(&done);
+            assert_eq!(snapshots.is_sweeping(), moved_bytes < 12 * MB, "until everything is swept");
+        };
+        // 8 MB are alive, and each of the 2 MB since may have to be written twice.
+        check(12 * MB, 12 * MB);
+        check(12 * MB - 1, 3 * MB - 1);
+        check(4 * MB, MB);
+        check(0, 1);
+    }
+
+    const NOTHING: SnapshotDone = SnapshotDone {
+        from: 0,
+        end: 0,
+        floor: 0,
+        kept_bytes: 0,
+        stored_bytes: 0,
+        moved_bytes: 0,
+        retained_sequence: 0,
+    };
 
     /// A log in which the last writes of some size are alive, as a disk of some size holds it.
     struct World {

@@ -53,10 +53,31 @@ impl Inbound {
         self.handle_release(id);
     }
 
+    /// Takes over what is open in `other`, a part of the same Session. It takes no place of this connection.
+    pub fn adopt(&mut self, other: &Inbound) {
+        for id in other.packet_ids() {
+            self.received.insert(id);
+        }
+    }
+
     /// PUBREL came. Whether its identifier was known; PUBCOMP answers either way.
     pub fn handle_release(&mut self, id: PacketId) -> bool {
         self.open = self.open.saturating_sub(1);
         self.received.remove(id.get())
+    }
+
+    /// Messages accepted before the process was started and not yet released.
+    pub fn restore(ids: impl IntoIterator<Item = PacketId>) -> Inbound {
+        let mut inbound = Inbound::default();
+        for id in ids {
+            inbound.received.insert(id.get());
+        }
+        inbound
+    }
+
+    /// How many places of our Receive Maximum are taken on this connection.
+    pub fn open(&self) -> u16 {
+        self.open
     }
 
     /// Packet Identifiers of the messages accepted and not yet released.
@@ -189,6 +210,15 @@ mod tests {
             assert!(inbound.handle_release(id(value)));
         }
         assert!(inbound.is_empty());
+    }
+
+    #[test]
+    fn what_is_restored_or_adopted_is_known_and_takes_no_place() {
+        let mut inbound = Inbound::restore([id(1)]);
+        inbound.adopt(&Inbound::restore([id(2)]));
+        assert_eq!((inbound.packet_ids(), inbound.open()), (vec![1, 2], 0));
+        assert_eq!(inbound.handle_publish(id(2), Some(1)), Arrival::Repeated);
+        assert_eq!(inbound.open(), 1);
     }
 
     #[test]

@@ -6,6 +6,9 @@
 //!                          └──────PUBREC ≥ 0x80──▶ complete
 //! ```
 //!
+//! A Client's SUBSCRIBE and UNSUBSCRIBE take their Packet Identifiers from the same window (`begin_request`), so that no
+//! two open exchanges have the same one. They belong to the Network Connection and end with it.
+//!
 //! Identifiers are handed out one after the other, so that the exchanges form a window over them and an
 //! acknowledgement finds its exchange by subtraction. What completes out of order leaves a gap that closes with
 //! the exchanges before it.
@@ -55,6 +58,8 @@ enum State {
     AwaitPubAck,
     AwaitPubRec,
     AwaitPubComp,
+    /// SUBACK or UNSUBACK.
+    AwaitAnswer,
     Complete,
 }
 
@@ -153,6 +158,27 @@ impl<M: Payload> Outbound<M> {
         id
     }
 
+    /// Gives a SUBSCRIBE or UNSUBSCRIBE its Packet Identifier; `None` while all are taken.
+    pub fn begin_request(&mut self) -> Option<PacketId> {
+        if self.window.len() >= IDENTIFIERS as usize {
+            return None;
+        }
+        let id = self.identifier(self.window.len());
+        let is_all_resent = !self.has_resends();
+        self.window.push_back(Pending { state: State::AwaitAnswer, counted: false, message: None });
+        if is_all_resent {
+            self.resent = self.window.len();
+        }
+        Some(id)
+    }
+
+    /// SUBACK or UNSUBACK came. Whether a request waits for it.
+    pub fn handle_answer(&mut self, id: PacketId) -> bool {
+        let Some((at, State::AwaitAnswer)) = self.find(id) else { return false };
+        self.complete(at);
+        true
+    }
+
     /// PUBACK came, with whatever Reason Code: the delivery is settled `[MQTT-4.4.0-2]`.
     pub fn handle_puback(&mut self, id: PacketId) -> Received<M> {
         match self.find(id) {
@@ -201,7 +227,11 @@ impl<M: Payload> Outbound<M> {
         self.resent = 0;
         for exchange in &mut self.window {
             exchange.counted = false;
+            if exchange.state == State::AwaitAnswer {
+                exchange.state = State::Complete;
+            }
         }
+        self.close_gap();
     }
 
     /// The next thing to send again, within `max`; `None` when all were, or when the peer must first acknowledge some. PUBREL
@@ -210,7 +240,7 @@ impl<M: Payload> Outbound<M> {
         let (at, state) = loop {
             let exchange = self.window.get(self.resent)?;
             match exchange.state {
-                State::Complete => self.resent += 1,
+                State::Complete | State::AwaitAnswer => self.resent += 1,
                 state => break (self.resent, state),
             }
         };
@@ -434,6 +464,26 @@ mod tests {
     }
 
     #[test]
+    fn requests_take_identifiers_of_the_same_window_and_end_with_the_connection() {
+        let mut outbound = Outbound::default();
+        outbound.begin(QoS::AtLeastOnce, 'a');
+        assert_eq!(outbound.begin_request(), Some(id(2)));
+        assert_eq!(outbound.begin(QoS::AtLeastOnce, 'b'), id(3));
+        assert_eq!(outbound.handle_puback(id(2)), Received::OutOfTurn);
+        assert!(!outbound.handle_answer(id(1)), "PUBLISH waits for PUBACK");
+        assert!(outbound.handle_answer(id(2)));
+        assert!(!outbound.handle_answer(id(2)));
+        assert_eq!(outbound.begin_request(), Some(id(4)));
+        outbound.handle_connection();
+        assert_eq!(outbound.begin_request(), Some(id(5)), "while others wait to be sent again");
+        assert_eq!(outbound.next_resend(messages(9)), Some(Resend::Publish(id(1), QoS::AtLeastOnce, &'a')));
+        assert_eq!(outbound.next_resend(messages(9)), Some(Resend::Publish(id(3), QoS::AtLeastOnce, &'b')));
+        assert_eq!(outbound.next_resend(messages(9)), None);
+        assert!(outbound.can_begin(messages(9)) && !outbound.handle_answer(id(4)) && outbound.handle_answer(id(5)));
+        assert_eq!((outbound.len(), outbound.open()), (2, 2));
+    }
+
+    #[test]
     fn exchanges_from_before_a_start_go_on_under_their_identifiers() {
         let restored = [
             (id(2), Some((QoS::ExactlyOnce, 'c'))),
@@ -477,15 +527,17 @@ mod tests {
     proptest! {
         /// Whatever is acknowledged in whatever order: the window knows exactly what a plain map knows.
         #[test]
-        fn agrees_with_a_map(steps in proptest::collection::vec((0..4_u8, 1..40_u16), 0..400)) {
+        fn agrees_with_a_map(steps in proptest::collection::vec((0..6_u8, 1..40_u16), 0..400)) {
             let mut outbound = Outbound::default();
             let mut model = std::collections::BTreeMap::new();
+            let mut requests = std::collections::BTreeSet::new();
             for (step, value) in steps {
                 match step {
                     0 if outbound.can_begin(messages(30)) => {
                         let qos = if value % 2 == 0 { QoS::AtLeastOnce } else { QoS::ExactlyOnce };
                         let given = outbound.begin(qos, value);
                         prop_assert!(model.insert(given.get(), (qos, value)).is_none(), "identifier in use");
+                        prop_assert!(!requests.contains(&given.get()), "identifier in use");
                     }
                     1 => {
                         let expected = model.get(&value).filter(|known| known.0 == QoS::AtLeastOnce).copied();
@@ -503,12 +555,18 @@ mod tests {
                         let got = outbound.handle_pubrec(id(value), false);
                         prop_assert_eq!(matches!(got, Received::Release(_)), expected.is_some());
                     }
+                    4 if model.len() < 30 => {
+                        let given = outbound.begin_request().expect("one is free");
+                        prop_assert!(!model.contains_key(&given.get()), "identifier in use");
+                        prop_assert!(requests.insert(given.get()), "identifier in use");
+                    }
+                    5 => prop_assert_eq!(outbound.handle_answer(id(value)), requests.remove(&value)),
                     3 if matches!(outbound.handle_pubcomp(id(value)), Received::Complete(_)) => {
                         prop_assert!(model.remove(&value).is_some());
                     }
                     _ => {}
                 }
-                prop_assert_eq!(outbound.len(), model.len());
+                prop_assert_eq!(outbound.len(), model.len() + requests.len());
                 prop_assert_eq!(usize::from(outbound.open()), model.len());
                 prop_assert_eq!(outbound.open_bytes, outbound.messages().map(Payload::payload_bytes).sum::<u64>());
             }

@@ -20,6 +20,11 @@ pub enum AliasError {
 }
 
 impl InboundAliases {
+    /// The aliases that were set, with the Topic Names that they mean now.
+    pub fn iter(&self) -> impl Iterator<Item = (u16, &str)> {
+        (1..).zip(&self.topics).filter_map(|(alias, topic)| Some((alias, topic.as_deref()?)))
+    }
+
     /// The Topic Name meant by an alias. A `topic` that is not empty sets or changes it.
     pub fn resolve<'a>(&'a mut self, alias: u16, topic: &'a str, maximum: u16) -> Result<&'a str, AliasError> {
         if alias == 0 || alias > maximum {
@@ -64,8 +69,16 @@ impl OutboundAliases {
         OutboundAliases { maximum, topics: Vec::new(), index: HashTable::new() }
     }
 
+    /// The aliases that were set, with the Topic Names for which they stand until the end of the connection.
+    pub fn iter(&self) -> impl Iterator<Item = (u16, &str)> {
+        (1..).zip(&self.topics).filter_map(|(alias, topic)| Some((alias, std::str::from_utf8(topic).ok()?)))
+    }
+
     /// The alias for a topic that is about to be sent.
     pub fn alias(&mut self, topic: &[u8]) -> Aliased {
+        if self.maximum == 0 {
+            return Aliased::No;
+        }
         let hash = hash(topic);
         if let Some(&at) = self.index.find(hash, |&at| *self.topics[usize::from(at)] == *topic) {
             return Aliased::Known(at + 1);
@@ -100,6 +113,7 @@ mod tests {
         assert_eq!(aliases.resolve(2, "", 3), Ok("c"));
         assert_eq!(aliases.resolve(0, "c", 3), Err(AliasError::OutOfRange));
         assert_eq!(aliases.resolve(4, "c", 3), Err(AliasError::OutOfRange));
+        assert_eq!(aliases.iter().collect::<Vec<_>>(), [(2, "c")]);
     }
 
     #[test]
@@ -109,6 +123,7 @@ mod tests {
         assert_eq!(aliases.alias(b"b"), Aliased::Set(2));
         assert_eq!(aliases.alias(b"a"), Aliased::Known(1));
         assert_eq!(aliases.alias(b"c"), Aliased::No);
+        assert_eq!(aliases.iter().collect::<Vec<_>>(), [(1, "a"), (2, "b")]);
         assert_eq!(OutboundAliases::new(0).alias(b"a"), Aliased::No);
     }
 }

@@ -1,49 +1,60 @@
 //! Start and end of the process: the one place that knows all parts.
 
 use std::io;
-use std::sync::Arc;
+use std::os::fd::AsRawFd;
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use midge_broker::Shared;
 use midge_broker::ids::ShardId;
 use midge_net::{Inherited, sys};
+use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook_mio::v1_0::Signals;
 
 use crate::abort::AbortOnPanic;
+use crate::admin::{Admin, AdminParts};
 use crate::authority::{Failures, Workers};
 use crate::clock::Clock;
 use crate::failure::{Failure, StartError};
+use crate::inquiry::OverviewSource;
 use crate::journal::Journal;
-use crate::listeners::{make_doors, open_sockets};
+use crate::listeners::{Occasion, make_doors, open_sockets};
 use crate::log::{Log, LogBuffer, LogType};
 use crate::options::Options;
 use crate::peers::Peers;
-use crate::persistence::{self, Admin, AdminParts, Persistence, ReaderParts, Reads, Recovered, Writer, WriterParts};
+use crate::persistence::{self, Persistence, ReaderParts, Reads, Recovered, Writer, WriterParts};
 use crate::process::{self, Account, PidFile, Supervisor, Watchdog};
-use crate::reload::{Origin, Reloading};
+use crate::reload::{Origin, Reloading, ReloadingParts};
 use crate::reload_order::ReloadOrder;
+use crate::reloader::{Desk, Reloader};
 use crate::settings::{Door, Settings, Socket};
 use crate::shard::{MemoryLimit, Parts, Shard, SystemTopics, WAKER};
+use crate::tree_print::TreePrint;
 use crate::watch::Watch;
 
-/// Gives the options anew, as the configuration has them by now; or what is wrong with it, in lines.
-pub type Reload<'a> = &'a dyn Fn() -> Result<Options, String>;
+/// Gives the options anew, as the configuration has them by now; or what is wrong with it, in lines. It may take its time.
+pub type Reload = Box<dyn Fn() -> Result<Options, String> + Send>;
 
 /// Runs the server until SIGTERM or SIGINT. SIGHUP asks `reload` for new options.
-pub fn run(options: &Options, reload: Reload<'_>) -> Result<(), StartError> {
+pub fn run(options: &Options, reload: Reload) -> Result<(), StartError> {
     let inherited = Inherited::new(process::descriptors());
     let clock = Clock::start();
     let mut notes = Vec::new();
+    // Before the threads, all of which hold the signal back.
+    let order = ReloadOrder::expect().map_err(no_signals).map_err(|error| error.before_there_is_a_log())?;
     let account = Account::of(&options.account, &mut notes).map_err(Failure::Account);
     let account = account.map_err(|error| error.before_there_is_a_log())?;
     let log = Log::open(options.log.clone(), account.as_ref()).map_err(Failure::Log);
     let log = log.map_err(|error| error.before_there_is_a_log())?;
+    notes.extend(account.iter().flat_map(|account| Log::rotation_warnings(&options.log, account)));
     let mut journal = Journal(LogBuffer::new(Arc::clone(&log)));
-    let result = start(options, clock, &log, &mut journal, account.as_ref(), &notes, inherited).and_then(|server| {
+    let surroundings = Surroundings { clock, log: &log, account: account.as_ref(), order, reload };
+    let result = start(options, surroundings, &mut journal, &notes, inherited).and_then(|server| {
         journal.line(LogType::Information, format_args!("{} running", options.identity.version()));
-        server.wait(&mut journal, reload)
+        server.wait(&mut journal)
     });
     match result {
         Ok(()) => {
@@ -53,15 +64,27 @@ pub fn run(options: &Options, reload: Reload<'_>) -> Result<(), StartError> {
         Err(error) => {
             journal.line(LogType::Error, format_args!("Error: {error}"));
             let is_told = log.tells_stderr(LogType::Error);
-            Err(StartError { text: format!("Error: {error}"), is_told, status: error.status() })
+            Err(StartError { text: format!("Error: {error}"), is_told, is_before_log: false, status: error.status() })
         }
     }
 }
 
+/// What a server is started with beside its options.
+struct Surroundings<'a> {
+    clock: Clock,
+    log: &'a Arc<Log>,
+    account: Option<&'a Account>,
+    order: ReloadOrder,
+    reload: Reload,
+}
+
 /// A running server.
-struct Server<'a> {
+struct Server {
     threads: Threads,
-    reloading: Reloading<'a>,
+    /// Where reloads are ordered.
+    desk: Arc<Desk>,
+    supervisor: Arc<Supervisor>,
+    tree_print: Arc<TreePrint>,
     signals: Signals,
     /// Where they are waited for.
     poll: Poll,
@@ -70,24 +93,23 @@ struct Server<'a> {
 }
 
 /// The threads that do the work.
-pub(crate) struct Threads {
-    pub(crate) peers: Arc<Peers>,
+struct Threads {
+    peers: Arc<Peers>,
     shards: Vec<JoinHandle<()>>,
     /// The log's, where there is one.
-    pub(crate) writer: Option<Writer>,
-    /// Who asks for something at runtime, where there is a log.
+    writer: Option<Writer>,
+    /// Where others ask for something, where there is such a place.
     admin: Option<Admin>,
 }
 
-fn start<'a>(
-    options: &'a Options,
-    clock: Clock,
-    log: &Arc<Log>,
+fn start(
+    options: &Options,
+    surroundings: Surroundings<'_>,
     journal: &mut Journal,
-    account: Option<&Account>,
     notes: &[String],
     mut inherited: Inherited,
-) -> Result<Server<'a>, Failure> {
+) -> Result<Server, Failure> {
+    let Surroundings { clock, log, account, order, reload } = surroundings;
     journal.line(LogType::Information, format_args!("{} starting", options.identity.version()));
     for (kind, remark) in &options.remarks {
         journal.line(*kind, format_args!("{remark}"));
@@ -96,15 +118,15 @@ fn start<'a>(
     if let Err(error) = sys::raise_open_files_limit() {
         journal.line(LogType::Warning, format_args!("Warning: unable to raise the limit of open files: {error}"));
     }
-    // Before the threads, which inherit what is blocked; and before anybody can see that we run.
-    let signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, libc::SIGRTMIN()]);
+    // Before anybody can see that we run.
+    let signals = Signals::new([SIGTERM, SIGINT, SIGUSR1, SIGUSR2, libc::SIGRTMIN()]);
     let mut signals = signals.map_err(no_signals)?;
     // Also before anybody can connect: a crowd that takes all descriptors must not leave us without.
     let poll = Poll::new().map_err(no_signals)?;
     poll.registry().register(&mut signals, SIGNALS, Interest::READABLE).map_err(no_signals)?;
-    let waker = Waker::new(poll.registry(), NEWS).map_err(no_signals)?;
+    poll.registry().register(&mut SourceFd(&order.as_raw_fd()), SIGNALS, Interest::READABLE).map_err(no_signals)?;
     let mut origin = Origin::new(options, log, journal)?;
-    let doors = make_doors(options, &[], origin.key_log.as_ref(), journal)?;
+    let doors = make_doors(options, &[], origin.key_log.as_ref(), Occasion::Order, journal)?;
     let authority = origin.load_authority(options, &doors, journal)?;
     // What a Mosquitto that still runs will leave is not in its database yet: who takes that over must have the ports.
     let is_import_due = options.persistence.as_ref().is_some_and(persistence::is_import_due);
@@ -123,10 +145,23 @@ fn start<'a>(
         account.become_for_good().map_err(no_account)?;
         journal.line(LogType::Information, format_args!("From here on the server is {account}."));
     }
-    let threads = spawn(options, state, Arc::new(settings), log)?;
-    let watch = Watch::start(waker).map_err(|error| Failure::System("unable to start a thread", error))?;
-    let reloading = Reloading::new(options, origin, watch, &threads.peers, journal);
-    Ok(Server { threads, reloading, signals, poll, _pid_file: pid_file })
+    let no_thread = |error| Failure::System("unable to start a thread", error);
+    let clock = state.clock;
+    let threads = spawn(options, state, Arc::new(settings), log, order)?;
+    let tree_print = TreePrint::new(Arc::clone(&threads.peers), clock, Arc::clone(log));
+    let (desk, supervisor) = (Arc::<Desk>::default(), Arc::new(Supervisor::of_environment()));
+    let (peers, log_orders) = (Arc::clone(&threads.peers), threads.writer.as_ref().map(Writer::orders));
+    let watch = Watch::start(Arc::clone(&desk)).map_err(no_thread)?;
+    let parts = ReloadingParts { options, origin, reload, desk: Arc::clone(&desk), watch, peers, log_orders };
+    let reloader = Reloader {
+        reloading: Reloading::new(parts, journal),
+        desk: Arc::clone(&desk),
+        peers: Arc::clone(&threads.peers),
+        supervisor: Arc::clone(&supervisor),
+        journal: Journal(LogBuffer::new(Arc::clone(log))),
+    };
+    reloader.start().map_err(no_thread)?;
+    Ok(Server { threads, desk, supervisor, tree_print, signals, poll, _pid_file: pid_file })
 }
 
 /// Opens the sockets of the start; those that were handed over and nobody wants are told.
@@ -170,8 +205,14 @@ fn restore_as(
     let Some((account, persistence)) = account.zip(options.persistence.as_ref()) else {
         return restore(options, clock, journal);
     };
-    let unprepared = |error| Failure::System("unable to give the folder for what is kept to another user", error);
-    account.prepare_folder(&persistence.folder).map_err(unprepared)?;
+    let unprepared = |error: io::Error| {
+        let error = io::Error::new(error.kind(), format!("{}: {error}", persistence.folder.display()));
+        Failure::System("unable to give the folder for what is kept to another user", error)
+    };
+    // What is made of a database gets its name at the end, from who can write beside it: an empty folder would be in the way.
+    if !persistence::is_import_due(persistence) {
+        account.prepare_folder(&persistence.folder).map_err(unprepared)?;
+    }
     account.act(|| restore(options, clock, journal)).map_err(no_account)?
 }
 
@@ -200,27 +241,36 @@ fn no_signals(error: io::Error) -> Failure {
     Failure::System("unable to wait for signals", error)
 }
 
-fn spawn(options: &Options, beginning: Beginning, settings: Arc<Settings>, log: &Arc<Log>) -> Result<Threads, Failure> {
+fn spawn(
+    options: &Options,
+    beginning: Beginning,
+    settings: Arc<Settings>,
+    log: &Arc<Log>,
+    order: ReloadOrder,
+) -> Result<Threads, Failure> {
     let Beginning { shared, shards, persistence, clock, .. } = beginning;
     let no_loop = |error| Failure::System("unable to make an event loop", error);
     let no_thread = |error| Failure::System("unable to start a thread", error);
-    let order = ReloadOrder::expect().map_err(no_signals)?;
     let polls: Vec<Poll> = shards.iter().map(|_| Poll::new()).collect::<io::Result<_>>().map_err(no_loop)?;
     let wakers = polls.iter().map(|poll| Waker::new(poll.registry(), WAKER));
     let wakers = wakers.collect::<io::Result<_>>().map_err(no_loop)?;
     let failures = Failures::new(options.failed_login_delay_ms());
     let peers = Arc::new(Peers::new(wakers, settings, order, failures));
     log.topics().begin(&peers);
-    peers.set_workers(Workers::start(shards.len().min(WORKERS_MAX), &peers).map_err(no_thread)?);
+    peers.set_workers(Workers::start(shards.len().min(WORKERS_MAX), &peers, clock).map_err(no_thread)?);
     let buffer = || LogBuffer::new(Arc::clone(log));
-    let mut admin = None;
+    let reader = persistence.as_ref().map(|persistence| Mutex::new(persistence.log.reader()));
+    let version = options.identity.version();
+    let (all, everything) = (Arc::clone(&peers), Arc::clone(&shared));
+    let source = OverviewSource { version, peers: all, shared: everything, clock, started_ms: clock.monotonic_ms() };
+    let parts = AdminParts { reader, source, log: Arc::clone(log) };
+    // Whoever comes before the shards run waits for their answers.
+    let admin = options.admin_socket().map(|path| Admin::start(path, parts)).transpose().map_err(no_thread)?;
     if let Some(persistence) = &persistence {
         let reader = persistence.log.reader();
         let (shared, peers) = (Arc::clone(&shared), Arc::clone(&peers));
         let parts = ReaderParts { reader, shared, peers, clock, log: buffer() };
         Reads::start(parts).map_err(no_thread)?;
-        let parts = AdminParts { reader: persistence.log.reader(), clock, log: buffer() };
-        admin = Admin::start(&persistence.options.folder, parts).map_err(no_thread)?;
     }
     let writer = persistence.map(|persistence| {
         let (shared, peers) = (Arc::clone(&shared), Arc::clone(&peers));
@@ -247,7 +297,7 @@ fn spawn(options: &Options, beginning: Beginning, settings: Arc<Settings>, log: 
         let thread = thread::Builder::new().name(format!("shard-{number}")).stack_size(STACK_BYTES);
         threads.push(thread.spawn(move || run_shard(shard)).map_err(no_thread)?);
     }
-    Ok(Threads { peers, shards: threads, writer, admin })
+    Ok(Threads { peers, shards: threads, writer, admin: admin.flatten() })
 }
 
 /// A shard that cannot go on takes the process with it: its Sessions would be deaf, and a supervisor restarts us.
@@ -260,58 +310,76 @@ fn run_shard(shard: Shard) {
     drop(on_panic);
 }
 
-impl Server<'_> {
+impl Server {
     /// Waits for signals, until one says stop; then ends the shards.
-    fn wait(mut self, journal: &mut Journal, reload: Reload<'_>) -> Result<(), Failure> {
-        let (supervisor, mut watchdog) = (Supervisor::of_environment(), Watchdog::of_environment());
-        supervisor.ready();
-        let mut events = Events::with_capacity(1);
+    fn wait(mut self, journal: &mut Journal) -> Result<(), Failure> {
+        let mut watchdog = Watchdog::of_environment();
+        self.supervisor.ready();
+        let mut events = Events::with_capacity(2);
         'wait: loop {
-            match self.poll.poll(&mut events, watchdog.as_ref().map(Watchdog::pause)) {
+            let pause = watchdog.as_ref().map_or(LOOK_EVERY, |watchdog| watchdog.pause().min(LOOK_EVERY));
+            match self.poll.poll(&mut events, Some(pause)) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(no_signals(error)),
                 _ => {}
             }
             if let Some(watchdog) = watchdog.as_mut().filter(|watchdog| watchdog.is_due())
                 && watchdog.look(self.threads.peers.turns())
             {
-                supervisor.alive();
+                self.supervisor.alive();
             }
-            self.reloading.refresh(&self.threads, journal);
+            self.look_after_reloads(journal);
             for signal in self.signals.pending() {
                 match signal {
                     SIGTERM | SIGINT => break 'wait,
-                    SIGHUP => {
-                        supervisor.reloading();
-                        self.threads.peers.reload_order.begin();
-                        self.reloading.reload(reload, &self.threads, journal);
-                        self.threads.peers.reload_order.end();
-                        supervisor.ready();
-                    }
                     SIGUSR1 => match &self.threads.writer {
                         Some(writer) => writer.order_snapshot(),
                         None => journal.line(LogType::Notice, format_args!("SIGUSR1: persistence is off.")),
                     },
-                    SIGUSR2 => journal.line(
-                        LogType::Notice,
-                        format_args!("SIGUSR2: the tree of subscriptions cannot be printed yet."),
-                    ),
+                    SIGUSR2 => self.tree_print.order(journal),
                     _ => journal.rotate(),
                 }
             }
         }
-        supervisor.stopping();
+        self.supervisor.stopping();
         self.threads.admin.into_iter().for_each(Admin::stop);
         self.threads.peers.stop();
         // A shard that panicked has ended the process.
         self.threads.shards.into_iter().for_each(|thread| drop(thread.join()));
+        // The thread that reloads is not waited for, and would keep the sockets, whose paths are to go with the server.
+        self.threads.peers.put_in_force(Arc::default());
         self.threads.writer.into_iter().for_each(Writer::stop);
         Ok(())
     }
+
+    /// Hands orders on; when a file does not answer, nobody waits any longer to be judged by what it may say.
+    fn look_after_reloads(&self, journal: &mut Journal) {
+        let order = &self.threads.peers.reload_order;
+        if let Some(number) = order.take() {
+            self.supervisor.reloading();
+            self.desk.order(number);
+        }
+        let mut tell = |what: &str| {
+            let text = format_args!("Warning: {what} does not answer: until it does, what was read before counts.");
+            journal.line(LogType::Warning, text);
+        };
+        if let Some(what) = self.desk.reading.overdue() {
+            tell(&what);
+        }
+        // Also those that have come since.
+        if self.desk.reading.is_overdue() && order.give_up() {
+            self.supervisor.ready();
+        }
+        if let Some(what) = self.desk.looking.overdue() {
+            tell(&what);
+        }
+    }
 }
 
-/// What the thread waits for that has started the others: signals, and news of files.
+/// What the thread waits for that has started the others.
 const SIGNALS: Token = Token(0);
-const NEWS: Token = Token(1);
+
+/// How often it looks whether a file does not answer.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Stack of a shard's thread. Nothing recurses, and no frame holds a buffer; 512 KiB is a hundred times what is used.
 const STACK_BYTES: usize = 512 * 1024;

@@ -94,7 +94,7 @@ impl TakenTime {
 }
 
 /// What counts as one place that somebody connects from. Clients of Unix sockets share one.
-fn network(address: &Address) -> u64 {
+pub(crate) fn network(address: &Address) -> u64 {
     match address {
         Address::V4(ip, _) => u64::from(ip.to_bits()),
         Address::V6(address) => match address.ip().to_ipv4_mapped() {

@@ -16,6 +16,8 @@ pub struct StartError {
     pub(crate) text: String,
     /// Whether it already went to standard error.
     pub is_told: bool,
+    /// Whether there was no log yet, nor anything else.
+    pub is_before_log: bool,
     /// The exit status that goes with it.
     pub status: u8,
 }
@@ -34,6 +36,8 @@ pub(crate) enum Failure {
     Account(NoAccount),
     Log(io::Error),
     Bind(BindError),
+    /// The listener of the configuration that begins there has the port, or the path.
+    Collision(BindError, Option<String>),
     Tls(TlsError),
     Persistence(persistence::Failure),
     Access(FileProblem),
@@ -50,6 +54,8 @@ impl fmt::Display for Failure {
                 }
                 f.write_str(".")
             }
+            Failure::Collision(error, Some(place)) => write!(f, "{error}. The listener at {place} has it."),
+            Failure::Collision(error, None) => write!(f, "{error}. Another listener of the configuration has it."),
             Failure::Tls(error) => write!(f, "{error}"),
             Failure::Account(error) => write!(f, "{error}."),
             Failure::Log(error) => write!(f, "{error}."),
@@ -73,7 +79,7 @@ impl Failure {
 
     /// There is no log yet in which it could stand.
     pub(crate) fn before_there_is_a_log(&self) -> StartError {
-        StartError { text: format!("Error: {self}"), is_told: false, status: self.status() }
+        StartError { text: format!("Error: {self}"), is_told: false, is_before_log: true, status: self.status() }
     }
 }
 

@@ -3,6 +3,8 @@
 //! A file comes in portions, and the next one is read when its connection has taken the one before; so a request holds one
 //! portion of memory, whatever it asks for.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -24,8 +26,7 @@ pub(crate) struct Files {
     jobs: Sender<Job>,
     receiver: Arc<Mutex<Receiver<Job>>>,
     waiting: Arc<AtomicUsize>,
-    /// How many get a file in portions.
-    downloads: Arc<AtomicUsize>,
+    places: Arc<Places>,
 }
 
 /// What is wanted.
@@ -38,6 +39,8 @@ pub(crate) enum Task {
         path: FilePath,
         /// Nothing but the head.
         is_head: bool,
+        /// From where.
+        network: u64,
     },
     /// The next portion.
     GoOn(Download),
@@ -50,20 +53,39 @@ pub(crate) struct Download {
     _place: Place,
 }
 
-/// One of the places for those who get a file in portions: they may take their time, and hold memory meanwhile.
-struct Place(Arc<AtomicUsize>);
+/// The places for those who get a file in portions: they may take their time, and hold memory meanwhile. How many are taken, by the
+/// [`network`](crate::connection_rate::network) from which they come.
+#[derive(Default)]
+struct Places(Mutex<BTreeMap<u64, usize>>);
 
-impl Place {
-    /// `None`: all are taken.
-    fn take(places: &Arc<AtomicUsize>) -> Option<Place> {
-        let place = Place(Arc::clone(places));
-        (places.fetch_add(1, Ordering::Relaxed) < DOWNLOADS_MAX).then_some(place)
+/// One of them, taken.
+struct Place {
+    places: Arc<Places>,
+    network: u64,
+}
+
+impl Places {
+    /// `None`: all are taken, or all that whoever is there may have.
+    fn take(self: &Arc<Places>, network: u64) -> Option<Place> {
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (all, own) = (taken.values().sum::<usize>(), taken.get(&network).copied().unwrap_or(0));
+        if all >= DOWNLOADS_MAX || own >= DOWNLOADS_OF_ONE_MAX {
+            return None;
+        }
+        taken.insert(network, own + 1);
+        Some(Place { places: Arc::clone(self), network })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        let mut taken = self.places.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut own) = taken.entry(self.network) {
+            *own.get_mut() -= 1;
+            if *own.get() == 0 {
+                own.remove();
+            }
+        }
     }
 }
 
@@ -83,7 +105,7 @@ impl Default for Files {
     fn default() -> Files {
         let (jobs, receiver) = channel();
         let receiver = Arc::new(Mutex::new(receiver));
-        Files { started: Once::new(), jobs, receiver, waiting: Arc::default(), downloads: Arc::default() }
+        Files { started: Once::new(), jobs, receiver, waiting: Arc::default(), places: Arc::default() }
     }
 }
 
@@ -102,11 +124,11 @@ impl Files {
     fn start(&self, peers: &Arc<Peers>) {
         for number in 0..THREADS {
             let (receiver, waiting) = (Arc::clone(&self.receiver), Arc::clone(&self.waiting));
-            let (peers, downloads) = (Arc::downgrade(peers), Arc::clone(&self.downloads));
+            let (peers, places) = (Arc::downgrade(peers), Arc::clone(&self.places));
             let thread = thread::Builder::new().name(format!("files-{number}")).stack_size(STACK_BYTES);
             let started = thread.spawn(move || {
                 let on_panic = AbortOnPanic;
-                work(&receiver, &waiting, &downloads, &peers);
+                work(&receiver, &waiting, &places, &peers);
                 drop(on_panic);
             });
             if started.is_err() {
@@ -116,13 +138,13 @@ impl Files {
     }
 }
 
-fn work(jobs: &Mutex<Receiver<Job>>, waiting: &AtomicUsize, downloads: &Arc<AtomicUsize>, peers: &Weak<Peers>) {
+fn work(jobs: &Mutex<Receiver<Job>>, waiting: &AtomicUsize, places: &Arc<Places>, peers: &Weak<Peers>) {
     loop {
         // One waits with the lock, the others for the lock.
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job { asker, task }) = job else { return };
         let result = match task {
-            Task::Open { folder, path, is_head } => open(&folder, &path, is_head, downloads),
+            Task::Open { folder, path, is_head, network } => open(&folder, &path, is_head, || places.take(network)),
             Task::GoOn(download) => go_on(download, Vec::new()),
         };
         waiting.fetch_sub(1, Ordering::Relaxed);
@@ -136,7 +158,7 @@ fn open(
     folder: &Path,
     path: &FilePath,
     is_head: bool,
-    downloads: &Arc<AtomicUsize>,
+    take_place: impl FnOnce() -> Option<Place>,
 ) -> Result<(Vec<u8>, Option<Download>), Refusal> {
     let mut bytes = Vec::new();
     let file = sys::open_beneath(folder, &path.relative).map_err(|error| refusal(&error))?;
@@ -152,7 +174,7 @@ fn open(
     if is_head {
         return Ok((bytes, None));
     }
-    let place = Place::take(downloads).ok_or(Refusal::Busy)?;
+    let place = take_place().ok_or(Refusal::Busy)?;
     go_on(Download { file, left: metadata.len(), _place: place }, bytes)
 }
 
@@ -189,6 +211,9 @@ const PORTION_BYTES: u64 = 64 << 10;
 
 /// Files that are on their way at a time: 16 MiB of memory, whoever takes his time.
 const DOWNLOADS_MAX: usize = 256;
+
+/// Of those from one network: whoever takes nothing of what he asked for leaves places to others.
+const DOWNLOADS_OF_ONE_MAX: usize = DOWNLOADS_MAX / 4;
 
 /// Nothing recurses, and portions are on the heap.
 const STACK_BYTES: usize = 128 << 10;

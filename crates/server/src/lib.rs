@@ -9,13 +9,17 @@
 //! told. Left to others: the rules of MQTT (`broker`), sockets (`net`), the syntax of configuration (`config`).
 
 mod abort;
+mod admin;
 mod authority;
 mod boot;
+mod check;
+mod check_encryption;
 mod clock;
 mod connection_rate;
 mod failure;
 mod files;
 mod heap;
+mod inquiry;
 mod journal;
 pub mod json;
 mod limits;
@@ -26,19 +30,25 @@ mod peers;
 mod persistence;
 mod process;
 mod published;
+mod reading;
 mod reload;
 mod reload_order;
+mod reloader;
 mod restart;
 mod settings;
 mod shard;
 mod stamps;
+mod trace;
+mod tree_print;
 mod watch;
 
-pub use authority::{AuthorityOptions, FileProblem, ServiceOptions, TokenOptions, check_authority, check_file};
+pub use admin::socket_beside;
+pub use authority::{AuthorityOptions, FileProblem, check_authority, check_file};
 pub use boot::{Reload, run};
+pub use check::{About, Finding, check, way_to_read};
+pub use check_encryption::{EncryptionFault, check_encryption};
 pub use failure::StartError;
-pub use listeners::check_certificates;
 pub use log::{LogDestination, LogOptions, LogType, LogTypes};
 pub use options::{Endpoint, Identity, ListenerOptions, Options};
-pub use persistence::{Autosave, ExportReport, PersistenceOptions, SyncPolicy, check_folder, export};
-pub use process::{NoAccount, Wanted, daemonize};
+pub use persistence::{Autosave, ExportReport, PersistenceOptions, SyncPolicy, export};
+pub use process::{NoAccount, Wanted, daemonize, outlive_file_size_limit};

@@ -2,18 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use midge_auth::Algorithm;
 use midge_codec::QoS;
-use midge_config::{
-    Address, Config, HttpAuth, JwtAuth, Listener, Network, PersistenceSync, Protocol, SocketDomain, Tls,
-};
+use midge_config::{Address, Config, Listener, Network, PersistenceSync, Protocol, SocketDomain, Tls};
 use midge_net::proxy_protocol::Version;
 use midge_net::tls::{TlsOptions, TlsVersion};
 use midge_net::{Family, sys};
 
-use crate::authority::{AuthorityOptions, ServiceOptions, TokenOptions};
+use crate::admin::socket_beside;
+use crate::authority::AuthorityOptions;
 use crate::connection_rate::ConnectionRate;
 use crate::limits;
 use crate::log::{LogDestination, LogOptions, LogType, LogTypes};
@@ -53,6 +50,8 @@ pub struct Options {
     pub account: Wanted,
     /// The file for the process id.
     pub pid_file: Option<PathBuf>,
+    /// The socket through which the server is asked, where it is not the one beside the log.
+    pub admin_socket: Option<PathBuf>,
     /// The rules.
     pub broker: midge_broker::Options,
     /// Who is let in, for each listener.
@@ -81,10 +80,18 @@ impl Identity {
 
     /// `NAME version X`.
     pub fn version(self) -> String {
+        match self {
+            Identity::Midge => format!("midge version {}", self.version_number()),
+            Identity::Mosquitto => format!("mosquitto version {}", self.version_number()),
+        }
+    }
+
+    /// The number alone, which Mosquitto's programs have in common: `2.1.2 (Midge 0.1.0)`.
+    pub fn version_number(self) -> String {
         let own = env!("CARGO_PKG_VERSION");
         match self {
-            Identity::Midge => format!("midge version {own}"),
-            Identity::Mosquitto => format!("mosquitto version {MOSQUITTO_VERSION} (Midge {own})"),
+            Identity::Midge => own.to_owned(),
+            Identity::Mosquitto => format!("{MOSQUITTO_VERSION} (Midge {own})"),
         }
     }
 }
@@ -95,6 +102,8 @@ const MOSQUITTO_VERSION: &str = "2.1.2";
 /// One listener.
 #[derive(Clone, Debug)]
 pub struct ListenerOptions {
+    /// The line of the configuration that it begins with, for people.
+    pub place: Option<String>,
     /// What to listen on.
     pub endpoint: Endpoint,
     /// Connections at once; `None` is no bound.
@@ -126,6 +135,26 @@ pub struct ProxyOptions {
     pub require_certificate: bool,
 }
 
+/// What a proxy has seen of how a client came to it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SeenByProxy {
+    /// With TLS.
+    pub(crate) is_tls: bool,
+    /// With a certificate, which it has verified.
+    pub(crate) has_certificate: bool,
+}
+
+impl ProxyOptions {
+    /// What a client that came so did not do and has to.
+    pub(crate) fn lack(&self, seen: SeenByProxy) -> Option<&'static str> {
+        match () {
+            () if self.require_tls && !seen.is_tls => Some("client did not connect using TLS"),
+            () if self.require_certificate && !seen.has_certificate => Some("client did not provide a certificate"),
+            () => None,
+        }
+    }
+}
+
 /// What a listener wants of clients that speak WebSocket.
 #[derive(Clone, Debug)]
 pub struct WebSocketOptions {
@@ -140,7 +169,7 @@ pub struct WebSocketOptions {
 }
 
 /// A part of a certificate that names whom it was made for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CertificateName {
     /// The first common name.
     CommonName,
@@ -171,6 +200,18 @@ impl Options {
         u64::from(self.failed_login_delay_s) * 1000
     }
 
+    /// The socket through which the running server is asked; `None`: there is none.
+    pub fn admin_socket(&self) -> Option<PathBuf> {
+        let beside_log = || self.persistence.as_ref().map(|persistence| socket_beside(&persistence.folder));
+        self.admin_socket.clone().or_else(beside_log)
+    }
+
+    /// The files and folders that say who is let in, how it is encrypted, and what browsers get.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let of_listeners = self.listeners.iter().flat_map(ListenerOptions::files);
+        of_listeners.chain(self.authority.iter().flat_map(AuthorityOptions::files))
+    }
+
     /// What `config` asks for.
     pub fn from_config(config: &Config, identity: Identity) -> Options {
         let remarks = remarks(config);
@@ -193,10 +234,22 @@ impl Options {
             log: log_of(config, identity),
             account: Wanted { user: Some(config.user.clone()), ..Wanted::default() },
             pid_file: config.pid_file.as_ref().map(PathBuf::from),
+            admin_socket: config.admin_socket.as_ref().map(PathBuf::from),
             broker: rules_of(config, identity),
             authority: config.listeners.iter().map(|listener| authority_of(listener, config)).collect(),
             remarks,
         }
+    }
+}
+
+impl ListenerOptions {
+    fn files(&self) -> impl Iterator<Item = &Path> {
+        self.tls.iter().flat_map(TlsOptions::files).chain(self.http_dir())
+    }
+
+    /// The folder whose files browsers get.
+    pub(crate) fn http_dir(&self) -> Option<&Path> {
+        self.websocket.as_ref()?.http_dir.as_deref()
     }
 }
 
@@ -216,6 +269,7 @@ fn endpoint_of(listener: &Listener, config: &Config, identity: Identity) -> List
     };
     let tls = &listener.tls;
     ListenerOptions {
+        place: listener.place.as_ref().map(ToString::to_string),
         endpoint,
         max_connections: listener.max_connections,
         connection_rate: limits::connection_rate(listener, identity),
@@ -400,38 +454,14 @@ fn authority_of(listener: &Listener, config: &Config) -> AuthorityOptions {
         },
         allow_anonymous: listener.allow_anonymous,
         username_is_client_id: listener.use_username_as_clientid,
-        tokens: listener.jwt.is_on().then(|| tokens_of(&listener.jwt)),
-        service: listener.http.is_on().then(|| service_of(&listener.http)),
+        tokens: listener.jwt.is_on().then(|| Arc::new(listener.jwt.clone())),
+        service: listener.http.is_on().then(|| listener.http.clone()),
         password_file: listener.password_file.clone(),
         psk_file: listener.tls.psk_hint.as_ref().and(listener.psk_file.clone()),
         acl_file: listener.acl_file.clone(),
         acl_denies_special_chars: listener.acl_denies_special_chars,
         strict_suback: config.acl_strict_suback,
-        is_named_by_encryption: listener.names_by_encryption(),
-    }
-}
-
-fn tokens_of(jwt: &JwtAuth) -> TokenOptions {
-    TokenOptions {
-        // The table of directives takes no other names.
-        algorithms: jwt.algorithms.iter().filter_map(|name| Algorithm::from_name(name)).collect(),
-        key_file: jwt.key_file.clone(),
-        secret_file: jwt.secret_file.clone(),
-        jwks_file: jwt.jwks_file.clone(),
-        issuer: jwt.issuer.clone(),
-        audience: jwt.audience.clone(),
-        user_claim: jwt.user_claim.clone(),
-        acl_claim: jwt.acl_claim.clone(),
-    }
-}
-
-fn service_of(http: &HttpAuth) -> ServiceOptions {
-    ServiceOptions {
-        user_url: http.user_url.clone(),
-        acl_url: http.acl_url.clone(),
-        timeout: Duration::from_secs(http.timeout_s.into()),
-        cache: Duration::from_secs(http.cache_s.into()),
-        cafile: http.cafile.clone(),
+        username_of_certificate: username_of_certificate(listener),
     }
 }
 

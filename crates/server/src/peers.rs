@@ -5,17 +5,19 @@
 //! connection on its way between shards is never refused: it has a Session to go to.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Barrier, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Barrier, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 
 use midge_broker::ReadRequest;
 use midge_broker::ids::ShardId;
 use midge_broker::sys::Totals;
+use midge_net::Address;
 use midge_persistence::RunRead;
 use mio::Waker;
 
 use crate::authority::{Answer, Asker, Authority, Check, Failures, Workers};
 use crate::files::{Files, Portion};
+use crate::inquiry::Inquiry;
 use crate::persistence::Reads;
 use crate::published::Published;
 use crate::reload_order::ReloadOrder;
@@ -52,17 +54,33 @@ pub(crate) struct Peers {
 struct Peer {
     waker: Waker,
     lane: Mutex<Vec<Moved>>,
-    /// What was read for it from the log.
-    read: Mutex<Vec<RunRead>>,
-    /// What came of checks for it.
-    answers: Mutex<Vec<Answer>>,
-    /// What was read for it of files.
-    portions: Mutex<Vec<Portion>>,
+    inbox: Mutex<Inbox>,
+    /// It has taken what was in its inbox.
+    inbox_taken: Condvar,
     /// The number of the settings that are in force there.
     settings_number: AtomicU64,
     /// How often it has looked what there is to do.
     turns: AtomicU64,
     published: Published,
+}
+
+/// What came for a shard from threads that are none.
+#[derive(Default)]
+pub(crate) struct Inbox {
+    /// What was read from the log.
+    pub(crate) read: Vec<RunRead>,
+    /// What came of checks.
+    pub(crate) answers: Vec<Answer>,
+    /// What was read of files.
+    pub(crate) portions: Vec<Portion>,
+    /// What somebody wants to know.
+    pub(crate) inquiries: Vec<Inquiry>,
+}
+
+impl Inbox {
+    fn is_empty(&self) -> bool {
+        self.read.is_empty() && self.answers.is_empty() && self.portions.is_empty() && self.inquiries.is_empty()
+    }
 }
 
 impl Peers {
@@ -75,9 +93,8 @@ impl Peers {
         let peer = |waker| Peer {
             waker,
             lane: Mutex::default(),
-            read: Mutex::default(),
-            answers: Mutex::default(),
-            portions: Mutex::default(),
+            inbox: Mutex::default(),
+            inbox_taken: Condvar::new(),
             settings_number: AtomicU64::new(0),
             turns: AtomicU64::new(0),
             published: Published::default(),
@@ -132,29 +149,30 @@ impl Peers {
         debug_assert!(was_new, "one set of workers");
     }
 
-    /// Has something checked. `false`: too much waits already.
-    pub(crate) fn hand_in(&self, asker: Asker, check: Check, authority: &Arc<Authority>) -> bool {
-        self.workers.get().is_some_and(|workers| workers.hand_in(asker, check, authority))
+    /// Has something checked for who is at this address. `false`: too much waits already.
+    pub(crate) fn hand_in(&self, asker: Asker, address: Address, check: Check, authority: &Arc<Authority>) -> bool {
+        self.workers.get().is_some_and(|workers| workers.hand_in(asker, address, check, authority))
     }
 
     /// What came of a check. The caller wakes the shard.
     pub(crate) fn send_answer(&self, answer: Answer) {
-        self.answers(answer.asker.shard).push(answer);
-    }
-
-    /// Takes what came of checks for `me`.
-    pub(crate) fn take_answers(&self, me: ShardId) -> Vec<Answer> {
-        std::mem::take(&mut *self.answers(me))
+        self.inbox(answer.asker.shard).answers.push(answer);
     }
 
     /// Something was read of a file. The caller wakes the shard.
     pub(crate) fn send_portion(&self, portion: Portion) {
-        self.portions(portion.asker.shard).push(portion);
+        self.inbox(portion.asker.shard).portions.push(portion);
     }
 
-    /// Takes what was read of files for `me`.
-    pub(crate) fn take_portions(&self, me: ShardId) -> Vec<Portion> {
-        std::mem::take(&mut *self.portions(me))
+    /// Has `shard` answer, or do it, in its next turn, and wakes it. What came first is done first.
+    pub(crate) fn send_inquiry(&self, shard: ShardId, inquiry: Inquiry) {
+        self.inbox(shard).inquiries.push(inquiry);
+        self.wake(shard);
+    }
+
+    /// All shards.
+    pub(crate) fn shards(&self) -> impl ExactSizeIterator<Item = ShardId> + use<> {
+        (0..self.peers.len() as u16).map(ShardId)
     }
 
     /// Ends the sleep of `shard`, or has its next one end at once.
@@ -191,12 +209,24 @@ impl Peers {
 
     /// Something was read for `shard`. The caller wakes it.
     pub(crate) fn send_read(&self, shard: ShardId, read: RunRead) {
-        self.read(shard).push(read);
+        self.inbox(shard).read.push(read);
     }
 
-    /// Takes what was read for `me`.
-    pub(crate) fn take_read(&self, me: ShardId) -> Vec<RunRead> {
-        std::mem::take(&mut *self.read(me))
+    /// Waits until `shard` has taken most of what was read for it: a disk reads faster than clients do, and what is read takes
+    /// memory.
+    pub(crate) fn wait_for_reads_taken(&self, shard: ShardId) {
+        let is_full = |inbox: &mut Inbox| inbox.read.iter().map(RunRead::bytes).sum::<usize>() >= READ_AHEAD_BYTES_MAX;
+        let taken = self.peer(shard).inbox_taken.wait_while(self.inbox(shard), is_full);
+        drop(taken.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Takes what has come for `me`.
+    pub(crate) fn take_inbox(&self, me: ShardId) -> Inbox {
+        let inbox = std::mem::take(&mut *self.inbox(me));
+        if !inbox.read.is_empty() {
+            self.peer(me).inbox_taken.notify_one();
+        }
+        inbox
     }
 
     /// Puts connections on the lane to `shard`. The caller wakes it if it sleeps.
@@ -210,8 +240,7 @@ impl Peers {
     }
 
     pub(crate) fn has_arrivals(&self, me: ShardId) -> bool {
-        let has_news = !self.answers(me).is_empty() || !self.portions(me).is_empty();
-        has_news || !self.lane(me).is_empty() || !self.read(me).is_empty()
+        !self.lane(me).is_empty() || !self.inbox(me).is_empty()
     }
 
     pub(crate) fn published(&self, shard: ShardId) -> &Published {
@@ -253,23 +282,15 @@ impl Peers {
     }
 
     fn wake_all(&self) {
-        (0..self.peers.len()).for_each(|shard| self.wake(ShardId(shard as u16)));
+        self.shards().for_each(|shard| self.wake(shard));
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
     }
 
-    fn read(&self, shard: ShardId) -> MutexGuard<'_, Vec<RunRead>> {
-        self.peer(shard).read.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn answers(&self, shard: ShardId) -> MutexGuard<'_, Vec<Answer>> {
-        self.peer(shard).answers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn portions(&self, shard: ShardId) -> MutexGuard<'_, Vec<Portion>> {
-        self.peer(shard).portions.lock().unwrap_or_else(PoisonError::into_inner)
+    fn inbox(&self, shard: ShardId) -> MutexGuard<'_, Inbox> {
+        self.peer(shard).inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lane(&self, shard: ShardId) -> MutexGuard<'_, Vec<Moved>> {
@@ -281,16 +302,51 @@ impl Peers {
     }
 }
 
+/// What was read for a shard and it has not taken yet; about as much again is in its hands.
+const READ_AHEAD_BYTES_MAX: usize = 2 << 20;
+
 /// One line for each stretch of time in which nothing can be accepted.
 const SHORTAGE_TOLD_AGAIN_MS: u64 = 60_000;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::{self, RecvTimeoutError};
+    use std::time::Duration;
+
+    use midge_broker::Purpose;
+    use mio::{Poll, Token};
+
     use super::*;
+
+    fn peers(wakers: Vec<Waker>) -> Peers {
+        Peers::new(wakers, Arc::default(), ReloadOrder::expect().expect("held"), Failures::default())
+    }
+
+    #[test]
+    fn a_disk_that_is_quicker_than_clients_waits_for_them() {
+        let poll = Poll::new().expect("epoll");
+        let peers = peers(vec![Waker::new(poll.registry(), Token(0)).expect("a waker")]);
+        let me = ShardId(0);
+        let request = ReadRequest { address: 0, purpose: Purpose::MoveRetained(0) };
+        let read = |bytes| RunRead { request, run: vec![0; bytes], referred: Vec::new(), error: None };
+        peers.send_read(me, read(READ_AHEAD_BYTES_MAX - 1));
+        peers.wait_for_reads_taken(me);
+        peers.send_read(me, read(1));
+        let (done, is_done) = mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                peers.wait_for_reads_taken(me);
+                done.send(()).expect("somebody listens");
+            });
+            assert_eq!(is_done.recv_timeout(Duration::from_millis(50)), Err(RecvTimeoutError::Timeout));
+            assert_eq!(peers.take_inbox(me).read.len(), 2);
+            is_done.recv().expect("it goes on");
+        });
+    }
 
     #[test]
     fn a_shortage_is_told_once_a_minute() {
-        let peers = Peers::new(Vec::new(), Arc::default(), ReloadOrder::default(), Failures::default());
+        let peers = peers(Vec::new());
         let told = [0, 0, 100, 59_999, 60_001, 60_002].map(|now_ms| peers.is_news_of_shortage(now_ms));
         assert_eq!(told, [true, false, false, false, true, false]);
     }

@@ -18,6 +18,8 @@ pub(crate) struct SocketCounts {
     pub(crate) accepted: u64,
     /// Counter: closed again at once, because enough were there or came.
     pub(crate) refused: u64,
+    /// Counter: logins that were not looked at, because others of their address had failed.
+    pub(crate) logins_refused: u64,
     /// Gauge: open now.
     pub(crate) open: u64,
     /// Gauge: packets that their sockets have not taken yet.
@@ -26,7 +28,7 @@ pub(crate) struct SocketCounts {
     pub(crate) waiting_bytes: u64,
 }
 
-const WORDS: usize = 25;
+const WORDS: usize = 26;
 
 impl Published {
     pub(crate) fn store(&self, counters: &Counters, gauges: &Gauges, sockets: &SocketCounts) {
@@ -54,6 +56,7 @@ impl Published {
             counters.publish_bytes_sent,
             counters.publish_dropped(),
             sockets.refused,
+            sockets.logins_refused,
             counters.subscriptions_refused,
             counters.retained_refused,
             counters.pauses,
@@ -88,6 +91,7 @@ impl Published {
             &mut totals.publish_bytes_sent,
             &mut totals.publish_dropped,
             &mut totals.sockets_refused,
+            &mut totals.logins_refused,
             &mut totals.subscriptions_refused,
             &mut totals.retained_refused,
             &mut totals.pauses,
@@ -115,7 +119,7 @@ mod tests {
             publish_sent: 8,
             publish_bytes_received: 9,
             publish_bytes_sent: 10,
-            discarded: [1, 2, 3, 4, 1],
+            discarded: [1, 2, 3, 3, 1, 1],
             subscriptions_refused: 22,
             retained_refused: 23,
             pauses: 24,
@@ -130,7 +134,14 @@ mod tests {
             messages_on_disk: 0,
             bytes_held: 17,
         };
-        let sockets = SocketCounts { refused: 25, accepted: 18, open: 19, waiting_packets: 20, waiting_bytes: 21 };
+        let sockets = SocketCounts {
+            refused: 25,
+            logins_refused: 26,
+            accepted: 18,
+            open: 19,
+            waiting_packets: 20,
+            waiting_bytes: 21,
+        };
         let shards = [Published::default(), Published::default()];
         shards.iter().for_each(|shard| shard.store(&counters, &gauges, &sockets));
         let mut sum = Totals::default();
@@ -143,8 +154,8 @@ mod tests {
         assert_eq!([sum.subscriptions, sum.shared_subscriptions], [28, 30]);
         assert_eq!([sum.messages_stored, sum.messages_stored_bytes], [32, 34]);
         assert_eq!(
-            [sum.subscriptions_refused, sum.retained_refused, sum.pauses, sum.sockets_refused],
-            [44, 46, 48, 50]
+            [sum.subscriptions_refused, sum.retained_refused, sum.pauses, sum.sockets_refused, sum.logins_refused],
+            [44, 46, 48, 50, 52]
         );
         assert_eq!([sum.sockets, sum.sockets_open, sum.packet_out_count, sum.packet_out_bytes], [36, 38, 40, 42]);
     }

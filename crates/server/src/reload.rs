@@ -10,6 +10,7 @@
 
 use std::fs::{self, Permissions};
 use std::hash::RandomState;
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,16 +18,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use midge_net::tls::KeyLog;
-use midge_net::{Inherited, Listener};
+use midge_net::{Inherited, Listener, open_regular_file};
 
 use crate::authority::Authority;
-use crate::boot::{Reload, Threads};
+use crate::boot::Reload;
 use crate::failure::Failure;
 use crate::journal::Journal;
-use crate::listeners::{make_doors, open_key_log, open_sockets};
+use crate::listeners::{Occasion, make_doors, open_key_log, open_sockets, warn_of_http_dirs};
 use crate::log::{Log, LogChange, LogType};
 use crate::options::{Endpoint, ListenerOptions, Options};
 use crate::peers::Peers;
+use crate::persistence::Orders;
+use crate::reading::ANSWER_TIME;
+use crate::reloader::Desk;
 use crate::restart::needs_restart;
 use crate::settings::{Door, Settings, authorities, rules};
 use crate::stamps::Stamps;
@@ -42,11 +46,17 @@ pub(crate) struct Origin {
     access: Stamps,
 }
 
-/// What is to be remembered from one reload to the next.
-pub(crate) struct Reloading<'a> {
+/// What is to be remembered from one reload to the next, and whom it concerns.
+pub(crate) struct Reloading {
     origin: Origin,
+    reload: Reload,
+    /// Where others see what is being read.
+    desk: Arc<Desk>,
+    peers: Arc<Peers>,
+    /// Those of the log's thread, where there is one.
+    log_orders: Option<Arc<Orders>>,
     /// What the server was started with.
-    started: &'a Options,
+    started: Options,
     /// What was read last and is in force.
     latest: Options,
     watch: Watch,
@@ -60,15 +70,6 @@ struct Prepared {
     settings: Settings,
     log: LogChange,
     access: Stamps,
-}
-
-/// Why something is prepared.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Occasion {
-    /// The operator wants it.
-    Order,
-    /// Files have changed.
-    News,
 }
 
 impl Origin {
@@ -102,60 +103,78 @@ impl Origin {
     }
 }
 
-impl<'a> Reloading<'a> {
+/// What a [`Reloading`] is made of.
+pub(crate) struct ReloadingParts<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) origin: Origin,
+    pub(crate) reload: Reload,
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) watch: Watch,
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) log_orders: Option<Arc<Orders>>,
+}
+
+impl Reloading {
     /// Begins to look at the files. By now the server is who it is to be.
-    pub(crate) fn new(
-        options: &'a Options,
-        origin: Origin,
-        watch: Watch,
-        peers: &Peers,
-        journal: &mut Journal,
-    ) -> Reloading<'a> {
-        let reloading = Reloading { origin, started: options, latest: options.clone(), watch, fault: None };
-        let files = stamps_of(&peers.settings(), &reloading.origin.access);
+    pub(crate) fn new(parts: ReloadingParts<'_>, journal: &mut Journal) -> Reloading {
+        let ReloadingParts { options, origin, reload, desk, watch, peers, log_orders } = parts;
+        let (started, latest) = (options.clone(), options.clone());
+        let reloading = Reloading { origin, reload, desk, peers, log_orders, started, latest, watch, fault: None };
+        let settings = reloading.peers.settings();
+        let files = stamps_of(&settings, &reloading.origin.access);
         for path in files.unreadable() {
             let text = "cannot be read by whom the server has become: when it changes, that counts after a restart";
             journal.line(LogType::Warning, format_args!("Warning: {} {text}.", path.display()));
         }
-        reloading.look_at(&peers.settings());
+        warn_of_http_dirs(options, journal);
+        reloading.look_at(&settings);
         reloading
     }
 
-    /// SIGHUP: does what can be done, and tells it.
-    pub(crate) fn reload(&mut self, reload: Reload<'_>, threads: &Threads, journal: &mut Journal) {
+    /// SIGHUP: does what can be done, and tells it. `false`: nothing was.
+    pub(crate) fn reload(&mut self, journal: &mut Journal) -> bool {
         journal.line(LogType::Information, format_args!("Reloading config."));
+        self.desk.reading.begin("the log file".to_owned(), ANSWER_TIME);
         journal.rotate();
-        let options = reload();
+        self.desk.reading.begin("the configuration file, or one that it includes,".to_owned(), ANSWER_TIME);
+        let options = (self.reload)();
         for (kind, remark) in options.iter().flat_map(|options| &options.remarks) {
             journal.line(*kind, format_args!("{remark}"));
         }
-        let before = threads.peers.settings();
+        let before = self.peers.settings();
         let prepared = options.and_then(|options| {
             let prepared = self.prepare(options, &before, Occasion::Order, journal);
             prepared.map_err(|fault| format!("Error: {fault}"))
         });
         match prepared {
             Ok(prepared) => {
-                let left = needs_restart(self.started, &prepared.options);
-                self.put_in_force(prepared, &before, threads, journal);
+                let left = needs_restart(&self.started, &prepared.options);
+                self.put_in_force(prepared, before, journal);
                 for directive in left {
                     let text = format_args!("Warning: {directive} has changed, which needs a restart to count.");
                     journal.line(LogType::Warning, text);
                 }
                 journal.line(LogType::Notice, format_args!("The configuration was reloaded."));
+                true
             }
             Err(fault) => {
                 journal.line(LogType::Error, format_args!("{fault}"));
                 let text = "The configuration was not reloaded: the server goes on as before.";
                 journal.line(LogType::Error, format_args!("Error: {text}"));
+                false
             }
         }
     }
 
     /// Takes files that have changed, if there are any that do.
-    pub(crate) fn refresh(&mut self, threads: &Threads, journal: &mut Journal) {
+    pub(crate) fn refresh(&mut self, journal: &mut Journal) {
+        for path in self.watch.take_emptied() {
+            let text = "has been emptied: until something is in it, all files count as they were read before";
+            let advice = "Send SIGHUP if it is to be empty.";
+            journal.line(LogType::Warning, format_args!("Warning: {} {text}. {advice}", path.display()));
+        }
         let Some(looked) = self.watch.take_news() else { return };
-        let before = threads.peers.settings();
+        let before = self.peers.settings();
         let options = self.latest.clone();
         let prepared = self.prepare(options, &before, Occasion::News, journal);
         if !self.watch.looks_like(&looked) {
@@ -164,7 +183,7 @@ impl<'a> Reloading<'a> {
         }
         match prepared {
             Ok(prepared) => {
-                self.put_in_force(prepared, &before, threads, journal);
+                self.put_in_force(prepared, before, journal);
                 let text = "Files of the configuration have changed and were read again.";
                 journal.line(LogType::Notice, format_args!("{text}"));
             }
@@ -190,7 +209,8 @@ impl<'a> Reloading<'a> {
         journal: &mut Journal,
     ) -> Result<Prepared, Failure> {
         let origin = &self.origin;
-        let doors = make_doors(&options, &before.doors, origin.key_log.as_ref(), journal)?;
+        self.knock_at(&options);
+        let doors = make_doors(&options, &before.doors, origin.key_log.as_ref(), occasion, journal)?;
         let access = access_stamps(&options);
         let authority = match occasion == Occasion::News && access == origin.access {
             true => Arc::clone(&before.authority),
@@ -208,34 +228,52 @@ impl<'a> Reloading<'a> {
         Ok(Prepared { options, settings, log, access })
     }
 
-    fn put_in_force(&mut self, prepared: Prepared, before: &Settings, threads: &Threads, journal: &mut Journal) {
+    /// What was in force `before` goes with this: sockets that are told to be closed are closed when it returns.
+    fn put_in_force(&mut self, prepared: Prepared, before: Arc<Settings>, journal: &mut Journal) {
         let Prepared { options, settings, log, access } = prepared;
         self.origin.log.put_in_force(log);
         for socket in &settings.sockets {
             let place = settings.door(socket.listener).of.as_ref().map_or(0, |at| at.place);
             adjust(&socket.socket, &options.listeners[place], journal);
         }
-        if let (Some(writer), Some(persistence)) = (&threads.writer, &options.persistence) {
-            writer.set_autosave(persistence.autosave);
+        if let (Some(orders), Some(persistence)) = (&self.log_orders, &options.persistence) {
+            orders.set_autosave(persistence.autosave);
+            self.peers.wake_log();
         }
-        threads.peers.failures.set_delay_ms_max(options.failed_login_delay_ms());
-        threads.peers.put_in_force(Arc::new(settings));
-        wait_until(|| threads.peers.are_settings_in_force());
-        let now = threads.peers.settings();
+        self.peers.failures.set_delay_ms_max(options.failed_login_delay_ms());
+        self.peers.put_in_force(Arc::new(settings));
+        wait_until(|| self.peers.are_settings_in_force());
+        let now = self.peers.settings();
         for socket in before.sockets.iter().filter(|old| now.sockets.iter().all(|new| new.number != old.number)) {
             journal.line(LogType::Information, format_args!("Closing listen socket on {}.", socket.socket));
         }
+        drop(before);
         (self.latest, self.origin.access, self.fault) = (options, access, None);
         self.look_at(&now);
     }
 
+    /// Begins to read each file, so that one that does not answer is known by its name.
+    fn knock_at(&self, options: &Options) {
+        let encrypted = options.listeners.iter().filter_map(|listener| listener.tls.as_ref());
+        let certificates = encrypted.flat_map(|tls| tls.files()).map(Path::to_path_buf);
+        for path in certificates.chain(access_files(options)) {
+            self.desk.reading.begin_file(&path);
+            if let Ok(mut file) = open_regular_file(&path) {
+                // What is wrong with it is told by who needs it.
+                let _ = file.read(&mut [0]);
+            }
+        }
+        self.desk.reading.begin("what the configuration names".to_owned(), PREPARE_TIME);
+    }
+
     /// From now on the files of these settings are looked at.
     fn look_at(&self, settings: &Settings) {
-        let paths = match self.latest.watch_files {
+        let paths: Vec<_> = match self.latest.watch_files {
             true => files_of(settings).map(Path::to_path_buf).chain(access_files(&self.latest)).collect(),
             false => Vec::new(),
         };
-        self.watch.look_at(paths, stamps_of(settings, &self.origin.access).without_forbidden());
+        let taken = stamps_of(settings, &self.origin.access).without_forbidden(&paths);
+        self.watch.look_at(paths, taken);
     }
 }
 
@@ -285,6 +323,9 @@ fn wait_until(is_so: impl Fn() -> bool) {
         thread::sleep(WAIT_STEP);
     }
 }
+
+/// Files of millions of users are read and sockets bound within this.
+const PREPARE_TIME: Duration = Duration::from_secs(60);
 
 const WAIT_STEP: Duration = Duration::from_millis(1);
 

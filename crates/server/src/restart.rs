@@ -13,6 +13,7 @@ pub(crate) fn needs_restart(started: &Options, now: &Options) -> Vec<&'static st
     compare("shards", started.shards == now.shards);
     compare("user", started.account == now.account);
     compare("pid_file", started.pid_file == now.pid_file);
+    compare("admin_socket", started.admin_socket == now.admin_socket);
     match (&started.persistence, &now.persistence) {
         (Some(started), Some(now)) => {
             compare("persistence_location", started.database.parent() == now.database.parent());
@@ -53,6 +54,7 @@ mod tests {
             config.shards = Some(2);
             config.user = "ann".to_owned();
             config.pid_file = Some("pid".to_owned());
+            config.admin_socket = Some("socket".to_owned());
         };
         let kept = |config: &mut Config| {
             config.persistence.location = Some("folder".to_owned());
@@ -62,7 +64,7 @@ mod tests {
         };
         let told: BTreeSet<&str> = [
             check(&|_| (), &[]),
-            check(&process, &["shards", "user", "pid_file"]),
+            check(&process, &["shards", "user", "pid_file", "admin_socket"]),
             check(&kept, &["persistence_location", "persistence_file", "persistence_sync", "persistence_max_bytes"]),
             check(&|config| config.persistence.on = false, &["persistence"]),
         ]

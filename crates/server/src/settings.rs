@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use midge_broker::ids::ListenerId;
-use midge_net::tls::{TlsListener, TlsOptions};
+use midge_net::tls::{Tls, TlsListener, TlsOptions};
 use midge_net::{Address, Listener};
 
 use crate::authority::{Authority, AuthorityOptions};
 use crate::connection_rate::ConnectionRates;
-use crate::options::{CertificateName, Endpoint, Options, ProxyOptions, WebSocketOptions};
+use crate::options::{CertificateName, Endpoint, Options, ProxyOptions, SeenByProxy, WebSocketOptions};
 use crate::stamps::Stamps;
 
 /// See the module.
@@ -120,20 +120,56 @@ impl Settings {
         &self.doors[usize::from(listener.0)]
     }
 
+    /// Whether who came by `listener` with this encryption could come now. `seen` is what a proxy has seen of him; `None`: it has
+    /// not said yet.
+    pub(crate) fn still_lets_in(&self, listener: ListenerId, tls: Option<&Tls>, seen: Option<SeenByProxy>) -> bool {
+        let door = self.door(listener);
+        let lack = door.proxy.zip(seen).and_then(|(proxy, seen)| proxy.lack(seen));
+        lack.is_none()
+            && match (&door.encryption, tls) {
+                (None, _) => true,
+                (Some(_), None) => false,
+                (Some(encryption), Some(tls)) => {
+                    let keys = self.authority.pre_shared_keys(listener);
+                    encryption.listener.still_trusts(tls, keys.as_deref())
+                }
+            }
+    }
+
+    /// The listeners at which it may be that somebody could come in `before`, and cannot now.
+    pub(crate) fn stricter_listeners(&self, before: &Settings) -> impl Iterator<Item = ListenerId> {
+        let listeners = (0..self.doors.len()).map(|number| ListenerId(number as u16));
+        listeners.filter(|listener| {
+            let (is, was) = (self.door(*listener), before.doors.get(usize::from(listener.0)));
+            let lets_in_all = was.is_some_and(|was| is.lets_in_all_of(was));
+            !lets_in_all || !self.authority.has_keys_of(&before.authority, *listener)
+        })
+    }
+
     /// The port of `listener`; 0 for a Unix socket.
     pub(crate) fn port(&self, listener: ListenerId) -> u16 {
         let socket = self.sockets.iter().find(|socket| socket.listener == listener);
         socket.map_or(0, |socket| socket.socket.port())
     }
 
-    /// Counts one more connection of `listener`, or names the directive that forbids it.
-    pub(crate) fn enter(&self, listener: ListenerId, address: &Address, now_ms: u64) -> Result<(), &'static str> {
+    /// Counts one more connection of `listener` for this second, or names the directive that forbids it.
+    pub(crate) fn count_arrival(
+        &self,
+        listener: ListenerId,
+        address: &Address,
+        now_ms: u64,
+    ) -> Result<(), &'static str> {
         let door = self.door(listener);
         // What a proxy brings is counted for those whom it names.
         if door.proxy.is_none() {
             door.rates.enter_from(address, now_ms)?;
         }
-        door.rates.enter(address, now_ms)?;
+        door.rates.enter(address, now_ms)
+    }
+
+    /// Counts one more open connection of `listener`, or names the directive that forbids it.
+    pub(crate) fn enter(&self, listener: ListenerId) -> Result<(), &'static str> {
+        let door = self.door(listener);
         if !door.gate.enter() {
             return Err("max_connections");
         }
@@ -171,6 +207,13 @@ impl Door {
         }
     }
 
+    /// Whether clients that came in `before` could come now, apart from which pre-shared keys count.
+    fn lets_in_all_of(&self, before: &Door) -> bool {
+        let demands = |door: &Door| door.proxy.map_or((false, false), |it| (it.require_tls, it.require_certificate));
+        demands(self) == demands(before)
+            && Encryption::lets_in_all_of(self.encryption.as_ref(), before.encryption.as_ref())
+    }
+
     /// Whether clients may still be there that came in by it.
     fn is_free(&self) -> bool {
         self.of.is_none() && self.gate.open() == 0
@@ -178,18 +221,14 @@ impl Door {
 }
 
 impl Encryption {
-    /// Whether clients are judged by the same here as there, apart from which pre-shared keys count. Where there is no encryption,
-    /// none is judged.
-    pub(crate) fn judges_alike(one: Option<&Encryption>, other: Option<&Encryption>) -> bool {
-        let ways = |TlsOptions { require_certificate, psk_hint, certificates, .. }: &TlsOptions| {
-            (*require_certificate, psk_hint.is_some(), certificates.is_empty())
+    /// The same as far as encryption goes. Who has no encryption cannot come where there is some.
+    fn lets_in_all_of(now: Option<&Encryption>, before: Option<&Encryption>) -> bool {
+        let (Some(now), Some(before)) = (now, before) else { return now.is_none() };
+        let asked = |it: &TlsOptions| {
+            let takes_keys = it.psk_hint.is_some();
+            (it.require_certificate, takes_keys, it.certificates.is_empty(), it.disable_client_cert_date_checks)
         };
-        let demands = |it: &&Encryption| it.options.require_certificate || it.options.psk_hint.is_some();
-        match (one.filter(demands), other.filter(demands)) {
-            (Some(one), Some(other)) => one.trust == other.trust && ways(&one.options) == ways(&other.options),
-            (None, None) => true,
-            _ => false,
-        }
+        asked(&now.options) == asked(&before.options) && (now.trust == before.trust || !now.options.require_certificate)
     }
 }
 

@@ -59,23 +59,21 @@ impl Stamps {
         self.0.values().any(is_fresh)
     }
 
-    /// Whether a file is empty that did not look like this before: it is about to be written.
-    pub(crate) fn have_been_emptied(&self, before: &Stamps) -> bool {
+    /// The files that are empty and did not look like this before: they are about to be written.
+    pub(crate) fn emptied_since(&self, before: &Stamps) -> Vec<PathBuf> {
         let is_empty = |stamp: &Stamp| matches!(stamp, Stamp::Seen(look) if look.is_file && look.size == 0);
-        self.0.iter().any(|(path, stamp)| is_empty(stamp) && before.0.get(path) != Some(stamp))
+        let emptied = self.0.iter().filter(|(path, stamp)| is_empty(stamp) && before.0.get(*path) != Some(stamp));
+        emptied.map(|(path, _)| path.clone()).collect()
     }
 
-    /// The first that this process may not even look at.
-    pub(crate) fn forbidden(&self) -> Option<&Path> {
-        let forbidden = |stamp: &Stamp| matches!(stamp, Stamp::Unseen(io::ErrorKind::PermissionDenied));
-        self.0.iter().find(|(_, stamp)| forbidden(stamp)).map(|(path, _)| path.as_path())
-    }
-
-    /// The same, but for what this process may not look at now: whether that changes it will not see.
-    pub(crate) fn without_forbidden(mut self) -> Stamps {
+    /// The same, but for what this process may not even look at now, when it asks for these `paths`: whether that changes it will not
+    /// see.
+    pub(crate) fn without_forbidden(mut self, paths: &[PathBuf]) -> Stamps {
+        let is_closed = |folder: &Path| fs::read_dir(folder).is_err_and(|error| is_forbidden(error.kind()));
+        self.0.retain(|path, _| paths.contains(path) || !path.parent().is_some_and(is_closed));
         for (path, stamp) in &mut self.0 {
             let now = Stamp::of(path);
-            if matches!(now, Stamp::Unseen(io::ErrorKind::PermissionDenied)) {
+            if matches!(now, Stamp::Unseen(kind) if is_forbidden(kind)) {
                 *stamp = now;
             }
         }
@@ -87,7 +85,7 @@ impl Stamps {
         self.0
             .keys()
             .map(PathBuf::as_path)
-            .filter(|path| fs::File::open(path).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied))
+            .filter(|path| midge_net::check_readable(path).is_err_and(|error| is_forbidden(error.kind())))
     }
 }
 
@@ -109,12 +107,17 @@ impl Stamp {
     }
 }
 
+fn is_forbidden(kind: io::ErrorKind) -> bool {
+    kind == io::ErrorKind::PermissionDenied
+}
+
 /// Longer than the coarsest clock by which systems date changes.
 const FRESH_NS: i128 = 50_000_000;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
     use std::thread;
     use std::time::Duration;
 
@@ -168,11 +171,11 @@ mod tests {
         let (written, empty) = (folder.write("a", "one"), folder.write("b", ""));
         let look = || Stamps::of([written.as_path(), empty.as_path(), folder.0.as_path()]);
         let before = look();
-        assert!(!look().have_been_emptied(&before));
+        assert!(look().emptied_since(&before).is_empty());
         folder.write("a", "");
-        assert!(look().have_been_emptied(&before));
+        assert_eq!(look().emptied_since(&before), std::slice::from_ref(&written));
         folder.write("a", "two");
-        assert!(!look().have_been_emptied(&before));
+        assert!(look().emptied_since(&before).is_empty());
     }
 
     #[test]
@@ -205,5 +208,26 @@ mod tests {
         folder.write("a", "one");
         check(&folder.0, || drop(folder.write("a", "two")));
         check(&folder.0, || drop(folder.write("b", "")));
+    }
+
+    #[test]
+    fn what_is_in_a_folder_that_may_not_be_listed_any_more_is_not_missed() {
+        let folder = Folder::new("closed");
+        let named = folder.write("a", "one");
+        folder.write("b", "");
+        let paths = [folder.0.clone(), named];
+        let look = || Stamps::of(paths.iter().map(PathBuf::as_path));
+        let taken = look();
+        fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o311)).expect("a mode");
+        let taken = taken.with(&Stamps::of([folder.0.as_path()]));
+        let is_seen = || {
+            // Root may list all folders; this is for one thread.
+            if rustix::process::geteuid().is_root() {
+                rustix::thread::set_thread_uid(rustix::fs::Uid::from_raw(65534)).expect("another user");
+            }
+            taken.without_forbidden(&paths) == look()
+        };
+        assert!(thread::scope(|scope| scope.spawn(is_seen).join().expect("looked")));
+        fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o700)).expect("a mode");
     }
 }

@@ -2,8 +2,8 @@
 //! as a file system that does not answer must not hold up whoever waits for signals.
 //!
 //! What must hold: nothing is taken while it is being written. Files that look other than they did must look the same twice
-//! before they are read, and still do afterwards; one that was emptied waits for what will be in it, or for SIGHUP; those that do not do are read again when they have changed once more, and now
-//! and then.
+//! before they are read, and still do afterwards; where one was emptied, which is told, they wait for what will be in it, or for
+//! SIGHUP; those that do not do are read again when they have changed once more, and now and then.
 
 use std::io;
 use std::path::PathBuf;
@@ -11,8 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mio::Waker;
-
+use crate::reloader::Desk;
 use crate::stamps::Stamps;
 
 /// The thread, as who reads the files sees it.
@@ -22,7 +21,8 @@ struct Shared {
     state: Mutex<State>,
     /// There is something else to look at.
     ordered: Condvar,
-    waker: Waker,
+    /// Where news is told.
+    desk: Arc<Desk>,
 }
 
 #[derive(Default)]
@@ -37,12 +37,16 @@ struct State {
     news: Option<Stamps>,
     /// What looked like this did not do.
     failed: Option<(Stamps, Instant)>,
+    /// Files that were emptied and stay so.
+    emptied: Vec<PathBuf>,
+    /// Those of them of which nobody was told.
+    emptied_untold: Vec<PathBuf>,
 }
 
 impl Watch {
-    /// Starts the thread, which ends with the process. It calls `waker` when there is news.
-    pub(crate) fn start(waker: Waker) -> io::Result<Watch> {
-        let shared = Arc::new(Shared { state: Mutex::default(), ordered: Condvar::new(), waker });
+    /// Starts the thread, which ends with the process.
+    pub(crate) fn start(desk: Arc<Desk>) -> io::Result<Watch> {
+        let shared = Arc::new(Shared { state: Mutex::default(), ordered: Condvar::new(), desk });
         let looks = Arc::clone(&shared);
         let thread = thread::Builder::new().name("watch".to_owned()).stack_size(STACK_BYTES);
         thread.spawn(move || looks.run())?;
@@ -56,9 +60,14 @@ impl Watch {
         self.0.ordered.notify_one();
     }
 
-    /// How files look by now that have changed since they were taken. Asked once for each time that the waker was called.
+    /// How files look by now that have changed since they were taken. Asked once for each time that news was told.
     pub(crate) fn take_news(&self) -> Option<Stamps> {
         self.0.state().news.take()
+    }
+
+    /// Files that were emptied and wait for what will be in them, each given once.
+    pub(crate) fn take_emptied(&self) -> Vec<PathBuf> {
+        std::mem::take(&mut self.0.state().emptied_untold)
     }
 
     /// Whether they look like this at the moment.
@@ -78,19 +87,25 @@ impl Shared {
         let mut last = Stamps::default();
         loop {
             let (paths, order) = self.wait_for_paths();
-            let stamps = Stamps::of(paths.iter().map(PathBuf::as_path));
+            let stamps = self.look_at(&paths);
             let is_settled = stamps == std::mem::replace(&mut last, stamps.clone());
             let mut state = self.state();
             let is_news = state.is_news(order, &stamps);
-            let is_settled = is_settled && !stamps.have_been_emptied(&state.taken);
-            if is_news && is_settled && state.news.is_none() {
-                state.news = Some(stamps);
-                // It fails when the counter behind it is full, and then a wake-up is under way already.
-                let _ = self.waker.wake();
+            if is_news && is_settled && state.note(stamps) {
+                self.desk.tell_news();
             }
             drop(state);
             thread::sleep(if is_news { SETTLE_TIME } else { LOOK_EVERY });
         }
+    }
+
+    fn look_at(&self, paths: &[PathBuf]) -> Stamps {
+        let stamps = paths.iter().fold(Stamps::default(), |stamps, path| {
+            self.desk.looking.begin_file(path);
+            stamps.with(&Stamps::of([path.as_path()]))
+        });
+        self.desk.looking.end();
+        stamps
     }
 
     fn wait_for_paths(&self) -> (Vec<PathBuf>, u64) {
@@ -109,6 +124,20 @@ impl State {
     fn is_news(&self, order: u64, stamps: &Stamps) -> bool {
         let is_known = |(failed, at): &(Stamps, Instant)| failed == stamps && at.elapsed() < TRY_AGAIN_AFTER;
         self.orders == order && *stamps != self.taken && !self.failed.as_ref().is_some_and(is_known)
+    }
+
+    /// Takes it down that files stay like this, other than those taken. Whether there is something else to be asked for by now.
+    fn note(&mut self, stamps: Stamps) -> bool {
+        let emptied = stamps.emptied_since(&self.taken);
+        let untold: Vec<_> = emptied.iter().filter(|path| !self.emptied.contains(path)).cloned().collect();
+        let is_news = emptied.is_empty() && self.news.is_none();
+        let has_more = is_news || !untold.is_empty();
+        if is_news {
+            self.news = Some(stamps);
+        }
+        self.emptied = emptied;
+        self.emptied_untold.extend(untold);
+        has_more
     }
 }
 

@@ -11,13 +11,14 @@
 //! ```
 //!
 //! To read: `world` (the life of a world), `settings` (what seeds choose), `server/lane` (a shard's turn), `client/deeds` and
-//! `client/receive` (what clients do and expect), `record` (what is checked). Left to others: what the network's packets mean
+//! `client/receive` (what clients do and expect), `library` (programs with our client library), `record` (what is checked). Left to others: what the network's packets mean
 //! for bytes, files and threads, which the real server's tests look at.
 
 mod client;
 mod coroutine;
 mod disk;
 mod ground;
+mod library;
 mod mutation;
 mod network;
 mod record;
@@ -37,8 +38,10 @@ use world::World;
 pub struct How {
     /// Whether the server keeps what it acknowledges; `None`: the seed decides.
     pub is_durable: Option<bool>,
-    /// A fault that is put into the server.
+    /// A fault that is put into the server, or into the libraries.
     pub mutation: Option<Mutation>,
+    /// Some of the clients are programs with our client library.
+    pub has_libraries: bool,
     /// Everything that happens is printed.
     pub is_traced: bool,
 }
@@ -81,7 +84,8 @@ impl fmt::Display for Failure {
             Some(false) => " --memory",
         };
         let mutation = self.how.mutation.map_or(String::new(), |mutation| format!(" --mutation {mutation:?}"));
-        write!(out, "{}\nSee it happen: cargo xtask sim --seed {}{disk}{mutation}", self.what, self.seed)
+        let library = if self.how.has_libraries { " --library" } else { "" };
+        write!(out, "{}\nSee it happen: cargo xtask sim --seed {}{disk}{library}{mutation}", self.what, self.seed)
     }
 }
 

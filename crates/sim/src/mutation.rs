@@ -1,4 +1,4 @@
-//! Faults put into the server on purpose, each of which the checkers must find: a checker that finds none of them proves
+//! Faults put into the server, or into a library, on purpose, each of which the checkers must find: a checker that finds none of them proves
 //! nothing.
 //!
 //! They are where the world's own turn repeats the steps of the real one, in what it hands on for the log's thread, and in its
@@ -41,11 +41,23 @@ pub enum Mutation {
     FullDiskTakenForWritten,
     /// A message that is refused for want of room is acknowledged all the same.
     RefusalAcknowledged,
+    /// A library sends again without saying so.
+    ForgottenDup,
+    /// A library writes before its store has the records.
+    EarlyOutput,
+    /// The store of a library misses messages that were accepted.
+    ForgottenAccepted,
+    /// It misses that PUBREC came, and PUBREL is due.
+    ForgottenRelease,
+    /// It misses QoS 2 messages that were received.
+    ForgottenReceived,
+    /// It misses that messages have ended, which are sent once more.
+    DoubledReplay,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Mutation; 16] = [
+    pub const ALL: [Mutation; 22] = [
         Mutation::EarlyPubAck,
         Mutation::EarlyPubRec,
         Mutation::EarlyPubRel,
@@ -62,7 +74,26 @@ impl Mutation {
         Mutation::Oversleeping,
         Mutation::FullDiskTakenForWritten,
         Mutation::RefusalAcknowledged,
+        Mutation::ForgottenDup,
+        Mutation::EarlyOutput,
+        Mutation::ForgottenAccepted,
+        Mutation::ForgottenRelease,
+        Mutation::ForgottenReceived,
+        Mutation::DoubledReplay,
     ];
+
+    /// Whether it is a fault of the library's, which only worlds with libraries can show.
+    pub fn is_of_library(self) -> bool {
+        matches!(
+            self,
+            Mutation::ForgottenDup
+                | Mutation::EarlyOutput
+                | Mutation::ForgottenAccepted
+                | Mutation::ForgottenRelease
+                | Mutation::ForgottenReceived
+                | Mutation::DoubledReplay
+        )
+    }
 
     /// Whether a packet with this first byte leaves too early.
     fn is_early(self, first: u8) -> bool {

@@ -28,6 +28,8 @@ pub(crate) struct Wire {
     pub(crate) lane: Option<usize>,
     /// The shard does not read it for now.
     pub(crate) is_held: bool,
+    /// The server has bytes of it at which it looks later: for the client they are as good as not read.
+    pub(crate) is_paused: bool,
     /// The shard has bytes left for it.
     pub(crate) has_backlog: bool,
     /// The client looks at it no more.
@@ -113,6 +115,7 @@ impl Network {
             down: Stream::default(),
             lane: None,
             is_held: false,
+            is_paused: false,
             has_backlog: false,
             is_left: false,
             is_cut: false,
@@ -226,7 +229,7 @@ impl Network {
         }
         wire.end_by(now);
         let up = &mut wire.up;
-        let has_read_all = !up.is_torn && up.on_its_way.is_empty() && up.arrived.is_empty();
+        let has_read_all = !wire.is_paused && !up.is_torn && up.on_its_way.is_empty() && up.arrived.is_empty();
         wire.closed = Some(Closed { at: now, how, has_read_all });
         (wire.lane, wire.is_held, wire.has_backlog) = (None, false, false);
         up.tear();

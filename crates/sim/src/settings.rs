@@ -93,6 +93,8 @@ pub(crate) struct Settings {
     pub(crate) snapshots_per_mille: u32,
     /// The server may start again with another number of shards.
     pub(crate) varies_shards: bool,
+    /// While more waits for the log, publishers are not read and runs are put off.
+    pub(crate) log_pending_bytes_max: usize,
     pub(crate) segment_bytes: u64,
     pub(crate) reserve_segments: u32,
     /// When a snapshot is taken by itself.
@@ -173,6 +175,7 @@ impl Settings {
             disk_faults: *random.pick(&[0, 0, 50]),
             snapshots_per_mille: *random.pick(&[0, 2, 20]),
             varies_shards: random.one_in(4),
+            log_pending_bytes_max: usize::MAX,
             segment_bytes: *random.pick(&[16 << 10, 32 << 10, 256 << 10]),
             reserve_segments: *random.pick(&[0, 1, 2]),
             autosave: None,
@@ -180,12 +183,12 @@ impl Settings {
             space: None,
             options: options(random),
         };
-        settings.choose_space();
+        settings.choose_log();
         settings
     }
 
-    /// What has to do with the room for the log. Chosen for itself: what else a seed makes of a world stays as it was.
-    fn choose_space(&mut self) {
+    /// What has to do with the log's room and haste. Chosen for itself: what else a seed makes of a world stays as it was.
+    fn choose_log(&mut self) {
         let random = &mut Random::new(self.options.seed);
         self.autosave = *random.pick(&[None, None, Some(Autosave::Seconds(2)), Some(Autosave::Changes(30))]);
         self.bounds.growth_min = *random.pick(&[2 << 10, 16 << 10, self.bounds.growth_min]);
@@ -195,6 +198,7 @@ impl Settings {
             self.segment_bytes = if random.one_in(2) { 8 << 10 } else { self.segment_bytes };
             self.space = Some(Space::new(self, random));
         }
+        self.log_pending_bytes_max = *random.pick(&[usize::MAX, usize::MAX, 4000, 300]);
     }
 }
 

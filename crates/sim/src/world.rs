@@ -6,6 +6,7 @@ use crate::client::{Client, Habits};
 use crate::coroutine;
 use crate::disk::Disk;
 use crate::ground::Ground;
+use crate::library::Library;
 use crate::mutation::Mutation;
 use crate::record::{Death, Record};
 use crate::server::{End, Server};
@@ -26,11 +27,15 @@ pub(crate) struct World {
     /// Some operation of the disk is to fail, or has.
     has_disk_fault: bool,
     clients: Vec<Client>,
+    libraries: Vec<Library>,
     record: Record,
 }
 
 /// Steps after which a world that does not come to rest never will.
 const STEPS_TO_REST_MAX: usize = 300_000;
+
+/// The most libraries of any world that has some.
+const LIBRARIES_MAX: usize = 3;
 
 /// A rest: how long nothing has happened.
 const REST_MS: u64 = 10_000;
@@ -38,7 +43,11 @@ const REST_MS: u64 = 10_000;
 impl World {
     pub(crate) fn new(seed: u64, how: How) -> World {
         let mut random = Random::new(seed);
-        let settings = Settings::new(how.is_durable, &mut random);
+        let mut settings = Settings::new(how.is_durable, &mut random);
+        if how.has_libraries {
+            // Whom a full disk refuses something is another matter.
+            settings.space = None;
+        }
         coroutine::set_chance(random.next(), settings.switch_per_mille, settings.disk_per_mille);
         let disk = settings.is_durable.then(|| {
             let memory = MemoryDisk::new(random.next());
@@ -55,9 +64,12 @@ impl World {
             Client::new(number, habits, ground.clone())
         });
         let clients = clients.collect();
+        let random = &mut Random::new(ground.settings.options.seed);
+        let count = if how.has_libraries { random.between(1, LIBRARIES_MAX) } else { 0 };
+        let libraries = (0..count).map(|number| Library::new(number, ground.clone(), random)).collect();
         let server = Some(Server::start(&ground, disk.clone(), ground.settings.shards as u16));
         let record = Record { may_refuse: ground.may_refuse(), ..Record::default() };
-        World { clients, server, disk, discarded: 0, has_disk_fault: false, record, ground }
+        World { clients, libraries, server, disk, discarded: 0, has_disk_fault: false, record, ground }
     }
 
     /// The whole life of it. `Err`: a promise was broken.
@@ -120,7 +132,7 @@ impl World {
             }
             _ => {
                 self.ground.count_step();
-                let client = ground.below(self.clients.len());
+                let client = ground.below(self.clients.len() + self.libraries.len());
                 self.act(client)?;
             }
         }
@@ -141,7 +153,12 @@ impl World {
         self.ground.pass(ms);
     }
 
+    /// A client, or a library behind them, does something.
     fn act(&mut self, client: usize) -> Result<(), String> {
+        if let Some(at) = client.checked_sub(self.clients.len()) {
+            let library = &mut self.libraries[at];
+            return library.act(&mut self.record).map_err(|what| format!("{}: {what}", library.name));
+        }
         let client = &mut self.clients[client];
         client.act(&mut self.record).map_err(|what| format!("{}: {what}", client.name))
     }
@@ -264,14 +281,16 @@ impl World {
                 // which each with a Will takes some.
                 self.ground.pass(10);
             }
-            for client in 0..self.clients.len() {
+            let count = self.clients.len() + self.libraries.len();
+            for client in 0..count {
                 self.act(client)?;
             }
             let mut has_happened = false;
-            for _ in 0..self.clients.len() {
+            for _ in 0..count {
                 has_happened |= self.go_on()?;
             }
-            let is_readable = self.clients.iter().any(Client::has_something_to_read);
+            let is_readable = self.clients.iter().any(Client::has_something_to_read)
+                || self.libraries.iter().any(Library::has_something_to_read);
             if has_happened || is_readable {
                 continue;
             }
@@ -280,16 +299,23 @@ impl World {
             match self.server.as_ref().and_then(Server::next_deadline_ms).filter(|due| *due <= until_ms) {
                 Some(due) => self.ground.pass(due.saturating_sub(self.ground.now_ms()).max(1)),
                 None if self.ground.now_ms() < until_ms => self.ground.pass(until_ms - self.ground.now_ms()),
-                None if self.clients.iter().all(Client::is_idle) => return Ok(()),
+                None if self.is_everybody_idle() => return Ok(()),
                 None => break,
             }
         }
-        let waiting: Vec<String> = self.clients.iter().filter(|it| !it.is_idle()).map(Client::waits_for).collect();
+        let clients = self.clients.iter().filter(|it| !it.is_idle()).map(Client::waits_for);
+        let libraries = self.libraries.iter().filter(|it| !it.is_idle()).map(Library::waits_for);
+        let waiting: Vec<String> = clients.chain(libraries).collect();
         Err(format!("the world does not come to rest: {waiting:?}"))
+    }
+
+    fn is_everybody_idle(&self) -> bool {
+        self.clients.iter().all(Client::is_idle) && self.libraries.iter().all(Library::is_idle)
     }
 
     /// What was promised has come.
     fn check_end(&mut self) -> Result<(), String> {
+        self.libraries.iter().try_for_each(|library| library.check_end(&self.record))?;
         let now = self.ground.moment();
         let wills = self.record.check_wills(&self.ground.network.borrow(), now.ms)?;
         let missing = self.record.missing(&wills, now.step).0;
@@ -323,9 +349,15 @@ impl World {
         for client in &mut self.clients {
             client.leave(&mut self.record);
         }
+        for library in &mut self.libraries {
+            library.leave(&mut self.record)?;
+        }
         self.come_to_rest()?;
         for client in &mut self.clients {
             client.disconnect(&mut self.record);
+        }
+        for library in &mut self.libraries {
+            library.disconnect(&mut self.record)?;
         }
         for _ in 0..STEPS_TO_REST_MAX {
             if !self.go_on()? {

@@ -7,6 +7,13 @@ fn two_thousand_worlds_keep_every_promise() {
     (0..2_000).for_each(|seed| midge_sim::check(seed, How::default()));
 }
 
+/// What programs with our client library were promised holds as well: killed anywhere, with connections that break at any byte, Sessions
+/// that go on and that are lost, and a server that dies.
+#[test]
+fn five_hundred_worlds_with_our_library_keep_every_promise() {
+    (0..500).for_each(|seed| midge_sim::check(seed, How { has_libraries: true, ..How::default() }));
+}
+
 /// Seeds that broke a promise once, with what was wrong then.
 #[test]
 fn what_was_found_once_stays_mended() {
@@ -23,20 +30,54 @@ fn what_was_found_once_stays_mended() {
     midge_sim::check(304_292, How { is_durable: Some(false), ..How::default() });
 }
 
-/// No list says which seed shows which fault: any change of what a server does in which order makes other worlds of the seeds,
-/// and half of such a list wrong, which would tell nothing about the change. The rarest is shown by one world in a thousand.
+/// Each fault with a seed that shows it. Any change of what a server does in which order makes other worlds of the seeds: where one
+/// does not show its fault any more, others are tried, and the first that does is told. The rarest is shown by one in a thousand.
+const FAULTS: [(Mutation, u64); Mutation::ALL.len()] = [
+    (Mutation::EarlyPubAck, 211),
+    (Mutation::EarlyPubRec, 49),
+    (Mutation::EarlyPubRel, 84),
+    (Mutation::EarlyPubComp, 1_234),
+    (Mutation::EarlyPublish, 105),
+    (Mutation::EarlyConnAck, 2),
+    (Mutation::EarlySubAck, 1_720),
+    (Mutation::NoDup, 2),
+    (Mutation::ForgottenPubRel, 16),
+    (Mutation::MailFirst, 22),
+    (Mutation::ShuffledInbox, 106),
+    (Mutation::EarlyRetirement, 0),
+    (Mutation::ReplayedTwice, 2),
+    (Mutation::Oversleeping, 11),
+    (Mutation::FullDiskTakenForWritten, 6),
+    (Mutation::RefusalAcknowledged, 57),
+    (Mutation::ForgottenDup, 0),
+    (Mutation::EarlyOutput, 0),
+    (Mutation::ForgottenAccepted, 0),
+    (Mutation::ForgottenRelease, 212),
+    (Mutation::ForgottenReceived, 51),
+    (Mutation::DoubledReplay, 9),
+];
+
 #[test]
 fn every_fault_is_found() {
-    for mutation in Mutation::ALL {
-        let is_found = (0..SEEDS_MAX).any(|seed| is_shown(mutation, seed));
-        assert!(is_found, "{mutation:?} goes unnoticed; look further: cargo xtask sim --mutation {mutation:?}");
+    assert!(
+        Mutation::ALL.iter().all(|mutation| FAULTS.iter().any(|(fault, _)| fault == mutation)),
+        "one is not in the list"
+    );
+    for (mutation, listed) in FAULTS {
+        let found = std::iter::once(listed).chain(0..SEEDS_MAX).find(|&seed| is_shown(mutation, seed));
+        let Some(seed) = found else {
+            panic!("{mutation:?} goes unnoticed; look further: cargo xtask sim --mutation {mutation:?}");
+        };
+        if seed != listed {
+            println!("{mutation:?} is shown by seed {seed} now, not by {listed} any more");
+        }
     }
 }
 
 /// Whether a world breaks a promise with this fault, and keeps them all without.
 fn is_shown(mutation: Mutation, seed: u64) -> bool {
-    let how = How { mutation: Some(mutation), ..How::default() };
-    midge_sim::run(seed, how).is_err() && midge_sim::run(seed, How::default()).is_ok()
+    let sound = How { has_libraries: mutation.is_of_library(), ..How::default() };
+    midge_sim::run(seed, How { mutation: Some(mutation), ..sound }).is_err() && midge_sim::run(seed, sound).is_ok()
 }
 
 /// So many seeds are tried for each fault.

@@ -15,8 +15,8 @@ pub enum OpenError {
     Disk(Failure),
     /// The folder belongs to another user, who has not let us in.
     #[error(
-        "{failure}; {} belongs to user {}, and this is user {}: give it to the one that runs the server",
-        .folder.display(), .owner.owner, .owner.user
+        "{failure}; {} belongs to user {}, and this is user {}: give it to the one that runs the server (chown -R {} {})",
+        .folder.display(), .owner.owner, .owner.user, .owner.user, .folder.display()
     )]
     NotOurs {
         /// What was refused.
@@ -25,6 +25,14 @@ pub enum OpenError {
         folder: PathBuf,
         /// Whose it is.
         owner: Owner,
+    },
+    /// The folder is ours, and its mode keeps us from making files in it.
+    #[error("{failure}; its mode does not let its own user make files in it: chmod 700 {}", .folder.display())]
+    Closed {
+        /// What was refused.
+        failure: Failure,
+        /// The folder of the log.
+        folder: PathBuf,
     },
     /// The folder's name is that of something else.
     #[error("{} is not a folder; name another, or move it away", .0.display())]
@@ -76,20 +84,8 @@ pub enum OpenError {
         to: Position,
     },
     /// A segment in the middle of the log is gone.
-    #[error(
-        "{} (positions {from} to {to}) is missing; restore it from a copy, or start with --repair to keep what is there",
-        segment_between(first, last)
-    )]
-    MissingSegment {
-        /// The segment file. Not every number is used: it may be one of those up to `last`.
-        first: PathBuf,
-        /// The last that it may be.
-        last: PathBuf,
-        /// Where what is missing begins.
-        from: Position,
-        /// Where it ends.
-        to: Position,
-    },
+    #[error("{0}; restore it from a copy, or start with --repair to keep what is there")]
+    MissingSegment(#[from] MissingSegment),
     /// No room for the segment with which the log goes on.
     #[error("no room for another segment in {}: {limit}; free some space, or allow more", .folder.display())]
     Full {
@@ -175,6 +171,20 @@ pub struct Damage {
     pub offset: u64,
     /// Where in the log.
     pub position: Position,
+}
+
+/// A segment in the middle of the log that is gone.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} (positions {from} to {to}) is missing", segment_between(first, last))]
+pub struct MissingSegment {
+    /// The segment file. Not every number is used: it may be one of those up to `last`.
+    pub first: PathBuf,
+    /// The last that it may be.
+    pub last: PathBuf,
+    /// Where what is missing begins.
+    pub from: Position,
+    /// Where it ends.
+    pub to: Position,
 }
 
 /// An operation that the system refused.
@@ -270,6 +280,10 @@ impl fmt::Display for Limit {
 fn plain_words(failure: &Failure) -> String {
     let advice = match failure.error.kind() {
         io::ErrorKind::NotFound => "the folder around it does not exist; create it first",
+        io::ErrorKind::NotADirectory => "what is named as the folder around it is a file; name a folder",
+        io::ErrorKind::FileTooLarge => {
+            "the process may not write files as large as the log needs: raise the limit (ulimit -f, LimitFSIZE of systemd)"
+        }
         io::ErrorKind::PermissionDenied => {
             "it must belong to the user that runs the server, who must be able to write it"
         }

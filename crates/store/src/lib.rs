@@ -31,7 +31,7 @@ mod segment;
 pub use batch::BATCH_HEADER_BYTES;
 pub use disk::memory as memory_disk;
 pub use disk::{Disk, Entry, EntryKind, Locked, Owner, SystemDisk};
-pub use error::{CopyError, Damage, Failure, Limit, OpenError, Operation, ReadError, WriteError};
+pub use error::{CopyError, Damage, Failure, Limit, MissingSegment, OpenError, Operation, ReadError, WriteError};
 pub use log::{Copied, Lease, Log, Reader, Room};
 pub use options::{Options, Position, Repair, Snapshot};
 pub use recovery::{

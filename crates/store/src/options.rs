@@ -43,7 +43,9 @@ pub struct Snapshot {
 /// How a log is kept. The defaults suit a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// The size of a segment file. A batch that is larger gets a file of its own size.
+    /// The size of a segment file. A batch that is larger gets a file of its own size. With segments below the default, which small
+    /// disks have, one that has no room in the last segment and is longer than an eighth of the next gets one too, if it has
+    /// 64 KiB: of the next, too, much would stay empty.
     pub segment_bytes: u64,
     /// Segments kept free for what must be written even when the disk is full, because freeing space needs space.
     pub reserve_segments: u32,
@@ -54,6 +56,23 @@ pub struct Options {
 }
 
 impl Options {
+    /// The size of a segment that suits a disk of so many bytes. The last one, the one behind it and the reserve must not be a good
+    /// part of the disk: with the usual size one of 40 MB would have no room for anything else.
+    pub fn segment_bytes_on(disk_bytes: u64) -> u64 {
+        let part = disk_bytes / DISK_PARTS_MIN;
+        let power_of_two = part.checked_ilog2().map_or(0, |exponent| 1 << exponent);
+        power_of_two.clamp(SEGMENT_BYTES_ON_SMALL_DISKS, SEGMENT_BYTES_USUAL)
+    }
+
+    /// A batch longer than this gets a file of its own size where the last segment has no room for it.
+    pub(crate) fn shared_file_batch_bytes_max(&self) -> u64 {
+        let room_bytes = self.segment_bytes - SEGMENT_HEADER_BYTES;
+        match self.segment_bytes < SEGMENT_BYTES_USUAL {
+            true => (room_bytes / SHARED_FILE_BATCHES_MIN).clamp(SHARED_FILE_BATCH_BYTES.min(room_bytes), room_bytes),
+            false => room_bytes,
+        }
+    }
+
     /// What contradicts itself is refused before anything is touched.
     pub(crate) fn check(&self) -> Result<(), OpenError> {
         if !(SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(&self.segment_bytes) {
@@ -68,6 +87,20 @@ impl Options {
     }
 }
 
+const SEGMENT_BYTES_USUAL: u64 = 8 << 20;
+
+/// A disk has at least so many segments' room,
+const DISK_PARTS_MIN: u64 = 32;
+
+/// unless they would be smaller than this.
+const SEGMENT_BYTES_ON_SMALL_DISKS: u64 = 64 << 10;
+
+/// Where segments are small, so many batches at least share one: with fewer, what is left of it would be too much of the disk.
+const SHARED_FILE_BATCHES_MIN: u64 = 8;
+
+/// Shorter ones share one all the same: the header of a file of their own would be worth as much.
+const SHARED_FILE_BATCH_BYTES: u64 = 64 << 10;
+
 /// Twice the header.
 const SEGMENT_BYTES_MIN: u64 = 2 * SEGMENT_HEADER_BYTES;
 
@@ -75,7 +108,7 @@ const SEGMENT_BYTES_MAX: u64 = 1 << 40;
 
 impl Default for Options {
     fn default() -> Self {
-        Self { segment_bytes: 8 << 20, reserve_segments: 2, max_bytes: None, allow_symlinks: false }
+        Self { segment_bytes: SEGMENT_BYTES_USUAL, reserve_segments: 2, max_bytes: None, allow_symlinks: false }
     }
 }
 
@@ -87,4 +120,34 @@ pub enum Repair {
     No,
     /// The whole log is looked through; segments with damage are copied aside as `.bad`, and what is good in them is kept.
     Yes,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_are_smaller_on_small_disks() {
+        let check =
+            |disk_bytes: u64, expected| assert_eq!(Options::segment_bytes_on(disk_bytes), expected, "{disk_bytes}");
+        check(1 << 40, 8 << 20);
+        check(256 << 20, 8 << 20);
+        check(255 << 20, 4 << 20);
+        check(12 << 20, 256 << 10);
+        check(1 << 20, 64 << 10);
+        check(0, 64 << 10);
+    }
+
+    #[test]
+    fn long_batches_share_no_file_where_segments_are_small() {
+        let check = |segment_bytes, expected| {
+            let options = Options { segment_bytes, ..Options::default() };
+            assert_eq!(options.shared_file_batch_bytes_max(), expected, "{segment_bytes}");
+        };
+        check(8 << 20, (8 << 20) - 4096);
+        check(4 << 20, (512 << 10) - 512);
+        check(512 << 10, 64 << 10);
+        check(64 << 10, 60 << 10);
+        check(8 << 10, 4 << 10);
+    }
 }

@@ -28,6 +28,8 @@ class Service(BaseHTTPRequestHandler):
             time.sleep(30)
         if username == "broken":
             self.answer(500)
+        elif username == "accepted":
+            self.answer(202)
         elif self.path == "/user":
             self.answer(200 if question["password"] == 'sec"ret' and question["clientid"] else 403)
         elif username in GRANTS:

@@ -65,6 +65,23 @@ pub fn debian_program(name: &str) -> Result<PathBuf, Missing> {
     made("debian", &format!("bin/{name}"), name)
 }
 
+/// Debian's NATS server.
+///
+/// # Errors
+/// When it was not set up.
+pub fn nats_server() -> Result<PathBuf, Missing> {
+    made("nats", "root/usr/sbin/nats-server", "nats-server")
+}
+
+/// Debian's dynamic security plugin out of the package `mosquitto`, for a configuration's `plugin`.
+///
+/// # Errors
+/// When it was not set up.
+pub fn debian_dynamic_security() -> Result<PathBuf, Missing> {
+    let folder = format!("root/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+    made("debian", &format!("{folder}/mosquitto_dynamic_security.so"), "Debian's dynamic security plugin")
+}
+
 /// The Python interpreter that finds paho-mqtt of that major version: 1 (1.6.1) or 2 (2.1.0).
 ///
 /// # Errors

@@ -1,11 +1,13 @@
 //! How the program under test is started: with which arguments, in which environment, as which user.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::OpenOptions;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::environment;
+use crate::process::Process;
 use crate::server::Server;
 
 /// What a start is made of beside the configuration; [`Server::restart`] starts the same again.
@@ -15,6 +17,7 @@ pub struct Launch {
     environment: Vec<(String, OsString)>,
     user: Option<u32>,
     program: Option<PathBuf>,
+    standard_output: Option<PathBuf>,
 }
 
 impl Launch {
@@ -51,6 +54,13 @@ impl Launch {
         self
     }
 
+    /// With this file, or named pipe, as its standard output.
+    #[must_use]
+    pub fn standard_output(mut self, path: PathBuf) -> Launch {
+        self.standard_output = Some(path);
+        self
+    }
+
     /// Starts the server as [`Server::start`] does.
     pub fn start(&self, configuration: &str) -> Server {
         Server::start_launched(self, configuration)
@@ -61,7 +71,18 @@ impl Launch {
         Server::spawn_launched(self, configuration, port)
     }
 
-    pub(crate) fn command(&self, configuration: &Path) -> Command {
+    /// Starts the process; what it says on standard error is its log.
+    pub(crate) fn process(&self, configuration: &Path, folder: &Path) -> Process {
+        let mut command = self.command(configuration);
+        command.current_dir(folder).stdin(Stdio::null());
+        let output = self.standard_output.as_ref().map_or(Stdio::null(), |path| {
+            let file = OpenOptions::new().create(true).append(true).open(path);
+            file.unwrap_or_else(|error| panic!("{}: {error}", path.display())).into()
+        });
+        Process::start_writing_to(output, command)
+    }
+
+    fn command(&self, configuration: &Path) -> Command {
         let mut command = self.started(configuration);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         if let Some(user) = self.user {

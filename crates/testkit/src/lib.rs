@@ -13,12 +13,15 @@ pub mod client;
 pub mod environment;
 pub mod launch;
 pub mod packet;
+pub mod ports;
 pub mod powercut;
 pub mod process;
 mod property;
 pub mod script;
 pub mod server;
+pub mod socks5;
 pub mod tls;
+pub mod tool;
 pub mod websocket;
 pub mod wire;
 

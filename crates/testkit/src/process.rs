@@ -36,8 +36,13 @@ impl Process {
     }
 
     /// Starts the command and reads what it writes to standard error; its standard output goes nowhere.
-    pub fn start_reading_stderr(mut command: Command) -> Process {
-        let mut child = spawn(command.stdout(Stdio::null()).stderr(Stdio::piped()));
+    pub fn start_reading_stderr(command: Command) -> Process {
+        Process::start_writing_to(Stdio::null(), command)
+    }
+
+    /// The same with its standard output going where it is told.
+    pub(crate) fn start_writing_to(standard_output: Stdio, mut command: Command) -> Process {
+        let mut child = spawn(command.stdout(standard_output).stderr(Stdio::piped()));
         let output = child.stderr.take().expect("stderr is piped");
         Process::watch(child, output)
     }

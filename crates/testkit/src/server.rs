@@ -7,7 +7,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use rustix::process::Signal;
 
 use crate::client::{Client, PATIENCE};
 use crate::launch::Launch;
+use crate::ports::free_port;
 use crate::process::Process;
 use crate::tls::{self, Trust};
 use crate::websocket;
@@ -200,9 +201,26 @@ impl Server {
 
     /// Memory of the process that is resident, in bytes.
     pub fn resident_bytes(&self) -> u64 {
+        self.status_bytes("VmRSS:")
+    }
+
+    /// The most that was ever resident.
+    pub fn peak_resident_bytes(&self) -> u64 {
+        self.status_bytes("VmHWM:")
+    }
+
+    fn status_bytes(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("/proc of the server");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect(name);
         line.trim().trim_end_matches(" kB").trim().parse::<u64>().expect("a number of kB") * 1024
+    }
+
+    /// How many files the process has open: its connections and a few that stay. Waits until it says that it runs, for one that has
+    /// only just begun to listen opens more of them.
+    #[track_caller]
+    pub fn open_files(&self) -> usize {
+        self.expect_log("* running");
+        fs::read_dir(format!("/proc/{}/fd", self.process.id())).expect("/proc of the server").count()
     }
 
     /// False where the process ended instead.
@@ -246,23 +264,7 @@ fn with_listener(port: u16, configuration: &str) -> String {
 }
 
 fn start_process(launch: &Launch, folder: &Path) -> Process {
-    let mut command = launch.command(&folder.join(CONFIGURATION_FILE));
-    command.current_dir(folder).stdin(Stdio::null());
-    Process::start_reading_stderr(command)
-}
-
-/// A port on which nobody listens now. Below the range that the kernel gives to connecting clients, so that none of the many
-/// clients of a test run can take it meanwhile; each process begins somewhere else. Looked at by connecting: a socket bound for a
-/// look would live on for a moment in whatever process another thread is just about to start, and be in the server's way.
-pub fn free_port() -> u16 {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    loop {
-        let offset = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id().wrapping_mul(211));
-        let port = PORTS_START + (offset % PORTS_COUNT) as u16;
-        if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-            return port;
-        }
-    }
+    launch.process(&folder.join(CONFIGURATION_FILE), folder)
 }
 
 fn new_folder() -> PathBuf {
@@ -274,6 +276,4 @@ fn new_folder() -> PathBuf {
 }
 
 const CONFIGURATION_FILE: &str = "server.conf";
-const PORTS_START: u16 = 12_000;
-const PORTS_COUNT: u32 = 20_000;
 const START_ATTEMPTS_MAX: u32 = 5;

@@ -11,7 +11,7 @@ use crate::property::{self, Type};
 /// The protocol levels: 3 is MQTT 3.1, 4 is 3.1.1, 5 is 5.0.
 pub type Level = u8;
 
-/// The bytes of `packet`, as a client of this protocol level sends it.
+/// The bytes of `packet`, as a client or server of this protocol level sends it.
 pub fn encode(packet: &Packet, level: Level) -> Vec<u8> {
     let mut body = Vec::new();
     match packet.kind {
@@ -21,8 +21,9 @@ pub fn encode(packet: &Packet, level: Level) -> Vec<u8> {
         Kind::Subscribe => subscribe(packet, level, &mut body),
         Kind::Unsubscribe => unsubscribe(packet, level, &mut body),
         Kind::Disconnect | Kind::Auth => reason(packet, level, &mut body),
-        Kind::Pingreq => {}
-        Kind::Connack | Kind::Suback | Kind::Unsuback | Kind::Pingresp => {}
+        Kind::Connack => connack(packet, level, &mut body),
+        Kind::Suback | Kind::Unsuback => codes_for_filters(packet, level, &mut body),
+        Kind::Pingreq | Kind::Pingresp => {}
     }
     let flags = packet.number("flags").map_or_else(|| usual_flags(packet), |flags| flags as u8);
     let mut bytes = vec![(packet.kind as u8) << 4 | flags];
@@ -72,6 +73,20 @@ fn connect(packet: &Packet, body: &mut Vec<u8>) {
         text(packet.get("will.m").unwrap_or(b""), body);
     }
     ["username", "password"].iter().filter_map(|name| packet.get(name)).for_each(|value| text(value, body));
+}
+
+fn connack(packet: &Packet, level: Level, body: &mut Vec<u8>) {
+    body.push(packet.has("session-present") as u8);
+    body.push(packet.codes().first().copied().unwrap_or(0));
+    properties(packet, "", level, body);
+}
+
+fn codes_for_filters(packet: &Packet, level: Level, body: &mut Vec<u8>) {
+    packet_identifier(packet, body);
+    properties(packet, "", level, body);
+    if packet.kind == Kind::Suback || level == 5 {
+        body.extend(packet.codes());
+    }
 }
 
 fn publish(packet: &Packet, level: Level, body: &mut Vec<u8>) {
@@ -454,6 +469,16 @@ mod tests {
     fn check_received(bytes: &[u8], level: Level, wanted: Result<&str, &str>) {
         let got = decode(bytes, level).map(|packet| packet.to_string());
         assert_eq!(got.as_deref().map_err(String::as_str), wanted, "{bytes:02x?}");
+    }
+
+    #[test]
+    fn answers_of_a_server() {
+        check_sent("CONNACK session-present", 4, b"\x20\x02\x01\0");
+        check_sent("CONNACK 0x87 reason-string=no", 5, b"\x20\x08\0\x87\x05\x1f\0\x02no");
+        check_sent("SUBACK id=3 0x01 0x80", 4, b"\x90\x04\0\x03\x01\x80");
+        check_sent("UNSUBACK id=3 0x11", 5, b"\xb0\x04\0\x03\0\x11");
+        check_sent("UNSUBACK id=3", 4, b"\xb0\x02\0\x03");
+        check_sent("PINGRESP", 4, b"\xd0\0");
     }
 
     #[test]

@@ -298,6 +298,29 @@ fn the_user_name_may_be_the_client_identifier_which_may_need_a_prefix() {
     );
 }
 
+/// As Mosquitto does; here it is told and counted.
+#[test]
+fn what_a_share_group_gives_to_a_member_without_the_right_is_told_and_counted() {
+    let acl = File::new("user ada\ntopic readwrite #\ntopic read $SYS/#\nuser eve\ntopic write #\n");
+    let server = Server::start(&format!("sys_interval 1\n{}", acl.line("acl_file")));
+    let mut talk = Conversation::with(&server);
+    talk.play(
+        "eve> CONNECT v5 clean username=eve
+         eve< CONNACK 0x00
+         eve subscribes $share/g/t qos=1
+         ada> CONNECT v5 clean username=ada
+         ada< CONNACK 0x00
+         ada publishes t qos=1 m=1
+         ada publishes t qos=0 m=2
+         eve pings
+         eve< nothing
+         ada> SUBSCRIBE id=9 $SYS/broker/publish/messages/dropped
+         ada< SUBACK id=9 0x00",
+    );
+    while talk.client("ada").receive().text("m") != Some("2".to_owned()) {}
+    server.expect_log("*messages are being dropped for client eve (its share group gives it what it may not read).");
+}
+
 #[test]
 fn a_retained_message_is_given_while_its_publisher_may_still_publish_it() {
     let both = "topic read #\nuser ada\ntopic write house/#\nuser bob\ntopic write house/#\n";

@@ -570,6 +570,21 @@ fn too_many_clients() {
 }
 
 #[test]
+fn who_is_known_by_the_user_name_is_no_further_client() {
+    check_with(
+        "global_max_clients 1\nuse_username_as_clientid true",
+        "a> CONNECT v311 id=x username=ann
+         a< CONNACK 0x00
+         a disconnects
+         b> CONNECT v5 id=ann username=bob
+         b< CONNACK 0x89
+         b< closed
+         c> CONNECT v5 id=y username=ann
+         c< CONNACK 0x00 session-present",
+    );
+}
+
+#[test]
 fn versions_can_be_excluded() {
     check_with(
         "accept_protocol_versions 4, 5",

@@ -71,7 +71,7 @@ fn a_server_without_descriptors_recovers() {
         let mut talk = Conversation::with(server);
         talk.play("s connects v5 clean\n s subscribes t\n p connects v311 clean");
         let process = Pid::from_raw(server.process_id() as i32);
-        let open = std::fs::read_dir(format!("/proc/{}/fd", server.process_id())).expect("/proc").count() as u64;
+        let open = server.open_files() as u64;
         let limit = Rlimit { current: Some(open + 10), maximum: Some(open + 10) };
         prlimit(process, Resource::Nofile, limit).expect("lower the limit of the server");
         let mut crowd: Vec<Client> = (0..30).map(|_| server.connect()).collect();
@@ -263,6 +263,23 @@ fn the_limit_of_memory_is_a_brake_that_is_released() {
         );
         assert_eq!(server.count_log("memory_limit is"), 2, "{:#?}", server.log());
     });
+}
+
+/// Who has not come in cannot have more kept than there is room for.
+#[test]
+fn where_memory_is_short_nobody_has_much_kept_before_he_comes_in() {
+    let server = Server::start("memory_limit 1");
+    server.expect_log("Warning: memory_limit is reached: *");
+    let mut half = server.connect();
+    // A CONNECT of 20,000 bytes.
+    half.send_bytes(&[&[0x10, 0xa0, 0x9c, 0x01][..], &[0; 4_000]].concat());
+    let mut other = server.connect();
+    other.send("CONNECT v5 clean");
+    other.expect("CONNACK 0x97");
+    assert_eq!(server.count_log("denied: memory_limit exceeded"), 0, "{:#?}", server.log());
+    half.send_bytes(&[0; 1_000]);
+    half.expect_closed();
+    server.expect_log("Client connection from 127.0.0.1* denied: memory_limit exceeded.");
 }
 
 /// The default is no limit.

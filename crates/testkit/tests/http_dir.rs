@@ -3,11 +3,12 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use midge_testkit::environment::scratch_folder;
-use midge_testkit::server::free_port;
+use midge_testkit::ports::free_port;
 use midge_testkit::{Client, Server};
 
 const WEBSOCKETS: &str = "protocol websockets\n";
@@ -86,25 +87,43 @@ fn who_takes_no_file_is_not_waited_for_and_holds_up_nobody() {
     server.expect_log("Client 127.0.0.1 [*] disconnected: exceeded timeout.");
 }
 
-/// Each of them would have the server hold memory.
+/// Asks for a file as the browser at this address, behind a proxy.
+fn ask_from(address: &str, server: &Server, target: &str) -> Client {
+    let mut client = Client::connect(server.address());
+    let head = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: {address}\r\n\r\n");
+    client.send_bytes(head.as_bytes());
+    client
+}
+
+/// Whether that one gets it, which takes little time.
+fn is_served(address: &str, server: &Server) -> bool {
+    let answer = ask_from(address, server, "/app.js").read_to_end();
+    assert!(answer.starts_with("HTTP/1.1 200 ") || answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    answer.starts_with("HTTP/1.1 200 ")
+}
+
+/// Each of them would have the server hold memory. One address takes a quarter of what there is for all.
 #[test]
 fn so_many_who_take_no_file_get_none() {
     let site = site("many");
-    let server = Server::start(&format!("{WEBSOCKETS}http_dir {}", site.display()));
+    let lines =
+        format!("{WEBSOCKETS}http_dir {}\nwebsockets_trusted_proxy 127.0.0.1\nconnect_timeout 600", site.display());
+    let server = Server::start(&lines);
     fs::File::create(site.join("huge.bin")).and_then(|file| file.set_len(100 << 20)).expect("a file");
-    let slow: Vec<Client> = (0..300)
-        .map(|_| {
-            let mut client = Client::connect(server.address());
-            client.send_bytes(b"GET /huge.bin HTTP/1.1\r\nHost: localhost\r\n\r\n");
-            client
-        })
-        .collect();
-    server.expect_log("Client 127.0.0.1 [*] disconnected: too many requests for files wait.");
-    let answer = request(&server, "GET", "/huge.bin");
-    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer:.60}");
-    assert!(request(&server, "GET", "/app.js").starts_with("HTTP/1.1 503 "));
+    let mut slow: Vec<Client> = Vec::new();
+    for address in ["203.0.113.1", "203.0.113.2", "203.0.113.3", "2001:db8::1"] {
+        assert!(is_served(address, &server), "{address}: the others leave it room");
+        slow.extend((0..63).map(|_| ask_from(address, &server, "/huge.bin")));
+        // Who looks takes a place for a moment, too.
+        while is_served(address, &server) {
+            slow.push(ask_from(address, &server, "/huge.bin"));
+        }
+    }
+    server.expect_log("Client 203.0.113.1 [*] disconnected: too many requests for files wait.");
+    assert!(!is_served("2001:db8::2", &server), "it is of the same network");
+    assert!(!is_served("203.0.113.5", &server), "all are taken");
     drop(slow);
-    while !request(&server, "GET", "/app.js").starts_with("HTTP/1.1 200 ") {
+    while !is_served("203.0.113.5", &server) {
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -124,10 +143,31 @@ fn who_takes_a_file_slowly_gets_all_of_it() {
     assert!(received.ends_with(&huge), "{} bytes", received.len());
 }
 
+/// The browser sees that it is not its fault, and the operator what is wrong.
+#[test]
+fn a_file_that_cannot_be_read_is_told() {
+    let site = site("unreadable");
+    std::os::unix::fs::symlink("loop", site.join("loop")).expect("a link");
+    let server = Server::start(&format!("{WEBSOCKETS}http_dir {}", site.display()));
+    assert!(request(&server, "GET", "/loop").starts_with("HTTP/1.1 500 "));
+    server.expect_log("Client 127.0.0.1 [*] disconnected: file cannot be read.");
+}
+
 #[test]
 fn a_folder_for_files_must_be_there() {
-    let port = free_port();
-    let lines = format!("listener {port} 127.0.0.1\n{WEBSOCKETS}http_dir /no/such/folder");
-    let mut tested = Server::spawn(&["--test-config"], &lines, port);
-    assert!(!tested.wait_for_exit().success(), "{:#?}", tested.log());
+    let check = |path: &Path, cause: &str| {
+        let port = free_port();
+        let lines = format!("listener {port} 127.0.0.1\n{WEBSOCKETS}http_dir {}", path.display());
+        let mut tested = Server::spawn(&["--test-config"], &lines, port);
+        assert!(!tested.wait_for_exit().success(), "{:#?}", tested.log());
+        let mut started = Server::spawn(&[], &lines, port);
+        assert!(!started.wait_for_exit().success(), "{:#?}", started.log());
+        started.expect_log(&format!("Error: Unable to open http_dir \"{}\": {cause}.", path.display()));
+    };
+    check(Path::new("/no/such/folder"), "No such file or directory (os error 2)");
+    let site = site("others");
+    check(&site.join("index.html"), "Not a directory (os error 20)");
+    let pipe = site.join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    check(&pipe, "Not a directory (os error 20)");
 }

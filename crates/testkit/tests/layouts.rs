@@ -1,5 +1,5 @@
 //! Set-ups as people have them: Debian's folders, a container's, certificates of Let's Encrypt. The server comes where Mosquitto
-//! was and nothing else changes.
+//! was and nothing else changes, and our tools do in the place of Mosquitto's.
 
 use std::fs;
 use std::os::unix::fs::{chown, symlink};
@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use midge_testkit::environment::{debian_program, midge_program, need, scratch_folder};
+use midge_testkit::ports::free_port;
 use midge_testkit::process::Process;
-use midge_testkit::server::free_port;
 use midge_testkit::tls::Authority;
+use midge_testkit::tool::links;
 use rustix::process::Signal;
 
 /// A tree of folders that stands for `/`.
@@ -55,13 +56,42 @@ impl Root {
     }
 }
 
-/// One of Mosquitto's own clients, run to its end: what it has printed. `None`: there is none here.
-fn tool(name: &str, port: u16, arguments: &str) -> Option<String> {
-    let mut command = Command::new(need(debian_program(name))?);
-    command.args(["-h", "localhost", "-p", &port.to_string()]).args(arguments.split_whitespace());
-    let output = command.output().expect("started");
-    assert!(output.status.success(), "{name} {arguments}: {}", String::from_utf8_lossy(&output.stderr));
-    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+/// A folder with programs of Mosquitto's names.
+struct Tools {
+    name: &'static str,
+    folder: PathBuf,
+}
+
+/// Ours, and Debian's where they are found.
+fn with_all_tools(test: impl Fn(&Tools)) {
+    test(&Tools { name: "ours", folder: links() });
+    if let Some(program) = need(debian_program("mosquitto_pub")) {
+        let folder = program.parent().expect("a folder").to_path_buf();
+        test(&Tools { name: "debians", folder });
+    }
+}
+
+impl Tools {
+    /// Runs a tool to its end; gives what it has printed.
+    #[track_caller]
+    fn run(&self, name: &str, arguments: &str) -> String {
+        let mut command = Command::new(self.folder.join(name));
+        command.args(arguments.split_whitespace()).env("XDG_CONFIG_HOME", "/nonexistent");
+        let output = command.output().expect("started");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{} {name} {arguments}: {said}", self.name);
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    #[track_caller]
+    fn publish(&self, port: u16, arguments: &str) {
+        self.run("mosquitto_pub", &format!("-h localhost -p {port} {arguments}"));
+    }
+
+    #[track_caller]
+    fn subscribe(&self, port: u16, arguments: &str) -> String {
+        self.run("mosquitto_sub", &format!("-h localhost -p {port} {arguments}"))
+    }
 }
 
 fn end(mut server: Process) {
@@ -71,9 +101,13 @@ fn end(mut server: Process) {
 
 #[test]
 fn debians_folders() {
+    with_all_tools(serve_in_debians_folders);
+}
+
+fn serve_in_debians_folders(tools: &Tools) {
     let folders =
         ["etc/mosquitto/conf.d", "etc/mosquitto/certs", "var/lib/mosquitto", "var/log/mosquitto", "run/mosquitto"];
-    let root = Root::new("debian", &folders);
+    let root = Root::new(&format!("debian-{}", tools.name), &folders);
     root.write(
         "etc/mosquitto/mosquitto.conf",
         "# Place your local configuration in /etc/mosquitto/conf.d/\n#\n\npid_file /run/mosquitto/mosquitto.pid\n\n\
@@ -89,13 +123,11 @@ fn debians_folders() {
     let start = || root.mosquitto("etc/mosquitto/mosquitto.conf", "var/log/mosquitto/mosquitto.log", |_| ());
     let server = start();
     assert_eq!(root.read("run/mosquitto/mosquitto.pid"), server.id().to_string());
-    if tool("mosquitto_pub", port, "-t things/1/temperature -m 36.5 -r -q 1").is_none() {
-        return;
-    }
+    tools.publish(port, "-t things/1/temperature -m 36.5 -r -q 1");
     end(server);
     assert!(!Path::new(&root.at("run/mosquitto/mosquitto.pid")).exists());
     let server = start();
-    assert_eq!(tool("mosquitto_sub", port, "-t things/# -v -C 1").as_deref(), Some("things/1/temperature 36.5\n"));
+    assert_eq!(tools.subscribe(port, "-t things/# -v -C 1"), "things/1/temperature 36.5\n");
     end(server);
     assert!(root.read("var/log/mosquitto/mosquitto.log").contains("mosquitto version "));
 }
@@ -103,7 +135,12 @@ fn debians_folders() {
 /// The process of a container runs as a user that owns its three folders and nothing else.
 #[test]
 fn a_containers_folders() {
-    let root = Root::new("container", &["mosquitto/config", "mosquitto/data", "mosquitto/log"]);
+    with_all_tools(serve_in_a_containers_folders);
+}
+
+fn serve_in_a_containers_folders(tools: &Tools) {
+    let root =
+        Root::new(&format!("container-{}", tools.name), &["mosquitto/config", "mosquitto/data", "mosquitto/log"]);
     let port = free_port();
     root.write(
         "mosquitto/config/mosquitto.conf",
@@ -125,21 +162,23 @@ fn a_containers_folders() {
         })
     };
     let server = start();
-    if tool("mosquitto_sub", port, "-t test/topic -q 1 -i reader -c -E").is_none() {
-        return;
-    }
-    tool("mosquitto_pub", port, "-t test/topic -m Hello -q 1");
+    tools.subscribe(port, "-t test/topic -q 1 -i reader -c -E");
+    tools.publish(port, "-t test/topic -m Hello -q 1");
     end(server);
     let server = start();
-    assert_eq!(tool("mosquitto_sub", port, "-t test/topic -q 1 -i reader -c -C 1").as_deref(), Some("Hello\n"));
+    assert_eq!(tools.subscribe(port, "-t test/topic -q 1 -i reader -c -C 1"), "Hello\n");
     end(server);
 }
 
 /// `cafile` is the server's own certificate, which proves nothing of clients and does no harm; all three are links.
 #[test]
 fn certificates_of_lets_encrypt() {
+    with_all_tools(serve_with_certificates_of_lets_encrypt);
+}
+
+fn serve_with_certificates_of_lets_encrypt(tools: &Tools) {
     let folders = ["etc/mosquitto", "etc/letsencrypt/live/localhost", "etc/letsencrypt/archive/localhost"];
-    let root = Root::new("letsencrypt", &folders);
+    let root = Root::new(&format!("letsencrypt-{}", tools.name), &folders);
     let authority = Authority::new("An authority");
     let issued = authority.server();
     root.write("etc/mosquitto/authority.pem", &authority.certificate());
@@ -163,20 +202,22 @@ fn certificates_of_lets_encrypt() {
              user root\n"
         ),
     );
-    let Some(passwd) = need(debian_program("mosquitto_passwd")) else { return };
-    let made = Command::new(passwd).args(["-b", "-c", &root.at("etc/mosquitto/pwfile"), "mqtt", "secret"]).status();
-    assert!(made.expect("started").success());
+    tools.run("mosquitto_passwd", &format!("-b -c {} mqtt secret", root.at("etc/mosquitto/pwfile")));
     let server = root.mosquitto("etc/mosquitto/mosquitto.conf", "etc/mosquitto/log", |_| ());
     let login = format!("-u mqtt -P secret --cafile {}", root.at("etc/mosquitto/authority.pem"));
-    tool("mosquitto_pub", port, &format!("{login} -t test -m abc -q 1 -r"));
-    assert_eq!(tool("mosquitto_sub", port, &format!("{login} -t test -C 1")).as_deref(), Some("abc\n"));
+    tools.publish(port, &format!("{login} -t test -m abc -q 1 -r"));
+    assert_eq!(tools.subscribe(port, &format!("{login} -t test -C 1")), "abc\n");
     end(server);
 }
 
 /// A queue without bounds: what a tutorial on charts has its readers write.
 #[test]
 fn queues_without_bounds() {
-    let root = Root::new("queues", &["log"]);
+    with_all_tools(serve_queues_without_bounds);
+}
+
+fn serve_queues_without_bounds(tools: &Tools) {
+    let root = Root::new(&format!("queues-{}", tools.name), &["log"]);
     let port = free_port();
     root.write(
         "mosquitto.conf",
@@ -185,12 +226,10 @@ fn queues_without_bounds() {
         ),
     );
     let server = root.mosquitto("mosquitto.conf", "log/log", |_| ());
-    if tool("mosquitto_sub", port, "-t readings -q 1 -i chart -c -E").is_none() {
-        return;
-    }
+    tools.subscribe(port, "-t readings -q 1 -i chart -c -E");
     // More than wait elsewhere by default.
-    tool("mosquitto_pub", port, "-t readings -m 21.5 -q 1 --repeat 1500");
-    let readings = tool("mosquitto_sub", port, "-t readings -q 1 -i chart -c -C 1500").expect("it was there before");
+    tools.publish(port, "-t readings -m 21.5 -q 1 --repeat 1500");
+    let readings = tools.subscribe(port, "-t readings -q 1 -i chart -c -C 1500");
     assert_eq!(readings.lines().filter(|line| *line == "21.5").count(), 1500);
     end(server);
 }

@@ -1,11 +1,14 @@
 //! What each listener has for itself: mount points, addresses, limits.
 
 use std::fs;
-use std::net::{Ipv4Addr, Ipv6Addr, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
 
 use midge_testkit::environment::scratch_folder;
-use midge_testkit::server::free_port;
+use midge_testkit::ports::free_port;
 use midge_testkit::{Client, Conversation, Server};
+use rustix::net::{getpeername, sockopt};
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
 /// A client of another listener of this machine.
 fn client(port: u16) -> Client {
@@ -150,3 +153,31 @@ fn plugins_can_be_those_of_all_listeners_or_of_some() {
 }
 
 const BOB: &str = "bob:$7$101$AAECAwQFBgcICQoL$Xr99N9ym9ys8TWxis5ajETJq6EVYzmc6nb8t3pUYnPBbCAbICS4xejTltonXWCtJNBvA+By+TXUqU6qCblO00w==\n";
+
+/// The server's end of the connection that comes from there.
+fn socket_of(server: &Server, peer: SocketAddr) -> OwnedFd {
+    let id = server.process_id();
+    let process = Pid::from_raw(id as i32).expect("a process");
+    let process = pidfd_open(process, PidfdFlags::empty()).expect("the server");
+    let descriptors = fs::read_dir(format!("/proc/{id}/fd")).expect("its descriptors");
+    let numbers = descriptors.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let mut copies = numbers.filter_map(|number| pidfd_getfd(&process, number, PidfdGetfdFlags::empty()).ok());
+    let is_it =
+        |copy: &OwnedFd| getpeername(copy).ok().flatten().and_then(|at| SocketAddr::try_from(at).ok()) == Some(peer);
+    copies.find(is_it).expect("a socket with this peer")
+}
+
+#[test]
+fn small_packets_may_be_sent_at_once() {
+    let server = Server::start("set_tcp_nodelay true");
+    let check = |expected: bool| {
+        let mut client = server.connect();
+        client.send("CONNECT v5 clean");
+        client.receive();
+        let socket = socket_of(&server, client.address());
+        assert_eq!(sockopt::tcp_nodelay(socket).expect("an option of TCP"), expected);
+    };
+    check(true);
+    server.reload_with("set_tcp_nodelay false");
+    check(false);
+}

@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 
 use midge_testkit::environment::{need, root, scratch_folder};
-use midge_testkit::server::free_port;
+use midge_testkit::ports::free_port;
 use midge_testkit::{Client, Launch, Server};
 
 /// Starts a server, and waits until all of its listeners are open.
@@ -125,7 +125,7 @@ fn an_interface_takes_what_comes_in_by_it_and_nothing_else() {
     let lines = format!("listener {port} 127.0.0.1\nbind_interface none0");
     let mut lost = Server::spawn(&[], &lines, port);
     assert!(!lost.wait_for_exit().success());
-    lost.expect_log("Error: *No such device*");
+    lost.expect_log(&format!("*Error: No such device*: cannot listen on 127.0.0.1:{port} of interface 'none0'."));
 }
 
 fn interfaces() -> Vec<String> {

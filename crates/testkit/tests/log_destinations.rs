@@ -34,7 +34,7 @@ fn several_at_once() {
 fn standard_output() {
     let folder = environment::scratch_folder("log-stdout");
     let config = folder.join("server.conf");
-    let port = midge_testkit::server::free_port();
+    let port = midge_testkit::ports::free_port();
     fs::write(&config, format!("listener {port} 127.0.0.1\nuser root\nlog_dest stdout\n")).expect("a file");
     let mut command = Command::new(environment::midge_program());
     command.arg("-c").arg(config).stdin(Stdio::null()).stderr(Stdio::null());
@@ -95,7 +95,7 @@ fn topics() {
 fn a_stream_of_the_journal_has_priorities() {
     let folder = environment::scratch_folder("log-journal");
     let config = folder.join("server.conf");
-    let port = midge_testkit::server::free_port();
+    let port = midge_testkit::ports::free_port();
     fs::write(&config, format!("listener {port} 127.0.0.1\nuser root\nlog_timestamp false\n")).expect("a file");
     let journal = fs::File::create(folder.join("journal")).expect("a file");
     let stat = rustix::fs::fstat(&journal).expect("it is open");
@@ -144,7 +144,7 @@ fn every_kind_can_be_asked_for() {
 #[test]
 fn what_clients_say_stays_within_a_line() {
     // The first has characters of control and is refused for it; the second has others that tear lines or turn them round.
-    let evil = ["x\u{1}y\u{9b}31m\u{85}\u{7f}", "x31m\u{2028}\u{2029}\u{202e}"];
+    let evil = ["x\u{1}y\u{9b}31m\u{85}\u{7f}", "x31m\u{2028}\u{2029}\u{202e}\u{feff}\u{e0041}\u{e000}"];
     for (format, evil) in ["text", "json"].into_iter().flat_map(|format| evil.map(|evil| (format, evil))) {
         let server = Server::start_with(&["-v"], &format!("log_format {format}"));
         let mut client = server.connect();
@@ -158,8 +158,7 @@ fn what_clients_say_stays_within_a_line() {
         drop(client);
         server.expect_log("disconnected");
         for line in server.log() {
-            let is_fine =
-                |char: char| char == '\t' || !(char.is_control() || ('\u{2028}'..='\u{202e}').contains(&char));
+            let is_fine = |char: char| char == '\t' || char.is_ascii_graphic() || char == ' ';
             assert!(line.chars().all(is_fine), "{line:?}");
             let begins = if format == "json" { '{' } else { '1' };
             assert!(line.starts_with(begins), "{line:?}");
@@ -179,8 +178,9 @@ fn objects_say_what_they_are_about() {
          s< PUBACK id=9 0x87
          s disconnects",
     );
+    server.expect_log(&format!("\"event\":\"new_connection\",\"address\":\"{address}\""));
     for (words, members) in [
-        ("running", vec!["\"level\":\"information\",\"message\":\"midge version".to_owned()]),
+        ("running", vec!["\"level\":\"information\",\"event\":\"server\",\"message\":\"midge version".to_owned()]),
         (
             "\"event\":\"connected\"",
             vec![
@@ -202,4 +202,43 @@ fn objects_say_what_they_are_about() {
     }
     let log = server.log();
     assert!(log.iter().all(|line| line.starts_with('{') && line.ends_with('}')), "{log:#?}");
+}
+
+#[test]
+fn objects_about_a_client_say_its_user_name() {
+    let passwords = std::env::temp_dir().join(format!("midge-log-passwords-{}", std::process::id()));
+    fs::write(&passwords, ADA).expect("a file in the folder for temporary files");
+    let server = Server::start(&format!("log_format json\nlog_type all\npassword_file {}", passwords.display()));
+    fs::remove_file(passwords).expect("removed");
+    let mut talk = Conversation::with(&server);
+    talk.play(
+        "a> CONNECT v5 username=ada password=secret will=w will.m=x
+         a< CONNACK
+         a subscribes t
+         a> DISCONNECT 0x04",
+    );
+    for event in ["connected", "sending", "received", "subscribed", "disconnected", "will_published"] {
+        let line = server.expect_log(&format!("\"event\":\"{event}\",\"client_id\":"));
+        assert!(line.contains("\"username\":\"ada\""), "{line}");
+        assert_eq!(line.matches("username").count(), 1, "{line}");
+    }
+}
+
+/// The password is `secret`.
+const ADA: &str = "ada:$6$AAECAwQFBgcICQoL$JqsxEv/ucyxjA5DKsQ+Y8CDWaQDNQI9FpAkmfwAqWfwZLk/JEGgM0EpylrJHAZKKyFQjJeZ3nFaHjPzOzPPmPw==\n";
+
+#[test]
+fn objects_say_who_was_not_let_in() {
+    let server = Server::start("log_format json");
+    server.reload_with("log_format json\nallow_anonymous false\n");
+    let mut talk = Conversation::with(&server);
+    let address = format!("\"address\":\"{}\"", talk.client("eve").address());
+    talk.play("eve> CONNECT v5 username=ada password=guess\neve< CONNACK 0x87\neve< closed");
+    for (event, members) in [
+        ("failed_login", vec!["\"reason_code\":135"]),
+        ("refused", vec!["\"client_id\":\"eve\"", "\"username\":\"ada\"", "\"reason_code\":135"]),
+    ] {
+        let line = server.expect_log(&format!("\"event\":\"{event}\""));
+        assert!(members.iter().chain([&&*address]).all(|member| line.contains(member)), "{line}");
+    }
 }

@@ -186,9 +186,7 @@ fn discarded_messages_are_reported_once() {
 fn max_connections() {
     check(
         "max_connections 1",
-        "# The connection that saw the server start has to be forgotten first.
-         wait 100ms
-         a connects v311 clean
+        "a connects v311 clean
          b> CONNECT v311 clean
          b< closed",
         &[],

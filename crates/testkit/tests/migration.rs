@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use midge_testkit::environment::{debian_program, midge_program, need, scratch_folder, workspace};
-use midge_testkit::server::free_port;
+use midge_testkit::ports::free_port;
 use midge_testkit::{Client, PATIENCE, Process};
 use rustix::process::Signal;
 
@@ -207,7 +207,8 @@ fn and_goes_back_to_it() {
     assert!(status == Some(0) && told.starts_with(counted), "{told}{warnings}");
     assert!(warnings.starts_with("Warning: 1 QoS 2 messages whose publishers"), "{warnings}");
     let (status, _, refusal) = place.export("back.db");
-    assert!(status == Some(1) && refusal.contains("cannot make"), "{refusal}");
+    let expected = "back.db is there already, and is left as it is: name another file, or move that one away.";
+    assert!(status == Some(1) && refusal.contains(expected), "{refusal}");
     fs::rename(place.path("back.db"), place.path("mosquitto.db")).expect("renamed");
     let server = place.start(&mosquitto);
     check(&server);
@@ -301,7 +302,20 @@ fn a_damaged_file_stops_the_start_and_nothing_is_made() {
     fs::write(place.path("mosquitto.db"), "something else").expect("the file can be written");
     place.refuses("at byte 0: it is not a mosquitto.db");
     fs::write(place.path("mosquitto.db"), "").expect("the file can be written");
-    place.start(&midge_program());
+    place
+        .start(&midge_program())
+        .process
+        .expect_line("Warning: */mosquitto.db is empty: there is nothing to take over.");
+}
+
+/// What cannot be read is not lost, and nobody is told to throw it away.
+#[test]
+fn a_database_that_cannot_be_read_stops_the_start() {
+    let place = Place::with_fixture("migration-unreadable", "v6-ended.db");
+    let database = place.path("mosquitto.db");
+    fs::remove_file(&database).expect("removed");
+    fs::create_dir(&database).expect("a folder");
+    place.refuses("/mosquitto.db cannot be imported: it is no file. Nothing was changed.");
 }
 
 #[test]

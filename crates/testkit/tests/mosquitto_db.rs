@@ -13,7 +13,7 @@ use midge_mosquitto_db::{
     Subscription, Writer,
 };
 use midge_testkit::environment::{debian_program, need, scratch_folder};
-use midge_testkit::server::free_port;
+use midge_testkit::ports::free_port;
 use midge_testkit::{Client, PATIENCE, Process};
 use rustix::process::Signal;
 

@@ -160,7 +160,7 @@ const FILES: &str = "log_dest file server.log\npid_file server.pid\n";
 
 #[test]
 fn the_background() {
-    let port = midge_testkit::server::free_port();
+    let port = midge_testkit::ports::free_port();
     let lines = format!("listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n{FILES}");
     let mut starter = Server::spawn(&["-d"], &lines, port);
     assert!(starter.wait_for_exit().success());
@@ -214,14 +214,18 @@ fn systemd_is_told() {
     let text = next("RELOADING=1");
     let stamp = text.lines().find_map(|line| line.strip_prefix("MONOTONIC_USEC=")).expect("a time");
     assert!(stamp.parse::<u64>().is_ok_and(|stamp_us| stamp_us > 0), "{text}");
-    next("READY=1");
+    assert!(next("READY=1").ends_with("STATUS=Serving clients."));
+    server.configure("nonsense");
+    server.signal(Signal::HUP);
+    next("RELOADING=1");
+    assert!(next("READY=1").contains("The last reload was refused"), "systemd has no other word for it");
     assert!(server.terminate().success());
     next("STOPPING=1");
 }
 
 #[test]
 fn sockets_are_handed_over() {
-    let port = midge_testkit::server::free_port();
+    let port = midge_testkit::ports::free_port();
     let lines = format!("listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n");
     let folder = midge_testkit::environment::scratch_folder("handed-over");
     fs::write(folder.join("server.conf"), lines).expect("written");
@@ -247,7 +251,7 @@ os.execv(sys.argv[2], sys.argv[2:])";
 fn the_first_process_of_a_container_ends() {
     let Some(()) = need(root()) else { return };
     for signal in [Signal::TERM, Signal::INT] {
-        let port = midge_testkit::server::free_port();
+        let port = midge_testkit::ports::free_port();
         let mut command = Command::new("unshare");
         command.args(["--pid", "--fork", "--kill-child"]).arg(midge_program()).args(["-p", &port.to_string()]);
         command.env("XDG_STATE_HOME", midge_testkit::environment::scratch_folder(&format!("first-{port}")));

@@ -186,6 +186,45 @@ fn what_the_proxy_must_have_seen() {
     check("require_certificate true", &header_with_tls(TLS | CERTIFICATE, 0, &[]), None);
 }
 
+/// Each goes when the listener begins to demand what the proxy has not seen of it, on whatever shard it is.
+#[test]
+fn what_the_proxy_must_have_seen_counts_for_who_is_there() {
+    let demands = ["", "proxy_protocol_v2_require_tls true\n", "require_certificate true\n"];
+    let lines = |count: usize| format!("shards 3\nenable_proxy_protocol 2\n{}", demands[..count].concat());
+    let server = Server::start(&lines(1));
+    let welcomed = |id: &str, header: &[u8]| {
+        let mut client = connect(&server, header);
+        client.send(&format!("CONNECT v5 clean id={id}"));
+        client.expect("CONNACK 0x00");
+        client
+    };
+    let mut crowd: Vec<[Client; 3]> = (0..6)
+        .map(|number| {
+            let way = |way: &str| format!("{way}-{number}");
+            let seen = |client| header_with_tls(client, 0, &[]);
+            [
+                welcomed(&way("plain"), &header(FROM_CLIENT, STREAM_OVER_IPV4, IPV4)),
+                welcomed(&way("encrypted"), &seen(TLS)),
+                welcomed(&way("shown"), &seen(TLS | CERTIFICATE)),
+            ]
+        })
+        .collect();
+    for count in 1..=3 {
+        server.reload_with(&lines(count));
+        for clients in &mut crowd {
+            let (gone, there) = clients.split_at_mut(count - 1);
+            if let Some(client) = gone.last_mut() {
+                client.expect("DISCONNECT 0x87");
+                client.expect_closed();
+            }
+            for client in there {
+                client.send("PINGREQ");
+                client.expect("PINGRESP");
+            }
+        }
+    }
+}
+
 #[test]
 fn the_name_in_the_certificate_that_the_proxy_has_seen() {
     let lines = "use_identity_as_username true\nrequire_certificate true";

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use midge_testkit::environment::{debian_program, midge_with_openssl, need, scratch_folder};
-use midge_testkit::server::free_port;
+use midge_testkit::environment::{Missing, debian_program, midge_with_openssl, need, scratch_folder};
+use midge_testkit::ports::free_port;
 use midge_testkit::tls::{Authority, Trust, Versions};
 use midge_testkit::{Client, Launch, Process, Server};
 use rustix::process::Signal;
@@ -36,6 +36,16 @@ impl Setup {
     fn publishes(&self, topic: &str, arguments: &[&str]) -> bool {
         let mut client = mosquitto(&self.publisher, &self.server, arguments);
         client.args(["-q", "1", "-m", "x", "-t", topic]).output().expect("it starts").status.success()
+    }
+
+    /// A client that stays.
+    fn subscribes(&self, id: &str, arguments: &[&str]) -> Process {
+        let program = need(debian_program("mosquitto_sub")).expect("beside mosquitto_pub");
+        let mut command = mosquitto(&program, &self.server, arguments);
+        command.args(["-i", id, "-t", "a/#"]);
+        let process = Process::start(command);
+        self.server.expect_log(&format!("Sending SUBACK to {id}"));
+        process
     }
 }
 
@@ -93,15 +103,7 @@ fn an_identity_is_a_user_name_where_that_is_wanted() {
 #[test]
 fn keys_are_read_again_and_who_has_none_any_more_is_let_go() {
     let Some(setup) = Setup::new("reload", "use_identity_as_username true\nallow_anonymous false") else { return };
-    let program = need(debian_program("mosquitto_sub")).expect("beside mosquitto_pub");
-    let start = |id: &str, key: &[&str]| {
-        let mut command = mosquitto(&program, &setup.server, key);
-        command.args(["-i", id, "-t", "a/#"]);
-        let process = Process::start(command);
-        setup.server.expect_log(&format!("Sending SUBACK to {id}"));
-        process
-    };
-    let (_ann, _bob) = (start("ann", &ANN), start("bob", &BOB));
+    let (_ann, _bob) = (setup.subscribes("ann", &ANN), setup.subscribes("bob", &BOB));
     let keys = setup.folder.join("keys");
     fs::write(&keys, "ann:nothing").expect("write");
     setup.server.signal(Signal::HUP);
@@ -114,6 +116,45 @@ fn keys_are_read_again_and_who_has_none_any_more_is_let_go() {
     assert!(!setup.publishes("a/b", &BOB));
     assert!(setup.publishes("a/b", &["--psk-identity", "zoe", "--psk", "77"]));
     assert_eq!(setup.server.count_log("Client ann [*] disconnected*"), 0);
+}
+
+/// Their keys say nothing but that they may come, and are looked at all the same.
+#[test]
+fn whose_key_is_another_by_now_is_let_go_where_it_names_nobody() {
+    let Some(setup) = Setup::new("reload-nameless", "") else { return };
+    for version in ["tlsv1.2", "tlsv1.3"] {
+        let ids = ["ann", "bob"].map(|name| format!("{name}-{version}"));
+        let keys = |name: &str| if name == "ann" { ANN } else { BOB };
+        fs::write(setup.folder.join("keys"), "ann:deadbeef01\nbob:0012ABC\nzoe:77\n").expect("write");
+        setup.server.reload();
+        let with_version = |name: &str| [&keys(name)[..], &["--tls-version", version]].concat();
+        let (_ann, _bob) =
+            (setup.subscribes(&ids[0], &with_version("ann")), setup.subscribes(&ids[1], &with_version("bob")));
+        fs::write(setup.folder.join("keys"), "ann:deadbeef01\nbob:0012abd\n").expect("write");
+        setup.server.reload();
+        setup.server.expect_log(&format!("Client {} [*] disconnected: *", ids[1]));
+        assert_eq!(setup.server.count_log(&format!("Client {} [*] disconnected*", ids[0])), 0);
+    }
+}
+
+/// As it is with the usual listener.
+#[test]
+fn openssl_shows_the_certificate_that_a_client_asks_for() {
+    let Some(midge) = need(midge_with_openssl()) else { return };
+    let (authority, folder) = (Authority::new("authority"), scratch_folder("psk-names"));
+    let [other, own] = [authority.issue("other.example", &["other.example"], |_| ()), authority.server()];
+    let mut lines = String::from("ciphers AES256:!aNULL\n");
+    for (issued, name) in [(&other, "other"), (&own, "own")] {
+        let (certificate, key) = issued.write(&folder, name);
+        lines += &format!("certfile {}\nkeyfile {}\n", certificate.display(), key.display());
+    }
+    let server = Launch::new().program(midge).start(&lines);
+    for versions in [Versions::Tls12, Versions::Tls13] {
+        let mut client = server.connect_tls(&Trust::new(&authority, versions, None));
+        client.send("CONNECT v5 clean id=a");
+        client.expect("CONNACK");
+        assert_eq!(client.tls().server_certificate(), own.der());
+    }
 }
 
 /// No rustls client has the first cipher, and the usual order would choose another one than the second.
@@ -135,6 +176,34 @@ fn words_of_openssl_choose_ciphers() {
     let server = start("ECDHE-ECDSA-AES256-SHA384");
     assert!(Client::try_connect_tls(server.address(), &trust).is_err());
     server.expect_log("disconnected: bad socket read/write: no shared cipher.");
+}
+
+/// rustls does not read keys that are encrypted like this.
+#[test]
+fn a_check_takes_the_keys_that_the_server_takes() {
+    let Some(midge) = need(midge_with_openssl()) else { return };
+    let folder = scratch_folder("psk-check");
+    fs::write(folder.join("phrase"), "open sesame\n").expect("written");
+    let run = |program: &Path, arguments: &str| {
+        let output = Command::new(program).current_dir(&folder).args(arguments.split_whitespace()).output();
+        need(output.map_err(|_| Missing::new("openssl", "install it")))
+    };
+    let make = |arguments: &str| run(Path::new("openssl"), arguments).map(|output| assert!(output.status.success()));
+    let Some(()) = make("genrsa -traditional -aes128 -passout file:phrase -out key.pem 2048") else { return };
+    make("req -x509 -new -key key.pem -passin file:phrase -out cert.pem -days 30 -subj /CN=localhost");
+    let files = "certfile cert.pem\nkeyfile key.pem\nkeyfile_passphrase_file phrase";
+    let check = |lines: &str, status: i32| {
+        let text = format!("listener {} 127.0.0.1\nallow_anonymous true\n{files}\n{lines}\n", free_port());
+        fs::write(folder.join("a.conf"), text).expect("written");
+        let output = run(&midge, "check a.conf").expect("it starts");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(status), "{said}");
+        said
+    };
+    check("ciphers ECDHE-RSA-AES256-SHA384", 0);
+    assert!(check("", 3).contains("Check keyfile: it is encrypted in a format of the past"));
+    let said = check("ciphers NO-SUCH", 3);
+    assert!(said.contains("a.conf:6") && !said.contains("Check keyfile"), "{said}");
 }
 
 #[test]

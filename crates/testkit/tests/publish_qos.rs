@@ -90,6 +90,31 @@ fn a_repeated_qos_2_publish_is_delivered_once() {
     );
 }
 
+/// Its sender has lost count: the message that is not finished stays, and the other one is not lost without a word.
+#[test]
+fn another_message_with_an_identifier_in_use_is_told_and_counted() {
+    on_each_shard_count("sys_interval 1", |server| {
+        let mut talk = Conversation::with(server);
+        talk.play(
+            "s connects v5 clean
+             s subscribes t
+             p connects v311 clean
+             p> PUBLISH t qos=2 id=7 m=one
+             p< PUBREC id=7
+             p> PUBLISH t qos=2 id=7 m=other
+             p< PUBREC id=7
+             p> PUBREL id=7
+             p< PUBCOMP id=7
+             s< PUBLISH t m=one
+             s> SUBSCRIBE id=9 $SYS/broker/publish/messages/dropped
+             s< SUBACK id=9 0x00",
+        );
+        while talk.client("s").receive().text("m") != Some("1".to_owned()) {}
+        let line = server.expect_log("Warning: a message of p [127.0.0.1:*] for 't' was not taken:*");
+        assert!(line.contains("Packet Identifier 7 "), "{line}");
+    });
+}
+
 // [MQTT5-4.3.2-5] [MQTT5-3.3.1-3] [MQTT3-4.3.2-2] [MQTT3-3.3.1-3]
 #[test]
 fn after_puback_the_same_identifier_is_a_new_message() {

@@ -27,6 +27,23 @@ fn the_last_retained_message_comes_to_each_new_subscription() {
     );
 }
 
+/// SUBACK waits for the disk, and what is retained need not; but Paho for embedded systems, for one, loses what comes before SUBACK.
+#[test]
+fn what_is_retained_comes_behind_a_suback_that_waits_for_the_disk() {
+    check_with(
+        "persistence true",
+        "p connects v5 clean
+         p publishes t retain qos=1 m=x
+         s connects v311
+         s> SUBSCRIBE id=1 t
+         s< SUBACK id=1
+         s< PUBLISH t retain m=x
+         s> SUBSCRIBE id=2 t qos=1
+         s< SUBACK id=2 0x01
+         s< PUBLISH t qos=1 id=? retain m=x",
+    );
+}
+
 // [MQTT5-3.3.1-6] [MQTT5-3.3.1-7] [MQTT3-3.3.1-10] [MQTT3-3.3.1-11]
 #[test]
 fn an_empty_payload_clears_and_is_delivered_to_live_subscribers() {

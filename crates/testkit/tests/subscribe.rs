@@ -407,7 +407,9 @@ fn a_bridge_gets_nothing_back_and_sees_what_is_retained() {
             bridge.expect("CONNACK 0x00");
             bridge.send("SUBSCRIBE id=1 #");
             bridge.expect("SUBACK id=1 0x00");
-            bridge.send("PUBLISH x/own m=1");
+            // Acknowledged, so that it was before anybody else was there.
+            bridge.send("PUBLISH x/own m=1 qos=1 id=2");
+            bridge.expect("PUBACK id=2");
             Conversation::with(server).play(
                 "p connects v311 clean
                  p subscribes x/own

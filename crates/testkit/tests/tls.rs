@@ -70,6 +70,17 @@ fn both_versions_serve_and_say_what_was_negotiated() {
     });
 }
 
+/// A handshake takes more memory than all that a client without encryption can have kept.
+#[test]
+fn where_memory_is_short_no_handshake_begins() {
+    let setup = Setup::new("short");
+    let server = Server::start(&format!("memory_limit 1\n{}", setup.lines));
+    server.expect_log("Warning: memory_limit is reached: *");
+    let mut stream = TcpStream::connect(server.address()).expect("connected");
+    assert_eq!(stream.read(&mut [0]).expect("closed"), 0);
+    server.expect_log("Client connection from 127.0.0.1 denied: memory_limit exceeded.");
+}
+
 #[test]
 fn large_messages_pass_and_connections_move_with_their_keys() {
     let setup = Setup::new("large");
@@ -234,7 +245,7 @@ fn certificates_name_clients() {
 fn files_that_are_not_good_keep_the_server_from_starting() {
     let setup = Setup::new("files");
     let check = |lines: &str, status: i32, expected: &str| {
-        let port = midge_testkit::server::free_port();
+        let port = midge_testkit::ports::free_port();
         let mut server = Server::spawn(&[], &format!("listener {port} 127.0.0.1\n{lines}"), port);
         assert_eq!(server.wait_for_exit().code(), Some(status), "{:#?}", server.log());
         server.expect_log(expected);
@@ -246,7 +257,7 @@ fn files_that_are_not_good_keep_the_server_from_starting() {
         "Error: Unable to load server certificate \"*none.pem\". Check certfile: No such file or directory.",
     );
     let check_tested = |lines: &str, expected: &str| {
-        let port = midge_testkit::server::free_port();
+        let port = midge_testkit::ports::free_port();
         let mut tested = Server::spawn(&["--test-config"], &format!("listener {port} 127.0.0.1\n{lines}"), port);
         assert_eq!(tested.wait_for_exit().code(), Some(3));
         tested.expect_log(expected);
@@ -261,10 +272,14 @@ fn files_that_are_not_good_keep_the_server_from_starting() {
     let old = setup.authority.issue("old", &[], |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
     old.write(&setup.folder, "old");
     let lines = setup.lines.replace("server.key", "old.key").replace("server.pem", "old.pem");
-    let port = midge_testkit::server::free_port();
+    let port = midge_testkit::ports::free_port();
     let mut tested = Server::spawn(&["--test-config"], &format!("listener {port} 127.0.0.1\n{lines}"), port);
     assert!(tested.wait_for_exit().success());
     tested.expect_log("Warning: certificate old in *old.pem has expired * days ago: clients refuse it.");
+    fs::write(setup.path("others.pem"), Authority::new("other").revoke(&[])).expect("write");
+    let lines = setup.strict(&format!("crlfile {}", setup.path("others.pem").display()));
+    let server = Server::start(&lines);
+    server.expect_log("Warning: no list in crlfile is of an authority in cafile or capath: *");
     let lines = format!("{}ciphers NO-SUCH\n", setup.lines);
     check(&lines, 1, "Error: Unable to set TLS ciphers. Check ciphers \"NO-SUCH\": there is no cipher 'NO-SUCH'.");
     let lines = setup.lines.lines().next().expect("certfile");
@@ -282,11 +297,6 @@ fn secrets_are_written_where_the_command_line_says() {
     client.expect("CONNACK");
     let text = fs::read_to_string(path).expect("a file");
     assert!(text.contains("CLIENT_TRAFFIC_SECRET_0 ") && text.contains("SERVER_TRAFFIC_SECRET_0 "), "{text}");
-}
-
-/// Open files of the server, which are its connections and a few that stay.
-fn open_files(server: &Server) -> usize {
-    fs::read_dir(format!("/proc/{}/fd", server.process_id())).expect("/proc").count()
 }
 
 #[track_caller]
@@ -337,7 +347,7 @@ fn handshakes_that_are_broken_off_leave_nothing_behind() {
     let setup = Setup::new("broken");
     let identity = setup.authority.client("ann");
     let server = Server::start(&setup.strict(""));
-    let files_before = open_files(&server);
+    let files_before = server.open_files();
     let mut resident_before = 0;
     for round in 0..3 {
         for versions in BOTH {
@@ -349,7 +359,7 @@ fn handshakes_that_are_broken_off_leave_nothing_behind() {
             }
             assert!(bytes > 500, "{bytes}: the handshake did not come far");
         }
-        wait_until("all are closed", || open_files(&server) <= files_before);
+        wait_until("all are closed", || server.open_files() <= files_before);
         if round == 0 {
             resident_before = server.resident_bytes();
         }
@@ -366,7 +376,7 @@ fn handshakes_that_are_broken_off_leave_nothing_behind() {
 fn nonsense_instead_of_a_handshake_does_no_harm() {
     let setup = Setup::new("nonsense");
     let server = Server::start(&setup.lines);
-    let files_before = open_files(&server);
+    let files_before = server.open_files();
     let trust = setup.trust(Versions::Tls13);
     for number in 0..300_usize {
         let mut bytes = Vec::new();
@@ -378,7 +388,7 @@ fn nonsense_instead_of_a_handshake_does_no_harm() {
         let _ = socket.shutdown(std::net::Shutdown::Write);
         let _ = socket.read_to_end(&mut Vec::new());
     }
-    wait_until("all are closed", || open_files(&server) <= files_before);
+    wait_until("all are closed", || server.open_files() <= files_before);
     let mut client = server.connect_tls(&trust);
     client.send("CONNECT v311 clean id=healthy");
     client.expect("CONNACK");
@@ -415,9 +425,12 @@ fn mosquittos_tools_speak_with_it() {
     let setup = Setup::new("tools");
     let authority = setup.path("authority.pem");
     for versions in ["tlsv1.2", "tlsv1.3"] {
-        let server = Server::start_with(&["-v"], &setup.lines);
-        if check_tools(&server, &authority, &format!("--tls-version {versions} --tls-alpn mqtt")).is_none() {
-            return;
+        for protocol in ["mqtt", "something-else"] {
+            let server = Server::start_with(&["-v"], &setup.lines);
+            let arguments = format!("--tls-version {versions} --tls-alpn {protocol}");
+            if check_tools(&server, &authority, &arguments).is_none() {
+                return;
+            }
         }
     }
     let (certificate, key) = setup.authority.client("ann").write(&setup.folder, "ann");
@@ -468,12 +481,30 @@ fn certificates_of_version_1_are_taken() {
         at("localhost.key"),
         at("ca.pem")
     );
+    let identity =
+        |versions: &str| format!("--cert {} --key {} --tls-version {versions}", at("ann.pem"), at("ann.key"));
     for versions in ["tlsv1.2", "tlsv1.3"] {
         let server = Server::start_with(&["-v"], &lines);
-        let identity = format!("--cert {} --key {} --tls-version {versions}", at("ann.pem"), at("ann.key"));
-        check_tools(&server, &folder.join("ca.pem"), &identity);
+        check_tools(&server, &folder.join("ca.pem"), &identity(versions));
         server.expect_log("u'ann'");
     }
+
+    // With the list that OpenSSL writes of itself, of version 1 too.
+    let configuration = "[ca]\ndefault_ca = own\n[own]\ndatabase = index\ndefault_md = sha256\ndefault_crl_days = 30\n";
+    fs::write(folder.join("ca.conf"), configuration).expect("written");
+    fs::write(folder.join("index"), "").expect("written");
+    let authority = "ca -config ca.conf -cert ca.pem -keyfile ca.key";
+    openssl(&folder, &format!("{authority} -gencrl -out revoked.pem"));
+    let server = Server::start_with(&["-v"], &format!("{lines}\ncrlfile {}", at("revoked.pem")));
+    check_tools(&server, &folder.join("ca.pem"), &identity("tlsv1.3"));
+    let arguments = format!("-t test -i ann {}", identity("tlsv1.3"));
+    let Some(_there) = tool(&server, &folder.join("ca.pem"), "mosquitto_sub", &arguments) else { return };
+    server.expect_log("Sending SUBACK to ann");
+    openssl(&folder, &format!("{authority} -revoke ann.pem"));
+    openssl(&folder, &format!("{authority} -gencrl -out revoked.pem"));
+    server.reload();
+    server.expect_log("Client ann [*] disconnected: *");
+    server.expect_log("*bad socket read/write: certificate of the client is revoked.");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! JSON Web Tokens in place of passwords: whom they let in, as whom, for how long, and what they may do.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -8,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::hmac;
 use base64ct::{Base64UrlUnpadded, Encoding};
-use midge_testkit::environment::{midge_program, scratch_folder, workspace};
+use midge_testkit::environment::{midge_program, need, root, scratch_folder, workspace};
 use midge_testkit::{Conversation, Server};
 use rustix::process::Signal;
 
@@ -220,6 +221,33 @@ fn keys_may_be_exchanged() {
     server.expect_log("*The secret in * has 5 bytes.*");
     let new = token("another secret of 32 bytes, or more", r#""exp":4102444800,"sub":"ada""#);
     talk.play(&format!("a> CONNECT v5 password={new}\na< CONNACK 0x00"));
+}
+
+/// Started by root, the server reads keys that it could not read later.
+#[test]
+fn keys_that_only_root_can_read_are_kept() {
+    let Some(()) = need(root()) else { return };
+    let (folder, lines) = secret("tokens-root");
+    let set = folder.join("set");
+    fs::copy(testdata("keys.jwks"), &set).expect("copied");
+    let lines = format!("user nobody\n{lines}auth_jwt_jwks_file {}\n", set.display()).replace("HS256", "HS256 EdDSA");
+    for file in [folder.join("secret"), set] {
+        fs::set_permissions(file, fs::Permissions::from_mode(0o600)).expect("a mode");
+    }
+    let server = Server::start(&lines);
+    let mut talk = Conversation::with(&server);
+    let ada = good(r#","sub":"ada""#);
+    talk.play(&format!("a> CONNECT v5 password={ada}\na< CONNACK 0x00"));
+    server.reload_with(&format!("{lines}max_keepalive 50\n"));
+    for file in ["auth_jwt_secret_file *secret", "auth_jwt_jwks_file *set"] {
+        server.expect_log(&format!("Warning: the {file} cannot be read by whom the server has become: *"));
+    }
+    talk.play("a pings");
+    let foreign = foreign("EdDSA");
+    for (client, token) in [("b", ada), ("c", foreign)] {
+        let welcome = "CONNACK 0x00 server-keep-alive=50";
+        talk.play(&format!("{client}> CONNECT v5 keep-alive=300 password={token}\n{client}< {welcome}"));
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Web services say who may come in and what they may do: one of Python's, as an operator would write it, answers a server.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -126,6 +127,9 @@ fn without_an_answer_nobody_comes_in() {
            e> CONNECT v5 username=broken password="sec\"ret"
            e< CONNACK 0x88
            e< closed
+           l> CONNECT v5 username=accepted password="sec\"ret"
+           l< CONNACK 0x88
+           l< closed
            o> CONNECT v5 username=odd password="sec\"ret"
            o< CONNACK 0x88
            o< closed"#,
@@ -133,6 +137,7 @@ fn without_an_answer_nobody_comes_in() {
     let url = format!("The web service http://127.0.0.1:{}", service.port);
     server.expect_log(&format!("*Warning: {url}/user has not answered: it takes too long."));
     server.expect_log(&format!("*Warning: {url}/user has answered with status 500."));
+    server.expect_log(&format!("*Warning: {url}/user has answered with status 202."));
     server.expect_log(&format!("*Warning: {url}/acl has answered with something else than two lists of filters."));
     drop(service);
     talk.play("d> CONNECT v5 username=ada password=\"sec\\\"ret\"\nd< CONNACK 0x88\nd< closed\na pings");
@@ -178,4 +183,25 @@ fn passwords_go_to_a_web_service_encrypted_if_its_certificate_is_trusted() {
     Conversation::with(&server).play("a> CONNECT v5 username=ada password=\"sec\\\"ret\"\na< CONNACK 0x88\na< closed");
     server.expect_log("*has not answered: invalid peer certificate: UnknownIssuer*");
     assert_eq!(service.questions(), ["/user ada"]);
+}
+
+/// Who has become somebody else may not read it again, and goes on with what it held.
+#[test]
+fn certificates_that_only_root_can_read_are_kept() {
+    let Some(()) = environment::need(environment::root()) else { return };
+    let folder = scratch_folder("web-services-root");
+    let authority = Authority::new("our own");
+    let files = authority.issue("service", &["127.0.0.1"], |_| {}).write(&folder, "service");
+    let Some(service) = Service::start(Some(&files)) else { return };
+    let cafile = folder.join("ca.pem");
+    std::fs::write(&cafile, authority.certificate()).expect("a file");
+    std::fs::set_permissions(&cafile, std::fs::Permissions::from_mode(0o600)).expect("a mode");
+    let lines =
+        format!("auth_http_user_url https://127.0.0.1:{}/user\nauth_http_cafile {}\n", service.port, cafile.display());
+    let server = Server::start(&format!("user nobody\n{lines}"));
+    server.reload_with(&format!("user nobody\n{lines}max_keepalive 50\n"));
+    server.expect_log("Warning: the auth_http_cafile *ca.pem cannot be read by whom the server has become: *");
+    Conversation::with(&server).play(
+        "a> CONNECT v5 keep-alive=300 username=ada password=\"sec\\\"ret\"\na< CONNACK 0x00 server-keep-alive=50",
+    );
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use midge_testkit::environment::{mqtt_js, need, paho, scratch_folder};
-use midge_testkit::server::free_port;
+use midge_testkit::ports::free_port;
 use midge_testkit::tls::{Authority, Trust, Versions};
 use midge_testkit::websocket::{Control, MQTT, UPGRADE_ANSWER, client_frame, upgrade_request};
 use midge_testkit::{Client, PATIENCE, Process, Received, Server, on_each_shard_count};

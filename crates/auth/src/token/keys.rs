@@ -10,10 +10,11 @@ use super::signature::{Algorithm, KeyKind, SECRET_BYTES_MIN};
 use crate::report::{FileError, Loaded, Report};
 
 /// Those that count.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Keys(Vec<Key>);
 
 /// One key. The kind says what it may verify, and nothing that a token says changes that.
+#[derive(Clone)]
 struct Key {
     kind: KeyKind,
     bytes: Vec<u8>,
@@ -94,8 +95,8 @@ impl Keys {
     }
 
     /// These too.
-    pub fn add(&mut self, keys: Keys) {
-        self.0.extend(keys.0);
+    pub fn add(&mut self, keys: &Keys) {
+        self.0.extend_from_slice(&keys.0);
     }
 
     /// The key that has made this signature: one of the algorithm's kind, and where both have a name, of the same one.

@@ -38,7 +38,7 @@ pub(crate) fn read_any_token(data: &[u8]) -> bool {
     let read = [Keys::public("k", data), Keys::set("k", data), Keys::secret("k", data)];
     let found: Vec<Keys> = read.into_iter().filter_map(|keys| content(data, keys)).collect();
     let has_keys = !found.is_empty();
-    found.into_iter().for_each(|found| keys.add(found));
+    found.into_iter().for_each(|found| keys.add(&found));
     let policy = TokenPolicy {
         algorithms: Algorithm::NAMES.map(|(_, algorithm)| algorithm).to_vec(),
         keys,

@@ -120,7 +120,7 @@ impl ModelRule {
                     other => other,
                 };
                 let names = self.topic.split('/').filter(|level| matches!(*level, "%c" | "%u")).map(level);
-                let mut bad_names = names.filter(|name| name.is_empty() || name.contains('/'));
+                let mut bad_names = names.filter(|name| name.is_empty());
                 let filter: Vec<&str> = self.topic.split('/').map(level).collect();
                 bad_names.next().is_none() && topic_matches(&filter.join("/"), topic)
             }
@@ -180,7 +180,7 @@ fn topic() -> impl Strategy<Value = String> {
     topic.prop_filter("empty", |topic| !topic.is_empty())
 }
 
-/// Every topic with up to four levels of those that rules and names have, and one that they do not.
+/// Every topic of up to four pieces of those that rules and names have (a Client Identifier may be two levels), and one that they do not.
 fn all_topics() -> &'static [String] {
     static TOPICS: LazyLock<Vec<String>> = LazyLock::new(|| {
         let mut topics = vec![];
@@ -196,4 +196,4 @@ fn all_topics() -> &'static [String] {
     &TOPICS
 }
 
-const LEVELS: [&str; 11] = ["a", "b", "", "$s", "c1", "ada", "bob", "%c", "%u", "x%u", "z"];
+const LEVELS: [&str; 12] = ["a", "b", "", "$s", "c1", "ada", "bob", "x/y", "%c", "%u", "x%u", "z"];

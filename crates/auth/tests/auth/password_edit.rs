@@ -1,7 +1,8 @@
 //! Lines of a password file are set and removed; the others stay as they are.
 
 use midge_auth::{
-    Edited, PasswordHash, Scheme, UserNameError, check_user_name, hash_plain_text, remove_user, set_password,
+    Edited, PasswordHash, Scheme, UserNameError, check_user_name, corrupt_line, hash_plain_text, remove_user,
+    set_password,
 };
 
 fn hash() -> PasswordHash {
@@ -53,6 +54,18 @@ fn plain_passwords_are_hashed_and_hashes_are_left_alone() {
     });
     check(&edited, 2, "ada:NEW\n# comment\nbob:$6$salt$hash\neve:\n:x\nlast:NEW\n");
     assert_eq!(seen, ["secret", "with blanks"]);
+}
+
+#[test]
+fn a_line_that_is_none_is_found() {
+    let check =
+        |text: &[u8], expected: Option<usize>| assert_eq!(corrupt_line(text), expected, "{}", text.escape_ascii());
+    check(b"", None);
+    check(b"ada:x\n\n \t\r\n# comment\n#\ncaf\xe9:y", None);
+    check(b"ada:x\nplain\n", Some(2));
+    check(b"ada:\n", Some(1));
+    check(b"# one\n:x\n", Some(2));
+    check(b" : \n", Some(1));
 }
 
 #[test]

@@ -37,7 +37,11 @@ fn what_denials_cover_is_refused() {
 fn patterns_count_with_the_names_of_the_client() {
     let list = "pattern read a/%c/#\npattern deny a/+/secret\n";
     check(list, "ada/1", "=a/1/x =a/# =+/1/# !a/2/# !a/1/secret =a/1/+ !+/+/secret");
-    check(list, "ada/x/y", "!a/x/y !#");
+    check(list, "ada/x/y", "=a/x/y =a/x/y/z =# =+/x/+ !a/x !a/y/+");
+    let list = "pattern read a/#\npattern deny a/%c/#\n";
+    check(list, "ada/x/y/z", "!a/x/y/z/# !a/x/y/z/+ =a/x/# =a/#");
+    // A name of more levels than a filter may have costs no more than others.
+    check(list, &format!("ada/{}", "/".repeat(60_000)), &"=a/# ".repeat(300));
     check(list, "ada/+", "!a/# !#");
 }
 

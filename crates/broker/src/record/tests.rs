@@ -179,6 +179,16 @@ fn runs_of_sessions_and_of_share_groups() {
 }
 
 #[test]
+fn what_each_older_version_wrote_is_read() {
+    for version in 1..=RECORD_VERSION {
+        let mut content = vec![0; STAMP_BYTES];
+        content[0] = version;
+        let mut batch = Batch::open(ADDRESS, &content).expect("a batch");
+        assert!(matches!(batch.next_record(), Ok(None)));
+    }
+}
+
+#[test]
 fn what_a_newer_version_wrote_is_refused() {
     let mut content = vec![RECORD_VERSION + 1; STAMP_BYTES];
     assert!(Batch::open(ADDRESS, &content).is_err_and(|error| error.cause.contains("newer")));

@@ -13,7 +13,7 @@ use crate::retained::StoredPayload;
 use crate::turn::Now;
 
 /// Version of the records in a batch. A server reads its own and all older ones.
-pub const RECORD_VERSION: u8 = 1;
+pub const RECORD_VERSION: u8 = 2;
 
 /// Bytes of a batch's stamp: version, flags, shard, monotonic milliseconds, wall seconds.
 pub const STAMP_BYTES: usize = 20;

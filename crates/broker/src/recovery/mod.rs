@@ -65,13 +65,14 @@ enum Where {
 }
 
 /// The server's own clock as the log knows it, and the wall clock beside it.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct LogClock {
     /// Of the last batch.
     monotonic_ms: u64,
-    /// By how much the wall clock was ahead of it at most. A machine without a clock of its own begins with an old time, and is
-    /// told the right one later: the latest time that was ever shown is the best there is.
-    wall_ahead_s: Option<u64>,
+    /// By how much the wall clock was ahead of it, ascending, of which the last counts. A machine without a clock of its own begins
+    /// with an old time, and is told the right one later: the latest time that was ever shown is the best there is. Unless an
+    /// earlier one shows again, by which those after it were wrong.
+    wall_ahead_s: Vec<u64>,
 }
 
 /// What was recovered.
@@ -100,6 +101,12 @@ pub struct LostMessages {
     pub messages: u64,
 }
 
+/// A clock that is set right by less has not jumped.
+const WALL_DRIFT_S: u64 = 60;
+
+/// So many jumps forward may be taken back.
+const WALL_JUMPS_MAX: usize = 16;
+
 /// Wall clocks that show less were never set: no time is reckoned from them (2020-01-01).
 const WALL_PLAUSIBLE_S: u64 = 1_577_836_800;
 
@@ -110,7 +117,7 @@ impl LogClock {
     /// Where the server's clock goes on after a time off, when the wall clock shows `wall_s`: as much later as that has
     /// advanced, not at all where it was not set then, or shows an earlier time now. So its jumps expire nothing.
     pub fn resume_ms(&self, wall_s: u64) -> u64 {
-        let ended_s = self.wall_ahead_s.map(|ahead_s| ahead_s + self.monotonic_ms / 1000);
+        let ended_s = self.wall_ahead_s.last().map(|ahead_s| ahead_s + self.monotonic_ms / 1000);
         let off_s = ended_s.map_or(0, |ended_s| wall_s.saturating_sub(ended_s));
         self.monotonic_ms + off_s * 1000
     }
@@ -123,8 +130,20 @@ impl LogClock {
     fn advance(&mut self, stamp: &Stamp) {
         self.monotonic_ms = self.monotonic_ms.max(stamp.monotonic_ms);
         if stamp.wall_s >= WALL_PLAUSIBLE_S {
-            let ahead_s = stamp.wall_s.saturating_sub(stamp.monotonic_ms / 1000);
-            self.wall_ahead_s = self.wall_ahead_s.max(Some(ahead_s));
+            self.note_wall_ahead(stamp.wall_s.saturating_sub(stamp.monotonic_ms / 1000));
+        }
+    }
+
+    fn note_wall_ahead(&mut self, ahead_s: u64) {
+        let shown = &mut self.wall_ahead_s;
+        if let Some(again) = shown.iter().position(|shown_s| ahead_s.abs_diff(*shown_s) <= WALL_DRIFT_S) {
+            shown.truncate(again + 1);
+            shown[again] = shown[again].max(ahead_s);
+        } else if shown.last().is_none_or(|last_s| ahead_s > *last_s) {
+            if shown.len() == WALL_JUMPS_MAX {
+                shown.remove(0);
+            }
+            shown.push(ahead_s);
         }
     }
 }
@@ -175,8 +194,8 @@ impl Recovery {
     }
 
     /// The server's clock, when all is read.
-    pub fn clock(&self) -> LogClock {
-        self.clock
+    pub fn clock(&self) -> &LogClock {
+        &self.clock
     }
 
     fn read(&mut self, address: u64, content: &[u8], of_snapshot: bool) -> Result<(), RecordError> {

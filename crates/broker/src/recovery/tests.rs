@@ -33,6 +33,17 @@ fn time_off_counts_and_jumps_of_the_wall_clock_do_not() {
     // A machine without a clock began with the time at which it was shut down long ago, and was killed before it was told.
     check(&[(100, T), (200, T - 3600)], T + 150, 250);
     check(&[], T, 0);
+    // It jumped forward and was set right again, once and twice.
+    let day = 86_400;
+    check(&[(100, T), (110, T + day), (120, T + 20)], T + 50, 150);
+    check(&[(100, T), (110, T + day), (120, T + 2 * day), (130, T + 30)], T + 50, 150);
+    check(&[(100, T), (110, T + day), (120, T + 2 * day), (130, T + day + 20)], T + day + 50, 160);
+    // It stayed there.
+    check(&[(100, T), (110, T + day), (120, T + day + 10)], T + day + 50, 160);
+    // Of a server that was killed and began with an old time, twice.
+    check(&[(100, T), (200, T - 3600), (300, T - 7200)], T + 250, 350);
+    let many: Vec<(u64, u64)> = (0..40).map(|jump| (100, T + jump * day)).collect();
+    check(&many, T + 39 * day + 5, 105);
 }
 
 #[test]

@@ -46,6 +46,11 @@ impl RetainedMessage {
         message
     }
 
+    /// Topic Name.
+    pub fn topic(&self) -> &str {
+        self.0.topic()
+    }
+
     /// Whether it has an empty payload, which clears the topic.
     pub(crate) fn is_clear(&self) -> bool {
         self.stored().is_none() && self.0.payload().is_empty()

@@ -24,8 +24,7 @@ pub use self::cursor::Cursor;
 pub use self::message::{RetainedMessage, StoredPayload};
 pub(crate) use self::publishers::{Publisher, Publishers};
 use self::tree::Tree;
-use crate::identity::{Credentials, Identity, Renewed, Rights};
-use crate::ids::ListenerId;
+use crate::identity::{Renew, Rights};
 use crate::message::{Message, MessageParts};
 use crate::options::Options;
 use crate::record::PublisherRecord;
@@ -115,7 +114,7 @@ impl Retained {
     }
 
     /// What decides what clients may do has changed: it is asked about each publisher again.
-    pub(crate) fn renew_publishers(&self, renew: &dyn Fn(Option<ListenerId>, &Credentials, &Identity) -> Renewed) {
+    pub(crate) fn renew_publishers(&self, renew: &Renew<'_>) {
         let publishers = self.read().publishers.all();
         publishers.iter().for_each(|publisher| publisher.renew(renew));
     }

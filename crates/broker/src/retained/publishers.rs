@@ -7,8 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::identity::{Credentials, Identity, Renewed, Rights};
-use crate::ids::ListenerId;
+use crate::identity::{Identity, Renew, Renewed, Rights};
 use crate::record::PublisherRecord;
 
 /// A client, known by its Client Identifier, its User Name and where it came in.
@@ -52,11 +51,9 @@ impl Publisher {
     }
 
     /// What it may do is asked about again. Its password is not: that it may be another by now says nothing of what it published.
-    pub(crate) fn renew(&self, renew: &dyn Fn(Option<ListenerId>, &Credentials, &Identity) -> Renewed) {
+    pub(crate) fn renew(&self, renew: &Renew<'_>) {
         let identity = Identity { username: self.username.clone(), port: self.port, ..Identity::default() };
-        let credentials =
-            Credentials { client_id: self.client_id.clone(), username: self.username.clone(), password: None };
-        self.stand(match renew(None, &credentials, &identity) {
+        self.stand(match identity.renewed(renew, None, &self.client_id) {
             Renewed::Known(identity) => Standing::of(identity.rights.as_ref()),
             Renewed::Refused => Standing::Nothing,
         });

@@ -62,8 +62,10 @@ impl Shard {
             Received::Unknown => ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
         };
         self.acknowledge(id, AcknowledgementKind::PubRel, packet.packet_id, code, turn);
-        // The payload takes no more room.
-        self.pump(slot, turn);
+        // The payload takes no more room; where that is not counted, nothing can go out that could not before.
+        if self.options.max_inflight_bytes != u64::MAX {
+            self.pump(slot, turn);
+        }
         Ok(())
     }
 

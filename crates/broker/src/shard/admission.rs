@@ -65,9 +65,13 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    fn not_authorised(version: Version, cause: &'static str) -> Refusal {
-        let reason = ReasonCode::NOT_AUTHORIZED;
-        Refusal { code: Some(if version == Version::V5 { reason.0 } else { 5 }), reason, cause }
+    /// `v3` is what versions before 5 say.
+    fn new(version: Version, v3: Option<u8>, reason: ReasonCode, cause: &'static str) -> Refusal {
+        Refusal { code: if version == Version::V5 { Some(reason.0) } else { v3 }, reason, cause }
+    }
+
+    pub(super) fn not_authorised(version: Version, cause: &'static str) -> Refusal {
+        Refusal::new(version, Some(5), ReasonCode::NOT_AUTHORIZED, cause)
     }
 }
 
@@ -125,11 +129,17 @@ impl Shard {
             Ok(client_id) => client_id,
             Err(refusal) => return self.refuse(id, connect.version, listener, Some(&connect), &refusal, turn),
         };
+        let name = client_id.as_deref().unwrap_or(connect.client_id);
+        if options.username_is_client_id
+            && let Err(refusal) = self.admit_session(name, &connect)
+        {
+            return self.refuse(id, connect.version, listener, Some(&connect), &refusal, turn);
+        }
         let assigned = client_id.as_deref().filter(|_| is_assigned);
         if let Err(refusal) = self.check_connack_size(options, assigned, &connect) {
             return self.refuse(id, connect.version, listener, Some(&connect), &refusal, turn);
         }
-        let claim = self.shared.directory().claim(client_id.as_deref().unwrap_or(connect.client_id), self.id);
+        let claim = self.shared.directory().claim(name, self.id);
         let arrival = Arrival { claim, listener, identity, client_id, is_assigned };
         if claim.shard != self.id {
             return FirstBytes::Move { shard: claim.shard, arrival };
@@ -178,9 +188,7 @@ impl Shard {
         } else {
             (None, false)
         };
-        let is_ours = is_assigned
-            || client_id.as_deref().unwrap_or(connect.client_id).starts_with(&*self.options.client_id_prefix);
-        match is_ours {
+        match is_assigned || self.options.accepts(client_id.as_deref().unwrap_or(connect.client_id)) {
             true => Ok((client_id, is_assigned)),
             false => Err(Refusal::not_authorised(
                 connect.version,
@@ -192,17 +200,16 @@ impl Shard {
     /// Whether a CONNECT is acceptable at all. Everything that needs no Session is judged here, before any effect.
     fn admit(&self, listener: &ListenerOptions, connect: &Connect<'_>) -> Result<(), Refusal> {
         let v5 = connect.version == Version::V5;
-        let refuse = |v3: Option<u8>, reason: ReasonCode, cause| {
-            Err(Refusal { code: if v5 { Some(reason.0) } else { v3 }, reason, cause })
-        };
+        let refuse = |v3, reason, cause| Err(Refusal::new(connect.version, v3, reason, cause));
         if !listener.accepts(connect.version) {
             return refuse(Some(1), ReasonCode::UNSUPPORTED_PROTOCOL_VERSION, "protocol version not accepted here");
         }
         if self.shared.is_memory_short() {
             return refuse(Some(3), ReasonCode::QUOTA_EXCEEDED, "memory_limit reached");
         }
-        if self.shared.is_log_scarce() && self.would_be_recorded(connect) {
-            return refuse(Some(3), ReasonCode::QUOTA_EXCEEDED, "no room for the log");
+        // Where the User Name is the Client Identifier, it is known when it is known who that is.
+        if !listener.username_is_client_id {
+            self.admit_session(connect.client_id, connect)?;
         }
         if connect.client_id.is_empty() && !listener.username_is_client_id {
             let needs_clean = connect.version == Version::V311 && !connect.clean_start;
@@ -233,22 +240,29 @@ impl Shard {
                 return refuse(None, ReasonCode::TOPIC_NAME_INVALID, "topic of the will is not valid");
             }
         }
-        let directory = self.shared.directory();
-        if self.options.global_max_clients.is_some_and(|max| directory.sessions() >= max)
-            && !directory.knows(connect.client_id)
-        {
-            return refuse(None, ReasonCode::SERVER_BUSY, "global_max_clients reached");
-        }
         Ok(())
     }
 
-    /// Whether this begins a Session that the log would have to know.
-    fn would_be_recorded(&self, connect: &Connect<'_>) -> bool {
-        let lasts = self.session_expiry(connect) > 0 || connect.will.is_some();
-        lasts && !self.shared.directory().knows(connect.client_id)
+    /// Whether there is room for the Session of this name, where that is another one than there are. Of a log that is stuck one that
+    /// is there could not even be told so.
+    fn admit_session(&self, client_id: &str, connect: &Connect<'_>) -> Result<(), Refusal> {
+        let directory = self.shared.directory();
+        let is_recorded = self.session_expiry(connect) > 0 || connect.will.is_some();
+        let is_without_room = self.shared.is_log_scarce() && is_recorded;
+        let are_enough = self.options.global_max_clients.is_some_and(|max| directory.sessions() >= max);
+        let is_known = directory.knows(client_id);
+        let is_stuck = self.shared.is_log_stuck() && (is_recorded || is_known);
+        if !is_stuck && (is_known || !(is_without_room || are_enough)) {
+            return Ok(());
+        }
+        let refuse = |v3, reason, cause| Err(Refusal::new(connect.version, v3, reason, cause));
+        match is_without_room || is_stuck {
+            true => refuse(Some(3), ReasonCode::QUOTA_EXCEEDED, "no room for the log"),
+            false => refuse(None, ReasonCode::SERVER_BUSY, "global_max_clients reached"),
+        }
     }
 
-    fn refuse(
+    pub(super) fn refuse(
         &mut self,
         id: ConnectionId,
         version: Version,
@@ -283,6 +297,7 @@ impl Shard {
         turn.tell(EventMask::NOTICE, || Event {
             connection: Some(id),
             client_id: connect.map(|connect| connect.client_id.into()),
+            username: connect.and_then(|connect| connect.username).map(Into::into),
             kind: EventKind::Refused { reason: refusal.reason, cause: refusal.cause },
         });
         turn.closes.push(id);
@@ -296,29 +311,29 @@ fn identify(
     connect: &Connect<'_>,
     authentication: Option<&Authentication>,
 ) -> Result<Option<Arc<Identity>>, Refusal> {
-    match authentication {
-        Some(Authentication::Known(identity)) => Ok(Some(Arc::clone(identity))),
-        Some(Authentication::Refused(RefusedCredentials::NotAuthorized)) => {
-            Err(Refusal::not_authorised(connect.version, "not authorised"))
+    let version = connect.version;
+    let not_now = |reason, cause| Err(Refusal::new(version, Some(3), reason, cause));
+    let refused = match authentication {
+        Some(Authentication::Known(identity)) => return Ok(Some(Arc::clone(identity))),
+        Some(Authentication::Refused(refused)) => *refused,
+        None if listener.authenticates || listener.allow_anonymous => return Ok(None),
+        None => RefusedCredentials::NotAuthorized,
+    };
+    match refused {
+        RefusedCredentials::NotAuthorized => Err(Refusal::not_authorised(version, "not authorised")),
+        RefusedCredentials::NotValid(cause) => Err(Refusal::not_authorised(version, cause)),
+        RefusedCredentials::NoAnswer => {
+            not_now(ReasonCode::SERVER_UNAVAILABLE, "no answer from who decides about clients")
         }
-        Some(Authentication::Refused(RefusedCredentials::NotValid(cause))) => {
-            Err(Refusal::not_authorised(connect.version, cause))
-        }
-        Some(Authentication::Refused(RefusedCredentials::NoAnswer)) => {
-            let (reason, cause) = (ReasonCode::SERVER_UNAVAILABLE, "no answer from who decides about clients");
-            Err(Refusal { code: Some(if connect.version == Version::V5 { reason.0 } else { 3 }), reason, cause })
-        }
-        Some(Authentication::Refused(RefusedCredentials::NoIdentity)) => {
+        RefusedCredentials::NoIdentity => {
+            let told = if version == Version::V5 { ReasonCode::BAD_USER_NAME_OR_PASSWORD.0 } else { 4 };
             let (reason, cause) = (ReasonCode::NOT_AUTHORIZED, "no identity in the certificate");
-            let told = ReasonCode::BAD_USER_NAME_OR_PASSWORD.0;
-            Err(Refusal { code: Some(if connect.version == Version::V5 { told } else { 4 }), reason, cause })
+            Err(Refusal { code: Some(told), reason, cause })
         }
-        Some(Authentication::Refused(RefusedCredentials::Busy)) => {
-            let (reason, cause) = (ReasonCode::SERVER_BUSY, "too many clients wait to be checked");
-            Err(Refusal { code: Some(if connect.version == Version::V5 { reason.0 } else { 3 }), reason, cause })
+        RefusedCredentials::Busy => not_now(ReasonCode::SERVER_BUSY, "too many clients wait to be checked"),
+        RefusedCredentials::TooOften => {
+            not_now(ReasonCode::CONNECTION_RATE_EXCEEDED, "too many failed logins from this address")
         }
-        None if listener.authenticates || listener.allow_anonymous => Ok(None),
-        None => Err(Refusal::not_authorised(connect.version, "not authorised")),
     }
 }
 

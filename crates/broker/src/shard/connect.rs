@@ -1,12 +1,14 @@
 //! CONNECT: whose Session it is, and what CONNACK says.
 
 use super::Shard;
-use super::admission::{Arrival, KeepAlive, first_packet, wants_reason_strings};
+use super::admission::{Arrival, KeepAlive, Refusal, first_packet, wants_reason_strings};
 use super::end::WillFate;
 use super::packets::{Consumed, Next};
+use super::rights::renewed;
 use crate::client_rate::TakenTime;
-use crate::connection::Connection;
-use crate::event::{DisconnectReason, EventKind, EventMask};
+use crate::connection::{Connection, Received};
+use crate::event::{DisconnectReason, Event, EventKind, EventMask};
+use crate::identity::Renew;
 use crate::ids::ConnectionId;
 use crate::message::{Message, MessageParts};
 use crate::options::ListenerOptions;
@@ -34,8 +36,34 @@ impl Shard {
         if !self.attach(id, &arrival, &connect, turn) {
             return Consumed { bytes: bytes.len(), next: Next::Closed };
         }
+        if let Some(connection) = self.connection_mut(id) {
+            connection.received.count(bytes[0], length);
+        }
         let rest = self.handle_bytes(id, &bytes[length..], turn);
         Consumed { bytes: length + rest.bytes, next: rest.next }
+    }
+
+    /// The same, where what decides who a client is has changed since: it is asked again before anything counts that the client
+    /// has sent.
+    pub fn handle_outdated_arrival(
+        &mut self,
+        id: ConnectionId,
+        mut arrival: Arrival,
+        bytes: &[u8],
+        renew: &Renew<'_>,
+        turn: &mut Turn,
+    ) -> Consumed {
+        let Ok(Some((connect, _))) = first_packet(bytes) else { return self.handle_arrival(id, arrival, bytes, turn) };
+        let caller = (arrival.client_id(&connect), arrival.is_assigned);
+        let renewed = renewed(&self.options, renew, Some(arrival.listener), caller, arrival.identity.as_deref());
+        if renewed.is_some() {
+            arrival.identity = renewed;
+            return self.handle_arrival(id, arrival, bytes, turn);
+        }
+        self.shared.directory().settle(&arrival.claim, self.sessions.has_hash(arrival.claim.hash));
+        let refusal = Refusal::not_authorised(connect.version, "not authorised");
+        self.refuse(id, connect.version, arrival.listener, Some(&connect), &refusal, turn);
+        Consumed { bytes: bytes.len(), next: Next::Closed }
     }
 
     /// The connection that an arrival is about to take over: what it has sent until now came first, and is to be handed in before.
@@ -135,12 +163,15 @@ impl Shard {
             session: slot,
             version: connect.version,
             is_bridge: connect.bridge,
+            is_named_by_us: arrival.is_assigned,
             listener: arrival.listener,
             agreed: Arc::clone(&self.options),
             keep_alive_s,
             receive_maximum: properties.receive_maximum().unwrap_or(u16::MAX).min(self.options.max_inflight_messages),
             packet_bytes_max: properties.maximum_packet_size().unwrap_or(PACKET_SIZE_MAX).min(PACKET_SIZE_MAX),
             last_packet_ms: turn.now.monotonic_ms,
+            received: Received::default(),
+            since_ms: turn.now.monotonic_ms,
             is_held: false,
             expires_at_close: properties.session_expiry_interval_s().unwrap_or(0) == 0,
             wants_reason_strings: wants_reason_strings(connect),
@@ -168,14 +199,17 @@ impl Shard {
         self.sessions.set_flag(slot, Port::MOUNTED, is_mounted);
         self.note_identity(slot);
         self.note_permit(id, arrival.identity.as_deref(), turn.now);
-        let client_id = arrival.client_id(connect);
-        turn.tell_client(EventMask::CONNECTION, id, client_id, || EventKind::Connected {
-            version: connect.version,
-            is_bridge: connect.bridge,
-            clean_start: connect.clean_start,
-            keep_alive_s: connect.keep_alive_s,
+        turn.tell(EventMask::CONNECTION, || Event {
+            connection: Some(id),
+            client_id: Some(arrival.client_id(connect).into()),
             username: arrival.username(connect).map(Into::into),
-            will: connect.will.as_ref().map(|will| (will.topic.into(), will.payload.len(), will.qos, will.retain)),
+            kind: EventKind::Connected {
+                version: connect.version,
+                is_bridge: connect.bridge,
+                clean_start: connect.clean_start,
+                keep_alive_s: connect.keep_alive_s,
+                will: connect.will.as_ref().map(|will| (will.topic.into(), will.payload.len(), will.qos, will.retain)),
+            },
         });
     }
 
@@ -205,8 +239,7 @@ impl Shard {
         let answer = Packet::ConnAck(ConnAck { session_present, code: 0, properties: properties.as_properties() });
         self.send_control(id, After::TurnDurable, turn, |out| answer.encode(connect.version, out));
         turn.outbox.hold_behind(id);
-        let client_id = arrival.client_id(connect);
-        turn.tell_client(EventMask::PACKET, id, client_id, || EventKind::SendingConnAck { session_present, code: 0 });
+        self.tell_packet(id, turn, || EventKind::SendingConnAck { session_present, code: 0 });
     }
 
     /// In the order in which Mosquitto sends them: some test suites compare bytes.

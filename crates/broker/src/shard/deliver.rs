@@ -343,10 +343,9 @@ impl Shard {
     }
 
     fn tell_of_session(&self, slot: u32, turn: &mut Turn, kind: impl FnOnce() -> EventKind) {
-        turn.tell(EventMask::NOTICE, || Event {
-            connection: self.sessions.port(slot).and_then(Port::connection),
-            client_id: self.sessions.get(slot).map(|session| session.client_id.clone()),
-            kind: kind(),
+        turn.tell(EventMask::NOTICE, || {
+            let connection = self.sessions.port(slot).and_then(Port::connection);
+            Event::of_session(self.sessions.get(slot), connection, kind())
         });
     }
 

@@ -41,11 +41,7 @@ impl Shard {
             ConnectionEnd::ConnectTimeout => DisconnectReason::ConnectTimeout,
         };
         if self.connection(id).is_none() {
-            turn.tell(EventMask::CONNECTION, || Event {
-                connection: Some(id),
-                client_id: None,
-                kind: EventKind::Disconnected(reason),
-            });
+            turn.tell(EventMask::CONNECTION, || Event::of_session(None, Some(id), EventKind::Disconnected(reason)));
             return;
         }
         self.tell_disconnected(id, reason, turn);
@@ -141,12 +137,8 @@ impl Shard {
             // It was in the log for the sake of its Will.
             return;
         }
-        let client_id = session_name(self.sessions.get(slot));
-        turn.tell(EventMask::NOTICE, || Event {
-            connection: None,
-            client_id: Some(client_id),
-            kind: EventKind::SessionExpired,
-        });
+        let session = self.sessions.get(slot);
+        turn.tell(EventMask::NOTICE, || Event::of_session(session, None, EventKind::SessionExpired));
         self.counters.clients_expired += 1;
     }
 
@@ -174,11 +166,9 @@ impl Shard {
         }
         match access::will(&self.options, self.restricted(slot), &parts) {
             Ok(allowed) => {
-                let client_id = session_name(self.sessions.get(slot));
-                turn.tell(EventMask::NOTICE, || Event {
-                    connection: None,
-                    client_id: Some(client_id),
-                    kind: EventKind::WillPublished(parts.topic.into()),
+                turn.tell(EventMask::NOTICE, || {
+                    let kind = EventKind::WillPublished(parts.topic.into());
+                    Event::of_session(self.sessions.get(slot), None, kind)
                 });
                 self.publish(&parts, Source::will(slot), &allowed, turn);
             }
@@ -188,16 +178,10 @@ impl Shard {
 
     fn tell_will_refused(&mut self, slot: u32, parts: &MessageParts<'_>, denied: Denied, turn: &mut Turn) {
         self.counters.count_refusal(&denied);
-        let client_id = session_name(self.sessions.get(slot));
-        turn.tell(EventMask::NOTICE, || Event {
-            connection: None,
-            client_id: Some(client_id),
-            kind: EventKind::PublishDenied {
-                packet: summary(parts, 0, false),
-                code: denied.code,
-                cause: denied.cause,
-                more: Some(0),
-            },
+        turn.tell(EventMask::NOTICE, || {
+            let packet = summary(parts, 0, false);
+            let kind = EventKind::PublishDenied { packet, code: denied.code, cause: denied.cause, more: Some(0) };
+            Event::of_session(self.sessions.get(slot), None, kind)
         });
     }
 
@@ -275,8 +259,4 @@ impl Shard {
     pub(super) fn name(&self, slot: u32) -> crate::ids::Receiver {
         self.sessions.receiver(slot, ReceiverOptions::default())
     }
-}
-
-fn session_name(session: Option<&Session>) -> Box<str> {
-    session.map_or_else(Box::default, |session| session.client_id.clone())
 }

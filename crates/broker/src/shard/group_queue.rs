@@ -14,10 +14,14 @@ impl Shard {
     pub(super) fn spill_group_if_long(&mut self, group: GroupId, newest_cost: u64, turn: &mut Turn) {
         let run_bytes = self.options.queue_run_bytes;
         let is_long = self.is_logging() && newest_cost > run_bytes;
-        if is_long && self.shared.groups().memory_bytes() >= self.options.queue_memory_bytes {
+        if is_long && self.is_group_memory_wanted() {
             let rule = SpillRule { least_cost: run_bytes, front_bytes: run_bytes / 4, unless_ready: false };
             self.spill_group(group, rule, turn);
         }
+    }
+
+    fn is_group_memory_wanted(&self) -> bool {
+        self.shared.groups().memory_bytes() >= self.options.queue_memory_bytes
     }
 
     /// A snapshot comes to this group: what waits while nobody is ready becomes a run, one with each call. Returns about how
@@ -26,7 +30,7 @@ impl Shard {
         if !self.shared.log().is_some_and(LogQueue::may_spill) {
             return 0;
         }
-        let least_cost = self.options.queue_run_bytes / 16;
+        let least_cost = self.worth_a_run(self.is_group_memory_wanted());
         self.spill_group(group, SpillRule { least_cost, front_bytes: 0, unless_ready: true }, turn)
     }
 

@@ -10,7 +10,9 @@ mod connect;
 mod deliver;
 mod end;
 mod group_queue;
+mod listing;
 mod mount_point;
+mod overdue;
 mod packets;
 mod publish;
 mod pump;
@@ -26,6 +28,8 @@ mod timeouts;
 
 pub use admission::{Arrival, FirstBytes};
 pub use end::ConnectionEnd;
+pub use listing::{ListedConnection, ListedSession, SessionPortion};
+pub use listing::{ListedSubscription, RetainedPortion, SubscriptionCursor, SubscriptionPortion};
 pub use packets::{Consumed, Next};
 pub use run::{Purpose, ReadBatch, ReadRequest};
 pub(crate) use run::{message_at, read_run};
@@ -42,6 +46,8 @@ use crate::session::{Extras, Sessions};
 use crate::shared::Shared;
 use crate::timers::Timers;
 use deliver::Merge;
+use midge_codec::Version;
+use overdue::Overdue;
 use record::Progress;
 use snapshot::Walk;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -67,6 +73,8 @@ pub struct Shard {
     work: VecDeque<u32>,
     /// And those for which the log must have room first.
     starved: BTreeSet<u32>,
+    /// Sessions whose queues are to become runs when the log has caught up.
+    overdue: Overdue,
     replayed: Replayed,
     /// When expired Retained Messages are looked for next; a shard that keeps one which will expire begins to.
     retained_sweep_at_ms: Option<u64>,
@@ -125,6 +133,7 @@ impl Shard {
             absences: Timers::default(),
             work: VecDeque::new(),
             starved: BTreeSet::new(),
+            overdue: Overdue::default(),
             replayed: Replayed::default(),
             retained_sweep_at_ms: None,
             counters: Counters::default(),
@@ -175,6 +184,23 @@ impl Shard {
     pub fn client_id(&self, connection: ConnectionId) -> Option<&str> {
         let connection = self.connection(connection)?;
         self.sessions.get(connection.session).map(|session| &*session.client_id)
+    }
+
+    /// The protocol version that a connection speaks.
+    pub fn version(&self, connection: ConnectionId) -> Option<Version> {
+        self.connection(connection).map(|connection| connection.version)
+    }
+
+    /// The Topic Aliases that a client has set, with what they mean now.
+    pub fn aliases_received(&self, connection: ConnectionId) -> impl Iterator<Item = (u16, &str)> {
+        let aliases = self.connection(connection).and_then(|connection| connection.inbound_aliases.as_ref());
+        aliases.into_iter().flat_map(|aliases| aliases.iter())
+    }
+
+    /// The Topic Aliases that a client was told, with what they mean.
+    pub fn aliases_sent(&self, connection: ConnectionId) -> impl Iterator<Item = (u16, &str)> {
+        let aliases = self.connection(connection).and_then(|connection| connection.outbound_aliases.as_ref());
+        aliases.into_iter().flat_map(|aliases| aliases.iter())
     }
 
     #[inline]

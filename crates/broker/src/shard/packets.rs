@@ -2,9 +2,10 @@
 
 use super::Shard;
 use super::end::WillFate;
-use crate::event::{DisconnectReason, EventKind, EventMask};
+use crate::event::{DisconnectReason, Event, EventKind, EventMask};
 use crate::ids::ConnectionId;
 use crate::limits;
+use crate::log_queue::LogQueue;
 use crate::outbox::After;
 use crate::turn::{Now, Turn};
 use midge_codec::fixed_header;
@@ -30,8 +31,8 @@ pub enum Next {
     NeedMore(usize),
     /// Commit the turn, then hand in the rest.
     TurnFull,
-    /// The client has sent more than it may in a second: keep the rest, read nothing more, and hand it in at this time, in
-    /// monotonic milliseconds.
+    /// The client has sent more than it may in a second, or all have sent more than the log can write: keep the rest, read nothing
+    /// more, and hand it in at this time, in monotonic milliseconds.
     Paused(u64),
     /// The connection is being closed; there is nothing more to be read.
     Closed,
@@ -61,6 +62,7 @@ impl Shard {
     pub fn handle_bytes(&mut self, id: ConnectionId, bytes: &[u8], turn: &mut Turn) -> Consumed {
         let mut at = 0;
         loop {
+            let is_outrun = self.shared.log().is_some_and(LogQueue::is_outrun);
             let Some(connection) = self.connection_mut(id) else {
                 return Consumed { bytes: bytes.len(), next: Next::Closed };
             };
@@ -87,7 +89,11 @@ impl Shard {
             let Some(packet) = rest.get(..length) else {
                 return Consumed { bytes: at, next: Next::NeedMore(length) };
             };
+            if is_outrun && is_publish_to_keep(header) {
+                return Consumed { bytes: at, next: Next::Paused(now_ms + OUTRUN_PAUSE_MS) };
+            }
             connection.last_packet_ms = turn.now.monotonic_ms;
+            connection.received.count(header.first, length);
             if let Some(taken) = &mut connection.taken_time {
                 taken.add_bytes(length, now_ms);
             }
@@ -226,7 +232,8 @@ impl Shard {
     #[inline]
     pub(super) fn tell(&self, mask: EventMask, id: ConnectionId, turn: &mut Turn, kind: impl FnOnce() -> EventKind) {
         if turn.wanted.contains(mask) {
-            turn.tell_client(mask, id, self.client_id(id).unwrap_or(""), kind);
+            let session = self.connection(id).and_then(|connection| self.sessions.get(connection.session));
+            turn.tell(mask, || Event::of_session(session, Some(id), kind()));
         }
     }
 
@@ -284,6 +291,11 @@ fn check_type(first: u8) -> Result<(), Fault> {
     Err(Fault::new(ReasonCode::PROTOCOL_ERROR, cause))
 }
 
+/// Whether it is a PUBLISH that may have to be recorded: above QoS 0, or to be retained.
+fn is_publish_to_keep(header: FixedHeader) -> bool {
+    header.first >> 4 == 3 && header.first & 0b0111 != 0
+}
+
 /// Packets that are small by nature may not be used to make us hold much.
 fn check_size(version: Version, header: FixedHeader, body: &[u8]) -> Result<(), Fault> {
     let max = match header.first >> 4 {
@@ -296,3 +308,6 @@ fn check_size(version: Version, header: FixedHeader, body: &[u8]) -> Result<(), 
     }
     Ok(())
 }
+
+/// After so long a publisher is looked at again for which the log was too slow.
+const OUTRUN_PAUSE_MS: u64 = 5;

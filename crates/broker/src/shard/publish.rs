@@ -121,7 +121,9 @@ impl Shard {
                 let code = self.route_if_allowed(parts, Source::client(slot, None), &verdict, is_v5, turn);
                 self.acknowledge(id, AcknowledgementKind::PubAck, packet_id, code, turn);
             }
-            (QoS::ExactlyOnce, Some(packet_id)) => self.take_qos_2(id, slot, parts, packet_id, &verdict, turn)?,
+            (QoS::ExactlyOnce, Some(packet_id)) => {
+                self.take_qos_2(id, slot, parts, (packet_id, dup), &verdict, turn)?
+            }
             _ => {
                 self.route_if_allowed(parts, Source::client(slot, None), &verdict, is_v5, turn);
             }
@@ -157,7 +159,7 @@ impl Shard {
         id: ConnectionId,
         slot: u32,
         parts: &MessageParts<'_>,
-        packet_id: PacketId,
+        (packet_id, dup): (PacketId, bool),
         verdict: &Result<Allowed, Denied>,
         turn: &mut Turn,
     ) -> Result<(), Fault> {
@@ -170,6 +172,12 @@ impl Shard {
         if arrival == Arrival::OverReceiveMaximum {
             return Err(Fault::new(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED, "receive maximum exceeded"));
         }
+        if arrival == Arrival::Repeated && !dup {
+            self.note_reused(id, parts, packet_id, turn);
+        }
+        let Some(inbound) = self.sessions.get_mut(slot).and_then(|session| session.inbound.as_deref_mut()) else {
+            return Ok(());
+        };
         let denied = verdict.as_ref().err().filter(|_| is_v5 && arrival == Arrival::New);
         if denied.is_some() {
             inbound.refuse(packet_id);
@@ -182,6 +190,17 @@ impl Shard {
             self.route_if_allowed(parts, Source::client(slot, remembered), verdict, is_v5, turn);
         }
         Ok(())
+    }
+
+    /// Who sends a message again says so `[MQTT-3.3.1-1]`: this is another one, under the identifier of one that is not finished.
+    fn note_reused(&mut self, id: ConnectionId, parts: &MessageParts<'_>, packet_id: PacketId, turn: &mut Turn) {
+        self.counters.identifiers_reused += 1;
+        let now_ms = turn.now.monotonic_ms;
+        let connection = self.connection_mut(id);
+        if let Some(more) = connection.and_then(|it| it.note_refusal("Packet Identifier in use", now_ms)) {
+            let packet = summary(parts, packet_id.get(), false);
+            self.tell(EventMask::NOTICE, id, turn, || EventKind::IdentifierReused { packet, more });
+        }
     }
 
     /// Routes what may be routed. Returns the Reason Code for PUBACK; 3.x has none and is answered as if all were well

@@ -76,8 +76,9 @@ impl Shard {
                 self.pump(slot, turn);
             }
         }
+        let has_overdue_runs = self.make_overdue_runs(turn);
         let writes_snapshot = self.is_logging() && self.write_snapshot(turn);
-        !self.work.is_empty() || writes_snapshot
+        !self.work.is_empty() || has_overdue_runs || writes_snapshot
     }
 
     /// The socket does not take what we write: nothing but answers is sent until it has taken all of it.

@@ -341,7 +341,8 @@ impl Shard {
     /// The position in the log that this shard waits for itself, beside the packets that wait: when the log has come so far,
     /// a turn is due.
     pub fn awaited_position(&self) -> Option<u64> {
-        (!self.ended.is_empty()).then(|| self.progress.waiting.front().map_or(0, |waiting| waiting.1))
+        let ended = (!self.ended.is_empty()).then(|| self.progress.waiting.front().map_or(0, |waiting| waiting.1));
+        [ended, self.overdue.awaited_position()].into_iter().flatten().min()
     }
 
     /// A Subscription. It is in the log's queue when this returns, so that it may become visible.

@@ -4,7 +4,7 @@ use super::Shard;
 use super::end::WillFate;
 use super::publish::Source;
 use crate::event::DisconnectReason;
-use crate::identity::{Credentials, Identity, Renewed, Rights};
+use crate::identity::{Identity, Renew, Renewed, Rights};
 use crate::ids::{ConnectionId, ListenerId};
 use crate::message::Message;
 use crate::options::Options;
@@ -69,29 +69,20 @@ impl Shard {
     /// What decides who a client is and what it may do has changed: `renew` is asked of each Session, with the listener of its
     /// connection where it has one. Those that would not be let in any more lose their connections, without a Will; nobody else
     /// notices.
-    pub fn renew_identities(
-        &mut self,
-        renew: &dyn Fn(Option<ListenerId>, &Credentials, &Identity) -> Renewed,
-        turn: &mut Turn,
-    ) {
+    pub fn renew_identities(&mut self, renew: &Renew<'_>, turn: &mut Turn) {
         for slot in self.sessions.slots() {
             let connection = self.sessions.port(slot).and_then(Port::connection);
-            let listener = connection.and_then(|id| self.connection(id)).map(|connection| connection.listener);
+            let here = connection.and_then(|id| self.connection(id));
+            let listener = here.map(|connection| connection.listener);
+            let is_named_by_us = here.is_none_or(|connection| connection.is_named_by_us);
             let options = Arc::clone(&self.options);
             let Some(session) = self.sessions.get_mut(slot) else { continue };
-            let identity = session.identity.clone().unwrap_or_default();
-            let credentials = Credentials {
-                client_id: session.client_id.clone(),
-                username: identity.username.clone(),
-                password: None,
-            };
-            let may_be_called_so = listener.is_none_or(|listener| options.accepts(listener, &session.client_id));
-            match renew(listener, &credentials, &identity) {
-                Renewed::Known(identity) if may_be_called_so => {
-                    session.identity = Some(identity);
-                    self.note_identity(slot);
-                }
-                _ => connection.into_iter().for_each(|id| self.expel(id, turn)),
+            let caller = (&*session.client_id, is_named_by_us);
+            if let Some(identity) = renewed(&options, renew, listener, caller, session.identity.as_deref()) {
+                session.identity = Some(identity);
+                self.note_identity(slot);
+            } else if let Some(id) = connection {
+                self.expel(id, turn);
             }
         }
         // Each shard does so: a message that one with the old rights has kept meanwhile is not overlooked.
@@ -147,5 +138,23 @@ impl Shard {
     /// queues in memory are those of the start.
     pub fn put_in_force(&mut self, options: Arc<Options>) {
         self.options = options;
+    }
+}
+
+/// Who a client is now that calls itself so, or was called so by us; `None`: it would not be let in any more.
+pub(super) fn renewed(
+    options: &Options,
+    renew: &Renew<'_>,
+    listener: Option<ListenerId>,
+    (client_id, is_named_by_us): (&str, bool),
+    identity: Option<&Identity>,
+) -> Option<Arc<Identity>> {
+    let renewed = match identity {
+        Some(identity) => identity.renewed(renew, listener, client_id),
+        None => Identity::default().renewed(renew, listener, client_id),
+    };
+    match renewed {
+        Renewed::Known(identity) if is_named_by_us || options.accepts(client_id) => Some(identity),
+        _ => None,
     }
 }

@@ -49,16 +49,34 @@ pub struct ReadBatch {
 }
 
 impl Shard {
-    /// Memory is wanted: the back of this queue becomes a run, if it is worth one.
+    /// Memory is wanted: the back of this queue becomes a run, if it is worth one; later, if the log has enough to write.
     pub(super) fn spill_if_long(&mut self, slot: u32, turn: &mut Turn) {
-        if self.bytes_held + self.messages_held * MESSAGE_OVERHEAD_BYTES < self.options.queue_memory_bytes {
+        if !self.is_run_due(slot) {
             return;
         }
-        let Some(queue) = self.sessions.get(slot).and_then(|session| session.queue.as_deref()) else { return };
-        if self.is_durable(slot) && queue.newest_cost() > self.options.queue_run_bytes {
-            let front_bytes = self.options.queue_run_bytes / 4;
-            while self.spill_run(slot, front_bytes, turn) > 0 {}
+        match self.shared.log().is_some_and(LogQueue::is_over) {
+            true => self.put_off_run(slot),
+            false => self.make_runs(slot, turn),
         }
+    }
+
+    /// Whether memory is wanted, and the back of this queue is worth a run.
+    pub(super) fn is_run_due(&self, slot: u32) -> bool {
+        let queue = || self.sessions.get(slot).and_then(|session| session.queue.as_deref());
+        self.is_memory_wanted()
+            && queue().is_some_and(|queue| queue.newest_cost() > self.options.queue_run_bytes)
+            && self.is_durable(slot)
+    }
+
+    /// The back of this queue becomes runs.
+    pub(super) fn make_runs(&mut self, slot: u32, turn: &mut Turn) {
+        let front_bytes = self.options.queue_run_bytes / 4;
+        while self.spill_run(slot, front_bytes, turn) > 0 {}
+    }
+
+    /// Whether what waits in memory is as much as it may be.
+    fn is_memory_wanted(&self) -> bool {
+        self.bytes_held + self.messages_held * MESSAGE_OVERHEAD_BYTES >= self.options.queue_memory_bytes
     }
 
     /// A snapshot comes to this Session: what waits for a client that is away is written as runs, one with each call, which the
@@ -68,10 +86,16 @@ impl Shard {
         let queue = self.sessions.get(slot).and_then(|session| session.queue.as_deref());
         let cost = queue.map_or(0, crate::queue::Queue::newest_cost);
         let may_spill = self.shared.log().is_some_and(|log| log.may_spill());
-        if !may_spill || !is_away || cost <= self.options.queue_run_bytes / 16 || !self.is_durable(slot) {
+        if !may_spill || !is_away || cost <= self.worth_a_run(self.is_memory_wanted()) || !self.is_durable(slot) {
             return 0;
         }
         self.spill_run(slot, 0, turn)
+    }
+
+    /// What must wait in a queue for a snapshot to make a run of it. Each run has its entry in memory as long as it is there, so that
+    /// small ones are made only where memory is wanted even more than that.
+    pub(super) fn worth_a_run(&self, is_memory_wanted: bool) -> u64 {
+        self.options.queue_run_bytes / if is_memory_wanted { 16 } else { 2 }
     }
 
     /// The oldest of all messages but `front_bytes` becomes a run; its bytes, 0 where there is none. Not while the disk is full:

@@ -72,7 +72,9 @@ impl Shard {
             (Some((port, _)), QoS::AtMostOnce) if port.is(Port::CONGESTED) => {
                 self.discard(member.slot, DiscardReason::SlowReader, turn);
             }
-            (Some((port, _)), QoS::AtMostOnce) if self.is_denied(member.slot, port, &message) => {}
+            (Some((port, _)), QoS::AtMostOnce) if self.is_denied(member.slot, port, &message) => {
+                self.discard(member.slot, DiscardReason::NotAuthorized, turn);
+            }
             (Some((port, id)), QoS::AtMostOnce) => {
                 let outgoing = Outgoing { qos, retain, dup: false, packet_id: 0, identifiers };
                 let layouts = &mut Layouts::default();
@@ -82,6 +84,7 @@ impl Shard {
                 let may_receive = !self.is_denied(member.slot, port, &message);
                 let kept = self.hold(message, qos, retain, identifiers, Some(group));
                 if !may_receive {
+                    self.discard(member.slot, DiscardReason::NotAuthorized, turn);
                     return self.finish(member.slot, kept, turn);
                 }
                 self.deliver_kept(member.slot, port, kept, &mut Layouts::default(), turn);
@@ -94,11 +97,7 @@ impl Shard {
     /// Messages for a share group that nobody can have: counted and told.
     fn discard_shared(&mut self, count: u64, name: &str, turn: &mut Turn) {
         self.counters.discarded[DiscardReason::ShareGroupFull as usize] += count;
-        turn.tell(EventMask::NOTICE, || Event {
-            connection: None,
-            client_id: None,
-            kind: EventKind::DiscardedShared(count, name.into()),
-        });
+        turn.tell(EventMask::NOTICE, || Event::of_session(None, None, EventKind::DiscardedShared(count, name.into())));
     }
 
     /// Gives messages back to their groups and sends them to whoever may have them now. A group that has ended has no use

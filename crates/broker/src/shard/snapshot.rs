@@ -120,10 +120,10 @@ impl Shard {
         }
     }
 
-    /// Whether this shard waits for others, or for the log to take what it has. Nobody wakes it then: it is to look again soon.
+    /// Whether this shard waits for others, or for the log to take what it has. Nobody wakes it then: it is to look again soon,
+    /// also when the log has caught up since the shard found it behind.
     pub fn awaits_snapshot(&self) -> bool {
-        matches!(self.walk.stage, Stage::Waiting | Stage::Finished)
-            || self.is_writing_snapshot() && self.is_log_behind()
+        matches!(self.walk.stage, Stage::Waiting | Stage::Finished) || self.is_writing_snapshot()
     }
 
     fn is_writing_snapshot(&self) -> bool {

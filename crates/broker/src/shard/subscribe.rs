@@ -73,6 +73,8 @@ impl Shard {
         }
         let answer = Packet::SubAck(SubAck { packet_id, properties: Properties::EMPTY, codes: &codes });
         self.send_control(id, After::TurnDurable, turn, |out| answer.encode(version, out));
+        // Some clients (Paho's for embedded systems) know whom to give a message to when SUBACK has come.
+        turn.outbox.hold_behind(id);
         self.tell_packet(id, turn, || EventKind::Sending("SUBACK", packet_id.get(), ReasonCode::SUCCESS));
         self.pull_all(slot, turn);
         self.pump(slot, turn);

@@ -3,6 +3,7 @@
 
 use crate::world::{LinkId, World};
 use midge_broker::Options;
+use midge_choices::Input;
 use midge_testkit::packet::Packet;
 use midge_testkit::wire::{self, Level};
 
@@ -11,7 +12,7 @@ use midge_testkit::wire::{self, Level};
 /// panic; every packet that a shard sends must be one that a server may send; and when all have gone and time has passed, nothing
 /// may be left. Returns how many packets the server sent.
 pub(crate) fn play_any(data: &[u8]) -> usize {
-    let mut input = Input(data);
+    let mut input = Input::new(data);
     let shards = 1 + u16::from(input.byte() % 3);
     let mut history = History {
         world: World::new(options(input.byte()), shards, u64::from(input.byte())),
@@ -19,7 +20,7 @@ pub(crate) fn play_any(data: &[u8]) -> usize {
         packets: 0,
     };
     history.open(0);
-    while !input.0.is_empty() {
+    while !input.is_empty() {
         history.step(&mut input);
     }
     history.end();
@@ -38,9 +39,6 @@ struct Client {
     /// Known, where the CONNECT was a good one.
     level: Option<Level>,
 }
-
-/// Bytes that decide what happens; zeros when there are no more.
-struct Input<'a>(&'a [u8]);
 
 impl History {
     fn step(&mut self, input: &mut Input<'_>) {
@@ -135,17 +133,6 @@ impl History {
         self.world.settle();
         self.world.wait(2_000 * EXPIRATION_S);
         assert_eq!(self.world.leftovers(), "", "somebody who has gone has left something");
-    }
-}
-
-impl<'a> Input<'a> {
-    fn byte(&mut self) -> u8 {
-        self.0.split_off_first().copied().unwrap_or(0)
-    }
-
-    fn bytes(&mut self) -> &'a [u8] {
-        let length = usize::from(self.byte()).min(self.0.len());
-        self.0.split_off(..length).unwrap_or_default()
     }
 }
 

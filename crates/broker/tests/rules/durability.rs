@@ -126,6 +126,24 @@ fn messages_of_lower_qos_do_not_overtake_a_qos_2_message_that_waits() {
     assert_eq!(deliver(b"\x34\x06\0\x01t\0\x02m"), (true, true));
 }
 
+/// A PUBLISH that would be recorded is not taken while more waits for the log than may; others are.
+#[test]
+fn what_would_be_recorded_waits_while_the_log_is_outrun() {
+    let mut server = Server::with_log(|log| log.with_pending_bytes_max(0));
+    server.connect(0, C, false);
+    let mut is_taken = |publish: &[u8]| {
+        let consumed = server.shards[0].handle_bytes(C, publish, &mut server.turn);
+        server.finish_turn(0);
+        consumed.bytes == publish.len()
+    };
+    assert!(is_taken(b"\x30\x04\0\x01tm"));
+    assert!(!is_taken(b"\x31\x04\0\x01tm"), "a Retained Message with QoS 0 is kept too");
+    assert!(!is_taken(b"\x32\x06\0\x01t\0\x01m"));
+    server.shared.log().expect("a log").take(&mut Vec::new());
+    let mut is_taken = |publish: &[u8]| server.shards[0].handle_bytes(C, publish, &mut server.turn).bytes > 0;
+    assert!(is_taken(b"\x31\x04\0\x01tm"), "the log has caught up");
+}
+
 /// Two shards and a log that is durable when it is told to be.
 struct Server {
     shared: Arc<Shared>,
@@ -135,7 +153,12 @@ struct Server {
 
 impl Server {
     fn new() -> Server {
-        let shared = Arc::new(Shared::new(2, 0).with_log(LogQueue::new(2, BATCH_HEADER_BYTES as u64)));
+        Server::with_log(|log| log)
+    }
+
+    fn with_log(how: impl FnOnce(LogQueue) -> LogQueue) -> Server {
+        let log = how(LogQueue::new(2, BATCH_HEADER_BYTES as u64));
+        let shared = Arc::new(Shared::new(2, 0).with_log(log));
         let options = Arc::new(Options::default());
         let shards = [0, 1].map(|number| Shard::new(options.clone(), ShardId(number), shared.clone()));
         Server { shared, shards, turn: Turn::new(2) }

@@ -5,6 +5,7 @@ mod aliases;
 mod durability;
 mod group_queues;
 mod limits;
+mod listings;
 mod mount_points;
 mod qos2;
 mod queues;

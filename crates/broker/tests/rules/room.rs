@@ -82,6 +82,34 @@ fn without_any_room_nothing_is_begun_that_would_last() {
     );
 }
 
+/// Who would wait for what cannot be written is told so: to clients that are known, too, nothing can be promised.
+#[test]
+fn without_a_byte_nobody_waits_for_an_answer() {
+    check(
+        r"
+        s connects v5 session-expiry-interval=1000
+        s subscribes a qos=1
+        s closes
+        server has not a byte
+        s> CONNECT v5 session-expiry-interval=1000
+        s< CONNACK 0x97
+        s< closed
+        s> CONNECT v5 clean
+        s< CONNACK 0x97
+        s< closed
+        c connects v5 clean
+        c subscribes b
+        p connects v5 clean
+        p publishes b m=x
+        c receives b m=x
+        server has room
+        s connects v5 session-expiry-interval=1000 session-present
+        p publishes a qos=1 m=y
+        s receives a qos=1 m=y
+        ",
+    );
+}
+
 #[test]
 fn without_any_room_what_would_be_written_again_waits_for_it() {
     let options = Options { queue_memory_bytes: 0, queue_run_bytes: 250, ..Options::default() };
@@ -101,6 +129,37 @@ fn without_any_room_what_would_be_written_again_waits_for_it() {
     assert_eq!(play("server has room"), 0);
     play(&receive);
     play("s< nothing");
+}
+
+/// One message for many who are away is as many copies when their queues become runs: more than the log can write at once.
+#[test]
+fn publishers_wait_while_runs_are_due() {
+    const AWAY: usize = 100;
+    const MESSAGES: usize = 60;
+    let options = Options { queue_memory_bytes: 0, max_queued_messages: 0, ..Options::default() };
+    let mut conversation = Conversation::new(World::new(options, 2, 0));
+    for number in 0..AWAY {
+        let away = format!(
+            "s{number} connects v5 session-expiry-interval=1000\ns{number} subscribes t qos=1\ns{number} closes"
+        );
+        conversation.play(&away).expect("as it says");
+    }
+    conversation.play("p connects v311 clean").expect("as it says");
+    let p = conversation.link("p");
+    let message = [&[0x32, 0xdd, 0x36, 0, 1, b't', 0, 1][..], &[b'x'; 7_000]].concat();
+    (0..MESSAGES).for_each(|_| conversation.world.send(p, &message));
+    let acknowledged = |world: &mut World, wait_ms: u64| {
+        world.wait(wait_ms);
+        world.settle();
+        world.received(p).len() / 4
+    };
+    let at_once = acknowledged(&mut conversation.world, 0);
+    assert!(at_once < MESSAGES, "all were taken although the log was behind");
+    let all = (0..MESSAGES).map(|_| acknowledged(&mut conversation.world, 10)).last();
+    assert_eq!(all, Some(MESSAGES));
+    let gauges = conversation.world.gauges();
+    assert_eq!(gauges.messages_held, (AWAY * MESSAGES) as u64);
+    assert!(gauges.messages_on_disk * 2 > gauges.messages_held, "{} on disk", gauges.messages_on_disk);
 }
 
 /// The replay for a Session that is there waits as well.

@@ -68,7 +68,7 @@ fn version_5() {
         forward: b"\x01\x01",
         ..plain
     };
-    check(with_all, "34 [ ('a/b') 1234 [ 23 0102 02 00000001 0B FFFFFF7F 01 01 ] 'hi' ]", 7);
+    check(with_all, "34 [ ('a/b') 1234 [ 01 01 23 0102 02 00000001 0B FFFFFF7F ] 'hi' ]", 7);
 }
 
 #[test]

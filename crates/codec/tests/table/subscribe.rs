@@ -141,7 +141,7 @@ fn suback() -> Vec<Row> {
         }),
         both(&[V5], "SUBACK with properties", "90 [ 000A [ 1F ('no') 26 ('k') ('v') ] 87 ]", explained),
         malformed(V3, "SUBACK without code", "9002 000A"),
-        malformed(&[V5], "SUBACK without code in 5.0", "9003 000A 00"),
+        both(&[V5], "SUBACK without code in 5.0", "9003 000A 00", suback(&[])),
         malformed(SINCE_V311, "SUBACK flags", "92 [ 000A 00 00 ]"),
         protocol_error(ALL, "SUBACK Packet Identifier 0", "90 [ 0000 00 00 ]"),
         protocol_error(V3, "SUBACK of QoS 3", "90 [ 000A 03 ]"),

@@ -142,7 +142,10 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     .doc("Give each client its user name as client identifier."),
     directive("http_dir", Listener, Path(Again::Error, |draft, path| draft.listener().http_dir = Some(path)))
         .doc("Serve the files of this folder to web browsers, on a listener with protocol websockets.").reloadable()
-        .note("Links in it that lead out of it are not followed."),
+        .note(
+            "Links in it that lead out of it are not followed. Of the 256 downloads at a time one address may have 64, or one /64 \
+             network of IPv6; the others are answered 503.",
+        ),
     directive(
         "websockets_origin",
         Listener,

@@ -4,8 +4,8 @@ use super::Scope::Global;
 use super::Take::{Bool, Choice, Integer, Text, Words};
 use super::{Again, Bounds, Directive, Given, directive};
 use crate::config::LogTypes;
-use crate::draft::Draft;
-use crate::value::text;
+use crate::draft::{Draft, Part};
+use crate::value::{shown, text};
 
 pub(super) const DIRECTIVES: &[Directive] = &[
     directive("log_dest", Global, Words(log_dest))
@@ -14,7 +14,8 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         .doc("Where log lines go: stderr, stdout, file PATH, syslog, journald, topic, none; may be given more than once, each adds.")
         .note(
             "The first one replaces the default. A none takes back those above it. Topics are those below $SYS/broker/log. \
-             The file is opened again at SIGHUP and SIGRTMIN. journald is not in Mosquitto.",
+             The file is opened again at SIGHUP and SIGRTMIN. journald is not in Mosquitto. dlt and android do not work yet, and \
+             the server does not start with them.",
         ),
     directive(
         "log_type",
@@ -84,7 +85,6 @@ fn log_dest(draft: &mut Draft, given: Given<'_>) {
         b"none" => {
             (log.stderr, log.stdout, log.file) = (false, false, None);
             (log.syslog, log.journald, log.topic) = (false, false, false);
-            draft.log_dest_planned = false;
         }
         b"stderr" => log.stderr = true,
         b"stdout" => log.stdout = true,
@@ -100,9 +100,9 @@ fn log_dest(draft: &mut Draft, given: Given<'_>) {
             },
         },
         b"dlt" | b"android" => {
-            draft.log_dest_planned = true;
-            let name = String::from_utf8_lossy(word);
-            draft.warn(format!("Logging to '{name}' does not work yet; lines go to stderr if to nothing else."));
+            let text = format!("The 'log_dest' option does not work yet with '{}'.", shown(word));
+            let hint = "Lines can go to stderr, stdout, file PATH, syslog, journald and topic.";
+            draft.error_in(Part::Word(word), text, Some(hint.to_owned()));
         }
         _ => draft.invalid(given.name, word),
     }

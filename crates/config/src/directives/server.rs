@@ -68,7 +68,10 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     .default("0")
     .reloadable()
     .doc("With more bytes than these on the heap, refuse new clients and messages that would be kept; 0 is no limit.")
-    .note("Decimal, without a unit: Mosquitto takes 10M for 10 bytes, here it is an error."),
+    .note(
+        "Decimal, without a unit: Mosquitto takes 10M for 10 bytes, here it is an error. New clients are told why, but with TLS, \
+         where their handshake does not begin.",
+    ),
     directive("user", Global, Text(Again::Replaces, |draft, name| draft.config.user = name))
         .default(USER)
         .doc("Which user the server becomes when it is started as root; root for none.")
@@ -78,14 +81,19 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         ),
     directive("pid_file", Global, Text(Again::Error, |draft, path| draft.config.pid_file = Some(path)))
         .doc("Write the process id to this file, and remove it at the end."),
+    directive("admin_socket", Global, Text(Again::Error, |draft, path| draft.config.admin_socket = Some(path)))
+        .doc("The Unix socket through which midge top, midge trace and midge backup ask the running server.")
+        .note(
+            "Not in Mosquitto. Otherwise it is admin.sock beside what is kept on disk, and where nothing is, there is none. Only the user              that runs the server may connect to it, and root. A relative path counts from where the server was started.",
+        ),
     directive("watch_files", Global, Bool(|draft, on| draft.config.watch_files = on))
         .default("true")
         .reloadable()
         .doc("Read files of certificates, keys, passwords and rights again when they change, without a signal.")
         .note(
             "Not in Mosquitto, which reads them again at SIGHUP only. Links are followed, so a renewed certificate counts \
-             wherever it stands. A file that does not do, such as one that is half written, changes nothing, and one that was emptied counts at \
-             SIGHUP.",
+             wherever it stands. A file that does not do, such as one that is half written, changes nothing. One that was emptied may be \
+             about to be written: until something is in it, all files count as they were, the log says so, and SIGHUP has the empty one count.",
         ),
     directive("persistence", Global, Bool(|draft, on| draft.config.persistence.on = on))
         .aliases(&["retained_persistence"])
@@ -146,7 +154,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     directive("enable_control_api", Global, Bool(nothing))
         .default("false")
         .doc("Answer requests on $CONTROL/broker/v1.")
-        .planned("there are no answers on $CONTROL/broker/v1."),
+        .refused("nobody would answer on $CONTROL/broker/v1."),
     directive(
         "packet_buffer_size",
         Global,

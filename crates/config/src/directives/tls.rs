@@ -47,7 +47,11 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     )
     .reloadable()
     .doc("The file with the certificates that are no longer good.")
-    .note("It needs a list of each issuer of clients' certificates, and none may be out of date."),
+    .note(
+        "It needs a list of each authority that has signed certificates of clients, and none may be out of date: else these clients \
+         are refused, of which the start, a reload and `midge check` warn. Lists of version 1, as `openssl ca -gencrl` writes them, \
+         do too. Lists of mere changes (delta CRLs) do not.",
+    ),
     directive(
         "require_certificate",
         ListenerOrDefault,
@@ -95,7 +99,8 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     .doc("Which ciphers may be used with TLS 1.2, as OpenSSL writes them.")
     .note(
         "Names of ciphers choose, names of groups such as HIGH choose nothing: none of those here is weak. In a server that is \
-         built with the cargo feature openssl, all of OpenSSL's ciphers can be chosen and all its words count.",
+         built with the cargo feature openssl, all of OpenSSL's ciphers can be chosen and all its words count; ciphers with DHE, \
+         which are slow, are there only where they are named.",
     ),
     directive(
         "ciphers_tls1.3",
@@ -108,7 +113,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         .reloadable()
         .with_openssl()
         .doc("The file with the pre-shared keys of clients, one a line: identity:key, the key in hexadecimal.")
-        .note("Only listeners with a psk_hint ask for keys. Whom a key names is let go when the file is read again without it."),
+        .note("Only listeners with a psk_hint ask for keys. Whose key is gone or another when the file is read again is let go."),
     directive("psk_hint", ListenerOrDefault, Text(Again::Error, |draft, hint| draft.listener().tls.psk_hint = Some(hint)))
         .reloadable()
         .with_openssl()

@@ -243,6 +243,25 @@ fn a_file_that_is_no_configuration_gives_so_many_errors_and_no_more() {
     assert_eq!(read("x\n".repeat(5000)).expect_err("errors").problems.len(), 100);
 }
 
+/// Whoever asks for it waits for what would never come.
+#[test]
+fn what_does_not_work_yet_is_refused() {
+    check(
+        "enable_control_api true",
+        "The 'enable_control_api' option does not work yet: nobody would answer on $CONTROL/broker/v1.",
+    );
+    assert_eq!(notes("enable_control_api false"), [""; 0]);
+    for place in ["dlt", "android"] {
+        let told = format!(
+            "The 'log_dest' option does not work yet with '{place}'.\nError found at m.conf:2.\nLines can go to"
+        );
+        let said = errors(format!("log_dest stderr\nlog_dest {place}"));
+        assert!(said.starts_with(&format!("Error: {told}")), "{said}");
+    }
+    let said = errors("listener 1\nplugin /usr/lib/mosquitto_foreign.so");
+    assert!(said.contains("does not work yet") && said.contains("m.conf:2"), "{said}");
+}
+
 #[test]
 fn what_would_let_in_more_is_refused() {
     check(
@@ -258,18 +277,15 @@ fn what_would_let_in_more_is_refused() {
 
 #[test]
 fn encryption_that_is_not_whole_is_refused() {
-    let check_listener = |text: &str, expected: &str| {
-        assert_eq!(errors(text), format!("Error: {expected}\nError found at m.conf:1."));
-    };
     let both = "Both certfile and keyfile must be provided if one of them is set.";
-    check_listener("listener 8883\ncertfile /cert.pem", both);
-    check_listener("listener 8883\nkeyfile /key.pem", both);
-    check_listener("listener 8883\ncertfile /a\nkeyfile /a\ncertfile /b", both);
+    check("listener 8883\ncertfile /cert.pem", both);
+    check("listener 8883\nkeyfile /key.pem", both);
+    check("listener 8883\nkeyfile /a\ncertfile /a\nkeyfile /b", both);
     let alone = "The 'require_certificate' option requires certfile and keyfile.";
-    check_listener("listener 8883\nrequire_certificate true", alone);
+    check("listener 8883\nrequire_certificate true", alone);
     let pair = "listener 8883\ncertfile /cert.pem\nkeyfile /key.pem\n";
     let trusted = "The 'require_certificate' option requires cafile or capath.";
-    check_listener(&format!("{pair}require_certificate true"), trusted);
+    check(&format!("{pair}require_certificate true"), trusted);
     let unsupported = format!("{pair}tls_version tlsv1.4");
     check(&unsupported, "Unsupported tls_version \"tlsv1.4\".");
     assert_eq!(read(&unsupported).expect_err("an error").status, 1, "Mosquitto finds it when it opens the listener");
@@ -288,11 +304,11 @@ fn encryption_that_is_not_whole_is_refused() {
 fn transports_that_are_not_whole_are_refused_or_noted() {
     assert_eq!(
         errors("listener 1\nproxy_protocol_v2_require_tls true\nenable_proxy_protocol 1"),
-        "Error: The 'proxy_protocol_v2_require_tls' option requires enable_proxy_protocol 2.\nError found at m.conf:1."
+        "Error: The 'proxy_protocol_v2_require_tls' option requires enable_proxy_protocol 2.\nError found at m.conf:2."
     );
     assert_eq!(
         errors("listener 1\nuse_subject_as_username true\nenable_proxy_protocol 2"),
-        "Error: use_subject_as_username cannot be used with `enable_proxy_protocol 2`.\nError found at m.conf:1.\nA proxy \
+        "Error: use_subject_as_username cannot be used with `enable_proxy_protocol 2`.\nError found at m.conf:2.\nA proxy \
          tells the common name only: use_identity_as_username."
     );
     // The proxy says who showed a certificate.
@@ -326,11 +342,6 @@ fn transports_that_are_not_whole_are_refused_or_noted() {
 
 #[test]
 fn what_only_does_less_is_noted() {
-    assert_eq!(
-        notes("enable_control_api true"),
-        ["Warning: The 'enable_control_api' option has no effect yet: there are no answers on $CONTROL/broker/v1. \
-             (m.conf:1)"]
-    );
     assert_eq!(
         notes("retry_interval"),
         [

@@ -60,9 +60,14 @@ fn a_line_is_shown_as_far_as_a_screen_has_room() {
 fn the_files_that_are_named_are_known() {
     let loaded = read("listener 1 127.0.0.1\npassword_file /p\nacl_file  /a b ").expect("no errors");
     let paths: Vec<_> =
-        loaded.mentions.paths.iter().map(|one| (one.directive, one.path.as_str(), one.place.line)).collect();
+        loaded.mentions.paths().map(|one| (one.directive, one.value.as_str(), one.place.line)).collect();
     assert_eq!(paths, [("password_file", "/p", 2), ("acl_file", "/a b", 3)]);
-    assert_eq!(loaded.mentions.paths[1].excerpt.columns, 10..14);
+    let acl = loaded.mentions.find("acl_file", "/a b").expect("a mention");
+    assert_eq!(acl.excerpt.columns, 10..14);
+    assert_eq!(acl.excerpt.narrowed_to("b").columns, 13..14);
+    assert_eq!(acl.excerpt.narrowed_to("acl"), acl.excerpt, "what was not meant");
     let error = read("listener 1\ncertfile /c\nnonsense").expect_err("not built yet");
-    assert_eq!(error.mentions.paths[0].path, "/c");
+    assert!(error.mentions.find("certfile", "/c").is_some());
+    let config = error.config.expect("what the good lines say");
+    assert_eq!(config.listeners[0].tls.certfiles, ["/c"]);
 }

@@ -54,17 +54,6 @@ fn passwords_cross_a_network_in_plain_text() {
 }
 
 #[test]
-fn two_listeners_on_one_port() {
-    let quiet = "allow_anonymous false\n";
-    check(&format!("{quiet}listener 1883\nlistener 1883"), &["3 the listener at m.conf:2 has the same port"]);
-    check(&format!("{quiet}listener 1883\nlistener 1883 127.0.0.1"), &["3 the listener at m.conf:2"]);
-    check(&format!("{quiet}port 1883\nlistener 1883"), &["3 the listener at m.conf:2"]);
-    check(&format!("{quiet}listener 0 /s\nlistener 0 /s"), &["3 the listener at m.conf:2"]);
-    check(&format!("{quiet}listener 1883 127.0.0.1\nlistener 1883 ::1\nlistener 1884"), &[]);
-    check(&format!("{quiet}listener 1\nsocket_domain ipv4\nlistener 1\nsocket_domain ipv6"), &[]);
-}
-
-#[test]
 fn queues_without_bound_in_memory() {
     check("\nmax_queued_messages 0", &["2 nothing bounds what waits"]);
     check("max_queued_messages 0\nmax_queued_bytes 1000000", &[]);

@@ -254,6 +254,7 @@ fn the_process() {
     check("user broker", |c| c.user = "broker".to_owned());
     check("user a\nuser b", |c| c.user = "b".to_owned());
     check("pid_file /run/a b.pid", |c| c.pid_file = Some("/run/a b.pid".to_owned()));
+    check("admin_socket /run/a b.sock", |c| c.admin_socket = Some("/run/a b.sock".to_owned()));
 }
 
 #[test]
@@ -296,18 +297,6 @@ fn log_types_add_up_and_the_first_replaces_the_default() {
     check("log_type all\nlog_type none", LogTypes::NONE);
     check("log_type none\nlog_type debug", LogTypes::DEBUG);
     assert!(LogTypes::ALL.contains(LogTypes::DEBUG) && !LogTypes::DEFAULT.contains(LogTypes::DEBUG));
-}
-
-/// Without any place that works, lines must not be lost.
-#[test]
-fn a_log_destination_that_is_planned_falls_back_to_stderr() {
-    assert!(config("log_dest dlt").log.stderr);
-    assert!(!config("log_dest dlt\nlog_dest syslog").log.stderr);
-    assert!(!config("log_dest dlt\nlog_dest none").log.stderr);
-    assert_eq!(
-        notes("log_dest dlt"),
-        ["Warning: Logging to 'dlt' does not work yet; lines go to stderr if to nothing else. (m.conf:1)"]
-    );
 }
 
 #[test]

@@ -5,9 +5,8 @@ use midge_broker::record::{
     Content, EntryRecord, GroupName, Holder, PublishRecord, Record, RunRecord, SessionName, SessionRecord, Stamp,
     SubscriptionRecord, WillRecord,
 };
+use midge_server::json::Object;
 use midge_store::InspectedBatch;
-
-use crate::json::Object;
 
 pub(super) fn hole(found: &InspectedBatch<'_>) -> String {
     let mut object = Object::new();

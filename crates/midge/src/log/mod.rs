@@ -2,66 +2,35 @@
 //!
 //! The log may be in use: nothing is locked and nothing is changed.
 
-mod find;
+pub(crate) mod find;
+mod flags;
 mod json;
 mod text;
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use lexopt::prelude::{Long, Short, Value};
 use midge_broker::record::{Batch, RecordError};
-use midge_store::{BATCH_HEADER_BYTES, Examined, FileRole, InspectedBatch, InspectedFile, Inspection, SystemDisk};
+use midge_store::{
+    BATCH_HEADER_BYTES, Examined, FileRole, InspectedBatch, InspectedFile, Inspection, OpenError, SystemDisk,
+};
 
-use crate::{Status, help};
+use self::flags::{Form, TABLE, Wish};
+use crate::Status;
+use crate::subcommand::{self, Subcommand};
 
-/// How it is to be shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    /// For people.
-    Text,
-    /// An object for each record.
-    Json,
-    /// Not at all: it is only checked.
-    Verdict,
-}
+/// The row of the command.
+pub(crate) const SUBCOMMAND: Subcommand = Subcommand { page: || TABLE.page(), run };
 
-/// Does what the words behind `log` ask for.
-pub(crate) fn run(words: Vec<OsString>) -> Status {
-    match parse(words) {
-        Ok(None) => {
-            println!("{}", help::LOG);
-            Status::Success
-        }
-        Ok(Some((place, form))) => show(&place, form).unwrap_or_else(|message| {
+fn run(words: &[OsString]) -> Status {
+    subcommand::run(&TABLE, flags::parse(words), |Wish { place, form }| {
+        show(&place, form).unwrap_or_else(|message| {
             eprintln!("Error: {message}.");
             Status::Failure
-        }),
-        Err(message) => {
-            eprintln!("{message}");
-            println!("{}", help::LOG);
-            Status::Usage
-        }
-    }
-}
-
-/// The folder or file and the form; `None` is a wish for help. The error is the message for the user.
-fn parse(words: Vec<OsString>) -> Result<Option<(PathBuf, Form)>, String> {
-    let (mut place, mut form) = (None, Form::Text);
-    let mut parser = lexopt::Parser::from_args(words);
-    while let Some(argument) = parser.next().map_err(|error| format!("Error: {error}."))? {
-        match argument {
-            Short('h') | Long("help") => return Ok(None),
-            Long("json") if form != Form::Verdict => form = Form::Json,
-            Long("verify") if form != Form::Json => form = Form::Verdict,
-            Long("json" | "verify") => return Err("Error: --verify shows nothing, so that --json says nothing.".into()),
-            Value(path) if place.is_none() => place = Some(path.into()),
-            other => return Err(format!("Error: {}.", other.unexpected())),
-        }
-    }
-    place.map(|place| Some((place, form))).ok_or_else(|| "Error: Which log? Name its folder.".to_owned())
+        })
+    })
 }
 
 fn show(place: &Path, form: Form) -> Result<Status, String> {
@@ -147,6 +116,9 @@ impl<W: Write> Listing<W> {
     fn conclude(&mut self, examined: &Examined) -> io::Result<()> {
         for damage in &examined.damages {
             self.fault(format_args!("{damage}"))?;
+        }
+        for missing in &examined.missing {
+            self.fault(format_args!("{}", OpenError::from(missing.clone())))?;
         }
         for path in &examined.overtaken {
             let path = path.display();

@@ -7,6 +7,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -45,6 +46,23 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// A configuration for a server that becomes a user whom every machine has, where root starts it. `PORT` is one that is free.
+pub(crate) fn configuration(folder: &Folder, text: &str) -> String {
+    let text = text.replace("PORT", &free_port().to_string());
+    folder.file("a.conf", &format!("{text}user nobody\n"))
+}
+
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+pub(crate) fn give_to_nobody(path: impl AsRef<Path>) {
+    let passwd = fs::read_to_string("/etc/passwd").expect("users");
+    let nobody = passwd.lines().find(|line| line.starts_with("nobody:")).expect("every machine has that user");
+    let number = |field: usize| nobody.split(':').nth(field).and_then(|number| number.parse().ok());
+    chown(path, number(2), number(3)).expect("a test of root's");
 }
 
 /// Runs the program to its end.

@@ -45,6 +45,11 @@ impl Layered {
         self.encryption.as_ref().map(|encryption| &encryption.tls)
     }
 
+    /// Bytes that came and are not complete enough to be decrypted.
+    pub(crate) fn undecoded(&self) -> usize {
+        self.encryption.as_ref().map_or(0, |encryption| encryption.undecoded.len())
+    }
+
     /// From here on bytes are payload of WebSocket frames. `early` came behind the opening handshake already.
     pub(crate) fn begin_frames(&mut self, early: &[u8]) {
         self.framing = Some(Framing::new(early));

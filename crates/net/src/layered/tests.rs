@@ -127,3 +127,24 @@ fn a_failure_is_told_with_an_alert() {
     let answer = client.read(&mut [0; 8]).expect_err("an alert").to_string();
     assert!(answer.contains("BadRecordMac"), "{answer}");
 }
+
+/// Each byte of a Hello that never ends has a record of its own.
+#[test]
+fn a_message_in_too_many_pieces_is_not_kept() {
+    let (server, mut client) = BlockingUnixStream::pair().expect("a pair");
+    server.set_nonblocking(true).expect("set");
+    let socket = Stream::Unix(UnixStream::from_std(server));
+    let mut layered = Layered::new(socket, Some(plain_listener().begin(None).expect("begun")));
+    let begin = [1, 0, 0xf0, 0];
+    let pieces: Vec<u8> = begin.into_iter().chain([0; 1000]).flat_map(|byte| [22, 3, 1, 0, 1, byte]).collect();
+    let mut room = vec![0; 4 * ROOM_BYTES_MIN];
+    let error = loop {
+        client.write_all(&pieces).expect("written");
+        match layered.read(&mut room) {
+            Ok(received) => assert!(matches!(received, Received::Bytes { count: 0, .. }), "{received:?}"),
+            Err(error) => break error.to_string(),
+        }
+        assert!(layered.encryption.as_ref().expect("TLS").undecoded.len() <= 96 * 1024);
+    };
+    assert_eq!(error, "a message of the handshake has too many pieces");
+}

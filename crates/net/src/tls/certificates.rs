@@ -7,10 +7,11 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::{ClientHello, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
+use rustls::sign::{CertifiedKey, SigningKey};
 
+use super::client::cryptography;
 use super::der::Certificate;
-use super::listener::{TlsError, cause};
+use super::listener::{TlsError, cause, no_certificate, no_key, no_pair, passphrase};
 use super::{chain, common_name, private_key};
 
 /// All certificates of a listener; the first one is for whoever asks for none of the others.
@@ -37,38 +38,69 @@ impl Certificates {
         known: &[CertificateDer<'static>],
         provider: &CryptoProvider,
     ) -> Result<Option<String>, TlsError> {
-        let no_certificate = |why: String| {
-            let path = certificate_file.display();
-            TlsError::new(format!("Unable to load server certificate \"{path}\". Check certfile: {why}."))
-        };
-        let no_key = |why: String| {
-            let path = key_file.display();
-            TlsError::new(format!("Unable to load server key file \"{path}\". Check keyfile: {why}."))
-        };
-        let mut chain = read_chain(certificate_file).map_err(no_certificate)?;
-        let first = chain.first().ok_or_else(|| no_certificate("there is no certificate in it".to_owned()))?;
-        let certificate =
-            Certificate::read(first).ok_or_else(|| no_certificate("the first certificate is malformed".to_owned()))?;
-        let pem = std::fs::read(key_file).map_err(|error| no_key(cause(&error)))?;
-        let key = private_key::read(&pem, passphrase).map_err(no_key)?;
-        let key = provider.key_provider.load_private_key(key).map_err(|error| no_key(error.to_string()))?;
-        if key.public_key().is_some_and(|public| *public != *certificate.public_key_info) {
-            return Err(TlsError::new(format!(
-                "Server certificate/key are inconsistent: {} is not the key of {}.",
-                key_file.display(),
-                certificate_file.display()
-            )));
-        }
-        let mut names = certificate.dns_names();
-        if names.is_empty() {
-            names.extend(common_name(first).map(|name| name.to_ascii_lowercase()));
-        }
-        chain::complete(&mut chain, known, &provider.signature_verification_algorithms);
-        let remark = chain.iter().find_map(|der| date_remark(der, certificate_file));
-        self.0.push(Named { names, key: Arc::new(CertifiedKey::new(chain, key)) });
+        let passphrase = passphrase.ok_or(NO_PASSPHRASE_FILE);
+        let mut pair = load("server", (certificate_file, key_file), passphrase, provider)?;
+        chain::complete(&mut pair.cert, known, &provider.signature_verification_algorithms);
+        let remark = pair.cert.iter().find_map(|der| date_remark(der, certificate_file));
+        let names = pair.cert.first().map(|first| host_names(first)).unwrap_or_default();
+        self.0.push(Named { names, key: Arc::new(pair) });
         Ok(remark)
     }
 }
+
+/// Reads a certificate with its chain, and its key, of the `server` or of a `client`. For the pass phrase of the key there may be, in its place, where it should be.
+pub(crate) fn load(
+    whose: &str,
+    (certificate_file, key_file): (&Path, &Path),
+    passphrase: Result<&[u8], &str>,
+    provider: &CryptoProvider,
+) -> Result<CertifiedKey, TlsError> {
+    let (chain, public_key) = read_certificate(whose, certificate_file)?;
+    let key = read_key(whose, key_file, passphrase, provider)?;
+    if key.public_key().is_some_and(|public| *public != *public_key) {
+        return Err(no_pair(whose, certificate_file, key_file));
+    }
+    Ok(CertifiedKey::new(chain, key))
+}
+
+/// Whether a server could show the certificate of this file.
+pub fn check_certificate(file: &Path) -> Result<(), TlsError> {
+    read_certificate("server", file).map(drop)
+}
+
+/// Whether a server could use the key of this file, for which the pass phrase stands in the other one.
+pub fn check_key(file: &Path, passphrase_file: Option<&Path>) -> Result<(), TlsError> {
+    let passphrase = passphrase_file.map(passphrase).transpose()?;
+    read_key("server", file, passphrase.as_deref().ok_or(NO_PASSPHRASE_FILE), &cryptography()).map(drop)
+}
+
+/// A certificate with its chain, and its public key.
+fn read_certificate(whose: &str, file: &Path) -> Result<(Vec<CertificateDer<'static>>, Vec<u8>), TlsError> {
+    let unable = |why: &str| no_certificate(whose, file, why);
+    let chain = read_chain(file).map_err(|why| unable(&why))?;
+    let first = chain.first().ok_or_else(|| unable("there is no certificate in it"))?;
+    let certificate = Certificate::read(first).ok_or_else(|| unable("the first certificate is malformed"))?;
+    let public_key = certificate.public_key_info.to_vec();
+    Ok((chain, public_key))
+}
+
+fn read_key(
+    whose: &str,
+    file: &Path,
+    passphrase: Result<&[u8], &str>,
+    provider: &CryptoProvider,
+) -> Result<Arc<dyn SigningKey>, TlsError> {
+    let unable = |why: &str| no_key(whose, file, why);
+    let pem = std::fs::read(file).map_err(|error| unable(&cause(&error)))?;
+    let key = private_key::read(&pem, passphrase).map_err(|why| unable(&why))?;
+    provider.key_provider.load_private_key(key).map_err(|_| unable(NO_USABLE_KEY))
+}
+
+const NO_PASSPHRASE_FILE: &str = "no keyfile_passphrase_file says with which pass phrase";
+
+/// The library does not say what is wrong with one.
+const NO_USABLE_KEY: &str = "it is not a key that can be used: RSA needs 2048 to 8192 bits, ECDSA the curve P-256, P-384 or P-521, \
+                             and beside them there is Ed25519";
 
 /// What the operator should know of the dates of a certificate in this file.
 pub(crate) fn date_remark(der: &[u8], file: &Path) -> Option<String> {
@@ -83,8 +115,8 @@ pub(crate) fn issuer_remark(der: &[u8]) -> Option<String> {
     Some(format!("certificate {} in cafile or capath {fault}.", common_name(der).unwrap_or_default()))
 }
 
-/// Why a certificate that is good from the first to the last of these is not good now.
-fn date_fault((first_s, last_s): (u64, u64), now_s: u64) -> Option<String> {
+/// Why a certificate, or a list of revoked ones, that is good from the first to the last of these is not good now.
+pub(crate) fn date_fault((first_s, last_s): (u64, u64), now_s: u64) -> Option<String> {
     match now_s {
         _ if now_s < first_s => Some(format!("begins to be good in {}", shown(first_s - now_s))),
         _ if now_s > last_s => Some(format!("has expired {} ago", shown(now_s - last_s))),
@@ -114,8 +146,14 @@ impl ResolvesServerCert for Certificates {
     }
 }
 
+/// The hosts that a certificate is for; the common name is what people had before there were others.
+pub(crate) fn host_names(der: &[u8]) -> Vec<String> {
+    let names = Certificate::read(der).map(|certificate| certificate.dns_names()).unwrap_or_default();
+    if names.is_empty() { common_name(der).map(|name| name.to_ascii_lowercase()).into_iter().collect() } else { names }
+}
+
 /// Whether a certificate's name is for that host. `*.example.org` is for all names with one label more.
-fn is_for(name: &str, asked: &str) -> bool {
+pub(crate) fn is_for(name: &str, asked: &str) -> bool {
     match name.strip_prefix('*') {
         Some(rest) => asked.find('.').is_some_and(|dot| rest == &asked[dot..]),
         None => name == asked,
@@ -124,8 +162,12 @@ fn is_for(name: &str, asked: &str) -> bool {
 
 /// The certificates of a PEM file. The error is a sentence's part for the operator.
 pub(crate) fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let pem = std::fs::read(path).map_err(|error| cause(&error))?;
-    CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>().map_err(|error| error.to_string())
+    parse_chain(&std::fs::read(path).map_err(|error| cause(&error))?)
+}
+
+/// The same of what such a file holds.
+pub(crate) fn parse_chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

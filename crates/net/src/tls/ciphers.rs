@@ -44,7 +44,6 @@ pub(crate) fn tls13(list: Option<&str>) -> Result<Chosen, UnknownCipher> {
 }
 
 /// Whether these lists mean something else to OpenSSL than to [`tls12`] and [`tls13`].
-#[cfg(feature = "openssl")]
 pub(crate) fn are_for_openssl(list: Option<&str>, list_tls13: Option<&str>) -> bool {
     let is_exact = |chosen: Chosen| chosen.ignored.is_empty() && !chosen.suites.is_empty();
     [tls12(list), tls13(list_tls13)].into_iter().any(|chosen| !chosen.is_ok_and(is_exact))

@@ -1,134 +1,76 @@
-//! Which clients' certificates are good.
-//!
-//! The library judges chains of certificates of version 3. What it never takes, and people have had for years, is judged here:
-//! a certificate that is trusted itself because it stands in `cafile`, and certificates of version 1 that a trusted one has
-//! signed. Both only where nothing is revoked, as they are not looked up there.
+//! Which clients' certificates are good: those that lead to one that is trusted ([`super::issuers`]), are for clients, and are not
+//! revoked ([`super::revocations`]).
 
 use std::sync::Arc;
 
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, SubjectPublicKeyInfoDer, UnixTime};
+use rustls::crypto::WebPkiSupportedAlgorithms;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
-use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, PeerMisbehaved, RootCertStore, SignatureScheme,
-};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
-use super::chain::has_signed;
-use super::der::Certificate;
-use super::listener::TlsError;
+use super::certificates::issuer_remark;
+use super::common_name;
+use super::der::{Certificate, Purpose};
+use super::issuers::Issuers;
+use super::trust::Trust;
 
 /// Judges what clients present.
 #[derive(Debug)]
 pub(crate) struct ClientCertificates {
-    /// `None`: none that is trusted may issue others.
-    chains: Option<Arc<dyn ClientCertVerifier>>,
-    trusted: Vec<CertificateDer<'static>>,
-    algorithms: WebPkiSupportedAlgorithms,
-    has_revocations: bool,
+    trust: Arc<Trust>,
+    issuers: Issuers,
+    /// The names of those that may vouch for clients.
+    names: Vec<DistinguishedName>,
     checks_dates: bool,
 }
 
 impl ClientCertificates {
-    /// `trusted` are the certificates of `cafile` and `capath`, `revocations` the lists of `crlfile`.
+    /// Who judges by what these files held.
     pub(crate) fn new(
-        trusted: Vec<CertificateDer<'static>>,
-        revocations: Option<Vec<CertificateRevocationListDer<'static>>>,
+        trust: Arc<Trust>,
         checks_dates: bool,
-        provider: &Arc<CryptoProvider>,
-    ) -> Result<ClientCertificates, TlsError> {
-        let mut roots = RootCertStore::empty();
-        // The library takes any of its roots for an issuer: whoever has a certificate that is trusted could make himself others.
-        // Nor does it look at their dates, so that one that has expired would vouch for ever.
-        let now_s = UnixTime::now().as_secs();
-        let is_good = |der: &&CertificateDer<'_>| may_issue(der) && (!checks_dates || is_in_date(der, now_s));
-        roots.add_parsable_certificates(trusted.iter().filter(is_good).cloned());
-        let has_revocations = revocations.is_some();
-        // As OpenSSL does it: only the client's own certificate is looked up, and a list must be there and not be too old.
-        let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots.clone()), Arc::clone(provider))
-            .with_crls(revocations.unwrap_or_default())
-            .only_check_end_entity_revocation()
-            .enforce_revocation_expiration();
-        let chains = if roots.is_empty() { None } else { Some(builder.build().map_err(|error| no_verifier(&error))?) };
-        let algorithms = provider.signature_verification_algorithms;
-        Ok(ClientCertificates { chains, trusted, algorithms, has_revocations, checks_dates })
+        algorithms: WebPkiSupportedAlgorithms,
+    ) -> ClientCertificates {
+        let issuers = Issuers::new(trust.certificates().cloned().collect(), Purpose::Clients, algorithms);
+        let subject = |der| Certificate::read(der).map(|it| DistinguishedName::from(it.subject.whole.to_vec()));
+        let names = issuers.issuers().filter_map(|der| subject(der)).collect();
+        ClientCertificates { trust, issuers, names, checks_dates }
     }
 
-    /// Whether a certificate that another one took when its client came is good by what is known now. Dates alone make none bad.
-    pub(crate) fn still_trusts(&self, end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> bool {
-        match self.verify(end_entity, intermediates, UnixTime::now(), false) {
-            Ok(_) => true,
-            Err(error) => is_about_dates(&error) || is_about_dates_of_lists(&error),
-        }
+    /// Whether a certificate that was taken when its client came is good by what is known now. Dates alone make none bad that
+    /// were looked at then.
+    pub(crate) fn still_trusts(&self, chain: &[CertificateDer<'_>], has_checked_dates: bool) -> bool {
+        let checks_dates = self.checks_dates && !has_checked_dates;
+        self.judge(chain, UnixTime::now(), checks_dates).is_ok()
     }
 
-    fn verify(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        now: UnixTime,
-        checks_dates: bool,
-    ) -> Result<ClientCertVerified, Error> {
-        let judge = |now| match &self.chains {
-            Some(chains) => chains.verify_client_cert(end_entity, intermediates, now),
-            None => Err(CertificateError::UnknownIssuer.into()),
-        };
-        let error = match judge(now) {
-            Ok(verified) => return Ok(verified),
-            Err(error) => error,
-        };
-        if is_about_dates(&error) && !checks_dates {
-            // As if it were the last moment of the certificate: its issuer lives longer, or it is judged by a date after all.
-            let last_s = Certificate::read(end_entity).map_or(0, |certificate| certificate.validity_s.1);
-            return judge(UnixTime::since_unix_epoch(std::time::Duration::from_secs(last_s)));
-        }
-        match self.is_trusted_directly(end_entity, now, checks_dates) {
-            Some(Ok(())) => Ok(ClientCertVerified::assertion()),
-            Some(Err(error)) => Err(error.into()),
-            None => Err(error),
-        }
+    /// Whether dates matter.
+    pub(crate) fn check_dates(&self) -> bool {
+        self.checks_dates
     }
 
-    /// A certificate that the library does not take at all. `None`: it is right.
-    fn is_trusted_directly(
-        &self,
-        der: &CertificateDer<'_>,
-        now: UnixTime,
-        checks_dates: bool,
-    ) -> Option<Result<(), CertificateError>> {
-        if self.has_revocations {
-            return None;
+    /// Judges a chain, the client's own certificate first, as if it came now.
+    pub(crate) fn check(&self, chain: &[CertificateDer<'_>]) -> Result<(), Error> {
+        self.judge(chain, UnixTime::now(), self.checks_dates)
+    }
+
+    fn judge(&self, chain: &[CertificateDer<'_>], now: UnixTime, checks_dates: bool) -> Result<(), Error> {
+        let (end_entity, intermediates) = chain.split_first().ok_or(Error::NoCertificatesPresented)?;
+        self.issuers.judge(end_entity, intermediates, now, checks_dates)?;
+        if !Certificate::read(end_entity).is_some_and(|it| it.may_be_shown_by_clients()) {
+            return Err(CertificateError::InvalidPurpose.into());
         }
-        let certificate = Certificate::read(der)?;
-        let is_trusted_itself = || {
-            certificate.issuer.contents == certificate.subject.contents
-                && self.trusted.iter().any(|trusted| **trusted == **der)
-        };
-        let is_signed = || {
-            certificate.is_version_1
-                && self.trusted.iter().any(|der| {
-                    may_issue(der)
-                        && (!checks_dates || is_in_date(der, now.as_secs()))
-                        && has_signed(der, &certificate, &self.algorithms)
-                })
-        };
-        if !is_trusted_itself() && !is_signed() {
-            return None;
-        }
-        let (first_s, last_s) = certificate.validity_s;
-        Some(match now.as_secs() {
-            _ if !checks_dates => Ok(()),
-            now_s if now_s < first_s => Err(CertificateError::NotValidYet),
-            now_s if now_s > last_s => Err(CertificateError::Expired),
-            _ => Ok(()),
-        })
+        let Some(revocations) = &self.trust.revocations else { return Ok(()) };
+        let (trusted, sent) = (self.trust.certificates().map(AsRef::as_ref), intermediates.iter().map(AsRef::as_ref));
+        let now_s = checks_dates.then(|| now.as_secs());
+        Ok(revocations.check(end_entity, (trusted, sent), now_s, &self.issuers.algorithms)?)
     }
 }
 
 impl ClientCertVerifier for ClientCertificates {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.chains.as_ref().map_or(&[], |chains| chains.root_hint_subjects())
+        &self.names
     }
 
     fn verify_client_cert(
@@ -137,7 +79,8 @@ impl ClientCertVerifier for ClientCertificates {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        self.verify(end_entity, intermediates, now, self.checks_dates)
+        let chain: Vec<_> = std::iter::once(end_entity).chain(intermediates).cloned().collect();
+        self.judge(&chain, now, self.checks_dates).map(|()| ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -146,19 +89,7 @@ impl ClientCertVerifier for ClientCertificates {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        match Certificate::read(certificate).filter(|certificate| certificate.is_version_1) {
-            None => rustls::crypto::verify_tls12_signature(message, certificate, signature, &self.algorithms),
-            Some(certificate) => {
-                let candidates = self.algorithms.mapping.iter().find(|(scheme, _)| *scheme == signature.scheme);
-                let (_, candidates) = candidates.ok_or(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme)?;
-                let is_right = candidates.iter().any(|algorithm| {
-                    *algorithm.public_key_alg_id() == *certificate.public_key_algorithm
-                        && algorithm.verify_signature(certificate.public_key, message, signature.signature()).is_ok()
-                });
-                let wrong = Error::from(CertificateError::BadSignature);
-                if is_right { Ok(HandshakeSignatureValid::assertion()) } else { Err(wrong) }
-            }
-        }
+        self.issuers.verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -167,47 +98,24 @@ impl ClientCertVerifier for ClientCertificates {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        match Certificate::read(certificate).filter(|certificate| certificate.is_version_1) {
-            None => rustls::crypto::verify_tls13_signature(message, certificate, signature, &self.algorithms),
-            Some(certificate) => {
-                let key = SubjectPublicKeyInfoDer::from(certificate.public_key_info);
-                rustls::crypto::verify_tls13_signature_with_raw_key(message, &key, signature, &self.algorithms)
-            }
-        }
+        self.issuers.verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
+        self.issuers.algorithms.supported_schemes()
     }
 }
 
-fn may_issue(der: &[u8]) -> bool {
-    Certificate::read(der).is_some_and(|certificate| certificate.may_issue())
-}
-
-fn is_in_date(der: &[u8], now_s: u64) -> bool {
-    Certificate::read(der).is_some_and(|read| (read.validity_s.0..=read.validity_s.1).contains(&now_s))
-}
-
-fn no_verifier(error: &VerifierBuilderError) -> TlsError {
-    let hint = match error {
-        VerifierBuilderError::InvalidCrl(_) => {
-            " Lists of version 1 are not taken: have OpenSSL write others, by `crl_extensions` in its configuration"
-        }
-        _ => "",
-    };
-    TlsError::new(format!("Unable to verify certificates of clients. Check cafile, capath and crlfile: {error}.{hint}"))
-}
-
-fn is_about_dates_of_lists(error: &Error) -> bool {
-    use CertificateError::{ExpiredRevocationList, ExpiredRevocationListContext};
-    matches!(error, Error::InvalidCertificate(ExpiredRevocationList | ExpiredRevocationListContext { .. }))
-}
-
-fn is_about_dates(error: &Error) -> bool {
-    use CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
-    matches!(
-        error,
-        Error::InvalidCertificate(Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. })
-    )
+/// What the operator should know of certificates by which clients' are judged.
+pub(crate) fn remarks(trust: &Arc<Trust>, checks_dates: bool, algorithms: WebPkiSupportedAlgorithms) -> Vec<String> {
+    let judge = ClientCertificates::new(Arc::clone(trust), checks_dates, algorithms);
+    let issuers = &judge.issuers;
+    let rootless = issuers.intermediates().filter(|der| !issuers.vouches(der, 0, None, |_| true)).map(|der| {
+        let name = common_name(der).unwrap_or_default();
+        format!("certificate {name} in cafile or capath vouches for nobody: that of its own issuer is not there.")
+    });
+    let now_s = checks_dates.then(|| UnixTime::now().as_secs());
+    let of_clients: Vec<_> = issuers.issuers().collect();
+    let lists = trust.revocations.iter().flat_map(|lists| lists.remarks(&of_clients, now_s));
+    trust.certificates().filter_map(|der| issuer_remark(der)).chain(rootless).chain(lists).collect()
 }

@@ -20,17 +20,28 @@ pub(crate) const OCTET_STRING: u8 = 0x04;
 pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;
 pub(crate) const SEQUENCE: u8 = 0x30;
 pub(crate) const SET: u8 = 0x31;
-const UTC_TIME: u8 = 0x17;
-const GENERALIZED_TIME: u8 = 0x18;
+pub(crate) const UTC_TIME: u8 = 0x17;
+pub(crate) const GENERALIZED_TIME: u8 = 0x18;
 const VERSION: u8 = 0xa0;
 const EXTENSIONS: u8 = 0xa3;
 const BOOLEAN: u8 = 0x01;
 const KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f];
 const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
-/// The bit of a key usage for certificates, in its first byte.
+const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x1e];
+const DISTRIBUTION_POINTS: &[u8] = &[0x55, 0x1d, 0x1f];
+const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
+/// 1.3.6.1.5.5.7.3.1.
+const SERVER_AUTHENTICATION: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 1];
+/// 1.3.6.1.5.5.7.3.2.
+const CLIENT_AUTHENTICATION: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 2];
+/// The bits of a key usage for handshakes, for certificates and for lists of revoked ones, in its first byte.
+const DIGITAL_SIGNATURE: u8 = 0x80;
+const KEY_AGREEMENT: u8 = 0x08;
 const KEY_CERT_SIGN: u8 = 0x04;
+const CRL_SIGN: u8 = 0x02;
 const SUBJECT_ALTERNATIVE_NAME: &[u8] = &[0x55, 0x1d, 0x11];
 const DNS_NAME: u8 = 0x82;
+const IP_ADDRESS: u8 = 0x87;
 
 impl<'a> Reader<'a> {
     /// The next element, whatever it is.
@@ -68,15 +79,64 @@ impl<'a> Element<'a> {
     }
 }
 
+/// What an issuer has signed: certificates, and lists of revoked ones.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Signed<'a> {
+    pub(crate) contents: Element<'a>,
+    /// Its algorithm identifier, without tag and length.
+    pub(crate) algorithm: &'a [u8],
+    pub(crate) signature: &'a [u8],
+}
+
+impl<'a> Signed<'a> {
+    pub(crate) fn read(bytes: &'a [u8]) -> Option<Signed<'a>> {
+        let mut parts = Reader(bytes).expect(SEQUENCE)?.inside();
+        let contents = parts.expect(SEQUENCE)?;
+        let algorithm = parts.expect(SEQUENCE)?.contents;
+        Some(Signed { contents, algorithm, signature: bits(parts.expect(BIT_STRING)?)? })
+    }
+}
+
+/// One extension of a certificate, of a list, or of what stands on one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extension<'a> {
+    pub(crate) identifier: &'a [u8],
+    /// Who does not know it must not go on.
+    pub(crate) is_critical: bool,
+    pub(crate) value: &'a [u8],
+}
+
+impl<'a> Extension<'a> {
+    pub(crate) fn read(element: Element<'a>) -> Option<Extension<'a>> {
+        let mut parts = element.inside();
+        let identifier = parts.expect(OBJECT_IDENTIFIER)?.contents;
+        let is_critical = parts.optional(BOOLEAN).is_some_and(|critical| critical.contents != [0]);
+        Some(Extension { identifier, is_critical, value: parts.expect(OCTET_STRING)?.contents })
+    }
+}
+
+/// Who shows certificates (RFC 5280, 4.2.1.12).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Purpose {
+    Clients,
+    Servers,
+}
+
+impl Purpose {
+    fn object_identifier(self) -> &'static [u8] {
+        match self {
+            Purpose::Clients => CLIENT_AUTHENTICATION,
+            Purpose::Servers => SERVER_AUTHENTICATION,
+        }
+    }
+}
+
 /// What is looked at of a certificate.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Certificate<'a> {
-    /// What the issuer has signed.
-    pub(crate) signed: &'a [u8],
-    /// Its algorithm identifier, without tag and length.
-    pub(crate) signature_algorithm: &'a [u8],
-    pub(crate) signature: &'a [u8],
+    pub(crate) signed: Signed<'a>,
     pub(crate) is_version_1: bool,
+    pub(crate) serial_number: &'a [u8],
     pub(crate) issuer: Element<'a>,
     pub(crate) subject: Element<'a>,
     /// Seconds since 1970, the last one included.
@@ -91,13 +151,10 @@ pub(crate) struct Certificate<'a> {
 impl<'a> Certificate<'a> {
     /// Nothing where the bytes are no certificate.
     pub(crate) fn read(bytes: &'a [u8]) -> Option<Certificate<'a>> {
-        let mut certificate = Reader(bytes).expect(SEQUENCE)?.inside();
-        let signed = certificate.expect(SEQUENCE)?;
-        let signature_algorithm = certificate.expect(SEQUENCE)?.contents;
-        let signature = bits(certificate.expect(BIT_STRING)?)?;
-        let mut fields = signed.inside();
+        let signed = Signed::read(bytes)?;
+        let mut fields = signed.contents.inside();
         let is_version_1 = fields.optional(VERSION).is_none_or(|version| version.contents == [INTEGER, 1, 0]);
-        fields.expect(INTEGER)?;
+        let serial_number = fields.expect(INTEGER)?.contents;
         fields.expect(SEQUENCE)?;
         let issuer = fields.expect(SEQUENCE)?;
         let mut validity = fields.expect(SEQUENCE)?.inside();
@@ -114,10 +171,9 @@ impl<'a> Certificate<'a> {
             }
         }
         Some(Certificate {
-            signed: signed.whole,
-            signature_algorithm,
-            signature,
+            signed,
             is_version_1,
+            serial_number,
             issuer,
             subject,
             validity_s,
@@ -131,48 +187,110 @@ impl<'a> Certificate<'a> {
     /// Whether it may have issued others, as OpenSSL sees it: it says so (RFC 5280, 4.2.1.9), or it is of the time before that
     /// could be said and its own issuer. Others that are trusted are so for themselves only.
     pub(crate) fn may_issue(&self) -> bool {
-        let usage = self.extension(KEY_USAGE).and_then(|value| Reader(value).expect(BIT_STRING));
-        let is_for_issuing = usage.map(|usage| usage.contents.get(1).is_some_and(|bits| bits & KEY_CERT_SIGN != 0));
+        let is_for_issuing = self.usage(KEY_CERT_SIGN);
         let constraints = self.extension(BASIC_CONSTRAINTS);
-        let is_self_signed = self.issuer.contents == self.subject.contents;
         match constraints.and_then(|value| Reader(value).expect(SEQUENCE)) {
             Some(constraints) => {
                 let authority = constraints.inside().optional(BOOLEAN);
                 is_for_issuing != Some(false) && authority.is_some_and(|authority| authority.contents != [0])
             }
             None if constraints.is_some() => false,
-            None => is_for_issuing.unwrap_or(self.is_version_1 && is_self_signed),
+            None => is_for_issuing.unwrap_or(self.is_version_1 && self.is_self_issued()),
         }
     }
 
-    /// The host names that it is for.
-    pub(crate) fn dns_names(&self) -> Vec<String> {
-        let alternative = self.extension(SUBJECT_ALTERNATIVE_NAME).and_then(|value| Reader(value).expect(SEQUENCE));
+    /// How many other authorities may stand between it and a client, where it says so (RFC 5280, 4.2.1.9).
+    pub(crate) fn path_length(&self) -> Option<usize> {
+        let mut constraints = Reader(self.extension(BASIC_CONSTRAINTS)?).expect(SEQUENCE)?.inside();
+        constraints.optional(BOOLEAN);
+        let bytes = constraints.expect(INTEGER)?.contents;
+        Some(bytes.iter().fold(0_usize, |length, byte| length.saturating_mul(256).saturating_add((*byte).into())))
+    }
+
+    /// Whether it may have issued lists of revoked certificates.
+    pub(crate) fn may_revoke(&self) -> bool {
+        self.usage(CRL_SIGN).unwrap_or(true)
+    }
+
+    /// Whether what it has issued may be of any client, or server: it says nothing of names (RFC 5280, 4.2.1.10), and is not for
+    /// others alone.
+    pub(crate) fn may_issue_for_any(&self, purpose: Purpose) -> bool {
+        self.extension(NAME_CONSTRAINTS).is_none() && self.is_for(purpose)
+    }
+
+    /// Whether clients may show it, as OpenSSL sees it: it says so, or does not say what it is for.
+    pub(crate) fn may_be_shown_by_clients(&self) -> bool {
+        self.is_for(Purpose::Clients) && self.usage(DIGITAL_SIGNATURE | KEY_AGREEMENT).unwrap_or(true)
+    }
+
+    fn is_for(&self, purpose: Purpose) -> bool {
+        let purposes = self.extension(EXTENDED_KEY_USAGE).map(|value| Reader(value).expect(SEQUENCE));
+        let names_it = |purposes: Element<'_>| {
+            let mut purposes = purposes.inside();
+            std::iter::from_fn(|| purposes.next()).any(|named| named.contents == purpose.object_identifier())
+        };
+        purposes.is_none_or(|purposes| purposes.is_some_and(names_it))
+    }
+
+    /// Whether subject and issuer are one.
+    pub(crate) fn is_self_issued(&self) -> bool {
+        self.issuer.contents == self.subject.contents
+    }
+
+    /// Whether its key is for what one of these bits stands for; `None`: it does not say what it is for.
+    fn usage(&self, bits: u8) -> Option<bool> {
+        let usage = self.extension(KEY_USAGE).and_then(|value| Reader(value).expect(BIT_STRING))?;
+        Some(usage.contents.get(1).is_some_and(|first| first & bits != 0))
+    }
+
+    /// Names of places where its issuer says whether it is revoked (RFC 5280, 4.2.1.13), with tag and length.
+    pub(crate) fn distribution_points(&self) -> Vec<&'a [u8]> {
+        let points = self.extension(DISTRIBUTION_POINTS).and_then(|value| Reader(value).expect(SEQUENCE));
         let mut names = Vec::new();
-        let mut reader = alternative.map_or(Reader(&[]), |alternative| alternative.inside());
-        while let Some(name) = reader.next() {
-            if name.tag == DNS_NAME {
-                names.push(String::from_utf8_lossy(name.contents).to_ascii_lowercase());
-            }
+        let mut points = points.map_or(Reader(&[]), |points| points.inside());
+        while let Some(point) = points.next() {
+            names.extend(point.inside().optional(POINT_NAME).into_iter().flat_map(names_of_point));
         }
         names
     }
 
+    /// The host names that it is for.
+    pub(crate) fn dns_names(&self) -> Vec<String> {
+        let name = |bytes| String::from_utf8_lossy(bytes).to_ascii_lowercase();
+        self.alternative_names(DNS_NAME).map(name).collect()
+    }
+
+    /// The IP addresses that it is for, as bytes.
+    pub(crate) fn ip_addresses(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.alternative_names(IP_ADDRESS)
+    }
+
+    fn alternative_names(&self, tag: u8) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let alternative = self.extension(SUBJECT_ALTERNATIVE_NAME).and_then(|value| Reader(value).expect(SEQUENCE));
+        let mut reader = alternative.map_or(Reader(&[]), |alternative| alternative.inside());
+        std::iter::from_fn(move || reader.next()).filter(move |name| name.tag == tag).map(|name| name.contents)
+    }
+
     fn extension(&self, identifier: &[u8]) -> Option<&'a [u8]> {
         let mut extensions = self.extensions?.inside();
-        while let Some(extension) = extensions.expect(SEQUENCE) {
-            let mut parts = extension.inside();
-            if parts.expect(OBJECT_IDENTIFIER)?.contents == identifier {
-                while let Some(part) = parts.next() {
-                    if part.tag == OCTET_STRING {
-                        return Some(part.contents);
-                    }
-                }
+        while let Some(extension) = extensions.expect(SEQUENCE).and_then(Extension::read) {
+            if extension.identifier == identifier {
+                return Some(extension.value);
             }
         }
         None
     }
 }
+
+/// The names in a DistributionPointName, with tag and length; none where it is relative to its issuer.
+pub(crate) fn names_of_point(point: Element<'_>) -> Vec<&[u8]> {
+    let mut names = point.inside().optional(FULL_NAME).map_or(Reader(&[]), |names| names.inside());
+    std::iter::from_fn(|| Some(names.next()?.whole)).collect()
+}
+
+/// A DistributionPointName, and the one of its forms that is in use.
+pub(crate) const POINT_NAME: u8 = 0xa0;
+const FULL_NAME: u8 = 0xa0;
 
 /// The bytes of a string of whole bytes.
 fn bits(element: Element<'_>) -> Option<&[u8]> {
@@ -183,7 +301,7 @@ fn bits(element: Element<'_>) -> Option<&[u8]> {
 }
 
 /// A time (RFC 5280, 4.1.2.5) as seconds since 1970; what lies before is 0.
-fn seconds(time: Element<'_>) -> Option<u64> {
+pub(crate) fn seconds(time: Element<'_>) -> Option<u64> {
     let text = str::from_utf8(time.contents).ok()?.strip_suffix('Z')?;
     let (year, rest) = match time.tag {
         UTC_TIME => {

@@ -20,7 +20,7 @@ impl TlsFailure {
             }
             Error::InvalidCertificate(error) => TlsFailure::other(certificate(error)),
             Error::PeerIncompatible(error) => TlsFailure::other(incompatible(error)),
-            Error::AlertReceived(alert) => TlsFailure::other(format!("client refuses: {}", name(*alert))),
+            Error::AlertReceived(alert) => TlsFailure::other(format!("client refuses: {}", alert_name(*alert))),
             other => TlsFailure::other(other.to_string()),
         }
     }
@@ -28,6 +28,11 @@ impl TlsFailure {
     /// Nothing can be sent, because the handshake is not done or all is said.
     pub(crate) fn out_of_turn() -> TlsFailure {
         TlsFailure::other("nothing can be sent".to_owned())
+    }
+
+    /// A message has more pieces than anybody needs.
+    pub(super) fn too_long() -> TlsFailure {
+        TlsFailure::other("a message of the handshake has too many pieces".to_owned())
     }
 
     pub(super) fn refusal(text: &str) -> TlsFailure {
@@ -60,13 +65,30 @@ fn certificate(error: &CertificateError) -> String {
         CertificateError::UnknownIssuer => "is of an unknown issuer",
         CertificateError::UnknownRevocationStatus => "is of an issuer without a list of revoked certificates",
         CertificateError::ExpiredRevocationList | CertificateError::ExpiredRevocationListContext { .. } => {
-            "cannot be judged, as the list of revoked certificates has expired"
+            "cannot be judged, as the list of revoked certificates has expired, or is not good yet"
         }
         CertificateError::BadEncoding => "is malformed",
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => "is not for clients",
         CertificateError::BadSignature => "has a wrong signature",
-        other => return format!("certificate of the client is not accepted: {other}"),
+        CertificateError::Other(error) => return not_accepted(&error.to_string()),
+        other => return not_accepted(&other.to_string()),
     };
     format!("certificate of the client {what}")
+}
+
+fn not_accepted(why: &str) -> String {
+    format!("certificate of the client is not accepted: {}", in_words(why))
+}
+
+/// What libraries write as Rust names it, such as `UnsupportedCertVersion`; what has words already stays as it is.
+pub(crate) fn in_words(text: &str) -> String {
+    let (before, name) = text.rfind(": ").map_or(("", text), |at| text.split_at(at + 2));
+    // Names within names say what kind of error it is, and the innermost what is wrong.
+    let innermost = name.trim_end_matches(')').rsplit('(').next().unwrap_or(name);
+    if !innermost.chars().all(char::is_alphanumeric) {
+        return text.to_owned();
+    }
+    format!("{before}{}", separated(innermost, ' '))
 }
 
 fn incompatible(error: &PeerIncompatible) -> String {
@@ -77,31 +99,50 @@ fn incompatible(error: &PeerIncompatible) -> String {
         | PeerIncompatible::SupportedVersionsExtensionRequired => "version",
         PeerIncompatible::NoCipherSuitesInCommon => "cipher",
         PeerIncompatible::NoKxGroupsInCommon => "group for the key exchange",
-        other => return format!("client is not compatible: {other:?}"),
+        other => return format!("client is not compatible: {}", in_words(&format!("{other:?}"))),
     };
     format!("client and server have no {what} in common")
 }
 
-/// As RFC 8446 writes it.
-fn name(alert: AlertDescription) -> String {
-    let debug = format!("{alert:?}");
-    let mut name = String::new();
-    for letter in debug.chars() {
-        if letter.is_ascii_uppercase() && !name.is_empty() && !name.ends_with(|last: char| last.is_ascii_uppercase()) {
-            name.push('_');
+/// The name of an alert as RFC 8446 writes it.
+pub fn alert_name(alert: AlertDescription) -> String {
+    separated(&format!("{alert:?}"), '_')
+}
+
+/// `UnknownCA` with `_` is `unknown_ca`.
+fn separated(name: &str, separator: char) -> String {
+    let mut words = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !words.is_empty() && !words.ends_with(|last: char| last.is_ascii_uppercase())
+        {
+            words.push(separator);
         }
-        name.push(letter);
+        words.push(letter);
     }
-    name.to_ascii_lowercase()
+    words.to_ascii_lowercase()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
 
     #[test]
     fn alerts_go_by_their_names() {
-        assert_eq!(name(AlertDescription::UnknownCA), "unknown_ca");
-        assert_eq!(name(AlertDescription::CertificateExpired), "certificate_expired");
+        assert_eq!(alert_name(AlertDescription::UnknownCA), "unknown_ca");
+        assert_eq!(alert_name(AlertDescription::CertificateExpired), "certificate_expired");
+    }
+
+    #[test]
+    fn what_libraries_name_is_said_in_words() {
+        let check = |text: &str, expected: &str| assert_eq!(in_words(text), expected);
+        check("UnsupportedCertVersion", "unsupported cert version");
+        check("Other(OtherError(UnsupportedCertVersion))", "unsupported cert version");
+        check("provided CRL could not be parsed: ParseError", "provided CRL could not be parsed: parse error");
+        check("the key is too short (1024 bits)", "the key is too short (1024 bits)");
+        let error = rustls::OtherError(std::sync::Arc::new(io::Error::other("PathLenConstraintViolated")));
+        let told = TlsFailure::of(&Error::InvalidCertificate(CertificateError::Other(error))).to_string();
+        assert_eq!(told, "certificate of the client is not accepted: path len constraint violated");
     }
 }

@@ -8,15 +8,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
-
-use super::certificates::read_chain;
-#[cfg(feature = "openssl")]
 use super::ciphers;
 #[cfg(feature = "openssl")]
 use super::openssl_context::{self, OpenSslContext};
 use super::rustls_context::{self, RustlsContext};
+use super::trust::Trust;
 use super::{KeyLog, Library, PreSharedKeys, Tls};
 
 /// What is asked for. Fields go by the options of the configuration.
@@ -60,17 +56,30 @@ pub enum TlsVersion {
 
 /// Why a listener cannot have what is asked for, a sentence.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct TlsError(String);
+pub struct TlsError {
+    text: String,
+    /// The file to blame.
+    file: Option<PathBuf>,
+}
 
 impl TlsError {
     pub(crate) fn new(text: String) -> TlsError {
-        TlsError(text)
+        TlsError { text, file: None }
+    }
+
+    fn of_file(file: &Path, text: String) -> TlsError {
+        TlsError { text, file: Some(file.to_path_buf()) }
+    }
+
+    /// The file to blame, where one alone is.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 }
 
 impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -88,6 +97,12 @@ impl TlsOptions {
         pairs.chain(&self.passphrase_file).map(PathBuf::as_path)
     }
 
+    /// Whether OpenSSL serves the listener, where it is built in: rustls has no pre-shared keys, and not what these ciphers mean.
+    pub fn is_for_openssl(&self) -> bool {
+        let (ciphers, ciphers_tls13) = (self.ciphers.as_deref(), self.ciphers_tls13.as_deref());
+        cfg!(feature = "openssl") && (self.psk_hint.is_some() || ciphers::are_for_openssl(ciphers, ciphers_tls13))
+    }
+
     /// All that is read.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.identity_files().chain(self.trust_files())
@@ -96,7 +111,10 @@ impl TlsOptions {
 
 /// The encryption of a listener.
 #[derive(Debug)]
-pub struct TlsListener(Context);
+pub struct TlsListener {
+    context: Context,
+    trust: Arc<Trust>,
+}
 
 /// By whom connections are encrypted, and how.
 #[derive(Debug)]
@@ -111,38 +129,50 @@ impl TlsListener {
     /// with another one: a certificate may have been revoked.
     pub fn open(options: &TlsOptions) -> Result<(TlsListener, Vec<String>), TlsError> {
         let mut remarks = Vec::new();
-        let context = build(options, None, &mut remarks)?;
-        Ok((TlsListener(context), remarks))
+        let trust = Arc::new(Trust::read(options, None, &mut remarks)?);
+        let context = build(options, &trust, None, &mut remarks)?;
+        Ok((TlsListener { context, trust }, remarks))
     }
 
-    /// The same with certificates and keys as this one has them, whose files may be out of reach by now.
-    pub fn open_again(&self, options: &TlsOptions) -> Result<(TlsListener, Vec<String>), TlsError> {
+    /// The same after this one. What decides whose certificates are good is as this one has it, file by file, where the process
+    /// may not read it any more; all of the server's own certificates and keys are so if it `keeps_identity`.
+    pub fn open_again(
+        &self,
+        options: &TlsOptions,
+        keeps_identity: bool,
+    ) -> Result<(TlsListener, Vec<String>), TlsError> {
         let mut remarks = Vec::new();
-        let context = build(options, Some(&self.0), &mut remarks)?;
-        Ok((TlsListener(context), remarks))
+        let trust = Arc::new(Trust::read(options, Some(&self.trust), &mut remarks)?);
+        let context = build(options, &trust, keeps_identity.then_some(&self.context), &mut remarks)?;
+        Ok((TlsListener { context, trust }, remarks))
     }
 
     /// The server's end for one more connection. It may use one of `keys`, where the listener has a hint for them.
     pub fn begin(&self, keys: Option<Arc<dyn PreSharedKeys>>) -> Result<Tls, TlsError> {
-        match &self.0 {
+        match &self.context {
             Context::Rustls(context) => {
                 drop(keys);
-                context.begin().map(|connection| Tls(Library::Rustls(connection)))
+                Ok(Tls(Library::Rustls(context.begin())))
             }
             #[cfg(feature = "openssl")]
             Context::OpenSsl(context) => context.begin(keys).map(|connection| Tls(Library::OpenSsl(connection))),
         }
     }
 
-    /// Whether the other side of a connection that began with another listener has a certificate that is good here too, or needs
-    /// none. Time alone takes nothing away from it: dates count when it connects. As costly as a part of a handshake.
-    pub fn still_trusts(&self, connection: Option<&Tls>) -> bool {
-        let chain = || connection.map_or_else(Vec::new, Tls::peer_certificates);
-        match &self.0 {
-            Context::Rustls(context) => context.still_trusts(&chain()),
+    /// Whether the other side of a connection that began with another listener has a certificate that is good here too, or one of
+    /// `keys`, or needs neither. Time alone takes nothing away from it: dates count when it connects, and where they begin to.
+    /// As costly as a part of a handshake.
+    pub fn still_trusts(&self, connection: &Tls, keys: Option<&dyn PreSharedKeys>) -> bool {
+        let (chain, has_checked_dates) = (connection.peer_certificates(), connection.course().has_checked_dates);
+        match &self.context {
+            Context::Rustls(context) => {
+                let _ = keys;
+                context.still_trusts(&chain, has_checked_dates)
+            }
             #[cfg(feature = "openssl")]
             Context::OpenSsl(context) => {
-                context.still_trusts(&chain(), connection.is_some_and(|tls| tls.psk_identity().is_some()))
+                let has_key = keys.is_some_and(|keys| connection.has_key_of(keys));
+                context.still_trusts(&chain, has_key, has_checked_dates)
             }
         }
     }
@@ -150,92 +180,108 @@ impl TlsListener {
 
 /// What rustls cannot do is done by OpenSSL.
 #[cfg(feature = "openssl")]
-fn build(options: &TlsOptions, known: Option<&Context>, remarks: &mut Vec<String>) -> Result<Context, TlsError> {
-    let TlsOptions { ciphers, ciphers_tls13, .. } = options;
-    if options.psk_hint.is_none() && !ciphers::are_for_openssl(ciphers.as_deref(), ciphers_tls13.as_deref()) {
-        return build_rustls(options, known, remarks);
+fn build(
+    options: &TlsOptions,
+    trust: &Arc<Trust>,
+    known: Option<&Context>,
+    remarks: &mut Vec<String>,
+) -> Result<Context, TlsError> {
+    if !options.is_for_openssl() {
+        return build_rustls(options, trust, known, remarks);
     }
     let known = match known {
         Some(Context::OpenSsl(known)) => Some(known),
         _ => None,
     };
-    openssl_context::build(options, known, remarks).map(Context::OpenSsl)
+    openssl_context::build(options, trust, known, remarks).map(Context::OpenSsl)
 }
 
 /// What rustls cannot do is refused.
 #[cfg(not(feature = "openssl"))]
-fn build(options: &TlsOptions, known: Option<&Context>, remarks: &mut Vec<String>) -> Result<Context, TlsError> {
+fn build(
+    options: &TlsOptions,
+    trust: &Arc<Trust>,
+    known: Option<&Context>,
+    remarks: &mut Vec<String>,
+) -> Result<Context, TlsError> {
     match options.psk_hint {
-        Some(_) => Err(TlsError(format!("Unable to use pre-shared keys: {NEEDS_OPENSSL}."))),
-        None => build_rustls(options, known, remarks),
+        Some(_) => Err(TlsError::new(format!("Unable to use pre-shared keys: {NEEDS_OPENSSL}."))),
+        None => build_rustls(options, trust, known, remarks),
     }
 }
 
 pub(crate) const NEEDS_OPENSSL: &str = "that needs a server built with `cargo build --release --features openssl`";
 
-fn build_rustls(options: &TlsOptions, known: Option<&Context>, remarks: &mut Vec<String>) -> Result<Context, TlsError> {
+fn build_rustls(
+    options: &TlsOptions,
+    trust: &Arc<Trust>,
+    known: Option<&Context>,
+    remarks: &mut Vec<String>,
+) -> Result<Context, TlsError> {
     let known = match known {
         Some(Context::Rustls(known)) => Some(Arc::clone(&known.certificates)),
         _ => None,
     };
-    rustls_context::build(options, known, remarks).map(Context::Rustls)
+    rustls_context::build(options, trust, known, remarks).map(Context::Rustls)
 }
 
-/// What a client may say that it will speak. One that says something else is refused (RFC 7301), one that says nothing is not:
-/// MQTT, WebSocket as browsers begin it, and what devices made for one large service say.
+/// What a client may say that it will speak (RFC 7301): MQTT, WebSocket as browsers begin it, and what devices made for one large
+/// service say. One that says something else is told nothing of it, as one that says nothing.
 pub(crate) const ALPN: [&[u8]; 3] = [b"mqtt", b"http/1.1", b"x-amzn-mqtt-ca"];
 
 /// What is to be said of a key that is no secret.
 pub(crate) fn readable_by_all(key: &Path) -> Option<String> {
     let is_public = fs::metadata(key).is_ok_and(|metadata| metadata.mode() & 0o004 != 0);
-    is_public.then(|| format!("everybody on this machine can read the key {}; chmod 600 it.", key.display()))
+    let key = key.display();
+    is_public.then(|| {
+        format!(
+            "every user of this machine can read the keyfile {key}: give it to the group that the server runs as, and chmod 640 {key}"
+        )
+    })
 }
 
 /// The first line of the file.
 pub(crate) fn passphrase(path: &Path) -> Result<Vec<u8>, TlsError> {
     let text = fs::read(path).map_err(|error| {
-        TlsError(format!("Unable to read keyfile_passphrase_file \"{}\": {}.", path.display(), cause(&error)))
+        let text = format!("Unable to read keyfile_passphrase_file \"{}\": {}.", path.display(), cause(&error));
+        TlsError::of_file(path, text)
     })?;
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     Ok(line.strip_suffix(b"\r").unwrap_or(line).to_vec())
 }
 
-/// The certificates of `cafile` and `capath`.
-pub(crate) fn trusted(options: &TlsOptions) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let unable = |directive: &str, path: &Path, why: &str| {
-        TlsError(format!("Unable to load CA certificates. Check {directive} \"{}\": {why}.", path.display()))
-    };
-    let mut trusted = Vec::new();
-    if let Some(path) = &options.cafile {
-        trusted = read_chain(path).map_err(|why| unable("cafile", path, &why))?;
-        if trusted.is_empty() {
-            return Err(unable("cafile", path, "there is no certificate in it"));
-        }
-    }
-    if let Some(path) = &options.capath {
-        let entries = fs::read_dir(path).map_err(|error| unable("capath", path, &cause(&error)))?;
-        // Whatever is no certificate has another reason to be there.
-        entries.flatten().for_each(|entry| trusted.extend(read_chain(&entry.path()).unwrap_or_default()));
-        if trusted.is_empty() && options.require_certificate {
-            return Err(unable("capath", path, "there is no certificate in it"));
-        }
-    }
-    Ok(trusted)
+/// The certificates of `cafile` or `capath`, whichever the directive is, do not do, for this reason.
+pub(crate) fn no_authorities(directive: &str, path: &Path, why: &str) -> TlsError {
+    TlsError::of_file(path, format!("Unable to load CA certificates. Check {directive} \"{}\": {why}.", path.display()))
 }
 
-/// The lists of `crlfile`.
-pub(crate) fn revocations(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
-    let unable = |why: &str| {
-        let path = path.display();
-        TlsError(format!("Unable to load certificate revocation file \"{path}\". Check crlfile: {why}."))
-    };
-    let pem = fs::read(path).map_err(|error| unable(&cause(&error)))?;
-    let lists: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(&pem).collect();
-    let lists = lists.map_err(|error| unable(&error.to_string()))?;
-    if lists.is_empty() {
-        return Err(unable("there is no list in it"));
-    }
-    Ok(lists)
+/// A certificate of our own, who are the `server` or a `client`, does not do, for this reason.
+pub(crate) fn no_certificate(whose: &str, path: &Path, why: &str) -> TlsError {
+    TlsError::of_file(
+        path,
+        format!("Unable to load {whose} certificate \"{}\". Check certfile: {why}.", path.display()),
+    )
+}
+
+/// The same of a key.
+pub(crate) fn no_key(whose: &str, path: &Path, why: &str) -> TlsError {
+    TlsError::of_file(path, format!("Unable to load {whose} key file \"{}\". Check keyfile: {why}.", path.display()))
+}
+
+/// Each does, and not together.
+pub(crate) fn no_pair(whose: &str, certificate: &Path, key: &Path) -> TlsError {
+    let (key_shown, certificate) = (key.display(), certificate.display());
+    let whose = whose[..1].to_uppercase() + &whose[1..];
+    let text = format!("{whose} certificate/key are inconsistent: {key_shown} is not the key of {certificate}.");
+    TlsError::of_file(key, text)
+}
+
+/// A list of revoked certificates does not do, for this reason.
+pub(crate) fn no_revocations(path: &Path, why: &str) -> TlsError {
+    TlsError::of_file(
+        path,
+        format!("Unable to load certificate revocation file \"{}\". Check crlfile: {why}.", path.display()),
+    )
 }
 
 /// The system's words without the number that Rust adds.

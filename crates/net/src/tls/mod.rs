@@ -1,4 +1,4 @@
-//! TLS 1.2 and 1.3 for one Network Connection, as the server's end of it.
+//! TLS 1.2 and 1.3 for one Network Connection, as the server's end of it; and what a client's end demands ([`Connector`]).
 //!
 //! What must hold:
 //! * [`Tls`] knows no socket: ciphertext in, plaintext out and the other way round, in buffers of the caller. Between two
@@ -12,10 +12,15 @@ mod chain;
 mod ciphers;
 mod client;
 mod client_certificates;
+mod connector;
 mod der;
+mod description;
 mod failure;
+mod issuers;
 mod key_log;
 mod listener;
+#[cfg(feature = "openssl")]
+mod openssl_client;
 #[cfg(feature = "openssl")]
 mod openssl_connection;
 #[cfg(feature = "openssl")]
@@ -23,19 +28,29 @@ mod openssl_context;
 mod private_key;
 #[cfg(feature = "openssl")]
 mod psk;
+mod revocations;
 mod rustls_connection;
 mod rustls_context;
+mod server_certificates;
 mod subject;
+mod trust;
 
 use std::borrow::Cow;
 use std::fmt;
 
 use rustls::pki_types::CertificateDer;
 
-pub use self::client::TlsClient;
-pub use self::failure::TlsFailure;
+pub use self::certificates::{check_certificate, check_key};
+pub use self::client::{cryptography, issuers, issuers_of_system};
+#[cfg(feature = "openssl")]
+pub use self::connector::PreSharedKey;
+pub use self::connector::{ClientTls, Connector, ConnectorOptions};
+pub use self::description::Description;
+pub use self::failure::{TlsFailure, alert_name};
 pub use self::key_log::KeyLog;
 pub use self::listener::{TlsError, TlsListener, TlsOptions, TlsVersion};
+#[cfg(feature = "openssl")]
+pub use self::openssl_client::OpenSslClient;
 pub use self::subject::{common_name, distinguished_name};
 
 #[cfg(feature = "openssl")]
@@ -79,23 +94,46 @@ pub(crate) struct Decoded {
     pub(crate) used: usize,
 }
 
+/// How far a connection has come, whichever library encrypts it.
+#[derive(Debug, Default)]
+struct Course {
+    /// The other side has said that it sends nothing any more.
+    is_closed: bool,
+    /// We have said our last word, perhaps an alert; what comes then is not looked at any more.
+    is_ended: bool,
+    /// Why, where plaintext came before it that had to be handed over first.
+    failure: Option<TlsFailure>,
+    /// The dates of the other side's certificate had to be good when it came.
+    has_checked_dates: bool,
+}
+
+impl Course {
+    fn check(&self) -> Result<(), TlsFailure> {
+        if self.is_ended { Err(TlsFailure::out_of_turn()) } else { Ok(()) }
+    }
+}
+
 impl Tls {
     /// Plaintext is put where ciphertext was, but never ahead of where it was read: so much room stands before it.
     pub(crate) const ROOM_BEFORE: usize = RECORD_BYTES_MAX;
 
     /// Whether the other side has said that it sends nothing any more.
     pub(crate) fn is_closed(&self) -> bool {
-        of_either!(&self.0, connection => connection.is_closed())
+        self.course().is_closed
     }
 
     /// What was wrong behind the plaintext that was decoded last.
     pub(crate) fn failure(&self) -> Option<&TlsFailure> {
-        of_either!(&self.0, connection => connection.failure())
+        self.course().failure.as_ref()
     }
 
     /// Whether we have said our last word.
     pub(crate) fn is_ended(&self) -> bool {
-        of_either!(&self.0, connection => connection.is_ended())
+        self.course().is_ended
+    }
+
+    fn course(&self) -> &Course {
+        of_either!(&self.0, connection => &connection.course)
     }
 
     /// Decodes the ciphertext from `start` to the end of `room`. What is to be answered goes to `outgoing`, also after a
@@ -106,7 +144,14 @@ impl Tls {
         start: usize,
         outgoing: &mut Outgoing,
     ) -> Result<Decoded, TlsFailure> {
-        of_either!(&mut self.0, connection => connection.receive(room, start, outgoing))
+        of_either!(&mut self.0, connection => {
+            let decoded = connection.receive(room, start, outgoing)?;
+            if room.len() - decoded.used > UNDECODED_BYTES_MAX {
+                connection.course.is_ended = true;
+                return Err(TlsFailure::too_long());
+            }
+            Ok(decoded)
+        })
     }
 
     /// Encodes `plaintext`, of which nothing may come before the handshake is done. `undecoded` is what [`Tls::receive`] has
@@ -151,6 +196,15 @@ impl Tls {
             Library::Rustls(_) => None,
             #[cfg(feature = "openssl")]
             Library::OpenSsl(connection) => connection.psk_identity(),
+        }
+    }
+
+    /// Whether the pre-shared key that encrypts the connection is one of these.
+    #[cfg(feature = "openssl")]
+    fn has_key_of(&self, keys: &dyn PreSharedKeys) -> bool {
+        match &self.0 {
+            Library::Rustls(_) => false,
+            Library::OpenSsl(connection) => connection.has_key_of(keys),
         }
     }
 
@@ -220,6 +274,10 @@ impl Outgoing {
 
 /// A record with everything around it: 16 KiB of plaintext, and what encryption may add (RFC 8446, 5.2; RFC 5246, 6.2.3).
 const RECORD_BYTES_MAX: usize = 16 * 1024 + 2048 + 5;
+
+/// What may be incomplete. A message of a handshake has at most 64 KiB; whoever cuts it into records of single bytes would have six
+/// times as much kept, and copied with each piece that comes.
+const UNDECODED_BYTES_MAX: usize = 96 * 1024;
 
 /// What one write of 64 KiB needs, encrypted.
 const BUFFER_BYTES_KEPT: usize = 72 * 1024 + RECORD_BYTES_MAX;

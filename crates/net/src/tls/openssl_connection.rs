@@ -6,42 +6,26 @@
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, Read, Write};
 
+use openssl::error::ErrorStack;
 use openssl::ssl::{Error, ErrorCode, Ssl, SslRef, SslStream};
 use openssl::x509::X509VerifyResult;
 use rustls::pki_types::CertificateDer;
 
 use super::listener::TlsError;
 use super::psk::{self, Offer};
-use super::{Decoded, Outgoing, TlsFailure};
+use super::{Course, Decoded, Outgoing, PreSharedKeys, TlsFailure};
 
 /// See the module.
 pub(crate) struct OpenSslConnection {
     stream: SslStream<Wire>,
-    /// The other side has said that it sends nothing any more.
-    is_closed: bool,
-    /// We have said our last word.
-    is_ended: bool,
-    /// Why, where plaintext came before it that had to be handed over first.
-    failure: Option<TlsFailure>,
+    pub(super) course: Course,
 }
 
 impl OpenSslConnection {
-    pub(crate) fn new(mut ssl: Ssl) -> Result<OpenSslConnection, TlsError> {
+    pub(crate) fn new(mut ssl: Ssl, has_checked_dates: bool) -> Result<OpenSslConnection, TlsError> {
         ssl.set_accept_state();
         let stream = SslStream::new(ssl, Wire::default()).map_err(|error| TlsError::new(error.to_string()))?;
-        Ok(OpenSslConnection { stream, is_closed: false, is_ended: false, failure: None })
-    }
-
-    pub(crate) fn is_closed(&self) -> bool {
-        self.is_closed
-    }
-
-    pub(crate) fn failure(&self) -> Option<&TlsFailure> {
-        self.failure.as_ref()
-    }
-
-    pub(crate) fn is_ended(&self) -> bool {
-        self.is_ended
+        Ok(OpenSslConnection { stream, course: Course { has_checked_dates, ..Course::default() } })
     }
 
     pub(crate) fn receive(
@@ -50,7 +34,9 @@ impl OpenSslConnection {
         start: usize,
         outgoing: &mut Outgoing,
     ) -> Result<Decoded, TlsFailure> {
-        self.check()?;
+        self.course.check()?;
+        forget_errors();
+        let is_in_handshake = self.is_handshaking();
         self.stream.get_mut().incoming.extend_from_slice(&room[start..]);
         let mut plaintext = 0;
         // There is always room: what OpenSSL keeps of a record is less than stands before `start`.
@@ -61,20 +47,23 @@ impl OpenSslConnection {
             }
         };
         self.take_outgoing(outgoing);
+        if is_in_handshake && let Some(ssl) = self.agreed() {
+            psk::forget_keys(ssl);
+        }
         let decoded = Decoded { plaintext, used: room.len() };
         match error.code() {
             ErrorCode::WANT_READ => Ok(decoded),
             ErrorCode::ZERO_RETURN => {
-                self.is_closed = true;
+                self.course.is_closed = true;
                 Ok(decoded)
             }
             _ => {
-                self.is_ended = true;
+                self.course.is_ended = true;
                 let failure = self.failure_of(&error);
                 if plaintext == 0 {
                     return Err(failure);
                 }
-                self.failure = Some(failure);
+                self.course.failure = Some(failure);
                 Ok(decoded)
             }
         }
@@ -82,16 +71,17 @@ impl OpenSslConnection {
 
     /// Nothing is left undecoded by [`OpenSslConnection::receive`].
     pub(crate) fn send(&mut self, plaintext: &[u8], _: &mut [u8], outgoing: &mut Outgoing) -> Result<(), TlsFailure> {
-        self.check()?;
+        self.course.check()?;
         if !self.stream.ssl().is_init_finished() {
             return Err(TlsFailure::out_of_turn());
         }
+        forget_errors();
         let mut rest = plaintext;
         while !rest.is_empty() {
             match self.stream.ssl_write(rest) {
                 Ok(count) => rest = &rest[count..],
                 Err(error) => {
-                    self.is_ended = true;
+                    self.course.is_ended = true;
                     self.take_outgoing(outgoing);
                     return Err(self.failure_of(&error));
                 }
@@ -102,9 +92,10 @@ impl OpenSslConnection {
     }
 
     pub(crate) fn close(&mut self, _: &mut [u8], outgoing: &mut Outgoing) -> Result<(), TlsFailure> {
-        self.check()?;
-        self.is_ended = true;
+        self.course.check()?;
+        self.course.is_ended = true;
         if self.stream.ssl().is_init_finished() {
+            forget_errors();
             // It says that the other side has not closed yet, or that it is gone.
             let _ = self.stream.shutdown();
             self.take_outgoing(outgoing);
@@ -140,16 +131,18 @@ impl OpenSslConnection {
 
     /// Whose pre-shared key encrypts the connection.
     pub(crate) fn psk_identity(&self) -> Option<&str> {
-        psk::proved_identity(self.agreed()?)
+        psk::proved(self.agreed()?).map(|(identity, _)| identity)
+    }
+
+    /// Whether that is one of `keys`.
+    pub(crate) fn has_key_of(&self, keys: &dyn PreSharedKeys) -> bool {
+        let proved = self.agreed().and_then(psk::proved);
+        proved.is_some_and(|(identity, key)| keys.key(identity) == Some(key))
     }
 
     fn agreed(&self) -> Option<&SslRef> {
         let ssl = self.stream.ssl();
         ssl.is_init_finished().then_some(ssl)
-    }
-
-    fn check(&self) -> Result<(), TlsFailure> {
-        if self.is_ended { Err(TlsFailure::out_of_turn()) } else { Ok(()) }
     }
 
     /// An idle connection holds no buffer.
@@ -177,7 +170,7 @@ impl OpenSslConnection {
             (_, Some(Offer::Unknown(identity))) => {
                 TlsFailure::other(format!("psk_file has no identity '{}'", identity.escape_debug()))
             }
-            (reason, Some(Offer::Known(identity))) if WRONG_KEY.contains(&reason) => {
+            (reason, Some(Offer::Known(identity, _))) if WRONG_KEY.contains(&reason) => {
                 TlsFailure::other(format!("client has another key for the identity '{}'", identity.escape_debug()))
             }
             (reason, _) => TlsFailure::other(reason.to_owned()),
@@ -185,9 +178,20 @@ impl OpenSslConnection {
     }
 }
 
+/// OpenSSL keeps a list of errors for the thread, and takes what is on it for this connection's: what another one has left there
+/// would end it.
+pub(super) fn forget_errors() {
+    drop(ErrorStack::get());
+}
+
 /// What two different keys look like: in TLS 1.3 the binder shows it, in TLS 1.2 what is encrypted first.
-const WRONG_KEY: [&str; 4] =
-    ["binder does not verify", "decryption failed or bad record mac", "bad record mac", "digest check failed"];
+const WRONG_KEY: [&str; 5] = [
+    "binder does not verify",
+    "decryption failed or bad record mac",
+    "bad record mac",
+    "digest check failed",
+    "cipher operation failed",
+];
 
 /// Ciphertext on its way.
 #[derive(Debug, Default)]
@@ -196,6 +200,14 @@ pub(super) struct Wire {
     /// So much of it was read.
     read: usize,
     pub(super) outgoing: Vec<u8>,
+}
+
+impl Wire {
+    /// OpenSSL has read all of it, and keeps what is not complete.
+    pub(super) fn forget_incoming(&mut self) {
+        self.incoming = Vec::new();
+        self.read = 0;
+    }
 }
 
 impl Read for Wire {

@@ -10,7 +10,9 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use super::der::{INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, Reader, SEQUENCE};
 
 /// The first key of a PEM file. The error is a sentence's part for the operator.
-pub(crate) fn read(pem: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKeyDer<'static>, String> {
+///
+/// For the pass phrase there may be, in its place, where it should be.
+pub(crate) fn read(pem: &[u8], passphrase: Result<&[u8], &str>) -> Result<PrivateKeyDer<'static>, String> {
     let text = String::from_utf8_lossy(pem);
     if text.contains("Proc-Type: 4,ENCRYPTED") {
         let remedy = "openssl pkcs8 -topk8 writes a newer one";
@@ -22,9 +24,7 @@ pub(crate) fn read(pem: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKeyDe
             other => other.to_string(),
         });
     }
-    let Some(passphrase) = passphrase else {
-        return Err("it is encrypted, and no keyfile_passphrase_file says with which pass phrase".to_owned());
-    };
+    let passphrase = passphrase.map_err(|missing| format!("it is encrypted, and {missing}"))?;
     let renamed = text.replace(ENCRYPTED, "PRIVATE KEY");
     let encrypted = PrivatePkcs8KeyDer::from_pem_slice(renamed.as_bytes()).map_err(|error| error.to_string())?;
     let scheme = Pbes2::read(encrypted.secret_pkcs8_der())
@@ -121,18 +121,18 @@ mod tests {
 
     #[test]
     fn an_encrypted_key_opens_with_its_pass_phrase() {
-        let key = read(ENCRYPTED_KEY, Some(b"secret")).expect("a key");
+        let key = read(ENCRYPTED_KEY, Ok(b"secret")).expect("a key");
         assert_eq!(key.secret_der().len(), 48);
-        assert_eq!(read(ENCRYPTED_KEY, Some(b"other")).unwrap_err(), "the pass phrase does not fit");
-        assert!(read(ENCRYPTED_KEY, None).unwrap_err().contains("keyfile_passphrase_file"));
+        assert_eq!(read(ENCRYPTED_KEY, Ok(b"other")).unwrap_err(), "the pass phrase does not fit");
+        assert!(read(ENCRYPTED_KEY, Err("there is none")).unwrap_err().ends_with("and there is none"));
     }
 
     #[test]
     fn what_is_no_key_is_said() {
-        assert_eq!(read(b"", None).unwrap_err(), "there is no private key in it");
+        assert_eq!(read(b"", Err("")).unwrap_err(), "there is no private key in it");
         let old = b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n";
-        assert!(read(old, None).unwrap_err().contains("openssl pkcs8 -topk8"));
+        assert!(read(old, Err("")).unwrap_err().contains("openssl pkcs8 -topk8"));
         let broken = b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n";
-        assert!(read(broken, Some(b"x")).unwrap_err().contains("PBES2"));
+        assert!(read(broken, Ok(b"x")).unwrap_err().contains("PBES2"));
     }
 }

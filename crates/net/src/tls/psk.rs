@@ -3,7 +3,7 @@
 //! What must hold: whom an identity names is believed only once the connection is encrypted with the key of that identity.
 
 use std::ffi::{CString, c_char, c_int, c_void};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use openssl::ex_data::Index;
 use openssl::ssl::{Ssl, SslContextBuilder, SslRef};
@@ -13,14 +13,15 @@ use super::listener::TlsError;
 
 /// What stands beside a connection that may use a pre-shared key.
 struct Exchange {
-    keys: Arc<dyn PreSharedKeys>,
+    /// Until the end of the handshake: files are read again, and connections last.
+    keys: Mutex<Option<Arc<dyn PreSharedKeys>>>,
     offer: Option<Offer>,
 }
 
 /// The identity that a client has named last.
 pub(crate) enum Offer {
-    /// There is a key for it.
-    Known(String),
+    /// There is this key for it.
+    Known(String, Box<[u8]>),
     /// There is none.
     Unknown(String),
 }
@@ -36,7 +37,7 @@ pub(crate) fn allow(context: &mut SslContextBuilder, hint: &str) -> Result<(), T
 /// The keys for this connection.
 pub(crate) fn set_keys(ssl: &mut Ssl, keys: Arc<dyn PreSharedKeys>) {
     if let Some(index) = *EXCHANGE {
-        ssl.set_ex_data(index, Exchange { keys, offer: None });
+        ssl.set_ex_data(index, Exchange { keys: Mutex::new(Some(keys)), offer: None });
     }
 }
 
@@ -45,12 +46,20 @@ pub(crate) fn offer(ssl: &SslRef) -> Option<&Offer> {
     ssl.ex_data((*EXCHANGE)?)?.offer.as_ref()
 }
 
-/// Whose key encrypts the connection, after the handshake. TLS 1.2 keeps the identity with the session. In TLS 1.3 a key that
+/// The handshake is over.
+pub(crate) fn forget_keys(ssl: &SslRef) {
+    let exchange = (*EXCHANGE).and_then(|index| ssl.ex_data(index));
+    if let Some(exchange) = exchange {
+        *exchange.keys.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// Whose key encrypts the connection, and which, after the handshake. TLS 1.2 keeps the identity with the session. In TLS 1.3 a key that
 /// was taken counts as a session that is resumed, and no other is on these listeners; what was looked up last is what was taken.
-pub(crate) fn proved_identity(ssl: &SslRef) -> Option<&str> {
+pub(crate) fn proved(ssl: &SslRef) -> Option<(&str, &[u8])> {
     match offer(ssl)? {
-        Offer::Known(identity) if ssl.session_reused() || ssl.psk_identity() == Some(identity.as_bytes()) => {
-            Some(identity)
+        Offer::Known(identity, key) if ssl.session_reused() || ssl.psk_identity() == Some(identity.as_bytes()) => {
+            Some((identity, key))
         }
         _ => None,
     }
@@ -60,11 +69,12 @@ pub(crate) fn proved_identity(ssl: &SslRef) -> Option<&str> {
 fn give_key(ssl: &mut SslRef, identity: Option<&[u8]>, room: &mut [u8]) -> Option<usize> {
     let exchange = ssl.ex_data_mut((*EXCHANGE)?)?;
     let identity = String::from_utf8_lossy(identity?).into_owned();
-    match exchange.keys.key(&identity) {
+    let keys = exchange.keys.get_mut().unwrap_or_else(PoisonError::into_inner);
+    match keys.as_ref().and_then(|keys| keys.key(&identity)) {
         Some(key) if key.len() <= room.len() => {
             room[..key.len()].copy_from_slice(key);
             let length = key.len();
-            exchange.offer = Some(Offer::Known(identity));
+            exchange.offer = Some(Offer::Known(identity, key.into()));
             Some(length)
         }
         _ => {

@@ -6,50 +6,83 @@ use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::CertificateDer;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{NoServerSessionStorage, ResolvesServerCert, UnbufferedServerConnection};
+use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
 use rustls::{ServerConfig, SupportedProtocolVersion};
 
-use super::certificates::{Certificates, issuer_remark};
+use super::certificates::Certificates;
 use super::ciphers::{self, Chosen, UnknownCipher};
-use super::client_certificates::ClientCertificates;
-use super::listener::{
-    ALPN, NEEDS_OPENSSL, TlsError, TlsOptions, TlsVersion, passphrase, readable_by_all, revocations, trusted,
-};
+use super::client_certificates::{self, ClientCertificates};
+use super::listener::{ALPN, NEEDS_OPENSSL, TlsError, TlsOptions, TlsVersion, passphrase, readable_by_all};
 use super::rustls_connection::RustlsConnection;
+use super::trust::Trust;
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct RustlsContext {
-    config: Arc<ServerConfig>,
+    rules: Arc<Rules>,
     pub(crate) certificates: Arc<Certificates>,
+}
+
+/// What handshakes go by.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    config: Arc<ServerConfig>,
+    /// The same for clients that offer only protocols of which we do not know (ALPN): they are not told of any.
+    without_protocols: Arc<ServerConfig>,
     /// Who judges the certificates of clients, where they must have one.
     judge: Option<Arc<ClientCertificates>>,
 }
 
 impl RustlsContext {
     /// The server's end for one more connection.
-    pub(crate) fn begin(&self) -> Result<RustlsConnection, TlsError> {
-        let connection = UnbufferedServerConnection::new(Arc::clone(&self.config));
-        connection.map(RustlsConnection::new).map_err(|error| TlsError::new(error.to_string()))
+    pub(crate) fn begin(&self) -> RustlsConnection {
+        RustlsConnection::new(&self.rules)
     }
 
     /// Whether a client that came with this chain of certificates could come now.
-    pub(crate) fn still_trusts(&self, chain: &[CertificateDer<'_>]) -> bool {
-        let Some(judge) = &self.judge else { return true };
-        chain.split_first().is_some_and(|(first, others)| judge.still_trusts(first, others))
+    pub(crate) fn still_trusts(&self, chain: &[CertificateDer<'_>], has_checked_dates: bool) -> bool {
+        self.rules.judge.as_ref().is_none_or(|judge| judge.still_trusts(chain, has_checked_dates))
     }
 }
 
-/// Reads the files, apart from those of certificates that are `known`.
+#[cfg(test)]
+impl RustlsContext {
+    /// The same with what the clients of another one are judged by, as if this one had come to know that.
+    pub(crate) fn judged_as_by(&self, other: &RustlsContext) -> RustlsContext {
+        let Rules { config, without_protocols, .. } = &*self.rules;
+        let (config, without_protocols) = (Arc::clone(config), Arc::clone(without_protocols));
+        let rules = Rules { config, without_protocols, judge: other.rules.judge.clone() };
+        RustlsContext { rules: Arc::new(rules), certificates: Arc::clone(&self.certificates) }
+    }
+}
+
+impl Rules {
+    /// By which a handshake goes with a client that offers one of our protocols or none.
+    pub(crate) fn config(&self, offers_known_protocol: bool) -> Arc<ServerConfig> {
+        Arc::clone(if offers_known_protocol { &self.config } else { &self.without_protocols })
+    }
+
+    /// Judges a chain of certificates as if it were shown now.
+    pub(crate) fn judge(&self, chain: &[CertificateDer<'_>]) -> Result<(), rustls::Error> {
+        self.judge.as_ref().map_or(Ok(()), |judge| judge.check(chain))
+    }
+
+    /// Whether dates of clients' certificates are looked at.
+    pub(crate) fn check_dates(&self) -> bool {
+        self.judge.as_ref().is_some_and(|judge| judge.check_dates())
+    }
+}
+
+/// Reads the files that are not read yet: certificates may be `known`.
 pub(crate) fn build(
     options: &TlsOptions,
+    trust: &Arc<Trust>,
     known: Option<Arc<Certificates>>,
     remarks: &mut Vec<String>,
 ) -> Result<RustlsContext, TlsError> {
     let provider = Arc::new(provider(options, remarks)?);
-    // Also where nobody is asked for a certificate: it may complete our own, and files that cannot be read are told.
-    let trusted = trusted(options)?;
-    let revocations = options.crlfile.as_deref().map(revocations).transpose()?;
+    // Also where nobody is asked for a certificate: they may complete our own.
+    let trusted: Vec<_> = trust.certificates().cloned().collect();
     let certificates = match known {
         Some(known) => known,
         None => Arc::new(certificates(options, &trusted, &provider, remarks)?),
@@ -62,9 +95,10 @@ pub(crate) fn build(
         .with_protocol_versions(versions)
         .map_err(|error| TlsError::new(format!("Unable to set up TLS: {error}.")))?;
     let judge = if options.require_certificate {
-        remarks.extend(trusted.iter().filter_map(|der| issuer_remark(der)));
+        let algorithms = provider.signature_verification_algorithms;
         let checks_dates = !options.disable_client_cert_date_checks;
-        Some(Arc::new(ClientCertificates::new(trusted, revocations, checks_dates, &provider)?))
+        remarks.extend(client_certificates::remarks(trust, checks_dates, algorithms));
+        Some(Arc::new(ClientCertificates::new(Arc::clone(trust), checks_dates, algorithms)))
     } else {
         None
     };
@@ -83,7 +117,10 @@ pub(crate) fn build(
     if let Some(key_log) = &options.key_log {
         config.key_log = Arc::clone(key_log) as Arc<dyn rustls::KeyLog>;
     }
-    Ok(RustlsContext { config: Arc::new(config), certificates, judge })
+    let mut without_protocols = config.clone();
+    without_protocols.alpn_protocols.clear();
+    let rules = Rules { config: Arc::new(config), without_protocols: Arc::new(without_protocols), judge };
+    Ok(RustlsContext { rules: Arc::new(rules), certificates })
 }
 
 /// The cryptography, with no other ciphers than those wanted.

@@ -6,8 +6,12 @@ use super::der::{Certificate, Element, OBJECT_IDENTIFIER, SEQUENCE, SET};
 
 /// The first common name of the subject of a certificate.
 pub fn common_name(certificate: &[u8]) -> Option<String> {
-    let subject = Certificate::read(certificate)?.subject;
-    let mut parts = parts(subject).into_iter().flatten();
+    common_name_in(Certificate::read(certificate)?.subject)
+}
+
+/// The first common name in a name.
+pub(crate) fn common_name_in(name: Element<'_>) -> Option<String> {
+    let mut parts = parts(name).into_iter().flatten();
     let (_, value) = parts.find(|(identifier, _)| *identifier == COMMON_NAME)?;
     text(value).filter(|name| !name.is_empty() && !name.contains('\0'))
 }

@@ -1,9 +1,9 @@
-//! A client's frames as a stream of bytes (RFC 6455 sections 5.4 to 5.6).
+//! The other side's frames as a stream of bytes (RFC 6455 sections 5.4 to 5.6).
 //!
 //! MQTT does not care where frames begin and end `[MQTT-6.0.0-2]`, so messages are not put together: payload is handed on
 //! as it comes, and the state between two reads is a handful of bytes.
 
-use super::frame::{ClientHeader, Opcode, append_close_answer, append_pong};
+use super::frame::{Header, Opcode, Side, append_close_answer, append_pong};
 use super::mask::unmask_to;
 use super::{CloseCode, Violation};
 
@@ -13,6 +13,8 @@ pub struct Decoder {
     /// The start of a header or of a control frame whose end has not come yet. Nearly always empty, without memory.
     cut: Vec<u8>,
     frame_size_max: u32,
+    /// Which end we are.
+    side: Side,
     /// Bytes of the current frame's payload still to come.
     remaining: u32,
     /// What the next of them is masked with, first.
@@ -34,18 +36,28 @@ pub struct Decoded {
 /// How the stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// The client closed the connection, with a code or without.
+    /// The other side closed the connection, with a code or without.
     Closed(Option<CloseCode>),
-    /// The client broke the rules.
+    /// The other side broke the rules.
     Violated(Violation),
 }
 
 impl Decoder {
-    /// A decoder for the bytes behind the opening handshake. A frame has at most `frame_size_max` bytes of payload.
+    /// A server's decoder for the bytes behind the opening handshake. A frame has at most `frame_size_max` bytes of payload.
     pub const fn new(frame_size_max: u32) -> Decoder {
+        Decoder::of_side(Side::Server, frame_size_max)
+    }
+
+    /// The same for a client.
+    pub const fn for_client(frame_size_max: u32) -> Decoder {
+        Decoder::of_side(Side::Client, frame_size_max)
+    }
+
+    const fn of_side(side: Side, frame_size_max: u32) -> Decoder {
         Decoder {
             cut: Vec::new(),
             frame_size_max,
+            side,
             remaining: 0,
             mask: [0; 4],
             is_within_message: false,
@@ -67,7 +79,7 @@ impl Decoder {
                 End::Closed(code) => code,
                 End::Violated(violation) => Some(violation.code),
             };
-            append_close_answer(code, answers);
+            append_close_answer(self.side, code, answers);
             self.has_ended = true;
         }
         Decoded { length: place.kept, end }
@@ -118,9 +130,9 @@ impl Decoder {
     /// `None` when the end is missing.
     #[inline]
     fn begin_frame(&mut self, bytes: &[u8], answers: &mut Vec<u8>) -> Result<Option<usize>, End> {
-        let Some(header) = ClientHeader::decode(bytes, self.frame_size_max)? else { return Ok(None) };
+        let Some(header) = Header::decode(self.side, bytes, self.frame_size_max)? else { return Ok(None) };
         if header.opcode.is_control() {
-            return take_control(header, bytes, answers);
+            return take_control(self.side, header, bytes, answers);
         }
         if (header.opcode == Opcode::Continuation) != self.is_within_message {
             let message = if self.is_within_message {
@@ -143,7 +155,7 @@ struct Place {
     kept: usize,
 }
 
-fn take_control(header: ClientHeader, bytes: &[u8], answers: &mut Vec<u8>) -> Result<Option<usize>, End> {
+fn take_control(side: Side, header: Header, bytes: &[u8], answers: &mut Vec<u8>) -> Result<Option<usize>, End> {
     let length = header.length + header.payload_length as usize;
     let Some(masked) = bytes.get(header.length..length) else { return Ok(None) };
     let mut buffer = [0; CONTROL_PAYLOAD_MAX];
@@ -151,7 +163,7 @@ fn take_control(header: ClientHeader, bytes: &[u8], answers: &mut Vec<u8>) -> Re
     payload.copy_from_slice(masked);
     unmask_to(payload, 0, 0, masked.len(), header.mask);
     match header.opcode {
-        Opcode::Ping => append_pong(payload, answers),
+        Opcode::Ping => append_pong(side, payload, answers),
         Opcode::Close => return Err(close(payload)),
         _ => {} // A pong answers nothing: we send no pings (section 5.5.3).
     }

@@ -1,4 +1,4 @@
-//! The header of a frame (RFC 6455 section 5.2), of a client's to be read and of ours to be written.
+//! The header of a frame (RFC 6455 section 5.2), of the other side's to be read and of ours to be written.
 //!
 //! A length in more bytes than it needs is read all the same: for a stream of bytes it makes no difference where frames
 //! end, and small clients that know one form only do exist.
@@ -17,19 +17,27 @@ pub(crate) enum Opcode {
     Pong,
 }
 
-/// The header of a client's frame.
+/// Which end of the connection we are. Clients mask what they send, servers do not (section 5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ClientHeader {
+pub(crate) enum Side {
+    Server,
+    Client,
+}
+
+/// The header of a frame of the other side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
     pub(crate) opcode: Opcode,
     pub(crate) is_final: bool,
+    /// Zeros change nothing: a server's frame.
     pub(crate) mask: [u8; 4],
     /// Bytes of payload that follow.
     pub(crate) payload_length: u32,
-    /// Bytes of the header itself, 6 to 14.
+    /// Bytes of the header itself, 2 to 14.
     pub(crate) length: usize,
 }
 
-/// What a client did against the rules.
+/// What the other side did against the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// What it is told.
@@ -38,30 +46,47 @@ pub struct Violation {
     pub message: &'static str,
 }
 
-/// The header of a frame that we send, ready to be written in front of its payload. Servers do not mask (section 5.1).
+/// The header of a frame that we send, ready to be written in front of its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameHeader {
-    bytes: [u8; 10],
+    bytes: [u8; 14],
     length: u8,
 }
 
 impl FrameHeader {
-    /// The header of a binary frame, alone a message.
+    /// The header of a server's binary frame, alone a message.
     #[inline]
     pub const fn binary(payload_length: usize) -> FrameHeader {
+        FrameHeader::of_length(payload_length, 0)
+    }
+
+    /// The same of a client, whose payload is masked with these bytes ([`mask`](super::mask)).
+    pub fn masked(payload_length: usize, mask: [u8; 4]) -> FrameHeader {
+        let mut header = FrameHeader::of_length(payload_length, MASKED);
+        let length = usize::from(header.length);
+        header.bytes[length..length + 4].copy_from_slice(&mask);
+        header.length += 4;
+        header
+    }
+
+    #[inline]
+    const fn of_length(payload_length: usize, masked: u8) -> FrameHeader {
         let first = FINAL | BINARY;
         if payload_length < LENGTH_IN_TWO_BYTES as usize {
-            return FrameHeader { bytes: [first, payload_length as u8, 0, 0, 0, 0, 0, 0, 0, 0], length: 2 };
+            let second = masked | payload_length as u8;
+            return FrameHeader { bytes: [first, second, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], length: 2 };
         }
         let [a, b, c, d, e, f, g, h] = (payload_length as u64).to_be_bytes();
         if payload_length <= u16::MAX as usize {
-            FrameHeader { bytes: [first, LENGTH_IN_TWO_BYTES, g, h, 0, 0, 0, 0, 0, 0], length: 4 }
+            let second = masked | LENGTH_IN_TWO_BYTES;
+            FrameHeader { bytes: [first, second, g, h, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], length: 4 }
         } else {
-            FrameHeader { bytes: [first, LENGTH_IN_EIGHT_BYTES, a, b, c, d, e, f, g, h], length: 10 }
+            let second = masked | LENGTH_IN_EIGHT_BYTES;
+            FrameHeader { bytes: [first, second, a, b, c, d, e, f, g, h, 0, 0, 0, 0], length: 10 }
         }
     }
 
-    /// The bytes to write: 2, 4 or 10.
+    /// The bytes to write: 2 to 14.
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.length)]
@@ -74,17 +99,31 @@ pub const fn close_frame(code: CloseCode) -> [u8; 4] {
     [FINAL | CLOSE, 2, high, low]
 }
 
-/// Appends the close frame that answers one of the client: with the same code, or none.
-pub(crate) fn append_close_answer(code: Option<CloseCode>, answers: &mut Vec<u8>) {
+/// The same for a client.
+pub const fn masked_close_frame(code: CloseCode) -> [u8; 8] {
+    let [high, low] = code.0.to_be_bytes();
+    [FINAL | CLOSE, MASKED | 2, 0, 0, 0, 0, high, low]
+}
+
+/// Appends the close frame that answers one of the other side: with the same code, or none.
+pub(crate) fn append_close_answer(side: Side, code: Option<CloseCode>, answers: &mut Vec<u8>) {
     match code {
-        Some(code) => answers.extend_from_slice(&close_frame(code)),
-        None => answers.extend_from_slice(&[FINAL | CLOSE, 0]),
+        Some(code) => append_answer(side, FINAL | CLOSE, &code.0.to_be_bytes(), answers),
+        None => append_answer(side, FINAL | CLOSE, &[], answers),
     }
 }
 
 /// Appends the pong for a ping: it says the same (section 5.5.3). `payload` has at most 125 bytes.
-pub(crate) fn append_pong(payload: &[u8], answers: &mut Vec<u8>) {
-    answers.extend_from_slice(&[FINAL | PONG, payload.len() as u8]);
+pub(crate) fn append_pong(side: Side, payload: &[u8], answers: &mut Vec<u8>) {
+    append_answer(side, FINAL | PONG, payload, answers);
+}
+
+fn append_answer(side: Side, first: u8, payload: &[u8], answers: &mut Vec<u8>) {
+    match side {
+        Side::Server => answers.extend_from_slice(&[first, payload.len() as u8]),
+        // Masked with zeros: an answer repeats what the server itself has said, so there is nothing to hide.
+        Side::Client => answers.extend_from_slice(&[first, MASKED | payload.len() as u8, 0, 0, 0, 0]),
+    }
     answers.extend_from_slice(payload);
 }
 
@@ -106,18 +145,21 @@ impl Opcode {
     }
 }
 
-impl ClientHeader {
+impl Header {
     /// Reads the header at the start of `bytes`. `None`: more bytes are needed. Two bytes are enough to refuse most of
     /// what is wrong.
     #[inline]
-    pub(crate) fn decode(bytes: &[u8], payload_length_max: u32) -> Result<Option<ClientHeader>, Violation> {
+    pub(crate) fn decode(side: Side, bytes: &[u8], payload_length_max: u32) -> Result<Option<Header>, Violation> {
         let &[first, second, ref rest @ ..] = bytes else { return Ok(None) };
         if first & RESERVED != 0 {
             return Err(Violation::protocol_error("reserved bits are set"));
         }
         let opcode = Opcode::from_u8(first & OPCODE)?;
-        if second & MASKED == 0 {
-            return Err(Violation::protocol_error("client frame without mask"));
+        let is_masked = second & MASKED != 0;
+        match side {
+            Side::Server if !is_masked => return Err(Violation::protocol_error("client frame without mask")),
+            Side::Client if is_masked => return Err(Violation::protocol_error("server frame with a mask")),
+            _ => {}
         }
         let short_length = second & !MASKED;
         let is_final = first & FINAL != 0;
@@ -126,8 +168,14 @@ impl ClientHeader {
         }
         let Some((payload_length, rest)) = payload_length(short_length, rest) else { return Ok(None) };
         let payload_length = check_length(payload_length, payload_length_max)?;
-        let Some((&mask, rest)) = rest.split_first_chunk() else { return Ok(None) };
-        Ok(Some(ClientHeader { opcode, is_final, mask, payload_length, length: bytes.len() - rest.len() }))
+        let (mask, rest) = match side {
+            Side::Client => ([0; 4], rest),
+            Side::Server => match rest.split_first_chunk() {
+                Some((&mask, rest)) => (mask, rest),
+                None => return Ok(None),
+            },
+        };
+        Ok(Some(Header { opcode, is_final, mask, payload_length, length: bytes.len() - rest.len() }))
     }
 }
 
@@ -208,16 +256,24 @@ mod tests {
         check(126, &[0x82, 126, 0, 126]);
         check(65_535, &[0x82, 126, 0xFF, 0xFF]);
         check(65_536, &[0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]);
+        let masked = |length| FrameHeader::masked(length, [1, 2, 3, 4]);
+        assert_eq!(masked(125).as_bytes(), [0x82, 0x80 | 125, 1, 2, 3, 4]);
+        assert_eq!(masked(126).as_bytes(), [0x82, 0x80 | 126, 0, 126, 1, 2, 3, 4]);
+        assert_eq!(masked(65_536).as_bytes(), [0x82, 0x80 | 127, 0, 0, 0, 0, 0, 1, 0, 0, 1, 2, 3, 4]);
     }
 
     #[test]
     fn a_header_is_read_once_it_is_whole() {
         let check = |bytes: &[u8], payload_length: u32| {
-            let header = ClientHeader::decode(bytes, u32::MAX).expect("a header").expect("a whole one");
+            let header = Header::decode(Side::Server, bytes, u32::MAX).expect("a header").expect("a whole one");
             assert_eq!((header.payload_length, header.mask), (payload_length, [1, 2, 3, 4]));
             assert_eq!(header.length, bytes.len());
             for cut in 0..bytes.len() {
-                assert_eq!(ClientHeader::decode(&bytes[..cut], u32::MAX), Ok(None), "{bytes:02x?} cut to {cut}");
+                assert_eq!(
+                    Header::decode(Side::Server, &bytes[..cut], u32::MAX),
+                    Ok(None),
+                    "{bytes:02x?} cut to {cut}"
+                );
             }
         };
         check(&[0x82, 0x80 | 125, 1, 2, 3, 4], 125);

@@ -197,7 +197,7 @@ fn once<'a>(field: &mut Option<&'a [u8]>, value: &'a [u8]) -> Result<(), Refusal
 
 /// `Sec-WebSocket-Accept` for a key (section 4.2.2). This proves that we speak WebSocket, no more: that SHA-1 is broken does
 /// not matter here.
-fn accept(key: &[u8]) -> Option<[u8; ACCEPT_LENGTH]> {
+pub(crate) fn accept(key: &[u8]) -> Option<[u8; ACCEPT_LENGTH]> {
     if !is_key(key) {
         return None;
     }

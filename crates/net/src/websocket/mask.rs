@@ -1,5 +1,10 @@
 //! Masking (RFC 6455 section 5.3): a client XORs every byte of a frame with four bytes that the frame brings along.
 
+/// Masks the payload of a client's frame.
+pub fn mask(payload: &mut [u8], mask: [u8; 4]) {
+    unmask_to(payload, 0, 0, payload.len(), mask);
+}
+
 /// Moves `length` bytes from `from` forward to `to` and unmasks them on the way. Returns the mask for the byte that
 /// follows. `to` must not be behind `from`: each block is read before it, or anything behind it, is written.
 #[inline]

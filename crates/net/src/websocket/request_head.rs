@@ -63,7 +63,7 @@ pub(crate) fn elements(value: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
 }
 
 /// The line without its end, and what is behind it. A lone LF ends a line too (RFC 9112 section 2.2).
-fn split_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(crate) fn split_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = bytes.iter().position(|byte| *byte == b'\n')?;
     let line = &bytes[..end];
     Some((line.strip_suffix(b"\r").unwrap_or(line), &bytes[end + 1..]))
@@ -87,7 +87,7 @@ fn request_line(line: &[u8]) -> Result<(&str, &str, u8), Refusal> {
 
 /// Name and value (RFC 9112 section 5). A line that begins with white space would continue the one above it: nobody may
 /// send that any more, and section 5.2 lets us refuse it.
-fn field_line(line: &[u8]) -> Result<(&str, &[u8]), Refusal> {
+pub(crate) fn field_line(line: &[u8]) -> Result<(&str, &[u8]), Refusal> {
     let colon = line.iter().position(|byte| *byte == b':').ok_or(Refusal::Malformed("header line without a colon"))?;
     let name = token(&line[..colon]).ok_or(Refusal::Malformed("header name is no token"))?;
     let value = line[colon + 1..].trim_ascii();

@@ -1,5 +1,6 @@
 //! WebSocket from outside: the table of frames and of opening handshakes, and `tungstenite` as the other side.
 
+mod client;
 mod frames;
 mod handshake;
 mod tungstenite_client;

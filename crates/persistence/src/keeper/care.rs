@@ -1,5 +1,8 @@
 //! Room and snapshots: when the log counts as full, when a snapshot begins, and when it is in force.
 
+#[cfg(test)]
+mod tests;
+
 use midge_broker::{LogQueue, LogState, Now, Shared, SnapshotDone};
 use midge_store::{Disk, Log, WriteError};
 
@@ -18,7 +21,9 @@ pub(super) struct Care {
     last_ms: u64,
     took_ms: u64,
     /// How many changes there had been when the last one began.
-    changes_saved: u64,
+    changes_saved: Option<u64>,
+    /// It began where nothing had changed since the one before: another one would be the same, and make no more room.
+    is_repetition: bool,
     /// It was told that the log is full, and not that there is room again.
     is_told_full: bool,
     /// When it was last looked whether there is room and a snapshot is due, and where the log ended then; `None` is never.
@@ -37,7 +42,8 @@ impl Care {
             finished: None,
             last_ms: now_ms,
             took_ms: 0,
-            changes_saved: 0,
+            changes_saved: None,
+            is_repetition: false,
             is_told_full: false,
             looked: None,
         }
@@ -58,13 +64,16 @@ impl Care {
         if self.plan.is_due(log) {
             return true;
         }
-        let (changes, elapsed_ms) = (queue.changes() - self.changes_saved, now_ms.saturating_sub(self.last_ms));
+        let changes = queue.changes() - self.changes_saved.unwrap_or(0);
+        let elapsed_ms = now_ms.saturating_sub(self.last_ms);
+        let is_full = queue.state() != LogState::Ready;
+        if is_full && elapsed_ms > SNAPSHOT_PAUSE_MS.max(10 * self.took_ms) {
+            // What is done with by now makes room; and one that began within a file has left all of that file, of which the next
+            // one needs nothing.
+            return changes > 0 || !self.is_repetition || self.plan.is_sweeping();
+        }
         if changes == 0 {
             return false;
-        }
-        if queue.state() != LogState::Ready && elapsed_ms > SNAPSHOT_PAUSE_MS.max(10 * self.took_ms) {
-            // What is done with by now makes room.
-            return true;
         }
         match self.autosave {
             None => false,
@@ -156,7 +165,7 @@ impl<D: Disk> Keeper<D> {
         if self.care.is_told_full {
             self.look_for_scarcity(queue, log);
         }
-        if state == LogState::Scarce && queue.state() != LogState::Scarce {
+        if state >= LogState::Scarce && queue.state() < LogState::Scarce {
             // What waited there goes on.
             self.effects.extend(shards(shared).map(Effect::Wake));
         }
@@ -165,6 +174,9 @@ impl<D: Disk> Keeper<D> {
 
     /// Looks whether a full log has room for anything but what makes room.
     fn look_for_scarcity(&mut self, queue: &LogQueue, log: &Extent) {
+        if queue.state() == LogState::Stuck {
+            return;
+        }
         let was_scarce = queue.state() == LogState::Scarce;
         let is_scarce = self.care.plan.is_scarce(log, was_scarce);
         queue.set_state(if is_scarce { LogState::Scarce } else { LogState::Full });
@@ -200,7 +212,9 @@ impl<D: Disk> Keeper<D> {
         let order = self.care.plan.begin(log);
         queue.begin_snapshot(order);
         self.care.is_ordered = false;
-        self.care.changes_saved = queue.changes();
+        let changes = Some(queue.changes());
+        self.care.is_repetition = self.care.changes_saved == changes;
+        self.care.changes_saved = changes;
         queue.fill_after(self.care.plan.recordable(log));
         // Counted from here as well: one that is never finished is not asked for again and again.
         self.care.last_ms = now_ms;

@@ -32,6 +32,8 @@ pub struct Keeper<D: Disk> {
     /// Something was written since.
     is_unsynced: bool,
     last_batch_ms: u64,
+    /// How far the wall clock was ahead of the server's own when that was last dated for its own sake.
+    wall_ahead_ms: i64,
     /// A batch that says nothing stands behind all others.
     is_end_dated: bool,
     care: Care,
@@ -153,6 +155,7 @@ impl<D: Disk> Keeper<D> {
             synced_ms: now_ms,
             is_unsynced: false,
             last_batch_ms: now_ms,
+            wall_ahead_ms: wall_ahead_ms(now),
             is_end_dated: false,
             care: Care::new(&log, kept_bytes, options, now_ms),
             log,
@@ -221,13 +224,14 @@ impl<D: Disk> Keeper<D> {
         let written =
             if is_full { self.log.write_reserved(&mut self.batches) } else { self.log.write(&mut self.batches) };
         match written {
+            Ok(()) if queue.state() == LogState::Stuck => queue.set_state(LogState::Scarce),
             Ok(()) => {}
             Err(WriteError::Full { .. }) if !is_full => {
                 self.note_full(queue);
                 return Ok(Next::GoOn);
             }
             Err(WriteError::Full { .. }) if !is_stopping => {
-                queue.set_state(LogState::Scarce);
+                queue.set_state(LogState::Stuck);
                 return Ok(Next::Wait(FULL_PAUSE_MS));
             }
             Err(error) => return Err(error),
@@ -287,9 +291,11 @@ impl<D: Disk> Keeper<D> {
     fn rest(&mut self, queue: &LogQueue, now: Now, is_stopping: bool) -> Next {
         self.phase = Phase::Awake;
         let idle_ms = now.monotonic_ms.saturating_sub(self.last_batch_ms);
-        if idle_ms >= record::HEARTBEAT_MS {
-            // So that time off is reckoned from here and not from long ago.
+        let has_jumped = wall_ahead_ms(now).abs_diff(self.wall_ahead_ms) > WALL_JUMP_MS;
+        if idle_ms >= record::HEARTBEAT_MS || has_jumped {
+            // So that time off is reckoned from here, and neither from long ago nor by a clock that was set since.
             record::heartbeat(queue, now);
+            self.wall_ahead_ms = wall_ahead_ms(now);
             return Next::GoOn;
         }
         let until_sync_ms = match self.sync {
@@ -307,6 +313,13 @@ impl<D: Disk> Keeper<D> {
 fn shards(shared: &Shared) -> impl Iterator<Item = ShardId> + use<> {
     (0..shared.mesh().shards() as u16).map(ShardId)
 }
+
+fn wall_ahead_ms(now: Now) -> i64 {
+    (now.wall_s as i64).saturating_mul(1000).saturating_sub_unsigned(now.monotonic_ms)
+}
+
+/// The wall clock was set when it has moved by more than this against the server's own; it tells seconds alone.
+const WALL_JUMP_MS: u64 = 2_000;
 
 /// How often an idle thread looks whether a snapshot is due.
 const LOOK_AGAIN_MS: u64 = 1_000;

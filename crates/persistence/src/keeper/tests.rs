@@ -13,10 +13,14 @@ struct World {
     shared: Arc<Shared>,
     keeper: Keeper<MemoryDisk>,
     now_ms: u64,
+    /// What the wall clock would have shown when this began.
+    wall_s: u64,
     is_stopping: bool,
 }
 
 const SEGMENT_BYTES: u64 = 16 << 10;
+
+const WALL_S: u64 = 1_000_000;
 
 impl World {
     fn new(sync: SyncPolicy) -> World {
@@ -25,9 +29,9 @@ impl World {
         let log = Log::open(disk.clone(), "/log".as_ref(), how, Repair::No).expect("a new log").log;
         let shared = Arc::new(Shared::new(1, 0).with_log(crate::start::queue(&log, 1)));
         let bounds = Bounds { growth_min: 64 << 20, spill_max: 0 };
-        let now = Now { monotonic_ms: 0, wall_s: 0 };
+        let now = Now { monotonic_ms: 0, wall_s: WALL_S };
         let keeper = Keeper::new(log, 0, &KeeperOptions { sync, autosave: None, bounds }, now);
-        let mut world = World { disk, shared, keeper, now_ms: 0, is_stopping: false };
+        let mut world = World { disk, shared, keeper, now_ms: 0, wall_s: WALL_S, is_stopping: false };
         assert_eq!(world.live(), (vec![], Next::Rest(LOOK_AGAIN_MS)));
         world
     }
@@ -45,7 +49,7 @@ impl World {
     fn live(&mut self) -> (Vec<Effect>, Next) {
         let mut effects = Vec::new();
         loop {
-            let now = Now { monotonic_ms: self.now_ms, wall_s: 0 };
+            let now = Now { monotonic_ms: self.now_ms, wall_s: self.wall_s + self.now_ms / 1000 };
             let next = self.keeper.step(&self.shared, now, self.is_stopping).expect("the disk is sound");
             effects.extend(std::iter::from_fn(|| self.keeper.next_effect()));
             match next {
@@ -105,6 +109,21 @@ fn silence_is_dated() {
     assert!(world.durable().0 > 0);
 }
 
+/// Killed now, the server would otherwise take the jump for time that it was off.
+#[test]
+fn a_jump_of_the_wall_clock_is_dated_once() {
+    let mut world = World::new(SyncPolicy::Always);
+    let heartbeat = (BATCH_HEADER_BYTES + record::STAMP_BYTES) as u64;
+    for (jump_s, heartbeats) in [(1, 0), (36_000, 1), (0, 1), (-37_000, 2), (-1, 2)] {
+        world.wall_s = world.wall_s.saturating_add_signed(jump_s);
+        for _ in 0..5 {
+            world.now_ms += LOOK_AGAIN_MS;
+            let _ = world.live();
+        }
+        assert_eq!(world.durable(), (heartbeats * heartbeat, heartbeats * heartbeat), "behind {jump_s} seconds");
+    }
+}
+
 #[test]
 fn a_full_disk_is_told_once_and_waited_for() {
     let mut world = World::new(SyncPolicy::Always);
@@ -125,6 +144,7 @@ fn a_full_disk_is_told_once_and_waited_for() {
     assert!(written > SEGMENT_BYTES && written < most, "{written}");
     let durable = world.durable();
     assert_eq!((world.live(), world.durable()), ((vec![], Next::Wait(FULL_PAUSE_MS)), durable));
+    assert_eq!(world.queue().state(), LogState::Stuck);
 
     world.disk.limit_bytes(None);
     world.now_ms += FULL_PAUSE_MS;

@@ -1,35 +1,84 @@
-//! Failed logins slow down the address they come from: whoever guesses passwords has to wait before each next guess is even
-//! looked at.
+//! Failed logins slow down those that come from where they came from: whoever guesses passwords has to wait before each next
+//! guess is even looked at.
 //!
-//! What must hold: the first few failures cost nothing, because people mistype; nobody waits longer than the operator said, so
-//! that others behind the same address come in all the same; what happened is forgotten with time; memory is bounded, and a
-//! crowd of addresses forgets those first that failed least.
+//! ```text
+//! address + User Name, or address + User Name + Client Identifier of one who has been in ──▶ its lane of the address ──▶ look
+//! ```
+//!
+//! A login goes through two gates (see [`super::gate`]). What must hold:
+//!
+//! - **Many connections guess no faster than one.** Of one address and User Name one guess is looked at in each delay. Where a check
+//!   takes its time, a login asks once more when it begins: of guesses that came together, before one had failed, as many are looked
+//!   at as there are threads that check.
+//! - **Many User Names are no way around it.** An address has three lanes: of User Names that have failed there, of those that
+//!   have not, and of clients that have been in. In each, 32 guesses are looked at in the longest delay, after 32 that were free.
+//! - **A guesser does not keep out others of his address.** Who has another User Name than those guessed at is in another lane
+//!   than the guesses, and all 32 who may stand before it have their turn within the longest delay. A client that has been in from
+//!   this address with its User Name has a gate of its own. One that succeeds costs nobody anything.
+//! - **What is remembered tells a guesser nothing.** Of who has been in, nothing of the password counts: if right passwords went
+//!   past the line, each guess would be answered at once, and the delay would keep out only those who are wrong already. Who knows
+//!   the Client Identifiers of others at his address has as many gates more, within the bound of their lane.
+//! - Nobody waits longer than the operator said; what happened is forgotten with time; memory is bounded, and who comes in often
+//!   or fails often is forgotten last.
+//!
+//! What does not hold: against guesses at ever new User Names from the same address, more than their lane lets through, somebody who
+//! has not been in there before may be sent away. Nothing tells his first login from theirs before it is looked at.
 
-use std::hash::{BuildHasher, RandomState};
+#[cfg(test)]
+mod tests;
+
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use midge_broker::{Authentication, Credentials, RefusedCredentials};
 use midge_net::Address;
+
+use super::gate::{Caller, Gates, Limit, Passage, SETS, WAITING_MAX, WAYS, set_of};
 
 /// See the module. One for all shards.
 pub(crate) struct Failures {
     delay_ms_max: AtomicU64,
     key: RandomState,
-    /// Empty until the first failure.
-    sets: Mutex<Vec<Set>>,
+    memory: Mutex<Memory>,
 }
 
-/// The addresses whose hashes begin alike.
-type Set = [Entry; WAYS];
+#[derive(Default)]
+struct Memory {
+    gates: Gates,
+    clients: Clients,
+}
 
-/// What is known of one address.
-#[derive(Clone, Copy, Default)]
-struct Entry {
-    /// Keyed hash of the address; 0: free.
-    address: u64,
-    failures: u32,
-    /// When one of them was last added or forgotten.
-    at_ms: u64,
+/// What a login is to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Look {
+    /// It is looked at, and what comes of it is told, if it counts.
+    Now(Option<Turn>),
+    /// It stands in this line and asks again then. When it goes before, it leaves the line.
+    Later(u64, Line),
+    /// It is not looked at: too many stand there, or it has waited for as long as anybody may.
+    Never,
+}
+
+/// The logins that stand before one gate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Line(pub(super) u64);
+
+/// A login that is looked at has gone through its gates.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Turn {
+    passages: [Passage; 2],
+    client: Option<u64>,
+}
+
+/// Part of an address's logins, whose guesses do not keep the others waiting.
+#[derive(Hash)]
+enum Lane {
+    /// Clients that have been in.
+    Known,
+    /// User Names that have failed.
+    Guessed,
+    Fresh,
 }
 
 impl Default for Failures {
@@ -41,7 +90,8 @@ impl Default for Failures {
 impl Failures {
     /// `delay_ms_max`: the longest that anybody waits; 0: nobody waits, and nothing is remembered.
     pub(crate) fn new(delay_ms_max: u64) -> Failures {
-        Failures { delay_ms_max: AtomicU64::new(delay_ms_max), key: RandomState::new(), sets: Mutex::default() }
+        let (key, memory) = (RandomState::new(), Mutex::default());
+        Failures { delay_ms_max: AtomicU64::new(delay_ms_max), key, memory }
     }
 
     /// From now on nobody waits longer than this.
@@ -53,68 +103,148 @@ impl Failures {
         self.delay_ms_max.load(Ordering::Relaxed)
     }
 
-    /// A login from this address has failed.
-    pub(crate) fn add(&self, address: &Address, now_ms: u64) {
-        let Some(hash) = self.hash(address) else { return };
-        let mut sets = self.sets();
-        if sets.is_empty() {
-            sets.resize(SETS, Set::default());
+    /// Whether a login from this address, which came at `since_ms` and stands in `line`, is looked at now. It leaves that line.
+    pub(crate) fn look(
+        &self,
+        address: &Address,
+        credentials: &Credentials,
+        (since_ms, line): (u64, Option<Line>),
+        now_ms: u64,
+    ) -> Look {
+        if let Some(line) = line {
+            self.leave(line);
         }
-        let set = &mut sets[set_of(hash)];
-        set.iter_mut().for_each(|entry| entry.forget(now_ms));
-        let known = set.iter().position(|entry| entry.address == hash);
-        let least = || (0..WAYS).min_by_key(|way| (set[*way].failures, set[*way].at_ms)).unwrap_or(0);
-        let entry = &mut set[known.unwrap_or_else(least)];
-        if entry.address != hash {
-            *entry = Entry { address: hash, ..Entry::default() };
+        let Some(address) = self.address(address) else { return Look::Now(None) };
+        let mut memory = self.memory();
+        let caller = Caller { line, until_ms: since_ms + self.delay_ms_max() };
+        let client = self.client(address, credentials);
+        let gates = self.gates(&mut memory, address, (&credentials.username, client), now_ms);
+        for (key, limit) in gates {
+            let gate = memory.gates.get(key, now_ms);
+            if let Some(look) = gate.and_then(|gate| gate.keep_out(caller, limit, now_ms)) {
+                return look;
+            }
         }
-        entry.failures = (entry.failures + 1).min(FAILURES_MAX);
-        entry.at_ms = now_ms;
+        let passages = gates.map(|(key, limit)| memory.gates.enter(key, limit, now_ms));
+        Look::Now(Some(Turn { passages, client }))
     }
 
-    /// How long the next login from this address has to wait.
-    pub(crate) fn delay_ms(&self, address: &Address, now_ms: u64) -> u64 {
-        let Some(hash) = self.hash(address) else { return 0 };
-        let mut sets = self.sets();
-        let Some(set) = sets.get_mut(set_of(hash)) else { return 0 };
-        let Some(entry) = set.iter_mut().find(|entry| entry.address == hash) else { return 0 };
-        entry.forget(now_ms);
-        let doublings = entry.failures.checked_sub(FAILURES_FREE + 1);
-        doublings.map_or(0, |doublings| (DELAY_MS << doublings).min(self.delay_ms_max()))
+    /// The gates that this login has to go through.
+    fn gates(
+        &self,
+        memory: &mut Memory,
+        address: u64,
+        (username, client): (&Option<Box<str>>, Option<u64>),
+        now_ms: u64,
+    ) -> [(u64, Limit); 2] {
+        let name = self.hash((address, username));
+        let known = client.filter(|client| memory.clients.contains(*client));
+        let lane = match (known, memory.gates.get(name, now_ms)) {
+            (Some(_), _) => Lane::Known,
+            (None, Some(gate)) if gate.failures > 0 => Lane::Guessed,
+            _ => Lane::Fresh,
+        };
+        let [own, shared] = self.limits();
+        [(known.unwrap_or(name), own), (self.hash((address, lane)), shared)]
+    }
+
+    /// Of a gate of one name or client, and of a lane: who stands last in its line has his turn within the longest delay.
+    fn limits(&self) -> [Limit; 2] {
+        let delay_ms_max = self.delay_ms_max();
+        let own = Limit { failures_free: FAILURES_FREE, delay_ms_max };
+        let shared =
+            Limit { failures_free: FAILURES_FREE_OF_LANE, delay_ms_max: delay_ms_max / u64::from(WAITING_MAX) };
+        [own, shared]
+    }
+
+    /// A login that will not be looked at does not stand in this line any more.
+    pub(crate) fn leave(&self, line: Line) {
+        self.memory().gates.leave(line);
+    }
+
+    /// Whether a login whose check begins only now may go on: where its gates stood open when it came, no more failures than are
+    /// free have come before it since.
+    pub(crate) fn is_still_open(&self, turn: Turn, now_ms: u64) -> bool {
+        let mut memory = self.memory();
+        let mut passages = turn.passages.into_iter().zip(self.limits());
+        passages.all(|(passage, limit)| memory.gates.is_still_open(passage, limit, now_ms))
+    }
+
+    /// What came of a login that was looked at. Whoever could not be asked, or is trusted for something else, has not failed.
+    pub(crate) fn note(&self, turn: Turn, authentication: &Authentication, now_ms: u64) {
+        match authentication {
+            Authentication::Refused(RefusedCredentials::NotAuthorized) => self.add(turn, now_ms),
+            Authentication::Refused(_) => self.pass(turn, false),
+            Authentication::Known(_) => self.pass(turn, true),
+        }
+    }
+
+    /// A login that was looked at has failed.
+    fn add(&self, turn: Turn, now_ms: u64) {
+        let mut memory = self.memory();
+        for (passage, limit) in turn.passages.into_iter().zip(self.limits()) {
+            memory.gates.fail(passage.key, limit, now_ms);
+        }
+    }
+
+    /// A login that was looked at has not failed: the next one need not wait for it. Its client is known from now on if it has
+    /// come in.
+    fn pass(&self, turn: Turn, has_come_in: bool) {
+        let mut memory = self.memory();
+        turn.passages.into_iter().for_each(|passage| memory.gates.reopen(passage));
+        if let Some(client) = turn.client.filter(|_| has_come_in) {
+            memory.clients.remember(client);
+        }
     }
 
     /// `None` where nothing is counted. Of IPv6 the network counts: whoever has one address has all of it.
-    fn hash(&self, address: &Address) -> Option<u64> {
-        let hash = match address {
-            _ if self.delay_ms_max() == 0 => return None,
-            Address::V4(ip, _) => self.key.hash_one(ip.octets()),
-            Address::V6(address) => self.key.hash_one(&address.ip().octets()[..NETWORK_BYTES]),
-            Address::Unix(_) => return None,
-        };
-        Some(hash.max(1))
+    fn address(&self, address: &Address) -> Option<u64> {
+        match address {
+            _ if self.delay_ms_max() == 0 => None,
+            Address::V4(ip, _) => Some(self.hash(ip.octets())),
+            Address::V6(address) => Some(self.hash(&address.ip().octets()[..NETWORK_BYTES])),
+            Address::Unix(_) => None,
+        }
     }
 
-    fn sets(&self) -> MutexGuard<'_, Vec<Set>> {
-        self.sets.lock().unwrap_or_else(PoisonError::into_inner)
+    /// `None` for one that does not say who it is: anybody could be it.
+    fn client(&self, address: u64, credentials: &Credentials) -> Option<u64> {
+        let Credentials { client_id, username, .. } = credentials;
+        (!client_id.is_empty()).then(|| self.hash((address, username, client_id)))
+    }
+
+    /// Never 0.
+    fn hash(&self, value: impl Hash) -> u64 {
+        self.key.hash_one(value).max(1)
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Entry {
-    fn forget(&mut self, now_ms: u64) {
-        let forgotten = now_ms.saturating_sub(self.at_ms) / FORGET_MS;
-        self.failures = self.failures.saturating_sub(u32::try_from(forgotten).unwrap_or(u32::MAX));
-        self.at_ms += forgotten * FORGET_MS;
+/// Clients that have been in, as keyed hashes; those who came in last are forgotten last.
+#[derive(Default)]
+struct Clients {
+    /// Empty until the first one. In each the last one is first.
+    sets: Vec<[u64; WAYS]>,
+}
+
+impl Clients {
+    fn contains(&self, client: u64) -> bool {
+        self.sets.get(set_of(client)).is_some_and(|set| set.contains(&client))
+    }
+
+    fn remember(&mut self, client: u64) {
+        if self.sets.is_empty() {
+            self.sets.resize(SETS, [0; WAYS]);
+        }
+        let set = &mut self.sets[set_of(client)];
+        let place = set.iter().position(|it| *it == client).unwrap_or(WAYS - 1);
+        set[..=place].rotate_right(1);
+        set[0] = client;
     }
 }
-
-fn set_of(hash: u64) -> usize {
-    // Not the bits by which hashes of one set differ most.
-    (hash >> 40) as usize % SETS
-}
-
-/// 65,536 addresses, 1.5 MB.
-const SETS: usize = 65_536 / WAYS;
-const WAYS: usize = 8;
 
 /// A site has at least a network of 64 bits.
 const NETWORK_BYTES: usize = 8;
@@ -122,72 +252,5 @@ const NETWORK_BYTES: usize = 8;
 /// Mistakes that cost nothing.
 const FAILURES_FREE: u32 = 3;
 
-/// Beyond this they count no more, so that what others did at an address is forgotten within minutes.
-const FAILURES_MAX: u32 = 10;
-
-/// The first delay; each further failure doubles it.
-const DELAY_MS: u64 = 100;
-
-/// One failure is forgotten.
-const FORGET_MS: u64 = 30_000;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV6};
-
-    fn v4(last: u8) -> Address {
-        Address::V4(Ipv4Addr::new(192, 0, 2, last), 4711)
-    }
-
-    fn v6(network: u16, host: u16) -> Address {
-        let ip = Ipv6Addr::new(0x2001, 0xdb8, 0, network, 0, 0, 0, host);
-        Address::V6(Box::new(SocketAddrV6::new(ip, 4711, 0, 0)))
-    }
-
-    #[test]
-    fn delays_grow_with_failures_up_to_a_bound() {
-        let failures = Failures::new(3_000);
-        let delays: Vec<u64> = (0..12)
-            .map(|_| {
-                failures.add(&v4(1), 0);
-                failures.delay_ms(&v4(1), 0)
-            })
-            .collect();
-        assert_eq!(delays, [0, 0, 0, 100, 200, 400, 800, 1_600, 3_000, 3_000, 3_000, 3_000]);
-        assert_eq!(failures.delay_ms(&v4(2), 0), 0, "others do not wait");
-    }
-
-    #[test]
-    fn what_happened_is_forgotten() {
-        let failures = Failures::new(3_000);
-        (0..20).for_each(|_| failures.add(&v4(1), 1_000));
-        let delay = |seconds: u64| failures.delay_ms(&v4(1), 1_000 + seconds * 1_000);
-        assert_eq!([delay(29), delay(60), delay(120), delay(210)], [3_000, 1_600, 400, 0]);
-    }
-
-    #[test]
-    fn a_network_of_ipv6_is_one_address() {
-        let failures = Failures::new(3_000);
-        (0..4).for_each(|host| failures.add(&v6(1, host), 0));
-        assert_eq!([failures.delay_ms(&v6(1, 99), 0), failures.delay_ms(&v6(2, 0), 0)], [100, 0]);
-    }
-
-    #[test]
-    fn a_crowd_of_addresses_does_not_hide_one_that_failed_often() {
-        let failures = Failures::new(3_000);
-        (0..8).for_each(|_| failures.add(&v4(1), 0));
-        for number in 0..300_000_u32 {
-            failures.add(&Address::V4(Ipv4Addr::from(number), 1), 0);
-        }
-        assert_eq!(failures.delay_ms(&v4(1), 0), 1_600);
-    }
-
-    #[test]
-    fn where_nobody_is_to_wait_nothing_is_remembered() {
-        let failures = Failures::default();
-        (0..20).for_each(|_| failures.add(&v4(1), 0));
-        assert_eq!(failures.delay_ms(&v4(1), 0), 0);
-        assert!(failures.sets().is_empty());
-    }
-}
+/// A site has many people who mistype.
+const FAILURES_FREE_OF_LANE: u32 = 32;

@@ -8,24 +8,37 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use midge_auth::{Acl, FileError, Keys, Loaded, Passwords, TokenPolicy};
+use midge_auth::{Acl, Algorithm, FileError, Keys, Loaded, Passwords, TokenPolicy};
+use midge_config::JwtAuth;
+use midge_net::{check_folder, check_readable, read_regular_file};
 
-use super::TokenOptions;
 use super::keyring::Keyring;
 use crate::process::check_link;
 
-/// What was read so far.
+/// Files that are being read.
 #[derive(Default)]
 pub(super) struct Files {
-    passwords: BTreeMap<String, Arc<Passwords>>,
-    acls: BTreeMap<String, Arc<Acl>>,
-    pre_shared_keys: BTreeMap<String, Arc<Keyring>>,
-    passwords_before: BTreeMap<String, Arc<Passwords>>,
-    acls_before: BTreeMap<String, Arc<Acl>>,
-    pre_shared_keys_before: BTreeMap<String, Arc<Keyring>>,
+    /// What was read so far.
+    pub(super) contents: Contents,
+    /// What they held when they were read last.
+    before: Contents,
     /// What the operator should know.
     pub(super) notes: Vec<String>,
 }
+
+/// What files hold, by the directive that names them and their paths.
+#[derive(Clone, Default)]
+pub(super) struct Contents {
+    passwords: Paths<Passwords>,
+    acls: Paths<Acl>,
+    pre_shared_keys: Paths<Keyring>,
+    public_keys: Paths<Keys>,
+    secrets: Paths<Keys>,
+    key_sets: Paths<Keys>,
+    issuers: Paths<Vec<u8>>,
+}
+
+type Paths<T> = BTreeMap<String, Arc<T>>;
 
 /// Why a file does not do. A server does not start with it.
 #[derive(Debug)]
@@ -41,8 +54,19 @@ pub enum FileProblem {
     },
     /// It says what nobody can understand.
     Malformed(FileError),
-    /// What it says does not do; a sentence.
-    Unusable(String),
+    /// What it says does not do.
+    Unusable {
+        /// The option that is to be changed, or the file that it names.
+        directive: &'static str,
+        /// A sentence.
+        text: String,
+    },
+}
+
+impl FileProblem {
+    fn is_forbidden(&self) -> bool {
+        matches!(self, FileProblem::Unreadable { error, .. } if error.kind() == io::ErrorKind::PermissionDenied)
+    }
 }
 
 impl fmt::Display for FileProblem {
@@ -52,7 +76,7 @@ impl fmt::Display for FileProblem {
                 write!(f, "Error: Unable to open {directive} \"{path}\": {error}.")
             }
             FileProblem::Malformed(error) => write!(f, "{error}"),
-            FileProblem::Unusable(text) => write!(f, "Error: {text}"),
+            FileProblem::Unusable { text, .. } => write!(f, "Error: {text}"),
         }
     }
 }
@@ -71,92 +95,61 @@ pub fn check_file(directive: &'static str, path: &str) -> Result<Vec<String>, Fi
 }
 
 impl Files {
-    /// What a file of passwords held when it was read last.
-    pub(super) fn remember_passwords(&mut self, known: Option<(&str, &Arc<Passwords>)>) {
-        self.passwords_before.extend(known.map(|(path, passwords)| (path.to_owned(), Arc::clone(passwords))));
-    }
-
-    /// The same of rights.
-    pub(super) fn remember_acl(&mut self, known: Option<(&str, &Arc<Acl>)>) {
-        self.acls_before.extend(known.map(|(path, acl)| (path.to_owned(), Arc::clone(acl))));
-    }
-
-    /// The same of pre-shared keys.
-    pub(super) fn remember_pre_shared_keys(&mut self, known: Option<(&str, &Arc<Keyring>)>) {
-        self.pre_shared_keys_before.extend(known.map(|(path, keys)| (path.to_owned(), Arc::clone(keys))));
-    }
-
-    /// A file that only root could read goes on to count as it was; one that is wrong, or was not there before, is a fault.
-    fn keep<T>(
-        &mut self,
-        directive: &str,
-        path: &str,
-        before: Option<Arc<T>>,
-        problem: FileProblem,
-    ) -> Result<Arc<T>, FileProblem> {
-        let is_forbidden = |problem: &FileProblem| matches!(problem, FileProblem::Unreadable { error, .. } if error.kind() == io::ErrorKind::PermissionDenied);
-        let Some(before) = before.filter(|_| is_forbidden(&problem)) else { return Err(problem) };
-        let text = "cannot be read by whom the server has become: what it held before counts";
-        self.notes.push(format!("Warning: the {directive} {path} {text}."));
-        Ok(before)
+    /// None of them, but what they held `before`.
+    pub(super) fn after(before: Contents) -> Files {
+        Files { before, ..Files::default() }
     }
 
     pub(super) fn passwords(&mut self, path: &str) -> Result<Arc<Passwords>, FileProblem> {
-        if let Some(known) = self.passwords.get(path) {
-            return Ok(Arc::clone(known));
-        }
-        let passwords = match self.read("password_file", path) {
-            Ok(bytes) => Arc::new(self.take(Passwords::parse(path, &bytes))?),
-            Err(problem) => {
-                let before = self.passwords_before.get(path).cloned();
-                self.keep("password_file", path, before, problem)?
-            }
-        };
-        self.passwords.insert(path.to_owned(), Arc::clone(&passwords));
-        Ok(passwords)
+        self.once("password_file", path, |contents| &mut contents.passwords, Passwords::parse)
     }
 
     pub(super) fn acl(&mut self, path: &str) -> Result<Arc<Acl>, FileProblem> {
-        if let Some(known) = self.acls.get(path) {
-            return Ok(Arc::clone(known));
-        }
-        let acl = match self.read("acl_file", path) {
-            Ok(bytes) => Arc::new(self.take(Acl::parse(path, &bytes))?),
-            Err(problem) => {
-                let before = self.acls_before.get(path).cloned();
-                self.keep("acl_file", path, before, problem)?
-            }
-        };
-        self.acls.insert(path.to_owned(), Arc::clone(&acl));
-        Ok(acl)
+        self.once("acl_file", path, |contents| &mut contents.acls, Acl::parse)
     }
 
     pub(super) fn pre_shared_keys(&mut self, path: &str) -> Result<Arc<Keyring>, FileProblem> {
-        if let Some(known) = self.pre_shared_keys.get(path) {
-            return Ok(Arc::clone(known));
-        }
-        let keys = match self.read("psk_file", path) {
-            Ok(bytes) => Arc::new(Keyring(self.take(midge_auth::PreSharedKeys::parse(path, &bytes))?)),
-            Err(problem) => {
-                let before = self.pre_shared_keys_before.get(path).cloned();
-                self.keep("psk_file", path, before, problem)?
-            }
-        };
-        self.pre_shared_keys.insert(path.to_owned(), Arc::clone(&keys));
-        Ok(keys)
+        self.once("psk_file", path, |contents| &mut contents.pre_shared_keys, Keyring::parse)
     }
 
-    /// Keys are read for each listener that names them: there are few.
-    pub(super) fn tokens(&mut self, options: &TokenOptions) -> Result<TokenPolicy, FileProblem> {
-        let TokenOptions { key_file, secret_file, jwks_file, .. } = options;
+    /// Reads a file, unless that was done. One that only root could read goes on to count as it was; one that is wrong, or was not
+    /// there before, is a fault.
+    fn once<T>(
+        &mut self,
+        directive: &'static str,
+        path: &str,
+        kind: fn(&mut Contents) -> &mut Paths<T>,
+        parse: fn(&str, &[u8]) -> Result<Loaded<T>, FileError>,
+    ) -> Result<Arc<T>, FileProblem> {
+        if let Some(known) = kind(&mut self.contents).get(path) {
+            return Ok(Arc::clone(known));
+        }
+        let content = match (self.read(directive, path), kind(&mut self.before).get(path).cloned()) {
+            (Ok(bytes), _) => Arc::new(self.take(parse(path, &bytes))?),
+            (Err(problem), Some(before)) if problem.is_forbidden() => {
+                let text = "cannot be read by whom the server has become: what it held before counts";
+                self.notes.push(format!("Warning: the {directive} {path} {text}."));
+                before
+            }
+            (Err(problem), _) => return Err(problem),
+        };
+        kind(&mut self.contents).insert(path.to_owned(), Arc::clone(&content));
+        Ok(content)
+    }
+
+    /// By what tokens are judged, with the keys of all files.
+    pub(super) fn tokens(&mut self, options: &JwtAuth) -> Result<TokenPolicy, FileProblem> {
+        let JwtAuth { key_file, secret_file, jwks_file, .. } = options;
         let named =
             [("auth_jwt_key_file", key_file), ("auth_jwt_secret_file", secret_file), ("auth_jwt_jwks_file", jwks_file)];
         let mut keys = Keys::default();
         for (directive, path) in named.into_iter().filter_map(|(directive, path)| Some((directive, path.as_ref()?))) {
-            keys.add(self.keys(directive, path)?);
+            let of_file = self.keys(directive, path)?;
+            keys.add(&of_file);
         }
         let policy = TokenPolicy {
-            algorithms: options.algorithms.clone(),
+            // The table of directives takes no other names.
+            algorithms: options.algorithms.iter().filter_map(|name| Algorithm::from_name(name)).collect(),
             keys,
             issuer: options.issuer.clone(),
             audience: options.audience.clone(),
@@ -167,19 +160,24 @@ impl Files {
             None => Ok(policy),
             Some(idle) => {
                 let name = idle.name();
-                Err(FileProblem::Unusable(format!("There is no key for {name}, which auth_jwt_algorithms names.")))
+                let text = format!("There is no key for {name}, which auth_jwt_algorithms names.");
+                Err(FileProblem::Unusable { directive: "auth_jwt_algorithms", text })
             }
         }
     }
 
-    fn keys(&mut self, directive: &'static str, path: &str) -> Result<Keys, FileProblem> {
-        let bytes = self.read(directive, path)?;
-        let parsed = match directive {
-            "auth_jwt_secret_file" => Keys::secret(path, &bytes),
-            "auth_jwt_jwks_file" => Keys::set(path, &bytes),
-            _ => Keys::public(path, &bytes),
-        };
-        self.take(parsed)
+    fn keys(&mut self, directive: &'static str, path: &str) -> Result<Arc<Keys>, FileProblem> {
+        match directive {
+            "auth_jwt_secret_file" => self.once(directive, path, |contents| &mut contents.secrets, Keys::secret),
+            "auth_jwt_jwks_file" => self.once(directive, path, |contents| &mut contents.key_sets, Keys::set),
+            _ => self.once(directive, path, |contents| &mut contents.public_keys, Keys::public),
+        }
+    }
+
+    /// What the file holds by which web services are trusted.
+    pub(super) fn issuers(&mut self, path: &str) -> Result<Arc<Vec<u8>>, FileProblem> {
+        let whole = |_: &str, bytes: &[u8]| Ok(Loaded { content: bytes.to_vec(), notes: Vec::new() });
+        self.once("auth_http_cafile", path, |contents| &mut contents.issuers, whole)
     }
 
     fn take<T>(&mut self, parsed: Result<Loaded<T>, FileError>) -> Result<T, FileProblem> {
@@ -191,19 +189,18 @@ impl Files {
     /// What reads the file understands it; here it has to be there.
     fn look_at(&mut self, directive: &'static str, path: &str) -> Result<(), FileProblem> {
         let unreadable = |error| FileProblem::Unreadable { directive, path: path.to_owned(), error };
-        fs::File::open(path).map_err(unreadable)?;
+        let may_be_read = if directive == "http_dir" { check_folder } else { check_readable };
+        may_be_read(Path::new(path)).map_err(unreadable)?;
         self.notes.extend(warning(directive, Path::new(path)));
         Ok(())
     }
 
     fn read(&mut self, directive: &'static str, path: &str) -> Result<Vec<u8>, FileProblem> {
         let unreadable = |error| FileProblem::Unreadable { directive, path: path.to_owned(), error };
-        check_link(Path::new(path)).map_err(unreadable)?;
-        // A pipe may never be written to, and who reads it would wait.
-        let is_file = fs::metadata(path).map_err(unreadable)?.is_file();
-        let no_file = || io::Error::new(io::ErrorKind::InvalidInput, "it is no file");
-        is_file.then_some(()).ok_or_else(no_file).map_err(unreadable)?;
-        let bytes = fs::read(path).map_err(unreadable)?;
+        if directive != LINK_OF_ANYBODY {
+            check_link(Path::new(path)).map_err(unreadable)?;
+        }
+        let bytes = read_regular_file(Path::new(path)).map_err(unreadable)?;
         self.notes.extend(warning(directive, Path::new(path)));
         Ok(bytes)
     }
@@ -229,8 +226,13 @@ fn warning(directive: &str, path: &Path) -> Option<String> {
     ))
 }
 
+/// Of a `keyfile` it is told where it is used.
 const SECRETS: [&str; 6] =
-    ["password_file", "acl_file", "psk_file", "keyfile", "bridge_keyfile", "auth_jwt_secret_file"];
+    ["password_file", "acl_file", "psk_file", "keyfile_passphrase_file", "bridge_keyfile", "auth_jwt_secret_file"];
+
+/// Certificates are often links, of whoever manages them.
+const LINK_OF_ANYBODY: &str = "auth_http_cafile";
+
 const OTHERS_READ: u32 = 0o004;
 const OTHERS_WRITE: u32 = 0o002;
 const STICKY: u32 = 0o1000;

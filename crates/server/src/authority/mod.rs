@@ -11,6 +11,7 @@
 
 mod failures;
 mod files;
+mod gate;
 mod http;
 mod keyring;
 mod options;
@@ -20,9 +21,9 @@ mod service;
 mod verdict;
 mod workers;
 
-pub(crate) use failures::Failures;
+pub(crate) use failures::{Failures, Line, Look, Turn};
 pub use files::{FileProblem, check_file};
-pub use options::{AuthorityOptions, ServiceOptions, TokenOptions};
+pub use options::AuthorityOptions;
 pub(crate) use workers::{Answer, Asker, NOT_NOW, Workers};
 
 use std::hash::{BuildHasher, RandomState};
@@ -31,8 +32,10 @@ use std::time::Instant;
 
 use midge_auth::{Acl, Admission, ConnectPolicy, Cost, Judge, Passwords, TokenPolicy, admission};
 use midge_broker::{Authentication, Credentials, Identity, ListenerId, RefusedCredentials, Renewed};
+use midge_config::JwtAuth;
 
-use files::Files;
+use crate::options::CertificateName;
+use files::{Contents, Files};
 use keyring::Keyring;
 use remembered::Remembered;
 use rights::{Granted, Nothing, has_special_chars};
@@ -44,6 +47,8 @@ use verdict::{By, Proof, Refused, Verdict};
 pub(crate) struct Authority {
     /// By [`ListenerId`].
     listeners: Vec<Listener>,
+    /// Of their files, for the next one.
+    contents: Contents,
     passwords: Remembered,
     answers: ServiceAnswers,
     /// Keys the proofs of identities.
@@ -55,7 +60,6 @@ struct Listener {
     policy: ConnectPolicy,
     passwords: Option<Arc<Passwords>>,
     tokens: Option<TokenPolicy>,
-    token_rules: Option<Arc<TokenOptions>>,
     service: Option<Arc<Service>>,
     acl: Option<Arc<Acl>>,
     pre_shared_keys: Option<Arc<Keyring>>,
@@ -94,6 +98,13 @@ pub(crate) struct Check {
     is_call: bool,
 }
 
+impl Check {
+    /// What the client has said of itself, or what it is named by.
+    pub(crate) fn into_credentials(self) -> Credentials {
+        self.credentials
+    }
+}
+
 impl Authority {
     /// Reads the files of all listeners, each once. Gives what the operator should know of them too.
     ///
@@ -103,15 +114,16 @@ impl Authority {
         key: &RandomState,
         before: Option<&Authority>,
     ) -> Result<(Authority, Vec<String>), FileProblem> {
-        let mut files = Files::default();
-        for at in before.iter().flat_map(|before| &before.listeners) {
-            files.remember_passwords(at.options.password_file.as_deref().zip(at.passwords.as_ref()));
-            files.remember_acl(at.options.acl_file.as_deref().zip(at.acl.as_ref()));
-            files.remember_pre_shared_keys(at.options.psk_file.as_deref().zip(at.pre_shared_keys.as_ref()));
-        }
+        let mut files = Files::after(before.map(|before| before.contents.clone()).unwrap_or_default());
         let listeners = options.iter().map(|options| Listener::load(options, &mut files)).collect::<Result<_, _>>()?;
-        let authority = Authority { listeners, key: key.clone(), ..Authority::default() };
-        Ok((authority, files.notes))
+        let Files { contents, notes, .. } = files;
+        let authority = Authority { listeners, contents, key: key.clone(), ..Authority::default() };
+        Ok((authority, notes))
+    }
+
+    /// Whether it depends on what these hold who that is: else nobody guesses with them.
+    pub(crate) fn judges(&self, listener: ListenerId, credentials: &Credentials) -> bool {
+        matches!(self.listener(listener).admission(credentials), Admission::Verify(_))
     }
 
     /// Who that is.
@@ -121,10 +133,11 @@ impl Authority {
 
     /// A client whose encryption names it; without a name it is not let in. Nobody else is asked who it is.
     pub(crate) fn name(&self, listener: ListenerId, client_id: Box<str>, named: Option<Named>) -> Asked {
+        let at = self.listener(listener);
         let (username, by) = match named {
-            Some(Named::ByCertificate(username)) => (username, Some(By::Certificate)),
+            Some(Named::ByCertificate(username)) => (username, at.options.username_of_certificate.map(By::Certificate)),
             Some(Named::ByPreSharedKey(identity)) => {
-                let by = self.pre_shared_key(self.listener(listener), &identity).map(By::PreSharedKey);
+                let by = self.pre_shared_key(at, &identity).map(By::PreSharedKey);
                 (identity, by)
             }
             None => (Box::default(), None),
@@ -136,9 +149,32 @@ impl Authority {
         self.ask_about(Check { listener, credentials, named_by: by, is_call: false })
     }
 
+    /// Who that is, of whom others were asked before the files were read again.
+    pub(crate) fn ask_again(&self, check: Check) -> Asked {
+        let at = self.listener(check.listener);
+        let identity = check.credentials.username.as_deref().unwrap_or_default();
+        let has_key = match check.named_by {
+            Some(By::PreSharedKey(key)) => self.pre_shared_key(at, identity) == Some(key),
+            _ => true,
+        };
+        match has_key && at.names_as(check.named_by) {
+            true => self.ask_about(check),
+            false => Asked::Known(REFUSED),
+        }
+    }
+
     /// The keys with which clients of this listener may encrypt.
     pub(crate) fn pre_shared_keys(&self, listener: ListenerId) -> Option<Arc<dyn midge_net::tls::PreSharedKeys>> {
         Some(Arc::clone(self.listener(listener).pre_shared_keys.as_ref()?) as _)
+    }
+
+    /// Whether clients of this listener may encrypt with the same keys as `before`.
+    pub(crate) fn has_keys_of(&self, before: &Authority, listener: ListenerId) -> bool {
+        let keys = |authority: &Authority| {
+            let at = authority.listeners.get(usize::from(listener.0));
+            at.and_then(|at| at.pre_shared_keys.clone())
+        };
+        keys(self) == keys(before)
     }
 
     /// The key of this identity, as a keyed hash.
@@ -150,7 +186,7 @@ impl Authority {
         let at = self.listener(check.listener);
         let admission = at.admission_of(&check);
         if let Admission::Refuse(_) = admission {
-            return Asked::Known(Refused::NOT_AUTHORIZED.authentication());
+            return Asked::Known(REFUSED);
         }
         check.is_call = at.has_acl_service() || admission == Admission::Verify(Judge::Service);
         if let Some(identity) = check.is_call.then(|| self.answers.find(&check)).flatten() {
@@ -180,7 +216,7 @@ impl Authority {
         let verdict = self.verdict(at, check, wanted)?;
         let identity = self.identify(at, &check.credentials, verdict);
         if let Some(service) = at.service.as_ref().filter(|_| check.is_call) {
-            self.answers.remember(check, &identity, service.cache);
+            self.answers.remember(check, &identity, service.cache());
         }
         Ok(identity)
     }
@@ -230,7 +266,7 @@ impl Authority {
         let username = username.or_else(|| credentials.username.clone());
         let rights = at.rights(credentials, username.as_deref(), &granted);
         let is_nobody = by == By::Nobody && granted.is_empty();
-        let token_rules = at.token_rules.clone().filter(|_| matches!(by, By::Token(_)));
+        let token_rules = at.options.tokens.clone().filter(|_| matches!(by, By::Token(_)));
         let proof = || Arc::new(Proof { by, granted, service: at.service.clone(), token_rules });
         let proof = if is_nobody { Arc::clone(&at.nobody) } else { proof() };
         Arc::new(Identity { rights, username, port: at.options.port, proof: Some(proof), expires_at_s })
@@ -240,6 +276,11 @@ impl Authority {
     fn entry(&self, at: &Listener, credentials: &Credentials) -> u64 {
         let entry = at.passwords.as_ref().zip(credentials.username.as_deref());
         entry.map_or(0, |(passwords, username)| self.key.hash_one(passwords.entry(username)))
+    }
+
+    /// Asks [`Authority::renew`].
+    pub(crate) fn renewal(&self) -> impl Fn(Option<ListenerId>, &Credentials, &Identity) -> Renewed {
+        |listener, credentials, identity| self.renew(listener, credentials, identity)
     }
 
     /// What became of an identity that was found before the files were read again. A client that is away, at no listener, shows who
@@ -258,7 +299,7 @@ impl Authority {
         let proof = identity.proof.as_deref().and_then(|proof| proof.downcast_ref::<Proof>());
         let is_let_in = match proof {
             Some(proof) => self.still_does(at, listener.is_none(), credentials, proof),
-            None => at.options.is_named_by_encryption || at.may_let_in(credentials),
+            None => at.options.username_of_certificate.is_some() || at.may_let_in(credentials),
         };
         if !is_let_in {
             return Renewed::Refused;
@@ -269,8 +310,7 @@ impl Authority {
     }
 
     fn still_does(&self, at: &Listener, is_away: bool, credentials: &Credentials, proof: &Proof) -> bool {
-        let is_named_by_encryption = matches!(proof.by, By::Certificate | By::PreSharedKey(_));
-        if !is_away && at.options.is_named_by_encryption != is_named_by_encryption {
+        if !is_away && !at.names_as(Some(proof.by)) {
             return false;
         }
         let admission = at.admission(&with_some_password(credentials));
@@ -278,7 +318,7 @@ impl Authority {
         let is_of_others = !at.has_user(credentials.username.as_deref());
         at.is_served_by(proof.service.as_deref())
             && match proof.by {
-                By::Certificate => true,
+                By::Certificate(_) => true,
                 By::PreSharedKey(key) => {
                     let identity = credentials.username.as_deref().unwrap_or_default();
                     self.pre_shared_key(at, identity).is_some_and(|now| is_away || now == key)
@@ -299,8 +339,8 @@ impl Authority {
 impl Listener {
     fn load(options: &AuthorityOptions, files: &mut Files) -> Result<Listener, FileProblem> {
         let passwords = options.password_file.as_deref().map(|path| files.passwords(path)).transpose()?;
-        let tokens = options.tokens.as_ref().map(|tokens| files.tokens(tokens)).transpose()?;
-        let service = options.service.as_ref().map(Service::open).transpose()?.map(Arc::new);
+        let tokens = options.tokens.as_deref().map(|tokens| files.tokens(tokens)).transpose()?;
+        let service = options.service.as_ref().map(|service| Service::open(service, files)).transpose()?.map(Arc::new);
         let acl = options.acl_file.as_deref().map(|path| files.acl(path)).transpose()?;
         let pre_shared_keys = options.psk_file.as_deref().map(|path| files.pre_shared_keys(path)).transpose()?;
         let policy = ConnectPolicy {
@@ -310,15 +350,25 @@ impl Listener {
             allow_anonymous: options.allow_anonymous,
         };
         let nobody = Proof { by: By::Nobody, granted: Vec::new(), service: service.clone(), token_rules: None };
-        let (nobody, token_rules) = (Arc::new(nobody), options.tokens.clone().map(Arc::new));
-        let options = options.clone();
-        Ok(Listener { options, policy, passwords, tokens, token_rules, service, acl, pre_shared_keys, nobody })
+        let (options, nobody) = (options.clone(), Arc::new(nobody));
+        Ok(Listener { options, policy, passwords, tokens, service, acl, pre_shared_keys, nobody })
+    }
+
+    /// Whether clients get their names here as one did for whom this vouches.
+    fn names_as(&self, by: Option<By>) -> bool {
+        let username_of_certificate = match by {
+            Some(By::Certificate(name)) => Some(name),
+            Some(By::PreSharedKey(_)) => Some(CertificateName::CommonName),
+            _ => None,
+        };
+        self.options.username_of_certificate == username_of_certificate
     }
 
     /// Whether a token would still do that was signed with this key and taken by those rules.
-    fn still_trusts(&self, key: u64, rules: Option<&TokenOptions>) -> bool {
-        let agrees = |now: &TokenOptions| rules.is_some_and(|before| now.agree_with(before));
-        self.token_rules.as_deref().is_some_and(agrees) && self.tokens.as_ref().is_some_and(|tokens| tokens.trusts(key))
+    fn still_trusts(&self, key: u64, rules: Option<&JwtAuth>) -> bool {
+        let rules = self.options.tokens.as_deref().zip(rules);
+        rules.is_some_and(|(now, before)| verdict::agree(now, before))
+            && self.tokens.as_ref().is_some_and(|tokens| tokens.trusts(key))
     }
 
     /// Whether somebody of this name may be let in.

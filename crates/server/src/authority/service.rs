@@ -9,41 +9,48 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use midge_auth::Grants;
 use midge_broker::{Credentials, Identity};
-use midge_net::tls::TlsClient;
+use midge_config::HttpAuth;
 
-use super::http::{Response, Url, post};
+use super::files::Files;
+use super::http::{HttpClient, Response, Url};
 use super::verdict::Refused;
-use super::{Check, FileProblem, ServiceOptions};
+use super::{Check, FileProblem};
 use crate::clock::wall_s;
 use crate::json::quoted;
 
 /// What is asked at one listener.
 pub(super) struct Service {
-    options: ServiceOptions,
+    options: HttpAuth,
     user: Option<Url>,
     acl: Option<Url>,
-    tls: Option<TlsClient>,
-    /// For how long an answer counts.
-    pub(super) cache: Duration,
+    client: HttpClient,
 }
 
 impl Service {
-    pub(super) fn open(options: &ServiceOptions) -> Result<Service, FileProblem> {
-        let url = |text: &Option<String>| {
-            let unusable = |text: &String| FileProblem::Unusable(format!("'{text}' is no address of a web service."));
+    pub(super) fn open(options: &HttpAuth, files: &mut Files) -> Result<Service, FileProblem> {
+        let url = |directive, text: &Option<String>| {
+            let unusable = |text: &String| FileProblem::Unusable {
+                directive,
+                text: format!("'{text}' is no address of a web service."),
+            };
             text.as_ref().map(|text| Url::parse(text).ok_or_else(|| unusable(text))).transpose()
         };
-        let (user, acl) = (url(&options.user_url)?, url(&options.acl_url)?);
-        let is_secure = user.iter().chain(&acl).any(|url| url.is_secure);
-        let tls = is_secure.then(|| TlsClient::open(options.cafile.as_deref().map(Path::new))).transpose();
-        let tls = tls.map_err(|error| FileProblem::Unusable(error.to_string()))?;
-        Ok(Service { options: options.clone(), user, acl, tls, cache: options.cache })
+        let user = url("auth_http_user_url", &options.user_url)?;
+        let acl = url("auth_http_acl_url", &options.acl_url)?;
+        let is_secure = user.iter().chain(&acl).any(Url::is_secure);
+        let cafile = options.cafile.as_deref().filter(|_| is_secure);
+        let issuers = cafile.map(|path| files.issuers(path)).transpose()?;
+        let client = HttpClient::open(is_secure, issuers.as_ref().map(|pem| &pem[..])).map_err(|why| {
+            let what = cafile.map_or_else(|| "which the system trusts".to_owned(), |path| format!("of \"{path}\""));
+            let text = format!("Unable to trust the certificates {what}: {why}.");
+            FileProblem::Unusable { directive: "auth_http_cafile", text }
+        })?;
+        Ok(Service { options: options.clone(), user, acl, client })
     }
 
     pub(super) fn has_user(&self) -> bool {
@@ -52,6 +59,11 @@ impl Service {
 
     pub(super) fn has_acl(&self) -> bool {
         self.acl.is_some()
+    }
+
+    /// For how long an answer counts.
+    pub(super) fn cache(&self) -> Duration {
+        Duration::from_secs(self.options.cache_s.into())
     }
 
     /// By which one service is told from another.
@@ -84,8 +96,9 @@ impl Service {
     fn ask(&self, url: Option<&Url>, body: &str, wanted: Instant) -> Result<Vec<u8>, Refused> {
         let url = url.ok_or(Refused::NOT_AUTHORIZED)?;
         let trouble = |cause: String| Refused::no_answer(format!("The web service {} {cause}.", url.shown()));
-        match post(url, self.tls.as_ref(), body, wanted + self.options.timeout) {
-            Ok(Response { status: 200..=299, body }) => Ok(body),
+        let timeout = Duration::from_secs(self.options.timeout_s.into());
+        match self.client.post(url, body, wanted + timeout) {
+            Ok(Response { status: 200, body }) => Ok(body),
             Ok(Response { status: 401 | 403, .. }) => Err(Refused::NOT_AUTHORIZED),
             Ok(Response { status, .. }) => Err(trouble(format!("has answered with status {status}"))),
             Err(cause) => Err(trouble(format!("has not answered: {cause}"))),

@@ -5,18 +5,19 @@ use std::sync::Arc;
 
 use midge_auth::{Acl, Grants, Token, TokenPolicy};
 use midge_broker::{Authentication, Credentials, RefusedCredentials};
+use midge_config::JwtAuth;
 
-use super::TokenOptions;
 use super::service::Service;
 use crate::clock::wall_s;
+use crate::options::CertificateName;
 
 /// Who vouches for a client.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum By {
     /// Everybody is let in.
     Nobody,
-    /// Whoever has signed its certificate.
-    Certificate,
+    /// Whoever has signed its certificate, of which this is the User Name.
+    Certificate(CertificateName),
     /// The key that it encrypts with, as a keyed hash.
     PreSharedKey(u64),
     /// Its entry there, as a keyed hash.
@@ -44,7 +45,7 @@ pub(super) struct Proof {
     pub(super) granted: Vec<Arc<Acl>>,
     pub(super) service: Option<Arc<Service>>,
     /// What its token had to be like, where one was asked for.
-    pub(super) token_rules: Option<Arc<TokenOptions>>,
+    pub(super) token_rules: Option<Arc<JwtAuth>>,
 }
 
 /// The client is not let in.
@@ -84,6 +85,14 @@ impl Refused {
     pub(crate) fn authentication(&self) -> Authentication {
         Authentication::Refused(self.why)
     }
+}
+
+/// Whether `now` is content with each token that `before` was content with, and finds the same in it, where its key is trusted.
+pub(super) fn agree(now: &JwtAuth, before: &JwtAuth) -> bool {
+    before.algorithms.iter().all(|algorithm| now.algorithms.contains(algorithm))
+        && (now.issuer.is_none() || now.issuer == before.issuer)
+        && (now.audience.is_none() || now.audience == before.audience)
+        && (&now.user_claim, &now.acl_claim) == (&before.user_claim, &before.acl_claim)
 }
 
 /// Whether the password is a good token.

@@ -19,6 +19,9 @@ pub(super) fn write(log: &mut LogBuffer, wall_s: u64, event: &Event, address: Op
         if let Some(id) = &event.client_id {
             object.text("client_id", id);
         }
+        if let Some(username) = &event.username {
+            object.text("username", username);
+        }
         if let Some(address) = address {
             object.text("address", &address.to_string());
         }
@@ -47,6 +50,7 @@ fn head(event: &Event) -> Head {
         EventKind::SubscriptionRefused { .. } => {
             (LogType::Notice, "subscription_refused", Some("refused subscriptions"))
         }
+        EventKind::IdentifierReused { .. } => (LogType::Warning, "identifier_reused", Some("reused identifiers")),
         EventKind::Throttled { .. } => (LogType::Notice, "throttled", Some("slowed clients")),
         EventKind::ReceivedPublish(_) | EventKind::Received(..) => (LogType::Debug, "received", None),
         EventKind::SendingPublish(_) | EventKind::Sending(..) | EventKind::SendingConnAck { .. } => {
@@ -60,7 +64,6 @@ fn head(event: &Event) -> Head {
         EventKind::DiscardedShared(..) => (LogType::Notice, "discarded", Some("messages of share groups")),
         EventKind::SessionExpired => (LogType::Notice, "session_expired", None),
         EventKind::WillPublished(_) => (LogType::Debug, "will_published", None),
-        _ => (LogType::Debug, "other", None),
     };
     Head { kind, name, subject }
 }
@@ -69,7 +72,7 @@ fn fill(object: &mut Object<'_>, kind: &EventKind) {
     match kind {
         EventKind::Connected { .. } => fill_connected(object, kind),
         EventKind::Disconnected(reason) => fill_disconnected(object, reason),
-        EventKind::Refused { reason, cause } => {
+        EventKind::Refused { reason, cause, .. } => {
             object.number("reason_code", reason.0.into());
             object.text("reason", refusal(*reason, cause));
             object.text("cause", cause);
@@ -84,6 +87,10 @@ fn fill(object: &mut Object<'_>, kind: &EventKind) {
             object.text("topic", filter);
             object.number("reason_code", code.0.into());
             object.text("cause", cause);
+            object.number("others", *more);
+        }
+        EventKind::IdentifierReused { packet, more } => {
+            fill_publish(object, packet);
             object.number("others", *more);
         }
         EventKind::Throttled { cause, more } => {
@@ -117,15 +124,11 @@ fn fill(object: &mut Object<'_>, kind: &EventKind) {
             object.number("count", *count);
         }
         EventKind::SessionExpired => {}
-        other => object.text("message", &format!("{other:?}")),
     }
 }
 
 fn fill_connected(object: &mut Object<'_>, kind: &EventKind) {
-    let EventKind::Connected { version, clean_start, keep_alive_s, username, will, .. } = kind else { return };
-    if let Some(username) = username {
-        object.text("username", username);
-    }
+    let EventKind::Connected { version, clean_start, keep_alive_s, will, .. } = kind else { return };
     let version = match version {
         Version::V31 => "3.1",
         Version::V311 => "3.1.1",

@@ -22,7 +22,7 @@ pub(crate) fn write(log: &mut LogBuffer, wall_s: u64, event: &Event, address: Op
     match &event.kind {
         EventKind::Connected { .. } => write_connected(log, wall_s, event, &client),
         EventKind::Disconnected(reason) => write_disconnected(log, wall_s, reason, &client),
-        EventKind::Refused { reason, cause } => {
+        EventKind::Refused { reason, cause, .. } => {
             let ended = Ended { client: &client, reason: Some(refusal(*reason, cause)), cause: Some(cause) };
             ended.write(log, wall_s, Some("refused connections"));
         }
@@ -39,6 +39,15 @@ pub(crate) fn write(log: &mut LogBuffer, wall_s: u64, event: &Event, address: Op
             let text =
                 format_args!("Refused subscription of {client} to '{filter}': {cause} (0x{:02x}).{others}", code.0);
             log.repeated_line(wall_s, LogType::Notice, "refused subscriptions", text);
+        }
+        EventKind::IdentifierReused { packet, more } => {
+            let from = fmt::from_fn(|f| address.map_or(Ok(()), |address| write!(f, " [{address}]")));
+            let (topic, others, packet_id) = (Escaped(&packet.topic), others(*more), packet.packet_id);
+            let text = format_args!(
+                "Warning: a message of {client}{from} for '{topic}' was not taken: its Packet Identifier {packet_id} belongs to one \
+                 that is not finished, and it is not marked as a repetition.{others}"
+            );
+            log.repeated_line(wall_s, LogType::Warning, "reused identifiers", text);
         }
         EventKind::Throttled { cause, more } => {
             let again = fmt::from_fn(|f| match more {
@@ -106,7 +115,6 @@ pub(crate) fn write(log: &mut LogBuffer, wall_s: u64, event: &Event, address: Op
         EventKind::WillPublished(topic) => {
             line(debug, format_args!("Publishing the will of {client} on '{}'.", Escaped(topic)));
         }
-        other => line(debug, format_args!("{client}: {}", Escaped(&format!("{other:?}")))),
     }
 }
 
@@ -119,7 +127,7 @@ fn others(more: u64) -> impl fmt::Display {
 }
 
 fn write_connected(log: &mut LogBuffer, wall_s: u64, event: &Event, client: &Client<'_>) {
-    let EventKind::Connected { version, is_bridge, clean_start, keep_alive_s, username, will } = &event.kind else {
+    let EventKind::Connected { version, is_bridge, clean_start, keep_alive_s, will } = &event.kind else {
         return;
     };
     let version = match version {
@@ -127,7 +135,7 @@ fn write_connected(log: &mut LogBuffer, wall_s: u64, event: &Event, client: &Cli
         Version::V311 => 2,
         Version::V5 => 5,
     };
-    let name = username.as_deref().map(|name| format!(", u'{}'", Escaped(name))).unwrap_or_default();
+    let name = event.username.as_deref().map(|name| format!(", u'{}'", Escaped(name))).unwrap_or_default();
     let from = client.address.map(Address::to_string).unwrap_or_default();
     let clean = u8::from(*clean_start);
     let kind = if *is_bridge { "bridge" } else { "client" };
@@ -309,6 +317,7 @@ pub(super) fn discard(reason: DiscardReason) -> &'static str {
         DiscardReason::PacketTooLarge => " (larger than its maximum packet size)",
         DiscardReason::Expired => " (expired while waiting)",
         DiscardReason::ShareGroupFull => " (no member of the share group has room)",
+        DiscardReason::NotAuthorized => " (its share group gives it what it may not read)",
     }
 }
 
@@ -322,7 +331,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check_client(client_id: Option<&str>, kind: EventKind, expected: &[&str]) {
+    fn check_client((client_id, username): (Option<&str>, Option<&str>), kind: EventKind, expected: &[&str]) {
         let path = std::env::temp_dir().join(format!("midge-lines-{:?}", std::thread::current().id()));
         let _ = std::fs::remove_file(&path);
         let options = LogOptions {
@@ -332,7 +341,8 @@ mod tests {
             ..LogOptions::default()
         };
         let mut log = LogBuffer::new(Log::open(options, None).expect("opened"));
-        let event = Event { connection: None, client_id: client_id.map(Into::into), kind };
+        let event =
+            Event { connection: None, client_id: client_id.map(Into::into), username: username.map(Into::into), kind };
         let address = Address::V4(Ipv4Addr::LOCALHOST, 4711);
         write(&mut log, 1, &event, Some(&address));
         log.flush(1);
@@ -344,7 +354,7 @@ mod tests {
 
     #[track_caller]
     fn check(kind: EventKind, expected: &[&str]) {
-        check_client(Some("c1"), kind, expected);
+        check_client((Some("c1"), None), kind, expected);
     }
 
     fn publish() -> PublishSummary {
@@ -360,22 +370,18 @@ mod tests {
 
     #[test]
     fn connections_that_are_made() {
-        let connected = |version, username: Option<&str>, will| EventKind::Connected {
-            version,
-            is_bridge: false,
-            clean_start: false,
-            keep_alive_s: 42,
-            username: username.map(Into::into),
-            will,
+        let check = |version, username: Option<&str>, will, expected: &[&str]| {
+            let kind = EventKind::Connected { version, is_bridge: false, clean_start: false, keep_alive_s: 42, will };
+            check_client((Some("c1"), username), kind, expected);
         };
         let line = "New client connected from 127.0.0.1:4711 as c1 (p5, c0, k42).";
-        check(connected(Version::V5, None, None), &[line, "No will message specified."]);
+        check(Version::V5, None, None, &[line, "No will message specified."]);
         let line = "New client connected from 127.0.0.1:4711 as c1 (p2, c0, k42, u'ann\\x0a').";
         let will = Some(("w/t".into(), 3, QoS::ExactlyOnce, true));
         let will_lines = ["Will message specified (3 bytes) (r1, q2).", "\tw/t"];
-        check(connected(Version::V311, Some("ann\n"), will), &[line, will_lines[0], will_lines[1]]);
+        check(Version::V311, Some("ann\n"), will, &[line, will_lines[0], will_lines[1]]);
         let line = "New client connected from 127.0.0.1:4711 as c1 (p1, c0, k42).";
-        check(connected(Version::V31, None, None), &[line, "No will message specified."]);
+        check(Version::V31, None, None, &[line, "No will message specified."]);
     }
 
     #[test]
@@ -404,13 +410,13 @@ mod tests {
             "Client 127.0.0.1 [127.0.0.1:4711]: no CONNECT came in time.",
             "Client 127.0.0.1 [127.0.0.1:4711] disconnected: exceeded timeout.",
         ];
-        check_client(None, EventKind::Disconnected(DisconnectReason::ConnectTimeout), &lines);
+        check_client((None, None), EventKind::Disconnected(DisconnectReason::ConnectTimeout), &lines);
         let lines = [
             "Client 127.0.0.1 [127.0.0.1:4711]: first packet is not CONNECT.",
             "Client 127.0.0.1 [127.0.0.1:4711] disconnected: protocol error.",
         ];
         check_client(
-            None,
+            (None, None),
             EventKind::Refused { reason: ReasonCode::PROTOCOL_ERROR, cause: "first packet is not CONNECT" },
             &lines,
         );

@@ -24,6 +24,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use midge_broker::event::EventMask;
+use midge_codec::ReasonCode;
+use midge_net::Address;
 
 use self::batch::Lines;
 pub(crate) use self::escape::{Escaped, is_harmful};
@@ -31,7 +33,7 @@ use self::escape::{EscapedLine, breaks_a_line};
 use self::object::Object;
 pub use self::options::{LogDestination, LogOptions, LogType, LogTypes};
 use self::repeats::Repeats;
-use self::sink::Sink;
+use self::sink::{Sink, rotation_warning};
 use self::timestamp::Stamp;
 use self::topics::Topics;
 use self::writer::Writer;
@@ -61,6 +63,24 @@ impl Log {
         let writer = Writer::start(sinks, left_out(&options))?;
         let options = Mutex::new(Arc::new(options));
         Ok(Arc::new(Log { writer, topics, options, options_number: AtomicU64::new(0) }))
+    }
+
+    /// Whether [`Log::open`] could open what lines go to: what is to be told of each destination, or why it cannot be opened.
+    /// Nothing is made.
+    pub(crate) fn check<'a>(
+        options: &'a LogOptions,
+        account: Option<&'a Account>,
+    ) -> impl Iterator<Item = (&'a LogDestination, io::Result<Option<String>>)> {
+        options.destinations.iter().map(move |destination| (destination, Sink::check(destination, account)))
+    }
+
+    /// What is to be told of files that the account, which the server becomes, cannot open again.
+    pub(crate) fn rotation_warnings(options: &LogOptions, account: &Account) -> Vec<String> {
+        let files = options.destinations.iter().filter_map(|destination| match destination {
+            LogDestination::File(path) => rotation_warning(path, account),
+            _ => None,
+        });
+        files.map(|warning| format!("Warning: {warning}.")).collect()
     }
 
     /// Opens what there is not yet for another way to log. Nothing changes.
@@ -112,6 +132,27 @@ fn open_sinks(options: &LogOptions, topics: &Arc<Topics>, account: Option<&Accou
 /// How it is told that lines were left out.
 fn left_out(options: &LogOptions) -> fn(u64) -> String {
     if options.is_json { left_out_object } else { left_out_line }
+}
+
+/// What a line is about that tells of no event of the broker: members of its object.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct About<'a> {
+    pub(crate) event: &'static str,
+    pub(crate) client_id: Option<&'a str>,
+    pub(crate) username: Option<&'a str>,
+    pub(crate) address: Option<&'a Address>,
+    pub(crate) reason_code: Option<ReasonCode>,
+}
+
+impl<'a> About<'a> {
+    /// The server, or something in it.
+    const SERVER: About<'static> =
+        About { event: "server", client_id: None, username: None, address: None, reason_code: None };
+
+    /// Something that happened to a connection from there.
+    pub(crate) fn connection(event: &'static str, address: &'a Address) -> About<'a> {
+        About { event, address: Some(address), ..About::SERVER }
+    }
 }
 
 /// One thread's lines, until it writes them.
@@ -178,10 +219,10 @@ impl LogBuffer {
 
     /// Adds a line, if its kind is wanted.
     pub(crate) fn line(&mut self, wall_s: u64, kind: LogType, text: fmt::Arguments<'_>) {
-        self.look_at_options();
-        if self.is_json() {
-            return self.object(wall_s, kind, |object| object.text("message", &text.to_string()));
-        }
+        self.line_about(wall_s, kind, &About::SERVER, text);
+    }
+
+    fn plain_line(&mut self, wall_s: u64, kind: LogType, text: fmt::Arguments<'_>) {
         if !self.wants(kind) {
             return;
         }
@@ -196,6 +237,30 @@ impl LogBuffer {
             false => self.lines.push(kind, line),
             true => self.lines.push(kind, cut(&EscapedLine(line).to_string())),
         }
+    }
+
+    /// Adds a line about something that is no event of the broker.
+    pub(crate) fn line_about(&mut self, wall_s: u64, kind: LogType, about: &About<'_>, text: fmt::Arguments<'_>) {
+        self.look_at_options();
+        if !self.is_json() {
+            return self.plain_line(wall_s, kind, text);
+        }
+        self.object(wall_s, kind, |object| {
+            object.text("event", about.event);
+            if let Some(id) = about.client_id {
+                object.text("client_id", id);
+            }
+            if let Some(username) = about.username {
+                object.text("username", username);
+            }
+            if let Some(address) = about.address {
+                object.text("address", &address.to_string());
+            }
+            if let Some(code) = about.reason_code {
+                object.number("reason_code", code.0.into());
+            }
+            object.text("message", &text.to_string());
+        });
     }
 
     /// Whether lines are objects of JSON.
@@ -227,8 +292,19 @@ impl LogBuffer {
         subject: &'static str,
         text: fmt::Arguments<'_>,
     ) {
+        self.repeated_line_about(wall_s, kind, (subject, &About::SERVER), text);
+    }
+
+    /// Both: beyond some in a second they are only counted.
+    pub(crate) fn repeated_line_about(
+        &mut self,
+        wall_s: u64,
+        kind: LogType,
+        (subject, about): (&'static str, &About<'_>),
+        text: fmt::Arguments<'_>,
+    ) {
         if self.admits(wall_s, kind, subject) {
-            self.line(wall_s, kind, text);
+            self.line_about(wall_s, kind, about, text);
         }
     }
 
@@ -265,7 +341,10 @@ fn left_out_line(count: u64) -> String {
 
 fn left_out_object(count: u64) -> String {
     let mut line = String::new();
-    Object::begin(&mut line, None, LogType::Warning).text("message", &left_out_line(count));
+    let mut object = Object::begin(&mut line, None, LogType::Warning);
+    object.text("event", About::SERVER.event);
+    object.text("message", &left_out_line(count));
+    drop(object);
     line
 }
 
@@ -330,7 +409,7 @@ mod tests {
         let line = (LogType::Notice, "\ta\n1700: b\u{2028}c");
         check("forged", &options, &[line], "\ta\\x0a1700: b\\u{2028}c\n");
         let objects = LogOptions { is_json: true, ..options };
-        let expected = "{\"level\":\"notice\",\"message\":\"\\u0009a\\u000a1700: b\\u2028c\"}\n";
+        let expected = "{\"level\":\"notice\",\"event\":\"server\",\"message\":\"\\u0009a\\u000a1700: b\\u2028c\"}\n";
         check("objects", &objects, &[line, (LogType::Debug, "unwanted")], expected);
     }
 

@@ -1,18 +1,20 @@
 //! Where lines end up.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::fs::OFlags;
+
 use super::LogDestination;
 use super::batch::Lines;
 use super::journald::{self, Journald};
 use super::syslog::{self, Syslog};
 use super::topics::Topics;
-use crate::process::{Account, check_link};
+use crate::process::{Account, check_link, folder_of};
 
 /// One destination, open.
 pub(super) enum Sink {
@@ -53,6 +55,21 @@ impl Sink {
         })
     }
 
+    /// Whether [`Sink::open`] could open it. Nothing is made. Gives what the operator should know.
+    pub(super) fn check(destination: &LogDestination, account: Option<&Account>) -> io::Result<Option<String>> {
+        let socket = match destination {
+            LogDestination::File(path) => {
+                Account::check_open_for(account, path).map_err(|error| unable(path, &error))?;
+                return Ok(account.and_then(|account| rotation_warning(path, account)));
+            }
+            LogDestination::Syslog(_) => syslog::SOCKET,
+            LogDestination::Journald => journald::SOCKET,
+            LogDestination::Stderr | LogDestination::Stdout | LogDestination::Topic => return Ok(None),
+        };
+        let is_missing = !Path::new(socket).exists();
+        Ok(is_missing.then(|| format!("Nobody takes lines at {socket}, and they are lost.")))
+    }
+
     pub(super) fn write(&mut self, lines: &Lines) -> io::Result<()> {
         match self {
             Sink::Stderr(shape) => shape.write(&mut io::stderr(), lines),
@@ -80,6 +97,25 @@ impl Sink {
     }
 }
 
+/// What is to be told of a file that only root can make: once it was renamed, it cannot be opened again.
+pub(super) fn rotation_warning(path: &Path, account: &Account) -> Option<String> {
+    let is_elsewhere = fs::metadata(path).is_ok_and(|there| !there.is_file());
+    if is_elsewhere || account.may_make_anew(path) {
+        return None;
+    }
+    let (name, shown, folder) = (account.name(), path.display(), folder_of(path));
+    let way = if account.owns(folder) {
+        format!("chmod u+rwx {}", folder.display())
+    } else {
+        let own = folder.join("midge");
+        let file = own.join(path.file_name().unwrap_or_default());
+        format!("install -d -o {name} {} and `log_dest file {}`", own.display(), file.display())
+    };
+    Some(format!(
+        "the log file {shown} cannot be rotated: once it is renamed, {name} cannot make another one in this folder. To change that: {way}"
+    ))
+}
+
 impl Shape {
     /// systemd says in the environment which stream is the journal's; a shell may have put another one into its place.
     fn of(stream: impl AsFd) -> Shape {
@@ -104,7 +140,11 @@ impl Shape {
 
 fn append_to(path: &Path) -> io::Result<File> {
     check_link(path)?;
-    OpenOptions::new().create(true).append(true).mode(0o640).open(path)
+    // A pipe from which nobody reads is refused: whoever opened it would wait.
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().create(true).append(true).mode(0o640).custom_flags(flags).open(path)?;
+    rustix::fs::fcntl_setfl(&file, OFlags::APPEND)?;
+    Ok(file)
 }
 
 fn unable(path: &Path, error: &io::Error) -> io::Error {

@@ -19,6 +19,7 @@ use midge_persistence::{read, start};
 use midge_store::{Log, OpenError, Options, Repair, SystemDisk};
 
 use crate::clock;
+use crate::process::folder_of;
 
 /// What is to be told of an export.
 #[derive(Debug)]
@@ -52,7 +53,12 @@ pub fn export(
     let saved = recovery.save(now, |address| read::whole(&reader, address)).map_err(|error| error.to_string())?;
     let shown = file.display();
     let output = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
-    let output = output.map_err(|error| format!("cannot make {shown}: {error}"))?;
+    let output = output.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            format!("{shown} is there already, and is left as it is: name another file, or move that one away")
+        }
+        _ => format!("cannot make {shown}: {error}"),
+    })?;
     let exported = write(&saved, now, output).map_err(|error| {
         // Half a database is worse than none.
         let _ = fs::remove_file(file);
@@ -72,8 +78,7 @@ fn give_to_owner_of_folder(file: &Path) -> io::Result<()> {
     if !rustix::process::geteuid().is_root() {
         return Ok(());
     }
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let owner = fs::metadata(folder)?;
+    let owner = fs::metadata(folder_of(file))?;
     chown(file, Some(owner.uid()), Some(owner.gid()))
 }
 
@@ -145,6 +150,7 @@ struct Messages<'s> {
     /// One in the place of those that wait for PUBCOMP, of which no more is known, and which are not sent any more. The greatest
     /// number.
     released: u64,
+    has_released: bool,
     now: Now,
 }
 
@@ -159,12 +165,18 @@ impl<'s> Messages<'s> {
         let mut by_id: BTreeMap<u64, &Message> = held.map(|message| (message.identity(), message)).collect();
         let mut last = by_id.last_key_value().map_or(0, |(id, _)| *id);
         let retained = saved.retained.iter().filter(is_alive).map(|message| {
+            // One that waits for somebody too stands there once.
+            if by_id.get(&message.identity()).is_some_and(|held| is_same(held, message)) {
+                return message.identity();
+            }
             last += 1;
             by_id.insert(last, message);
             last
         });
         let retained = retained.collect();
-        Messages { by_id, retained, released: last + 1, now }
+        let mut exchanges = saved.sessions.iter().flat_map(|session| &session.exchanges);
+        let has_released = exchanges.any(|exchange| exchange.1.is_none());
+        Messages { by_id, retained, released: last + 1, has_released, now }
     }
 
     fn write<W: Write>(&self, writer: &mut Writer<W>) -> Result<(), WriteError> {
@@ -182,8 +194,18 @@ impl<'s> Messages<'s> {
                 ..RELEASED
             })?;
         }
-        writer.base_message(&BaseMessage { store_id: self.released, ..RELEASED })
+        match self.has_released {
+            true => writer.base_message(&BaseMessage { store_id: self.released, ..RELEASED }),
+            false => Ok(()),
+        }
     }
+}
+
+/// Messages without a place in the log have no identity of their own.
+fn is_same(one: &Message, other: &Message) -> bool {
+    one.topic_bytes() == other.topic_bytes()
+        && one.payload() == other.payload()
+        && one.properties() == other.properties()
 }
 
 const RELEASED: BaseMessage<'static> = BaseMessage {

@@ -4,27 +4,27 @@
 //! is read back ([`recover`]); from then on one writes what the shards hand over ([`writer`]), and one reads for them
 //! ([`reader`]).
 
-mod admin;
 mod export;
 mod folder;
 mod import;
 mod reader;
 mod recover;
+mod shortage;
 mod writer;
 
+use std::io;
 use std::path::PathBuf;
 
 use midge_persistence::start::StartError;
 pub use midge_persistence::{Autosave, SyncPolicy};
 use midge_store::{Log, OpenError, SystemDisk};
 
-pub(crate) use self::admin::{Admin, AdminParts};
 pub use self::export::{ExportReport, export};
-pub use self::folder::check_folder;
+pub(crate) use self::folder::check;
 pub(crate) use self::import::is_due as is_import_due;
 pub(crate) use self::reader::{ReaderParts, Reads};
 pub(crate) use self::recover::{Recovered, recover};
-pub(crate) use self::writer::{Writer, WriterParts};
+pub(crate) use self::writer::{Orders, Writer, WriterParts};
 
 /// What is kept on disk, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +67,25 @@ pub(crate) enum Failure {
         /// What is wrong with it, and where.
         cause: String,
     },
+    /// A database of Mosquitto cannot be read.
+    Unreadable {
+        /// The file.
+        database: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+}
+
+impl Failure {
+    /// What the system says, where it has refused something.
+    pub(crate) fn refusal(&self) -> Option<&io::Error> {
+        match self {
+            Failure::Open(
+                OpenError::Disk(failure) | OpenError::NotOurs { failure, .. } | OpenError::Closed { failure, .. },
+            ) => Some(&failure.error),
+            _ => None,
+        }
+    }
 }
 
 impl std::fmt::Display for Failure {
@@ -80,6 +99,14 @@ impl std::fmt::Display for Failure {
                     f,
                     "{path} cannot be imported: {cause}. Nothing was changed. Restore it from a copy, or move it away to \
                      start with nothing: mv {path} {path}.bad"
+                )
+            }
+            Failure::Unreadable { database, error } => {
+                let path = database.display();
+                write!(
+                    f,
+                    "{path} cannot be imported: {error}. Nothing was changed. Whoever the server runs as must be able to read it: \
+                     chown or chgrp it, and chmod 640 {path}"
                 )
             }
         }

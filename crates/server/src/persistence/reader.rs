@@ -88,6 +88,7 @@ impl State {
 
     fn serve(&mut self, shard: ShardId, request: ReadRequest) {
         let Some(queue) = self.parts.shared.log() else { return };
+        self.parts.peers.wait_for_reads_taken(shard);
         match answer(&self.parts.reader, queue, request) {
             Answer::Read(read) => {
                 self.parts.peers.send_read(shard, read);

@@ -7,7 +7,7 @@ use std::time::Instant;
 use midge_broker::recovery::{self, LostMessages};
 use midge_broker::{Shard, Shared};
 use midge_persistence::start;
-use midge_store::{DamagedSnapshot, Log, Opened, Options, Repair, Report, SystemDisk};
+use midge_store::{DamagedSnapshot, Log, Lost, Opened, Options, Repair, Report, SystemDisk};
 
 use super::import::import;
 use super::{Failure, Persistence, PersistenceOptions};
@@ -59,7 +59,9 @@ fn open(options: &PersistenceOptions) -> Result<Opened<SystemDisk>, Failure> {
 }
 
 pub(super) fn store_options(options: &PersistenceOptions) -> Options {
-    Options { max_bytes: options.max_bytes, allow_symlinks: options.allow_symlinks, ..Options::default() }
+    let usual = Options { max_bytes: options.max_bytes, allow_symlinks: options.allow_symlinks, ..Options::default() };
+    let disk_bytes = SystemDisk.size_bytes(&options.folder);
+    Options { segment_bytes: disk_bytes.map_or(usual.segment_bytes, Options::segment_bytes_on), ..usual }
 }
 
 fn describe(
@@ -70,7 +72,6 @@ fn describe(
     took_ms: u64,
 ) -> Vec<String> {
     let mut remarks = Vec::from_iter(super::folder::warning(folder));
-    let folder = folder.display();
     if let Some(cut) = &report.cut {
         remarks.push(format!(
             "{} bytes at the end of {} were never completely written and are cut off; nothing that was acknowledged was \
@@ -79,34 +80,38 @@ fn describe(
             cut.path.display()
         ));
     }
-    for lost in &report.lost {
-        let aside = lost.set_aside.as_ref().map(|path| format!("; the file as it was is {}", path.display()));
-        let (bytes, path) = (lost.bytes(), lost.path.display());
-        let (from, to, aside) = (lost.from, lost.to, aside.unwrap_or_default());
-        if bytes == 0 {
-            remarks.push(format!(
-                "Warning: the header of {path} was damaged and is written anew; nothing else is lost{aside}."
-            ));
-            continue;
-        }
-        remarks.push(format!(
-            "Warning: {bytes} bytes of {path} were damaged and are lost (positions {from} to {to}){aside}."
-        ));
-    }
+    remarks.extend(report.lost.iter().map(|lost| on_lost(lost, folder)));
     remarks.extend(report.shortened.iter().map(|path| {
         format!("Warning: {} was shorter than it was made; what stood in the rest of it is lost.", path.display())
     }));
     remarks.extend(report.damaged_snapshot.as_ref().map(on_damaged_snapshot));
     if report.is_new {
-        remarks.push(format!("What is acknowledged is kept in {folder}."));
+        remarks.push(format!("What is acknowledged is kept in {}.", folder.display()));
     } else {
         let recovery::Recovered { sessions, subscriptions, messages, retained, .. } = recovered;
         remarks.push(format!(
-            "Restored from {folder}: {sessions} sessions with {subscriptions} subscriptions and {messages} messages, \
-             {retained} retained messages ({read_bytes} bytes of log in {took_ms} ms)."
+            "Restored from {}: {sessions} sessions with {subscriptions} subscriptions and {messages} messages, \
+             {retained} retained messages ({read_bytes} bytes of log in {took_ms} ms).",
+            folder.display()
         ));
     }
     remarks
+}
+
+fn on_lost(lost: &Lost, folder: &Path) -> String {
+    let (bytes, path, from, to) = (lost.bytes(), lost.path.display(), lost.from, lost.to);
+    match lost.set_aside.as_ref().map(|aside| aside.display()) {
+        Some(aside) if bytes == 0 => format!(
+            "Warning: the header of {path} was damaged and is written anew; nothing else is lost; the file as it was is {aside}."
+        ),
+        Some(aside) => format!(
+            "Warning: {bytes} bytes of {path} were damaged and are lost (positions {from} to {to}); the file as it was is {aside}."
+        ),
+        None => {
+            let file = if lost.path == folder { "a segment file of " } else { "" };
+            format!("Warning: {file}{path} is missing, and {bytes} bytes are lost with it (positions {from} to {to}).")
+        }
+    }
 }
 
 fn on_damaged_snapshot(snapshot: &DamagedSnapshot) -> String {
@@ -120,5 +125,28 @@ fn on_damaged_snapshot(snapshot: &DamagedSnapshot) -> String {
             "Warning: the snapshot in force (positions {from} to {end}) was damaged, and what stands before it cannot \
              be used in its place: Sessions and Retained Messages may be lost with it."
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use midge_store::Position;
+
+    use super::*;
+
+    #[test]
+    fn what_a_repair_gave_up_is_told() {
+        let check = |name: &str, set_aside: Option<&str>, to, expected: &str| {
+            let lost =
+                Lost { path: name.into(), set_aside: set_aside.map(Into::into), from: Position(5), to: Position(to) };
+            assert_eq!(on_lost(&lost, Path::new("/log")), format!("Warning: {expected}."));
+        };
+        let header = "the header of /log/3 was damaged and is written anew; nothing else is lost; the file as it was is /log/3.bad";
+        check("/log/3", Some("/log/3.bad"), 5, header);
+        let stretch =
+            "2 bytes of /log/3 were damaged and are lost (positions 5 to 7); the file as it was is /log/3.bad";
+        check("/log/3", Some("/log/3.bad"), 7, stretch);
+        check("/log/3", None, 7, "/log/3 is missing, and 2 bytes are lost with it (positions 5 to 7)");
+        check("/log", None, 7, "a segment file of /log is missing, and 2 bytes are lost with it (positions 5 to 7)");
     }
 }

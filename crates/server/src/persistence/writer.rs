@@ -12,6 +12,7 @@ use midge_broker::Shared;
 use midge_persistence::{Autosave, Bounds, Effect, Keeper, KeeperOptions, Next};
 use midge_store::{SystemDisk, WriteError};
 
+use super::shortage::Shortage;
 use super::{Persistence, PersistenceOptions};
 use crate::abort::AbortOnPanic;
 use crate::clock::Clock;
@@ -24,13 +25,20 @@ pub(crate) struct Writer {
     orders: Arc<Orders>,
 }
 
-/// What the thread is told from outside.
+/// What the thread is told from outside. Whoever says something wakes it.
 #[derive(Default)]
-struct Orders {
+pub(crate) struct Orders {
     stop: AtomicBool,
     snapshot: AtomicBool,
     /// From now on snapshots are taken after this.
     autosave: Mutex<Option<Autosaves>>,
+}
+
+impl Orders {
+    /// From now on snapshots are taken after this.
+    pub(crate) fn set_autosave(&self, autosave: Autosaves) {
+        *self.autosave.lock().unwrap_or_else(PoisonError::into_inner) = Some(autosave);
+    }
 }
 
 /// When snapshots are taken that save no space; `None`: never.
@@ -53,6 +61,7 @@ struct State {
     clock: Clock,
     log: LogBuffer,
     orders: Arc<Orders>,
+    shortage: Shortage,
 }
 
 impl Writer {
@@ -77,10 +86,9 @@ impl Writer {
         self.thread.thread().unpark();
     }
 
-    /// From now on snapshots are taken after this.
-    pub(crate) fn set_autosave(&self, autosave: Option<Autosave>) {
-        *self.orders.autosave.lock().unwrap_or_else(PoisonError::into_inner) = Some(autosave);
-        self.thread.thread().unpark();
+    /// Where others can tell it something.
+    pub(crate) fn orders(&self) -> Arc<Orders> {
+        Arc::clone(&self.orders)
     }
 
     /// Everything that was handed over is made durable; then the thread ends.
@@ -99,7 +107,7 @@ impl State {
         let bounds = Bounds::new(shared.mesh().shards(), options.max_bytes);
         let how = KeeperOptions { sync: options.sync, autosave: options.autosave, bounds };
         let keeper = Keeper::new(kept, kept_bytes, &how, clock.now());
-        State { keeper, options, shared, peers, clock, log, orders }
+        State { keeper, options, shared, peers, clock, log, orders, shortage: Shortage::default() }
     }
 
     fn run(mut self) {
@@ -114,6 +122,10 @@ impl State {
             let next = self.keeper.step(&self.shared, self.clock.now(), is_stopping);
             while let Some(effect) = self.keeper.next_effect() {
                 self.pass_on(effect);
+            }
+            if self.shortage.is_over(self.clock.now().monotonic_ms) {
+                let text = format_args!("There is room for the log again: messages are taken as before.");
+                self.tell(LogType::Notice, text);
             }
             match next {
                 Ok(Next::GoOn) => {}
@@ -134,16 +146,17 @@ impl State {
     fn pass_on(&mut self, effect: Effect) {
         match effect {
             Effect::Wake(shard) => self.peers.wake(shard),
-            Effect::Full { log_bytes } => self.tell_full(log_bytes),
+            Effect::Full { log_bytes } => {
+                if self.shortage.note_full() {
+                    self.tell_full(log_bytes);
+                }
+            }
             Effect::Scarce => {
-                let folder = self.options.folder.display().to_string();
-                let text = "new Sessions and Subscriptions that would have to be kept are refused as well";
-                self.tell(LogType::Error, format_args!("Error: hardly any room is left in {folder}: {text}."));
+                if self.shortage.note_scarce() {
+                    self.tell_scarce();
+                }
             }
-            Effect::Room => {
-                let text = format_args!("There is room for the log again: messages are taken as before.");
-                self.tell(LogType::Notice, text);
-            }
+            Effect::Room => self.shortage.note_room(self.clock.now().monotonic_ms),
             Effect::SnapshotSaved { snapshot_bytes, log_bytes } => {
                 let text = format_args!("Saved a snapshot of {snapshot_bytes} bytes; the log has {log_bytes} bytes.");
                 self.tell(LogType::Information, text);
@@ -159,6 +172,12 @@ impl State {
         };
         let text = "Messages that would have to be kept are refused (0x97) until there is room again";
         self.tell(LogType::Error, format_args!("Error: no room for the log in {folder}: {cause}. {text}."));
+    }
+
+    fn tell_scarce(&mut self) {
+        let folder = self.options.folder.display().to_string();
+        let text = "new Sessions and Subscriptions that would have to be kept are refused as well";
+        self.tell(LogType::Error, format_args!("Error: hardly any room is left in {folder}: {text}."));
     }
 
     fn tell(&mut self, kind: LogType, text: std::fmt::Arguments<'_>) {

@@ -83,6 +83,14 @@ impl Account {
         Some(Account { name: name.to_owned(), user, group, groups: groups_of(&text, group)? })
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn groups(&self) -> &[u32] {
+        &self.groups
+    }
+
     /// Does something as this user. Nothing else may happen in the process meanwhile: it is the whole process that changes.
     pub(crate) fn act<T>(&self, what: impl FnOnce() -> T) -> io::Result<T> {
         // SAFETY: none of these calls touches memory of ours but `setgroups`, which reads as many numbers as it is told.

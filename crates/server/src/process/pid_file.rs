@@ -4,7 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::{Account, check_link};
+use super::owned::target_of;
+use super::{Account, check_link, folder_of, is_on_full_disk};
 
 /// A file with our number. Dropping it removes the file.
 pub(crate) struct PidFile(PathBuf);
@@ -12,11 +13,20 @@ pub(crate) struct PidFile(PathBuf);
 impl PidFile {
     /// Writes it. An error names the file.
     pub(crate) fn write(path: &Path, account: Option<&Account>) -> io::Result<PidFile> {
-        let written =
-            Account::open_for(account, path, create).and_then(|mut file| write!(file, "{}", std::process::id()));
-        written
-            .map_err(|error| io::Error::new(error.kind(), format!("unable to write {}: {error}", path.display())))?;
-        Ok(PidFile(path.to_owned()))
+        let mut file = Account::open_for(account, path, create).map_err(|error| unable(path, &error))?;
+        // From here on it goes with this: one in which nothing stands names nobody.
+        let pid_file = PidFile(path.to_owned());
+        write!(file, "{}", std::process::id()).map_err(|error| unable(path, &error))?;
+        Ok(pid_file)
+    }
+
+    /// Whether it could be written. Nothing is.
+    pub(crate) fn check(path: &Path, account: Option<&Account>) -> io::Result<()> {
+        let checked = Account::check_open_for(account, path).and_then(|()| match lacks_room(path) {
+            true => Err(rustix::io::Errno::NOSPC.into()),
+            false => Ok(()),
+        });
+        checked.map_err(|error| unable(path, &error))
     }
 }
 
@@ -27,6 +37,16 @@ impl Drop for PidFile {
             let _ = OpenOptions::new().write(true).truncate(true).open(&self.0);
         }
     }
+}
+
+fn unable(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("unable to write {}: {error}", path.display()))
+}
+
+/// One that is there gives back what it takes.
+fn lacks_room(path: &Path) -> bool {
+    let has_some = fs::metadata(path).is_ok_and(|there| there.len() > 0 || !there.is_file());
+    !has_some && is_on_full_disk(folder_of(&target_of(path)))
 }
 
 fn create(path: &Path) -> io::Result<File> {

@@ -24,6 +24,11 @@ impl Supervisor {
         self.tell("READY=1\nSTATUS=Serving clients.");
     }
 
+    /// A reload was refused: the server runs as before. There is no other way to tell that it failed.
+    pub(crate) fn still_ready(&self) {
+        self.tell("READY=1\nSTATUS=Serving clients. The last reload was refused: see the log.");
+    }
+
     /// The configuration is being read again.
     pub(crate) fn reloading(&self) {
         let now = clock_gettime(ClockId::Monotonic);

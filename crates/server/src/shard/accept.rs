@@ -8,8 +8,9 @@ use midge_net::{Address, Stream, sys};
 use mio::Token;
 
 use super::connection::Phase;
+use super::memory_limit::MEMORY_LIMIT;
 use super::{Shard, WAKER};
-use crate::log::LogType;
+use crate::log::{About, LogType};
 use crate::settings::{Encryption, Settings, Socket};
 
 /// What a shard remembers of the listening sockets.
@@ -19,6 +20,17 @@ pub(super) struct Acceptor {
     noticed: Vec<usize>,
     is_open: bool,
     resume_at_ms: Option<u64>,
+    /// Connections for which there is no room yet, in the order in which they came.
+    waiting: Vec<Newcomer>,
+}
+
+/// A connection that came when there were as many as there may be. Somebody may have gone before it came, and nobody has read that
+/// yet, here or on another shard.
+struct Newcomer {
+    listener: ListenerId,
+    stream: Stream,
+    address: Address,
+    until_ms: u64,
 }
 
 impl Acceptor {
@@ -30,6 +42,11 @@ impl Acceptor {
     /// When accepting goes on, if it rests.
     pub(super) fn resume_at_ms(&self) -> Option<u64> {
         self.resume_at_ms
+    }
+
+    /// For how long to sleep at most, because somebody waits for room.
+    pub(super) fn wait_ms(&self) -> Option<u64> {
+        (!self.waiting.is_empty()).then_some(WAIT_STEP_MS)
     }
 
     /// Out of descriptors: rest, or a level-triggered event would come again and again.
@@ -81,6 +98,8 @@ impl Shard {
     pub(super) fn change_doors(&mut self, settings: Arc<Settings>) {
         let was_open = self.acceptor.is_open;
         self.close_doors();
+        // Their listener may be another one from now on.
+        self.admit_waiting(u64::MAX);
         self.settings = settings;
         if was_open && let Err(error) = self.open_doors() {
             self.acceptor.rest(self.turn.now.monotonic_ms);
@@ -136,32 +155,53 @@ impl Shard {
         self.sockets.accepted += 1;
         let listener = socket.listener;
         let door = self.settings.door(listener);
-        let (is_proxied, is_websocket) = (door.proxy.is_some(), door.websocket.is_some());
-        if !is_proxied {
+        let is_encrypted = door.encryption.is_some();
+        if door.proxy.is_none() {
             self.tell_arrival(listener, &address);
         }
         let now_ms = self.turn.now.monotonic_ms;
-        if let Err(directive) = self.settings.enter(listener, &address, now_ms) {
-            self.sockets.refused += 1;
-            let text = format_args!("Client connection from {} denied: {directive} exceeded.", address.host());
-            return self.log.repeated_line(self.turn.now.wall_s, LogType::Notice, "denied connections", text);
+        if is_encrypted && self.shared.is_memory_short() {
+            return self.tell_denied(&address, MEMORY_LIMIT);
         }
-        let encryption = self.settings.door(listener).encryption.as_ref();
+        if let Err(directive) = self.settings.count_arrival(listener, &address, now_ms) {
+            return self.tell_denied(&address, directive);
+        }
+        self.find_room(Newcomer { listener, stream, address, until_ms: now_ms + WAIT_MS }, now_ms);
+    }
+
+    /// Lets those in who wait, as far as there is room now, and sends those away who have waited long enough.
+    pub(super) fn admit_waiting(&mut self, now_ms: u64) {
+        for newcomer in std::mem::take(&mut self.acceptor.waiting) {
+            self.find_room(newcomer, now_ms);
+        }
+    }
+
+    fn find_room(&mut self, newcomer: Newcomer, now_ms: u64) {
+        match self.settings.enter(newcomer.listener) {
+            Ok(()) => self.begin(newcomer),
+            Err(_) if now_ms < newcomer.until_ms && self.acceptor.waiting.len() < WAITING_MAX => {
+                self.acceptor.waiting.push(newcomer);
+            }
+            Err(directive) => self.tell_denied(&newcomer.address, directive),
+        }
+    }
+
+    fn begin(&mut self, newcomer: Newcomer) {
+        let Newcomer { listener, stream, address, .. } = newcomer;
+        let door = self.settings.door(listener);
+        let (is_proxied, behind_proxy) = (door.proxy.is_some(), Phase::behind_proxy(door));
+        let encryption = door.encryption.as_ref();
         let begin =
             |encryption: &Encryption| encryption.listener.begin(self.settings.authority.pre_shared_keys(listener));
         let stream = match encryption.map(begin).transpose() {
-            Ok(None) if !is_websocket => stream,
+            Ok(None) if behind_proxy == Phase::Greeting => stream,
             Ok(tls) => stream.with_layers(tls),
             Err(error) => {
                 self.settings.leave(listener);
                 return self.warn(format_args!("Warning: unable to serve a new connection: {error}"));
             }
         };
-        let phase = match (is_proxied, is_websocket) {
-            (true, _) => Phase::Proxied,
-            (false, true) => Phase::Opening,
-            (false, false) => Phase::Greeting,
-        };
+        let phase = if is_proxied { Phase::Proxied } else { behind_proxy };
         let index = self.insert(stream, address, listener.0, phase);
         if let Err(error) = self.register(index) {
             self.remove(index);
@@ -169,6 +209,23 @@ impl Shard {
         }
         let generation = self.connections[index].generation;
         self.greetings.push(self.turn.now.monotonic_ms, index, generation);
+    }
+
+    /// Ends a connection that has come only so far, because this directive does not allow it.
+    pub(super) fn deny(&mut self, index: usize, directive: &str) {
+        let connection = &mut self.connections[index];
+        connection.phase = Phase::Ending;
+        self.ended.push(index);
+        let address = connection.address.clone();
+        self.tell_denied(&address, directive);
+    }
+
+    /// A connection is closed again, because this directive does not allow it.
+    pub(super) fn tell_denied(&mut self, address: &Address, directive: &str) {
+        self.sockets.refused += 1;
+        let text = format_args!("Client connection from {} denied: {directive} exceeded.", address.host());
+        let about = About::connection("denied", address);
+        self.log.repeated_line_about(self.turn.now.wall_s, LogType::Notice, ("denied connections", &about), text);
     }
 
     /// As [`Shard::tell_arrival`], where it was not known at first from where.
@@ -182,7 +239,8 @@ impl Shard {
         if self.log.wants_connections() {
             let port = self.settings.port(listener);
             let text = format_args!("New connection from {address} on port {port}.");
-            self.log.repeated_line(self.turn.now.wall_s, LogType::Notice, "new connections", text);
+            let about = About::connection("new_connection", address);
+            self.log.repeated_line_about(self.turn.now.wall_s, LogType::Notice, ("new connections", &about), text);
         }
     }
 }
@@ -190,6 +248,15 @@ impl Shard {
 /// Connections accepted from one socket in one turn: enough that a storm of them is worked off in batches, few enough
 /// that those who are connected are not kept waiting (an accept costs about 3 µs).
 const ACCEPTS_PER_TURN: usize = 64;
+
+/// How long a connection waits for room: no turn takes as long.
+const WAIT_MS: u64 = 20;
+
+/// After so long it is looked whether there is room.
+const WAIT_STEP_MS: u64 = 1;
+
+/// Connections that wait for room.
+const WAITING_MAX: usize = ACCEPTS_PER_TURN;
 
 /// How long to accept nothing when the process is out of descriptors. Connections end meanwhile, or do not.
 const REST_MS: u64 = 100;

@@ -83,6 +83,11 @@ impl Backlog {
         self.chunks.push_back(Chunk::Payload(message.clone()));
     }
 
+    /// What waits, where nothing of it was written yet.
+    pub(super) fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        self.chunks.iter().map(Chunk::bytes)
+    }
+
     /// Adds everything that another queue holds, of which nothing was written yet.
     pub(super) fn append(&mut self, other: &mut Backlog) {
         for chunk in other.chunks.drain(..) {

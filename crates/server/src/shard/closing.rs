@@ -5,9 +5,9 @@ use std::io::ErrorKind;
 use midge_broker::ids::ListenerId;
 use midge_net::Received;
 
-use super::Shard;
 use super::connection::{Mark, Phase};
 use super::output::Waiting;
+use super::{Shard, connection_id};
 
 impl Shard {
     /// Marks the connections that the broker has asked to close since this was last called: it knows them no more, so
@@ -91,6 +91,7 @@ impl Shard {
         self.sockets.waiting_bytes -= waiting.bytes;
         self.sockets.waiting_packets -= waiting.packets;
         self.sockets.open -= 1;
+        self.taps.forget(connection_id(index));
         self.settings.leave(ListenerId(connection.listener));
     }
 }

@@ -7,6 +7,8 @@ use midge_net::{Address, Stream};
 use super::backlog::Backlog;
 use super::obligation::Held;
 use crate::files::Download;
+use crate::options::SeenByProxy;
+use crate::settings::Door;
 
 /// A socket and what the shard remembers of it. Idle connections are many, so this stays small and has no buffer.
 pub(super) struct Connection {
@@ -18,6 +20,16 @@ pub(super) struct Connection {
     pub(super) listener: u16,
     pub(super) phase: Phase,
     marks: u16,
+    pub(super) sent: Sent,
+}
+
+/// What was put out for a connection.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Sent {
+    /// PUBLISH packets.
+    pub(super) messages: u64,
+    /// Bytes of packets.
+    pub(super) bytes: u64,
 }
 
 /// What is so of a connection, or not; one bit for each.
@@ -41,6 +53,10 @@ pub(super) enum Mark {
     Parked,
     /// Its certificate, when it is there, was judged by other rules than those in force.
     Suspect,
+    /// The proxy in front has seen TLS.
+    ProxiedTls,
+    /// The proxy in front has seen its certificate.
+    ProxiedCertificate,
 }
 
 /// How far a connection has come.
@@ -74,6 +90,11 @@ pub(super) enum Phase {
 }
 
 impl Phase {
+    /// The first one on a listener, where no proxy stands in front or its header was read.
+    pub(super) fn behind_proxy(door: &Door) -> Phase {
+        if door.websocket.is_some() { Phase::Opening } else { Phase::Greeting }
+    }
+
     /// The broker has no Session for it yet.
     pub(super) fn is_early(self) -> bool {
         use Phase::{Answering, Authenticating, Greeting, Opening, Proxied};
@@ -113,7 +134,7 @@ pub(super) struct Introduction {
 
 impl Connection {
     pub(super) fn new(stream: Stream, address: Address, listener: u16, generation: u32, phase: Phase) -> Connection {
-        Connection { stream, address, kept: None, generation, listener, phase, marks: 0 }
+        Connection { stream, address, kept: None, generation, listener, phase, marks: 0, sent: Sent::default() }
     }
 
     /// Whether it is so.
@@ -135,6 +156,17 @@ impl Connection {
         was_so
     }
 
+    /// What the proxy in front has seen.
+    pub(super) fn seen_by_proxy(&self) -> SeenByProxy {
+        SeenByProxy { is_tls: self.is(Mark::ProxiedTls), has_certificate: self.is(Mark::ProxiedCertificate) }
+    }
+
+    /// Remembers what the proxy in front has seen.
+    pub(super) fn set_seen_by_proxy(&mut self, seen: SeenByProxy) {
+        self.set(Mark::ProxiedTls, seen.is_tls);
+        self.set(Mark::ProxiedCertificate, seen.has_certificate);
+    }
+
     /// Asks for immediate acknowledgement of what the client sends, if something was written since that was last asked.
     ///
     /// After a write, Linux delays acknowledgements, Nagle's algorithm on the client's side then holds its last segments
@@ -149,9 +181,21 @@ impl Connection {
         }
     }
 
+    /// So many PUBLISH packets, and bytes of all packets, are put out.
+    #[inline]
+    pub(super) fn count_sent(&mut self, (messages, bytes): (u32, usize)) {
+        self.sent.messages += u64::from(messages);
+        self.sent.bytes += bytes as u64;
+    }
+
     /// Bytes that wait for the rest of their packet.
     pub(super) fn input(&self) -> &[u8] {
         self.kept.as_ref().map_or(&[], |kept| &kept.input)
+    }
+
+    /// Bytes that are kept of somebody of whom the broker does not know yet.
+    pub(super) fn early_bytes(&self) -> usize {
+        if self.phase.is_early() { self.input().len() + self.stream.undecoded() } else { 0 }
     }
 
     /// Takes those bytes away to be added to.
@@ -284,7 +328,7 @@ mod tests {
     #[test]
     fn an_idle_connection_is_small() {
         // With debug assertions, mio notes beside each socket which event loop it belongs to.
-        let bytes_max = if cfg!(debug_assertions) { 72 } else { 48 };
+        let bytes_max = if cfg!(debug_assertions) { 88 } else { 64 };
         assert!(size_of::<Connection>() <= bytes_max, "{} bytes", size_of::<Connection>());
     }
 }

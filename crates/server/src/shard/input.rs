@@ -11,6 +11,7 @@ use midge_broker::{ConnectionEnd, Consumed, FirstBytes, Next};
 use midge_net::Received;
 
 use super::connection::{Connection, Mark, Phase};
+use super::memory_limit::MEMORY_LIMIT;
 use super::{Shard, connection_id};
 
 impl Shard {
@@ -88,6 +89,9 @@ impl Shard {
             match read {
                 Read::Some { bytes, is_more } => {
                     let Some(connection) = self.connections.get(index) else { return };
+                    if connection.early_bytes() > EARLY_BYTES_MAX && self.shared.is_memory_short() {
+                        return self.deny(index, MEMORY_LIMIT);
+                    }
                     let is_ending = connection.is(Mark::ReadClosed) || connection.is(Mark::Broken);
                     budget = budget.saturating_sub(bytes);
                     if budget == 0 || !is_ending {
@@ -168,7 +172,7 @@ impl Shard {
             let first = self.broker.handle_first_bytes(id, listener, input, &mut self.turn);
             return self.welcome(index, first, input);
         }
-        let first = self.broker.handle_bytes(id, input, &mut self.turn);
+        let first = self.hand_in(index, input);
         self.consume_after(index, first, input)
     }
 
@@ -179,6 +183,7 @@ impl Shard {
             FirstBytes::NeedMore => Some(0),
             FirstBytes::Stay(consumed) => {
                 self.connections[index].phase = Phase::Serving;
+                self.trace_first(index, &input[..consumed.bytes]);
                 self.consume_after(index, consumed, input)
             }
             FirstBytes::Move { shard, arrival } => {
@@ -193,6 +198,7 @@ impl Shard {
                 self.welcome(index, first, input)
             }
             FirstBytes::Refused => {
+                self.trace_first(index, input);
                 self.note_closes();
                 None
             }
@@ -216,7 +222,7 @@ impl Shard {
             }
             // The turn may have shown that the connection is at its end.
             self.connections.get(index).filter(|connection| connection.phase == Phase::Serving)?;
-            let more = self.broker.handle_bytes(connection_id(index), &input[used..], &mut self.turn);
+            let more = self.hand_in(index, &input[used..]);
             used += more.bytes;
             next = more.next;
         }
@@ -299,6 +305,9 @@ pub(super) const BUFFER_BYTES: usize = 256 * 1024;
 /// Encrypted connections without CONNECT that are read in one turn. A step of a handshake costs as much as a thousand messages,
 /// and when all clients come back at once those that are there are still served.
 const HANDSHAKES_PER_TURN: usize = 16;
+
+/// Where memory is short, nobody has more kept before he has come in; most say all in less.
+const EARLY_BYTES_MAX: usize = 4 * 1024;
 
 /// A connection that has kept more than this reads into its own buffer. Below it, copying costs less than the calls for
 /// smaller reads would.

@@ -1,7 +1,8 @@
 //! `memory_limit`: once a second one shard looks at how much memory is in use, and says to all when it is more than allowed.
 //!
 //! It is a brake and not a wall: what the broker then refuses is whatever would need more for long (clients, messages to be
-//! kept); everything that only passes through, or makes room, goes on.
+//! kept); everything that only passes through, or makes room, goes on. Who has not come in yet may not begin a handshake of TLS then,
+//! and has little kept.
 
 use super::Shard;
 use crate::heap;
@@ -70,6 +71,9 @@ impl Shard {
         self.log.line(now.wall_s, LogType::Warning, text);
     }
 }
+
+/// The directive.
+pub(super) const MEMORY_LIMIT: &str = "memory_limit";
 
 /// Between two looks. Memory grows by what the network brings in that time, a fraction of any sensible limit.
 const INTERVAL_MS: u64 = 1_000;

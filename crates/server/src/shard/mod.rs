@@ -15,6 +15,7 @@
 mod accept;
 mod authentication;
 mod backlog;
+mod clients;
 mod closing;
 mod connection;
 mod deadlines;
@@ -31,6 +32,7 @@ mod settings;
 mod stop;
 mod system_topics;
 mod tls;
+mod tracing;
 
 use std::io;
 use std::sync::Arc;
@@ -41,6 +43,7 @@ use midge_broker::ids::{ConnectionId, ShardId};
 use midge_broker::{Parcel, Shared, Turn};
 use midge_codec::QoS;
 use midge_net::{Address, Stream};
+use midge_persistence::RunRead;
 use mio::event::Source;
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
@@ -57,9 +60,10 @@ use self::settings::Suspects;
 pub(crate) use self::system_topics::SystemTopics;
 use crate::clock::Clock;
 use crate::log::{LogBuffer, LogType, lines, topics};
-use crate::peers::Peers;
+use crate::peers::{Inbox, Peers};
 use crate::published::SocketCounts;
 use crate::settings::Settings;
+use crate::trace::Taps;
 
 /// Everything of one shard. Made on the starting thread, then moved to its own.
 pub(crate) struct Shard {
@@ -113,6 +117,8 @@ pub(crate) struct Shard {
     looks_again: bool,
     /// Clients whose certificates are to be judged again.
     suspects: Suspects,
+    /// Who looks at packets.
+    taps: Taps,
 }
 
 /// What a shard is made of.
@@ -161,6 +167,7 @@ impl Shard {
             greetings: Deadlines::new(u64::from(settings.connect_timeout_s) * 1000),
             settings,
             suspects: Suspects::default(),
+            taps: Taps::default(),
             delayed: Delayed::default(),
             lingerers: Deadlines::new(closing::LINGER_MS),
             acceptor: Acceptor::default(),
@@ -190,12 +197,14 @@ impl Shard {
             self.broker.look_at_snapshot();
             // Mail first: what was published before a client came back was published while it was away.
             self.take_mail();
-            self.take_reads();
+            let Inbox { read, answers, portions, inquiries } = self.peers.take_inbox(self.id);
+            self.take_reads(read);
             self.accept();
             self.look_at_settings();
             self.judge_suspects();
-            self.take_answers();
-            self.take_portions();
+            self.take_answers(answers);
+            self.take_portions(portions);
+            inquiries.into_iter().for_each(|inquiry| self.take_inquiry(inquiry));
             self.take_arrivals();
             self.take_time();
             self.take_output_room();
@@ -267,6 +276,7 @@ impl Shard {
             self.delayed_ms(),
             self.lingerers.next_ms(),
             self.acceptor.resume_at_ms(),
+            self.acceptor.wait_ms().map(|wait_ms| self.clock.monotonic_ms() + wait_ms),
             self.pauses.due_ms(),
             self.memory_limit.as_ref().and_then(MemoryLimit::due_ms),
             self.system_topics.as_ref().and_then(SystemTopics::due_ms),
@@ -291,11 +301,8 @@ impl Shard {
     }
 
     /// Handles what was read from the log.
-    fn take_reads(&mut self) {
-        if !self.shared.has_log() {
-            return;
-        }
-        for read in self.peers.take_read(self.id) {
+    fn take_reads(&mut self, reads: Vec<RunRead>) {
+        for read in reads {
             let was_wanted = self.broker.handle_read(&read.request, &read.run, &read.referred, &mut self.turn);
             if let Some(error) = read.error.filter(|_| was_wanted) {
                 let text = format_args!("Error: messages that wait on disk cannot be read and are lost: {error}.");
@@ -326,6 +333,7 @@ impl Shard {
             }
         }
         self.accept_again(now_ms);
+        self.admit_waiting(now_ms);
         self.end_pauses(now_ms);
         self.look_at_memory();
         self.publish_system_topics();
@@ -380,7 +388,7 @@ impl Shard {
             let address = connection.map(|connection| &connection.address);
             lines::write(&mut self.log, self.turn.now.wall_s, &event, address);
             if let (EventKind::Connected { .. }, Some(tls)) = (&event.kind, connection.and_then(|it| it.stream.tls())) {
-                tls::tell_negotiated(&mut self.log, self.turn.now.wall_s, &event, tls);
+                tls::tell_negotiated(&mut self.log, self.turn.now.wall_s, &event, address, tls);
             }
         }
         self.log.flush(self.turn.now.wall_s);

@@ -3,8 +3,8 @@
 //! Every packet that acknowledges something, or was derived from state that must survive, may leave only when the records
 //! it was derived from are durable; the outbox marks them. What hangs on a batch that is not durable yet is kept with the
 //! connection, with the position up to which the log must have come, and written when it has. Among themselves these
-//! packets keep their order; others pass them, but for those behind a CONNACK, which is always the first, or behind a QoS 2
-//! PUBLISH: messages come in their order.
+//! packets keep their order; others pass them, but for those behind a CONNACK, which is always the first, behind a SUBACK, or
+//! behind a QoS 2 PUBLISH: messages come in their order.
 
 use std::collections::VecDeque;
 
@@ -57,6 +57,12 @@ impl Held {
                 self.turns.push_back((position, backlog));
             }
         }
+    }
+
+    /// Everything that is free once the log has come to `durable`.
+    fn free(&self, durable: u64) -> impl Iterator<Item = &[u8]> {
+        let free = self.turns.iter().take_while(move |(position, _)| *position <= durable);
+        free.flat_map(|(_, backlog)| backlog.pieces())
     }
 
     /// Takes everything that is free once the log has come to `durable`.
@@ -152,6 +158,9 @@ impl Shard {
         }
         let before = Waiting::of(connection);
         let mut free = std::mem::take(connection.held_mut());
+        if !self.taps.is_idle() {
+            self.taps.sent(connection_id(index), &connection.address, free.free(durable));
+        }
         free.release(durable, connection.backlog_mut());
         connection.keep_held(free);
         let was_parked = connection.take(Mark::Parked);

@@ -16,8 +16,9 @@ use super::Shard;
 use super::connection::{Mark, Phase};
 use super::output::Waiting;
 use crate::authority::Asker;
+use crate::connection_rate::network;
 use crate::files::{Portion, Task};
-use crate::log::{Escaped, LogType};
+use crate::log::{About, Escaped, LogType};
 use crate::options::WebSocketOptions;
 
 impl Shard {
@@ -79,11 +80,18 @@ impl Shard {
     fn answer_plain(&mut self, index: usize, options: &WebSocketOptions, request: &PlainRequest<'_>) -> Option<()> {
         let wall_s = self.turn.now.wall_s;
         let (address, target) = (&self.connections[index].address, Escaped(request.target));
-        self.log.line(wall_s, LogType::Debug, format_args!("HTTP request from {address} for '{target}'."));
+        let about = About::connection("http_request", address);
+        self.log.line_about(
+            wall_s,
+            LogType::Debug,
+            &about,
+            format_args!("HTTP request from {address} for '{target}'."),
+        );
+        let (is_head, network) = (request.is_head, network(address));
         let task = match (&options.http_dir, FilePath::of(request.target)) {
             (None, _) => Err(Refusal::UpgradeRequired),
             (Some(_), None) => Err(Refusal::NotFound),
-            (Some(folder), Some(path)) => Ok(Task::Open { folder: Arc::clone(folder), path, is_head: request.is_head }),
+            (Some(folder), Some(path)) => Ok(Task::Open { folder: Arc::clone(folder), path, is_head, network }),
         };
         let refusal = task.and_then(|task| self.hand_in_task(index, task)).err()?;
         self.refuse_request(index, refusal);
@@ -93,7 +101,7 @@ impl Shard {
     fn hand_in_task(&mut self, index: usize, task: Task) -> Result<(), Refusal> {
         let connection = &mut self.connections[index];
         let (generation, settings_number) = (connection.generation, self.settings_number);
-        let asker = Asker { shard: self.id, index, generation, settings_number };
+        let asker = Asker { shard: self.id, index, generation, settings_number, turn: None };
         connection.phase = Phase::Answering;
         if self.peers.files.hand_in(&self.peers, asker, task) { Ok(()) } else { Err(Refusal::Busy) }
     }
@@ -114,7 +122,8 @@ impl Shard {
         let text = format_args!("Client {} [{address}] disconnected: {refusal}.", address.host());
         // Browsers ask for more than there is.
         let kind = if refusal == Refusal::NotFound { LogType::Debug } else { LogType::Notice };
-        self.log.repeated_line(self.turn.now.wall_s, kind, "connections without CONNECT", text);
+        let about = About::connection("disconnected", address);
+        self.log.repeated_line_about(self.turn.now.wall_s, kind, ("connections without CONNECT", &about), text);
     }
 
     fn send_answer(&mut self, index: usize, bytes: &[u8]) {
@@ -127,8 +136,8 @@ impl Shard {
     }
 
     /// Sends what has been read of files.
-    pub(super) fn take_portions(&mut self) {
-        for Portion { asker, result } in self.peers.take_portions(self.id) {
+    pub(super) fn take_portions(&mut self, portions: Vec<Portion>) {
+        for Portion { asker, result } in portions {
             let connection = self.connections.get_mut(asker.index);
             let Some(connection) = connection.filter(|it| it.generation == asker.generation) else { continue };
             if connection.phase != Phase::Answering {

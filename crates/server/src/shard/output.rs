@@ -21,6 +21,7 @@ impl Shard {
             }
             let part = self.hold_back(index, wait_for);
             let connection = &mut self.connections[index];
+            connection.count_sent(self.turn.outbox.load(id));
             let waiting = Waiting::of(connection);
             let gathered = match part {
                 Part::All => self.turn.outbox.gather(id, &mut self.scratch),
@@ -29,6 +30,10 @@ impl Shard {
             };
             if matches!(gathered, Gathered::One(&[])) {
                 continue;
+            }
+            if !self.taps.is_idle() {
+                self.taps.know(id, &connection.address, &self.broker);
+                self.taps.sent(id, &connection.address, pieces(&gathered));
             }
             connection.set(Mark::Written, true);
             let has_failed = send(connection, gathered).is_err();
@@ -149,6 +154,14 @@ fn send(connection: &mut Connection, gathered: Gathered<'_>) -> io::Result<()> {
         }
     }
     connection.write_backlog()
+}
+
+fn pieces<'a>(gathered: &'a Gathered<'a>) -> impl Iterator<Item = &'a [u8]> {
+    let (one, many) = match gathered {
+        Gathered::One(bytes) => (Some(*bytes), &[][..]),
+        Gathered::Many(pieces) => (None, pieces.as_slice()),
+    };
+    one.into_iter().chain(many.iter().map(|piece| piece.bytes))
 }
 
 /// Adds packets to a queue.

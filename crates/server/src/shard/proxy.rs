@@ -12,8 +12,8 @@ use midge_net::proxy_protocol::{self, CorruptHeader, Header, Source, Version};
 use super::Shard;
 use super::connection::{Connection, Introduction, Mark, Phase};
 use super::input::end_of;
-use crate::log::LogType;
-use crate::options::ProxyOptions;
+use crate::log::{About, LogType};
+use crate::options::{ProxyOptions, SeenByProxy};
 
 impl Shard {
     /// Reads the header of a connection, as far as it has come.
@@ -50,10 +50,16 @@ impl Shard {
         if let Some(address) = header.source.address() {
             connection.address = address;
         }
-        if let Err(lack) = check(options, header) {
-            return self.reject(index, lack);
-        }
+        let seen = SeenByProxy {
+            is_tls: header.tls.is_some_and(|tls| tls.is_tls),
+            has_certificate: header.tls.is_some_and(|tls| tls.has_verified_certificate),
+        };
+        connection.set_seen_by_proxy(seen);
+        // The proxy itself has nothing to show, and only looks.
         let is_check = header.source == Source::Proxy;
+        if let Some(lack) = options.lack(seen) {
+            return self.reject(index, Some(lack).filter(|_| !is_check));
+        }
         if !is_check && let Err(directive) = self.enter_from(index) {
             return self.deny(index, directive);
         }
@@ -73,9 +79,11 @@ impl Shard {
         if let Some((version, cipher)) = negotiated.filter(|_| self.log.wants_connections()) {
             let address = &self.connections[index].address;
             let text = format_args!("Connection from {address} negotiated {version} cipher {cipher}");
-            self.log.repeated_line(self.turn.now.wall_s, LogType::Notice, "new connections", text);
+            let about = About::connection("negotiated", address);
+            self.log.repeated_line_about(self.turn.now.wall_s, LogType::Notice, ("new connections", &about), text);
         }
-        self.connections[index].phase = self.phase_behind_proxy(index);
+        let connection = &mut self.connections[index];
+        connection.phase = Phase::behind_proxy(self.settings.door(ListenerId(connection.listener)));
         self.queue_input(index);
     }
 
@@ -83,20 +91,6 @@ impl Shard {
     fn enter_from(&self, index: usize) -> Result<(), &'static str> {
         let Connection { listener, address, .. } = &self.connections[index];
         self.settings.door(ListenerId(*listener)).rates.enter_from(address, self.turn.now.monotonic_ms)
-    }
-
-    fn deny(&mut self, index: usize, directive: &str) {
-        self.sockets.refused += 1;
-        let wall_s = self.turn.now.wall_s;
-        let address = self.connections[index].address.clone();
-        let text = format_args!("Client connection from {} denied: {directive} exceeded.", address.host());
-        self.log.repeated_line(wall_s, LogType::Notice, "denied connections", text);
-        self.reject(index, None);
-    }
-
-    fn phase_behind_proxy(&self, index: usize) -> Phase {
-        let door = self.settings.door(ListenerId(self.connections[index].listener));
-        if door.websocket.is_some() { Phase::Opening } else { Phase::Greeting }
     }
 
     /// Log watchers know these lines. That of the first version names nobody, and neither does that of a header that is too long.
@@ -116,7 +110,8 @@ impl Shard {
             (Version::Two { .. }, None) => write!(f, "Connection from {sender} rejected, corrupt PROXY header."),
         });
         let text = format_args!("{known} ({sender}: {corrupt})");
-        self.log.repeated_line(self.turn.now.wall_s, LogType::Notice, "rejected connections", text);
+        let about = About::connection("rejected", sender);
+        self.log.repeated_line_about(self.turn.now.wall_s, LogType::Notice, ("rejected connections", &about), text);
         self.ended.push(index);
     }
 
@@ -126,20 +121,9 @@ impl Shard {
         self.ended.push(index);
         let Some(cause) = cause else { return };
         let text = format_args!("Connection from {} rejected, {cause}.", connection.address);
-        self.log.repeated_line(self.turn.now.wall_s, LogType::Notice, "rejected connections", text);
+        let about = About::connection("rejected", &connection.address);
+        self.log.repeated_line_about(self.turn.now.wall_s, LogType::Notice, ("rejected connections", &about), text);
     }
-}
-
-/// Whether the client came as the listener wants it, or what it did not do. The proxy itself has nothing to show, and only looks.
-fn check(options: ProxyOptions, header: &Header<'_>) -> Result<(), Option<&'static str>> {
-    let is_tls = header.tls.is_some_and(|tls| tls.is_tls);
-    let has_certificate = header.tls.is_some_and(|tls| tls.has_verified_certificate);
-    let lack = match () {
-        () if options.require_tls && !is_tls => "client did not connect using TLS",
-        () if options.require_certificate && !has_certificate => "client did not provide a certificate",
-        () => return Ok(()),
-    };
-    Err((header.source != Source::Proxy).then_some(lack))
 }
 
 const CUT_OFF: CorruptHeader<'static> = CorruptHeader { cause: "ends in the middle", source: None };

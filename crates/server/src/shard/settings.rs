@@ -6,14 +6,12 @@
 use std::sync::Arc;
 
 use midge_broker::ids::ListenerId;
-use midge_broker::{Credentials, Identity};
 use midge_net::tls::Tls;
 
 use super::connection::{Mark, Phase};
 use super::{Shard, connection_id};
-use crate::settings::{Encryption, Settings};
 
-/// Clients whose certificates are to be judged again: those of some listeners, in the order of their connections.
+/// Clients whose encryption is to be judged again: those of some listeners, in the order of their connections.
 #[derive(Default)]
 pub(super) struct Suspects {
     listeners: Vec<ListenerId>,
@@ -55,15 +53,11 @@ impl Shard {
         if let Some(topics) = &mut self.system_topics {
             topics.set_interval(settings.sys_interval_s, self.clock);
         }
-        self.suspects.add(judged_otherwise(&self.settings, &settings));
+        self.suspects.add(settings.stricter_listeners(&self.settings));
         self.broker.put_in_force(Arc::clone(&settings.broker));
         self.change_doors(settings);
         self.dismiss_all();
-        let authority = &self.settings.authority;
-        let renew = |listener: Option<ListenerId>, credentials: &Credentials, identity: &Identity| {
-            authority.renew(listener, credentials, identity)
-        };
-        self.broker.renew_identities(&renew, &mut self.turn);
+        self.broker.renew_identities(&self.settings.authority.renewal(), &mut self.turn);
         self.note_closes();
         self.peers.note_settings(self.id, number);
     }
@@ -73,8 +67,8 @@ impl Shard {
         if settings_number != self.settings_number {
             self.looks_again = true;
             let doors = self.settings.doors.iter().enumerate();
-            let encrypted = doors.filter(|(_, door)| door.encryption.is_some());
-            self.suspects.add(encrypted.map(|(number, _)| ListenerId(number as u16)));
+            let demanding = doors.filter(|(_, door)| door.encryption.is_some() || door.proxy.is_some());
+            self.suspects.add(demanding.map(|(number, _)| ListenerId(number as u16)));
         }
     }
 
@@ -93,8 +87,8 @@ impl Shard {
         self.note_closes();
     }
 
-    /// Judges the certificates of some clients by what their listener demands now. Who would not be let in with his loses his
-    /// connection.
+    /// Judges the encryption of some clients, and what a proxy has seen of it, by what their listener demands now. Who would not be
+    /// let in with his, or without, loses his connection.
     pub(super) fn judge_suspects(&mut self) {
         let mut judged = 0;
         while self.suspects.is_busy() && judged < JUDGED_PER_TURN {
@@ -106,16 +100,18 @@ impl Shard {
             self.suspects.next += 1;
             let Some(connection) = self.connections.get_mut(index) else { continue };
             let listener = ListenerId(connection.listener);
-            let encryption = self.settings.door(listener).encryption.as_ref();
-            let Some(encryption) = encryption.filter(|_| self.suspects.listeners.contains(&listener)) else { continue };
+            if !self.suspects.listeners.contains(&listener) {
+                continue;
+            }
             judged += 1;
             let tls = connection.stream.tls();
+            let seen = (connection.phase != Phase::Proxied).then(|| connection.seen_by_proxy());
             match connection.phase {
                 // It may show its certificate to who judged by the rules before.
                 phase if phase.is_early() && tls.is_some_and(Tls::is_handshaking) => {
                     connection.set(Mark::Suspect, true)
                 }
-                _ if encryption.listener.still_trusts(tls) => {}
+                _ if self.settings.still_lets_in(listener, tls, seen) => {}
                 Phase::Serving => self.broker.expel(connection_id(index), &mut self.turn),
                 Phase::Ending | Phase::Lingering => {}
                 _ => self.remove(index),
@@ -123,16 +119,6 @@ impl Shard {
         }
         self.note_closes();
     }
-}
-
-/// The listeners at which other certificates are good than before.
-fn judged_otherwise(before: &Settings, after: &Settings) -> impl Iterator<Item = ListenerId> {
-    let same = |number: usize| {
-        let encryption = |settings: &Settings| settings.doors.get(number).and_then(|door| door.encryption.clone());
-        Encryption::judges_alike(encryption(before).as_ref(), encryption(after).as_ref())
-    };
-    let changed = (0..after.doors.len()).filter(|number| !same(*number));
-    changed.map(|number| ListenerId(number as u16)).collect::<Vec<_>>().into_iter()
 }
 
 /// Clients whose certificates are judged again in one turn, at a tenth of a millisecond each.

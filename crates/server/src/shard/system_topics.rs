@@ -5,7 +5,6 @@ use midge_codec::QoS;
 
 use super::Shard;
 use crate::clock::{self, Clock};
-use crate::heap;
 
 /// When the server tells of itself next, and what it told last.
 pub(crate) struct SystemTopics {
@@ -58,13 +57,8 @@ impl Shard {
         let is_due = |topics: &SystemTopics| topics.due_ms().is_some_and(|due_ms| due_ms <= now.monotonic_ms);
         let Some(topics) = self.system_topics.as_mut().filter(|topics| is_due(topics)) else { return };
         topics.schedule(self.clock);
-        let mut totals = self.peers.totals();
-        totals.uptime_s = now.monotonic_ms.saturating_sub(topics.started_ms) / 1000;
-        totals.retained = self.shared.retained().len() as u64;
-        let (shared_messages, shared_bytes) = self.shared.groups().queued();
-        totals.messages_stored += totals.retained + shared_messages;
-        totals.messages_stored_bytes += self.shared.retained().bytes() as u64 + shared_bytes;
-        totals.heap_current_bytes = heap::used_bytes();
+        let uptime_ms = now.monotonic_ms.saturating_sub(topics.started_ms);
+        let mut totals = self.peers.totals_with(&self.shared, uptime_ms);
         topics.heap_maximum_bytes = topics.heap_maximum_bytes.max(totals.heap_current_bytes);
         totals.heap_maximum_bytes = topics.heap_maximum_bytes;
         let (broker, turn) = (&mut self.broker, &mut self.turn);

@@ -3,11 +3,12 @@
 use std::io;
 
 use midge_broker::event::Event;
+use midge_net::Address;
 use midge_net::tls::{Tls, TlsFailure, common_name, distinguished_name};
 
 use super::Shard;
 use crate::authority::Named;
-use crate::log::{Escaped, LogBuffer, LogType};
+use crate::log::{About, Escaped, LogBuffer, LogType};
 use crate::options::CertificateName;
 
 /// Whom its pre-shared key or its certificate names.
@@ -24,10 +25,18 @@ pub(super) fn named(tls: &Tls, name: CertificateName) -> Option<Named> {
 }
 
 /// After the line that tells of the client.
-pub(super) fn tell_negotiated(log: &mut LogBuffer, wall_s: u64, event: &Event, tls: &Tls) {
+pub(super) fn tell_negotiated(log: &mut LogBuffer, wall_s: u64, event: &Event, address: Option<&Address>, tls: &Tls) {
     let client_id = Escaped(event.client_id.as_deref().unwrap_or_default());
     if let (Some(version), Some(cipher)) = (tls.version(), tls.cipher()) {
-        log.line(wall_s, LogType::Notice, format_args!("Client {client_id} negotiated {version} cipher {cipher}"));
+        let about = About {
+            event: "negotiated",
+            client_id: event.client_id.as_deref(),
+            username: event.username.as_deref(),
+            address,
+            ..About::default()
+        };
+        let text = format_args!("Client {client_id} negotiated {version} cipher {cipher}");
+        log.line_about(wall_s, LogType::Notice, &about, text);
     }
 }
 
@@ -38,6 +47,7 @@ impl Shard {
         let Some(failure) = failure.filter(|failure| failure.is_refusal()) else { return };
         let address = &self.connections[index].address;
         let text = format_args!("Connection from {address} rejected, {failure}.");
-        self.log.repeated_line(self.turn.now.wall_s, LogType::Notice, "rejected connections", text);
+        let about = About::connection("rejected", address);
+        self.log.repeated_line_about(self.turn.now.wall_s, LogType::Notice, ("rejected connections", &about), text);
     }
 }

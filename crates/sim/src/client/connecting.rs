@@ -65,20 +65,9 @@ impl Client {
         let expiry_s = self.expiry_s(is_clean);
         let will = self.habits.will.filter(|_| !self.is_leaving).map(|habit| {
             let message = record.begin(Message {
-                topic: habit.topic,
-                qos: habit.qos,
-                retain: false,
-                is_clear: false,
-                publisher: self.number,
-                session: None,
-                expires: false,
-                sent: now.step,
-                sent_last: now.step,
                 sends: 1,
-                acknowledged: None,
-                is_refused: false,
-                settled: None,
                 will: Some(record.wills.len()),
+                ..Message::of(habit.topic, habit.qos, self.number, now.step)
             });
             record.wills.push(Will {
                 message,
@@ -175,6 +164,7 @@ impl Client {
         if !present {
             self.forget_session(record);
         }
+        record.note_accepted(self.number, self.step());
         if self.memory.session.is_none() {
             self.memory.session = Some(record.begin_session(self.number, self.habits.no_local));
         }

@@ -145,20 +145,11 @@ impl Client {
             self.habits.version == midge_codec::Version::V5 && ground.per_mille(ground.settings.expiry_per_mille);
         let sent = self.step();
         let message = record.begin(Message {
-            topic,
-            qos,
             retain,
             is_clear: retain && ground.one_in(8),
-            publisher: self.number,
             session: self.memory.session,
             expires,
-            sent,
-            sent_last: sent,
-            sends: 0,
-            acknowledged: None,
-            is_refused: false,
-            settled: None,
-            will: None,
+            ..Message::of(topic, qos, self.number, sent)
         });
         if qos > 0 {
             self.memory.outgoing.push_back(Outgoing { packet_id, message, is_released: false });

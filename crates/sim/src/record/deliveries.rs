@@ -94,7 +94,8 @@ impl Record {
         let has_share = self.is_of_share(session, message.topic);
         // After a death, what was delivered before it was durable is sent again by its publisher; and what was refused, if he did
         // not hear of that.
-        let is_repeated = message.sends > 1 && (message.qos == 1 || !self.deaths.is_empty() || self.may_refuse);
+        let is_repeated = message.sends > 1
+            && (message.qos == 1 || !self.deaths.is_empty() || self.may_refuse || message.renewals > 0);
         if message.retain || message.will.is_some() || has_share || is_repeated || delivery.dup {
             return Ok(());
         }
@@ -145,6 +146,7 @@ impl Record {
         let deaths = self.deaths_since(message.sent);
         let is_twice = self.sessions[session].deliveries.iter().any(|copy| copy.message == id && copy.qos == 2);
         let mut times = if message.qos == 1 || deaths > 0 && !is_twice { message.sends as usize } else { 1 };
+        times += message.renewals as usize;
         if message.retain {
             // A replay goes on after a death, but what it sent with less than QoS 2 was perhaps not durable.
             let is_always_2 = self.sessions[session].deliveries.iter().all(|copy| copy.message != id || copy.qos == 2);
@@ -169,7 +171,7 @@ impl Record {
 
     fn has_ended_member(&self, share: usize, since: u64) -> bool {
         let mut members = self.sessions.iter().enumerate().filter(|(number, _)| self.has_asked(*number, share));
-        members.any(|(_, member)| member.ended.is_some_and(|ended| ended >= since))
+        members.any(|(_, member)| member.may_end_since(since))
     }
 
     /// Whether a Session gets messages of this topic as a member of a share group.

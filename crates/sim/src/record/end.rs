@@ -44,7 +44,7 @@ impl Record {
         let members = || self.sessions.iter().enumerate().filter(|(number, _)| self.has_asked(*number, share));
         let is_held = members().any(|(_, it)| it.ended.is_none() && it.holds(share, from, u64::MAX).is_some());
         let is_wanted = self.share_qos(share).is_some_and(|qos| qos > 0);
-        let may_end = message.qos == 2 && members().any(|(_, it)| it.ended.is_some_and(|ended| ended >= from));
+        let may_end = message.qos == 2 && members().any(|(_, it)| it.may_end_since(from));
         let _ = to;
         is_held && is_wanted && !may_end && !members().any(|(number, _)| self.has(number, id))
     }

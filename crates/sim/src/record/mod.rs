@@ -72,6 +72,34 @@ pub(crate) struct Message {
     pub(crate) settled: Option<u64>,
     /// The connection whose Will it is.
     pub(crate) will: Option<usize>,
+    /// Of a library: the last of its Sessions in which it was sent, and how often it was sent in one that may be another, as nobody
+    /// knew whether it had come.
+    pub(crate) sent_in: (u64, u64),
+    pub(crate) renewals: u32,
+}
+
+impl Message {
+    /// A plain one that was not sent yet, and is not bound to a Session.
+    pub(crate) fn of(topic: &'static str, qos: u8, publisher: usize, sent: u64) -> Message {
+        Message {
+            topic,
+            qos,
+            retain: false,
+            is_clear: false,
+            publisher,
+            session: None,
+            expires: false,
+            sent,
+            sent_last: sent,
+            sends: 0,
+            acknowledged: None,
+            is_refused: false,
+            settled: None,
+            will: None,
+            sent_in: (0, 0),
+            renewals: 0,
+        }
+    }
 }
 
 /// A Session, as far as its client knows.
@@ -80,6 +108,8 @@ pub(crate) struct Session {
     pub(crate) client: usize,
     /// Its client left it, or was told that it is gone: when.
     pub(crate) ended: Option<u64>,
+    /// Its client has been answered since: the server knows it too, since when at the latest.
+    pub(crate) gone: Option<u64>,
     /// Its client is connected since then, and nothing has disturbed the connection.
     pub(crate) here_since: Option<u64>,
     /// What was asked about Subscriptions, oldest first.
@@ -87,6 +117,13 @@ pub(crate) struct Session {
     pub(crate) deliveries: Vec<Delivery>,
     /// Own messages are not wanted.
     pub(crate) no_local: bool,
+}
+
+impl Session {
+    /// Whether the server may have ended it at this step or later.
+    pub(crate) fn may_end_since(&self, step: u64) -> bool {
+        self.ended.is_some() && self.gone.is_none_or(|gone| gone >= step)
+    }
 }
 
 impl Record {
@@ -165,6 +202,13 @@ impl Record {
     /// A Session may have ended.
     pub(crate) fn end_session(&mut self, session: SessionId, step: u64) {
         self.sessions[session].ended.get_or_insert(step);
+    }
+
+    /// A CONNECT of this client was answered: what it had left before is gone.
+    pub(crate) fn note_accepted(&mut self, client: usize, step: u64) {
+        for session in self.sessions.iter_mut().filter(|session| session.client == client && session.ended.is_some()) {
+            session.gone.get_or_insert(step);
+        }
     }
 }
 

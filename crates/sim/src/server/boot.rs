@@ -51,7 +51,8 @@ pub(super) fn boot(ground: &Ground, disk: Option<Disk>, count: u16) -> Result<St
     }
     let ahead_ms = recovery.clock().resume_ms(ground.now().wall_s) as i64 - ground.now_ms() as i64;
     let now = ground.now_ahead(ahead_ms);
-    let shared = share(&options, count, Some(start::queue(&log, count)));
+    let queue = start::queue(&log, count).with_pending_bytes_max(ground.settings.log_pending_bytes_max);
+    let shared = share(&options, count, Some(queue));
     let mut shards = shards(&options, &shared, count);
     let recovered = start::restore(recovery, &mut log, &shared, &mut shards, || now)?;
     ground.say("        boot: ", || format!("{recovered:?}"));

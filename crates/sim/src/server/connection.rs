@@ -20,6 +20,8 @@ pub(super) struct Connection {
     pub(super) is_held: bool,
     /// It is not read until what waits for the log is written.
     pub(super) is_parked: bool,
+    /// It is not read before, by the server's clock: messages come faster than the log takes them.
+    pub(super) paused_until_ms: Option<u64>,
     /// Writing failed. The end is told when everything that has arrived is read.
     pub(super) is_broken: bool,
 }
@@ -46,8 +48,14 @@ impl Connection {
             is_congested: false,
             is_held: false,
             is_parked: false,
+            paused_until_ms: None,
             is_broken: false,
         }
+    }
+
+    /// For the time being nothing is read from it. Its Keep Alive stands still.
+    pub(super) fn is_unread(&self) -> bool {
+        self.is_held || self.is_parked || self.paused_until_ms.is_some()
     }
 
     /// Nothing is read from it any more.

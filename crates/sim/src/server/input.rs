@@ -74,7 +74,7 @@ impl Lane {
     }
 
     /// Hands bytes to the broker: how many it used; `None` when the connection has ended or moved away.
-    fn consume(&mut self, index: usize, input: &[u8]) -> Option<usize> {
+    pub(super) fn consume(&mut self, index: usize, input: &[u8]) -> Option<usize> {
         let id = connection_id(index);
         let is_first = self.connections[index].as_ref().is_some_and(|connection| connection.phase == Phase::Greeting);
         if !is_first {
@@ -108,8 +108,11 @@ impl Lane {
         loop {
             self.note_closes();
             match next {
-                // Its clients may send as fast as they can.
-                Next::NeedMore(_) | Next::Paused(_) => break,
+                Next::NeedMore(_) => break,
+                Next::Paused(until_ms) => {
+                    self.pause(index, until_ms);
+                    break;
+                }
                 Next::Closed => return None,
                 Next::TurnFull => self.finish_turn(),
             }

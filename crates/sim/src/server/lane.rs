@@ -1,6 +1,6 @@
 //! A shard's thread: turn after turn, each in the order of the real one.
 //!
-//! Mail, accept, arrivals, timeouts, room for output, input, work left over; then the end of the turn: hand over to the log,
+//! Mail, accept, arrivals, timeouts, pauses that end, room for output, input, work left over; then the end of the turn: hand over to the log,
 //! post mail, post connections that move, write sockets, close.
 
 use std::collections::VecDeque;
@@ -100,6 +100,7 @@ impl Lane {
             self.accept();
             self.take_arrivals();
             self.take_time();
+            self.end_pauses();
             self.take_output_room();
             self.take_input();
             self.has_work = self.broker.handle_work(&mut self.turn);
@@ -129,7 +130,8 @@ impl Lane {
 
     /// When it wakes by itself, by the world's clock.
     fn deadline_ms(&self) -> Option<u64> {
-        let due_ms = self.broker.next_deadline_ms().map(|due| due.saturating_add_signed(-self.ahead_ms));
+        let due_ms = [self.broker.next_deadline_ms(), self.next_pause_end_ms()].into_iter().flatten().min();
+        let due_ms = due_ms.map(|due| due.saturating_add_signed(-self.ahead_ms));
         let looks_again_ms = self.broker.awaits_snapshot().then(|| self.ground.now_ms() + 1);
         [due_ms, looks_again_ms].into_iter().flatten().min()
     }

@@ -13,6 +13,7 @@ mod log_reader;
 mod log_writer;
 mod obligation;
 mod output;
+mod pauses;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

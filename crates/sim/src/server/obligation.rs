@@ -133,15 +133,14 @@ impl Lane {
         may_wait
             && !connection.held.is_empty()
             && !self.ground.network.borrow().has_end_arrived(connection.wire)
-            && self.shared.log().is_some_and(|log| log.state() != LogState::Ready)
+            && self.shared.log().is_some_and(|log| log.is_over() || log.state() != LogState::Ready)
     }
 
     /// A connection is not read until the log has caught up. Its Keep Alive stands still.
     pub(super) fn park(&mut self, index: usize) {
         let Some(connection) = &mut self.connections[index] else { return };
         connection.is_parked = true;
-        self.ground.network.borrow_mut().wire_mut(connection.wire).is_held = true;
-        self.broker.handle_held(connection_id(index), true, self.turn.now);
+        self.note_unread(index);
         self.say(|| "does not read on: the log is full".to_owned());
     }
 
@@ -155,12 +154,11 @@ impl Lane {
             return;
         }
         connection.held.release(durable, &mut connection.backlog);
-        let was_parked = std::mem::take(&mut connection.is_parked);
-        if was_parked {
-            self.ground.network.borrow_mut().wire_mut(connection.wire).is_held = connection.is_held;
-            self.broker.handle_held(connection_id(waiter.index), connection.is_held, self.turn.now);
+        let is_broken = connection.is_broken;
+        if std::mem::take(&mut connection.is_parked) {
+            self.note_unread(waiter.index);
         }
-        if !connection.is_broken {
+        if !is_broken {
             self.write_backlog(waiter.index);
         }
         let Some(Some(connection)) = self.connections.get(waiter.index) else { return };

@@ -76,21 +76,22 @@ impl Lane {
         let Some(connection) = &mut self.connections[index] else { return };
         let settings = &self.ground.settings;
         let (id, waiting, was_held) = (connection_id(index), connection.backlog.len(), connection.is_held);
+        let was_unread = connection.is_unread();
         connection.is_held =
             waiting > settings.held_bytes || was_held && waiting >= settings.congested_bytes && !connection.is_broken;
         {
             let mut network = self.ground.network.borrow_mut();
             let wire = network.wire_mut(connection.wire);
-            (wire.has_backlog, wire.is_held) = (waiting > 0, connection.is_held || connection.is_parked);
+            (wire.has_backlog, wire.is_held) = (waiting > 0, connection.is_unread());
         }
         if connection.phase != Phase::Serving {
             return;
         }
-        let (is_held, was_congested) = (connection.is_held, connection.is_congested);
+        let (is_unread, was_congested) = (connection.is_unread(), connection.is_congested);
         connection.is_congested = waiting > settings.congested_bytes || was_congested && waiting > 0;
         let is_congested = connection.is_congested;
-        if is_held != was_held {
-            self.broker.handle_held(id, is_held, self.turn.now);
+        if is_unread != was_unread {
+            self.broker.handle_held(id, is_unread, self.turn.now);
         }
         if is_congested && !was_congested {
             self.say(|| "finds it slow".to_owned());

@@ -14,9 +14,26 @@ use super::{Disk, Entry, EntryKind, Locked, Owner};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemDisk;
 
+/// Held until it is dropped.
+#[derive(Debug)]
+pub struct SystemLock {
+    _file: File,
+    /// The folder around it, where the file system has locks for folders: whoever removes the file does not free the folder.
+    _folder: Option<File>,
+}
+
+impl SystemDisk {
+    /// The size of the whole file system on which a folder is, or will be made; `None` where that is not known, as of some that
+    /// programs serve (FUSE) and call empty.
+    pub fn size_bytes(self, folder: &Path) -> Option<u64> {
+        let file_system = folder.ancestors().find_map(|folder| rustix::fs::statvfs(folder).ok())?;
+        Some(file_system.f_blocks.saturating_mul(file_system.f_frsize)).filter(|bytes| *bytes > 0)
+    }
+}
+
 impl Disk for SystemDisk {
     type File = File;
-    type Lock = File;
+    type Lock = SystemLock;
 
     fn create_folder(&self, path: &Path) -> io::Result<()> {
         DirBuilder::new().mode(0o700).create(path)
@@ -100,25 +117,32 @@ impl Disk for SystemDisk {
         Some(file_system.f_bavail.saturating_mul(file_system.f_frsize))
     }
 
-    fn lock(&self, path: &Path) -> io::Result<Locked<File>> {
+    fn lock(&self, path: &Path) -> io::Result<Locked<SystemLock>> {
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                let mut text = String::new();
-                // Who holds it is a courtesy: the refusal stands without it.
-                let _ = file.take(20).read_to_string(&mut text);
-                return Ok(Locked::InUse(text.trim().parse().ok()));
-            }
-            Err(error) => return Err(error.into()),
+        let folder = path.parent().and_then(|folder| File::open(folder).ok());
+        let is_folder_free = folder.as_ref().is_none_or(|folder| try_lock(folder).unwrap_or(true));
+        if !try_lock(&file)? || !is_folder_free {
+            let mut text = String::new();
+            // Who holds it is a courtesy: the refusal stands without it.
+            let _ = file.take(20).read_to_string(&mut text);
+            return Ok(Locked::InUse(text.trim().parse().ok()));
         }
         file.set_len(0)?;
         file.write_all(format!("{}\n", std::process::id()).as_bytes())?;
-        Ok(Locked::Yes(file))
+        Ok(Locked::Yes(SystemLock { _file: file, _folder: folder }))
     }
 
     fn random(&self) -> u64 {
         RandomState::new().hash_one(std::process::id())
+    }
+}
+
+/// `false`: another process has it.
+fn try_lock(file: &File) -> io::Result<bool> {
+    match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -131,5 +155,16 @@ fn kind(kind: fs::FileType) -> EntryKind {
         EntryKind::SymbolicLink
     } else {
         EntryKind::Other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_has_a_size_unless_it_does_not_say() {
+        assert!(SystemDisk.size_bytes(Path::new("/none/below")).is_some_and(|bytes| bytes > 0));
+        assert_eq!(SystemDisk.size_bytes(Path::new("/proc/none")), None);
     }
 }

@@ -256,7 +256,8 @@ impl<D: Disk> Log<D> {
         self.not_failed()?;
         let room_bytes = self.last.limit().since(self.end);
         let usual_room_bytes = self.pool.usual_room_bytes();
-        let runs = divide(batches, room_bytes, usual_room_bytes).ok_or(MALFORMED)?;
+        let shared_bytes_max = self.pool.shared_file_batch_bytes_max();
+        let runs = divide(batches, room_bytes, usual_room_bytes, shared_bytes_max).ok_or(MALFORMED)?;
         let (usual, others): (Vec<u64>, Vec<u64>) =
             runs.iter().filter_map(|run| run.new_room_bytes).partition(|bytes| *bytes == usual_room_bytes);
         if runs.len() > 1 {
@@ -380,8 +381,9 @@ pub(crate) fn begin_segment<D: Disk>(
     Ok(segment)
 }
 
-/// Divides batches among the last segment, which has some room left, and new ones. `None` if the lengths do not add up.
-fn divide(batches: &[u8], mut room_bytes: u64, usual_room_bytes: u64) -> Option<VecDeque<Run>> {
+/// Divides batches among the last segment, which has some room left, and new ones; a batch longer than `shared_bytes_max` shares no
+/// new one. `None` if the lengths do not add up.
+fn divide(batches: &[u8], mut room_bytes: u64, usual_room_bytes: u64, shared_bytes_max: u64) -> Option<VecDeque<Run>> {
     let mut runs = VecDeque::from([Run { bytes: 0, new_room_bytes: None }]);
     let mut rest = batches;
     while !rest.is_empty() {
@@ -389,7 +391,7 @@ fn divide(batches: &[u8], mut room_bytes: u64, usual_room_bytes: u64) -> Option<
         let batch_bytes = HEADER_BYTES + u64::from(u32_at(header, 0));
         rest = rest.get(usize::try_from(batch_bytes).ok()?..)?;
         if batch_bytes > room_bytes {
-            room_bytes = batch_bytes.max(usual_room_bytes);
+            room_bytes = if batch_bytes > shared_bytes_max { batch_bytes } else { usual_room_bytes };
             runs.push_back(Run { bytes: 0, new_room_bytes: Some(room_bytes) });
         }
         room_bytes -= batch_bytes;

@@ -97,6 +97,11 @@ impl<D: Disk> Pool<D> {
         self.options.segment_bytes - SEGMENT_HEADER_BYTES
     }
 
+    /// See [`Options::shared_file_batch_bytes_max`].
+    pub(crate) fn shared_file_batch_bytes_max(&self) -> u64 {
+        self.options.shared_file_batch_bytes_max()
+    }
+
     /// How many files of the usual size are ready.
     pub(crate) fn ready_count(&self) -> usize {
         self.ready.iter().filter(|spare| spare.room_bytes == self.usual_room_bytes()).count()
@@ -233,6 +238,11 @@ impl<D: Disk> Pool<D> {
             return Err(Refusal::Full(Limit::MaxBytes));
         }
         let unfinished = self.folder.join(UNFINISHED);
+        if disk.free_bytes(&self.folder).is_some_and(|free_bytes| free_bytes < bytes) {
+            // A full disk is asked often: it is not filled up to the last byte each time. What is left of an attempt before is no loss.
+            let _ = disk.remove(&unfinished);
+            return Err(Refusal::Full(Limit::Disk));
+        }
         let made = self.make_unfinished(disk, &unfinished, bytes);
         let file = made.inspect_err(|_| {
             // What cannot be removed now is removed before the next is made.

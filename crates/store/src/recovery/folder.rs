@@ -11,20 +11,19 @@ const LOCK: &str = "lock";
 
 /// Whether the folder could be entered. Nothing is made or locked, and who is in it is no hindrance.
 pub(crate) fn check<D: Disk>(disk: &D, folder: &Path, options: &Options) -> Result<(), OpenError> {
-    // What stands in a folder can be reached only through it.
-    let may_make_in = |folder: &Path| disk.may_write(&folder.join("."));
     match disk.kind(folder) {
         Ok(kind) => check_kind(kind, folder, options)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(may_make_in(around(folder)).context(Operation::Create, folder)?);
+            return Ok(may_make_in(disk, around(folder)).context(Operation::Create, folder)?);
         }
         Err(error) => Err(error).context(Operation::Open, folder)?,
     }
+    check_access(disk, folder)?;
     let lock = folder.join(LOCK);
     let may_lock = match disk.kind(&lock) {
         Ok(EntryKind::SymbolicLink) if !options.allow_symlinks => return Err(OpenError::SymbolicLink(lock)),
         Ok(_) => disk.may_write(&lock),
-        Err(_) => may_make_in(folder),
+        Err(_) => Ok(()),
     };
     may_lock.context(Operation::Lock, &lock).map_err(|failure| refused(disk, folder, failure))
 }
@@ -49,6 +48,7 @@ pub(super) fn enter<D: Disk>(disk: &D, folder: &Path, options: &Options) -> Resu
         }
         Err(error) => Err(error).context(Operation::Open, folder)?,
     }
+    check_access(disk, folder)?;
     let path = folder.join(LOCK);
     if !options.allow_symlinks && disk.kind(&path).is_ok_and(|kind| kind == EntryKind::SymbolicLink) {
         return Err(OpenError::SymbolicLink(path));
@@ -58,6 +58,22 @@ pub(super) fn enter<D: Disk>(disk: &D, folder: &Path, options: &Options) -> Resu
         Locked::Yes(lock) => Ok(lock),
         Locked::InUse(process) => Err(OpenError::InUse { folder: folder.to_path_buf(), process }),
     }
+}
+
+/// A log needs new files all the while, also where those that are there can be written.
+fn check_access<D: Disk>(disk: &D, folder: &Path) -> Result<(), OpenError> {
+    let access = may_make_in(disk, folder).context(Operation::Write, folder);
+    access.map_err(|failure| match disk.owner(folder) {
+        Some(owner) if is_denied(&failure) && owner.owner == owner.user => {
+            OpenError::Closed { failure, folder: folder.to_path_buf() }
+        }
+        _ => refused(disk, folder, failure),
+    })
+}
+
+fn may_make_in<D: Disk>(disk: &D, folder: &Path) -> io::Result<()> {
+    // What stands in a folder can be reached only through it.
+    disk.may_write(&folder.join("."))
 }
 
 fn check_kind(kind: EntryKind, folder: &Path, options: &Options) -> Result<(), OpenError> {
@@ -73,11 +89,14 @@ fn around(folder: &Path) -> &Path {
     folder.parent().filter(|around| !around.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Making the lock file is the first thing that takes the right to write: what is said then helps to give it.
+/// The right to write is lacking: what is said helps to give it.
 fn refused<D: Disk>(disk: &D, folder: &Path, failure: Failure) -> OpenError {
-    let is_refused = failure.error.kind() == io::ErrorKind::PermissionDenied;
-    match disk.owner(folder).filter(|owner| is_refused && owner.owner != owner.user) {
+    match disk.owner(folder).filter(|owner| is_denied(&failure) && owner.owner != owner.user) {
         Some(owner) => OpenError::NotOurs { failure, folder: folder.to_path_buf(), owner },
         None => failure.into(),
     }
+}
+
+fn is_denied(failure: &Failure) -> bool {
+    failure.error.kind() == io::ErrorKind::PermissionDenied
 }

@@ -7,12 +7,12 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::check_start_of;
-use super::inventory::{Chain, Link};
+use super::inventory::{Chain, Link, Unused};
 use crate::batch::{BatchHeader, HEADER_BYTES, Seal};
 use crate::error::Failure;
 use crate::log::{Stop, next_good, walk};
-use crate::segment::segment_path;
-use crate::{BATCH_HEADER_BYTES, Damage, Disk, OpenError, Position};
+use crate::segment::{Segment, segment_path};
+use crate::{BATCH_HEADER_BYTES, Damage, Disk, MissingSegment, OpenError, Position};
 
 /// The log must be without gaps. Damage within a segment is found by those who read it.
 pub(super) fn check<D: Disk>(disk: &D, folder: &Path, chain: &Chain<D>) -> Result<(), OpenError> {
@@ -29,20 +29,36 @@ fn find<D: Disk>(disk: &D, folder: &Path, chain: &Chain<D>) -> Result<Option<Ope
     }
     let seal = Seal::of_log(chain.identity);
     for (before, next) in chain.links.iter().zip(chain.links.iter().skip(1)) {
-        let is_first_behind = before.segment.sequence + 1 == next.segment.sequence;
-        if is_first_behind {
-            continue;
-        }
-        if let Some(from) = end_of(disk, seal, before, next.header.previous_end)? {
-            return Ok(Some(between(folder, chain, before, next, from)));
-        }
+        let Some(gap) = between(disk, seal, folder, (&before.segment, next))? else { continue };
+        let numbers = before.segment.sequence + 1..next.segment.sequence;
+        let is_left = |unused: &&Unused<D>| numbers.contains(&unused.spare.sequence) && unused.header.is_none();
+        return Ok(Some(match chain.spares.iter().find(is_left) {
+            Some(left) => Damage { path: left.spare.path.clone(), offset: 0, position: gap.from }.into(),
+            None => gap.into(),
+        }));
     }
     Ok(None)
 }
 
+/// The file that is missing between two segments of which the second follows the first.
+pub(super) fn between<D: Disk>(
+    disk: &D,
+    seal: Seal,
+    folder: &Path,
+    (before, next): (&Segment<D>, &Link<D>),
+) -> Result<Option<MissingSegment>, Failure> {
+    let (first, last) = (before.sequence + 1, next.segment.sequence.saturating_sub(1));
+    if first > last {
+        return Ok(None);
+    }
+    let to = next.header.previous_end;
+    let from = end_of(disk, seal, before, to)?;
+    let (first, last) = (segment_path(folder, first), segment_path(folder, last));
+    Ok(from.map(|from| MissingSegment { first, last, from, to }))
+}
+
 /// Where the batches of a segment end, if that is before the next one begins and nothing shows that they went on.
-fn end_of<D: Disk>(disk: &D, seal: Seal, link: &Link<D>, next: Position) -> Result<Option<Position>, Failure> {
-    let segment = &link.segment;
+fn end_of<D: Disk>(disk: &D, seal: Seal, segment: &Segment<D>, next: Position) -> Result<Option<Position>, Failure> {
     let Stop::Bad(end) = walk(disk, segment, seal, segment.base, next, |_, _| ControlFlow::Continue(()))? else {
         return Ok(None);
     };
@@ -56,19 +72,6 @@ fn end_of<D: Disk>(disk: &D, seal: Seal, link: &Link<D>, next: Position) -> Resu
     let is_begun = bytes != [0; BATCH_HEADER_BYTES] && is_of_now;
     let is_damaged = is_begun || next_good(disk, segment, seal, end.plus(HEADER_BYTES), next)?.is_some();
     Ok((!is_damaged).then_some(end))
-}
-
-/// Of the files between two segments, the one that is missing, or the one of which nothing is left.
-fn between<D: Disk>(folder: &Path, chain: &Chain<D>, before: &Link<D>, next: &Link<D>, from: Position) -> OpenError {
-    let (first, last, to) = (before.segment.sequence + 1, next.segment.sequence - 1, next.header.previous_end);
-    let left =
-        chain.spares.iter().find(|unused| (first..=last).contains(&unused.spare.sequence) && unused.header.is_none());
-    match left {
-        Some(left) => Damage { path: left.spare.path.clone(), offset: 0, position: from }.into(),
-        None => {
-            OpenError::MissingSegment { first: segment_path(folder, first), last: segment_path(folder, last), from, to }
-        }
-    }
 }
 
 /// A damaged header behind all good ones. Where nothing is missing, it was torn when it was written, and nothing followed.

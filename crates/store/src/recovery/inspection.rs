@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 
 use super::inventory::{Found, Inventory, Link};
 use super::tail::look_behind;
-use super::{Cut, check_start_of};
+use super::{Cut, check_start_of, gaps};
 use crate::batch::{HEADER_BYTES, Seal};
 use crate::error::Failure;
 use crate::log::{Stop, next_good, walk};
 use crate::segment::{HEADER_LENGTH, HeaderFault, Segment, SegmentHeader};
-use crate::{Damage, Disk, OpenError, Position, Snapshot};
+use crate::{Damage, Disk, MissingSegment, OpenError, Position, Snapshot};
 
 /// A log as it was found in a folder, not opened.
 pub struct Inspection<D: Disk> {
@@ -88,6 +88,8 @@ pub struct Examined {
     pub tail: Option<Cut>,
     /// Bad batches, by where they begin.
     pub damages: Vec<Damage>,
+    /// Segments that are gone.
+    pub missing: Vec<MissingSegment>,
     /// Segments that a writer began to use for something else while they were read.
     pub overtaken: Vec<PathBuf>,
 }
@@ -130,13 +132,18 @@ impl<D: Disk> Inspection<D> {
         &self.faults
     }
 
+    /// The same, to keep.
+    pub fn into_faults(self) -> Vec<OpenError> {
+        self.faults
+    }
+
     /// Visits all good batches, in order, those that a repair made too, until the visitor breaks off.
     pub fn read(&self, mut visit: impl FnMut(InspectedBatch<'_>) -> ControlFlow<()>) -> Result<Examined, Failure> {
         let mut examined = Examined::default();
         for (index, link) in self.links.iter().enumerate() {
-            let end = self.links.get(index + 1).map(|next| next.header.previous_end);
-            let flow = match end {
-                Some(end) => self.read_complete(&link.segment, end, &mut examined, &mut visit)?,
+            let missing_before = examined.missing.len();
+            let flow = match self.links.get(index + 1) {
+                Some(next) => self.read_complete(&link.segment, next, &mut examined, &mut visit)?,
                 None => self.read_last(&link.segment, &mut examined, &mut visit)?,
             };
             if flow.is_break() {
@@ -144,21 +151,30 @@ impl<D: Disk> Inspection<D> {
             }
             if self.was_overtaken(link)? {
                 examined.damages.retain(|damage| damage.path != link.segment.path);
+                examined.missing.truncate(missing_before);
                 examined.overtaken.push(link.segment.path.clone());
             }
         }
+        if self.is_newer() {
+            // Of a log that is understood in part, nobody can say what is missing in it.
+            (examined.damages, examined.missing) = (Vec::new(), Vec::new());
+        }
         Ok(examined)
+    }
+
+    fn is_newer(&self) -> bool {
+        self.files.iter().any(|file| matches!(file.role, FileRole::Newer(_)))
     }
 
     /// A segment that is followed by another: whatever is bad before its end is damage.
     fn read_complete(
         &self,
         segment: &Segment<D>,
-        end: Position,
+        next: &Link<D>,
         examined: &mut Examined,
         visit: &mut impl FnMut(InspectedBatch<'_>) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, Failure> {
-        let mut position = segment.base;
+        let (mut position, end) = (segment.base, next.header.previous_end);
         loop {
             let (stop, flow) = self.walk(segment, position, end, visit)?;
             match stop {
@@ -168,10 +184,15 @@ impl<D: Disk> Inspection<D> {
                 }
                 Stop::Bad(bad) => {
                     examined.end = bad;
+                    let Some(good) = next_good(&self.disk, segment, self.seal, bad.plus(HEADER_BYTES), end)? else {
+                        match gaps::between(&self.disk, self.seal, folder_of(segment), (segment, next))? {
+                            Some(gap) => examined.missing.push(gap),
+                            None => examined.damages.push(segment.damage(bad)),
+                        }
+                        return Ok(flow);
+                    };
                     examined.damages.push(segment.damage(bad));
-                    let next = next_good(&self.disk, segment, self.seal, bad.plus(HEADER_BYTES), end)?;
-                    let Some(next) = next else { return Ok(flow) };
-                    position = next.position;
+                    position = good.position;
                 }
             }
         }
@@ -243,6 +264,10 @@ impl<D: Disk> Inspection<D> {
     }
 }
 
+fn folder_of<D: Disk>(segment: &Segment<D>) -> &Path {
+    segment.path.parent().unwrap_or(Path::new("."))
+}
+
 /// What the headers say, for comparison.
 fn headers<D: Disk>(inventory: &Inventory<D>) -> Vec<(u64, Result<SegmentHeader, HeaderFault>)> {
     inventory.found.iter().map(|file| (file.sequence, file.header)).collect()
@@ -261,6 +286,12 @@ impl<D: Disk> Sorted<D> {
     /// All files of a folder, and what is wrong with them as a whole.
     fn of_a_log(disk: &D, folder: &Path, inventory: Inventory<D>) -> Result<Self, Failure> {
         let mut sorted = Self::new(disk, inventory)?;
+        let is_newer = |fault: &OpenError| matches!(fault, OpenError::Newer { .. });
+        if sorted.faults.iter().any(is_newer) {
+            // What else is wrong, and what would help, only the program knows that wrote it.
+            sorted.faults.retain(is_newer);
+            return Ok(sorted);
+        }
         if let Some(start) = sorted.links.first().map(|first| first.segment.base)
             && let Some((from, to)) = check_start_of(start, sorted.snapshot)
         {

@@ -130,10 +130,12 @@ impl<D: Disk> Inventory<D> {
         Ok(self.sort(identity))
     }
 
-    /// The log's number: the newest header states it. Where none is good, a damaged one may, if a batch agrees.
+    /// The log's number: most headers state it, and of two logs of which as many files are there, the newest. Where none is good, a
+    /// damaged one may, if a batch agrees.
     pub(super) fn identity(&self, disk: &D) -> Result<Option<u64>, Failure> {
-        if let Some(header) = self.found.iter().rev().find_map(Found::header) {
-            return Ok(Some(header.identity));
+        let stated = || self.found.iter().filter_map(|file| Some(file.header()?.identity));
+        if let Some(identity) = stated().max_by_key(|identity| stated().filter(|other| other == identity).count()) {
+            return Ok(Some(identity));
         }
         for file in &self.found {
             let seal = Seal::of_log(file.claimed_identity);

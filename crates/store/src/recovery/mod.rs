@@ -75,9 +75,9 @@ pub struct Cut {
 /// A stretch of the log that was damaged and is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lost {
-    /// The segment file, or the folder where a file was missing.
+    /// The segment file, or the folder where one of several was missing.
     pub path: PathBuf,
-    /// The copy of the file as it was, where there was a file.
+    /// The copy of the file as it was; `None`: it was missing.
     pub set_aside: Option<PathBuf>,
     /// Where the stretch begins.
     pub from: Position,

@@ -10,12 +10,13 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use super::Lost;
+use super::gaps;
 use super::inventory::Link;
 use crate::batch::{HEADER_BYTES, HOLE, Seal};
 use crate::error::{Context, Failure};
 use crate::log::{Stop, next_good, walk};
 use crate::segment::{Segment, SegmentHeader};
-use crate::{Disk, Operation, Position};
+use crate::{Disk, MissingSegment, Operation, Position};
 
 /// Repairs, and keeps account.
 pub(super) struct Surgeon {
@@ -47,7 +48,7 @@ impl Surgeon {
     ) -> Result<(), Failure> {
         for index in 1..links.len() {
             let (segment, next) = (&links[index - 1].segment, &links[index]);
-            let end = self.mend(disk, segment, seal, next.header.previous_end)?;
+            let end = self.mend(disk, segment, seal, next)?;
             if end != next.header.previous_end {
                 self.copy(disk, &next.segment.path, &next.segment.file)?;
                 let header = SegmentHeader { previous_end: end, ..next.header };
@@ -58,24 +59,28 @@ impl Surgeon {
         Ok(())
     }
 
-    /// Makes the batches of a segment follow each other. Gives where they end then, which is before `end` if the last of them
-    /// are lost.
+    /// Makes the batches of a segment follow each other. Gives where they end then, which is before where the next segment says
+    /// if the last of them are lost, or a segment between the two is.
     fn mend<D: Disk>(
         &mut self,
         disk: &D,
         segment: &Segment<D>,
         seal: Seal,
-        end: Position,
+        next: &Link<D>,
     ) -> Result<Position, Failure> {
-        let mut position = segment.base;
+        let (mut position, end) = (segment.base, next.header.previous_end);
         loop {
             let bad = match walk(disk, segment, seal, position, end, |_, _| ControlFlow::Continue(()))? {
                 Stop::Done(end) => return Ok(end),
                 Stop::Bad(bad) => bad,
             };
             let Some(good) = next_good(disk, segment, seal, bad.plus(HEADER_BYTES), end)? else {
-                let set_aside = self.copy(disk, &segment.path, &segment.file)?;
-                self.gave_up(Lost { path: segment.path.clone(), set_aside: Some(set_aside), from: bad, to: end });
+                let (path, set_aside) = match gaps::between(disk, seal, &self.folder, (segment, next))? {
+                    Some(MissingSegment { first, last, .. }) if first == last => (first, None),
+                    Some(_) => (self.folder.clone(), None),
+                    None => (segment.path.clone(), Some(self.copy(disk, &segment.path, &segment.file)?)),
+                };
+                self.gave_up(Lost { path, set_aside, from: bad, to: end });
                 return Ok(bad);
             };
             self.fill_hole(disk, segment, seal, bad, good.position)?;

@@ -267,6 +267,24 @@ fn a_segment_of_another_log_is_refused() {
     assert!(matches!(&error, OpenError::Foreign(path) if *path == segment(2)), "{error}");
 }
 
+/// Nobody must be told to move his own away.
+#[test]
+fn a_segment_of_another_log_behind_all_others_is_named_itself() {
+    let (disk, _) = log_of_single_batches(40);
+    let other = MemoryDisk::new(77);
+    let mut log = must_open(&other).log;
+    (0..400).for_each(|_| log.write(&mut buffer(&[[7; 500]])).expect("written"));
+    disk.put(&segment(9), &other.contents(&segment(9)).expect("there"));
+    let inspection = midge_store::Inspection::take(disk.clone(), folder()).expect("readable");
+    assert!(
+        matches!(&inspection.faults()[0], OpenError::Foreign(path) if *path == segment(9)),
+        "{:?}",
+        inspection.faults()
+    );
+    let error = open(disk).expect_err("refused");
+    assert!(matches!(&error, OpenError::Foreign(path) if *path == segment(9)), "{error}");
+}
+
 #[test]
 fn a_last_segment_that_is_shorter_than_it_was_made_is_refused() {
     let (disk, batches) = log_of_single_batches(45);

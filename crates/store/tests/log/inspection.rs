@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use midge_store::memory_disk::MemoryDisk;
-use midge_store::{Disk, Examined, FileRole, Inspection, Position, SystemDisk};
+use midge_store::{Disk, Examined, FORMAT_VERSION, FileRole, Inspection, OpenError, Position, SystemDisk};
 
 use crate::world::*;
 
@@ -119,6 +119,43 @@ fn a_missing_beginning_and_a_strange_segment_are_told() {
     let said: Vec<String> = inspection.faults().iter().map(ToString::to_string).collect();
     assert!(said[0].contains("belongs to another log"), "{said:?}");
     assert!(said[1].contains("a segment file is missing"), "{said:?}");
+}
+
+#[test]
+fn a_missing_segment_is_named_and_not_the_one_before_it() {
+    let disk = MemoryDisk::new(1);
+    let mut log = must_open(&disk).log;
+    (0..40).for_each(|_| log.write(&mut buffer(&[[7; 500]])).expect("written"));
+    drop(log);
+    disk.take(&segment(3));
+    let examined = look(&inspect(&disk)).1;
+    assert!(examined.damages.is_empty(), "{:?}", examined.damages);
+    let missing: Vec<_> = examined.missing.iter().map(|it| (&it.first, &it.last)).collect();
+    assert_eq!(missing, [(&segment(3), &segment(3))]);
+    let opened = repair(&disk);
+    let lost: Vec<_> = opened.report.lost.iter().map(|lost| (&lost.path, &lost.set_aside)).collect();
+    assert_eq!(lost, [(&segment(3), &None)]);
+}
+
+/// Only the program that wrote it knows what else is wrong, and what would help: a start with --repair is refused.
+#[test]
+fn of_a_log_of_a_newer_version_nothing_else_is_told() {
+    let disk = MemoryDisk::new(1);
+    put(&mut must_open(&disk).log, 0..60);
+    for number in [1_u32, 2] {
+        let mut bytes = disk.contents(&segment(number)).expect("there");
+        bytes[8..12].copy_from_slice(&(FORMAT_VERSION + 1).to_le_bytes());
+        let checksum = crc32c::crc32c_append(crc32c::crc32c(&bytes[..12]), &bytes[16..4096]);
+        bytes[12..16].copy_from_slice(&checksum.to_le_bytes());
+        disk.put(&segment(number), &bytes);
+        let inspection = inspect(&disk);
+        let examined = look(&inspection).1;
+        assert!(inspection.faults().iter().all(|fault| matches!(fault, OpenError::Newer { .. })));
+        assert_eq!(
+            (inspection.faults().len(), examined.damages.len(), examined.missing.len()),
+            (number as usize, 0, 0)
+        );
+    }
 }
 
 #[test]

@@ -77,6 +77,10 @@ fn a_second_one_is_told_who_has_it() {
             scratch.log().display()
         )
     );
+    // Removing the lock of somebody who is at work frees nothing.
+    fs::remove_file(scratch.log().join("lock")).expect("removed");
+    let error = open(&scratch.log()).expect_err("still in use").to_string();
+    assert!(error.ends_with(" is in use by another process; stop that one first, or name another folder"), "{error}");
     drop(first);
     open(&scratch.log()).expect("free again");
 }

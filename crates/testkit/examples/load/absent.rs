@@ -12,12 +12,13 @@ use crate::packets::{self, CONNACK, PUBACK, PUBLISH, Packet, Publish, Stamp};
 use crate::target::Target;
 use crate::{Figure, Point, Settings};
 
-/// A hundred Sessions, four publishers with a hundred messages each in flight.
+/// A hundred Sessions, or as many as there are to be subscribers, and four publishers with a hundred messages each in flight.
 pub(crate) fn run(target: &Target, settings: &Settings) -> Result<Vec<Point>, Fault> {
     let count = settings.counts.as_ref().and_then(|counts| counts.first().copied()).unwrap_or(100_000);
     let publishers = settings.publishers.unwrap_or(4);
     let window = settings.window.unwrap_or(100);
-    let queueing = begin(target, settings, SESSIONS, publishers, window)?;
+    let sessions = settings.subscribers.unwrap_or(SESSIONS);
+    let queueing = begin(target, settings, sessions, publishers, window)?;
     let (memory_bytes, start_us, start) = (target.memory_bytes(), target.cpu_us(), Instant::now());
     let queues = queueing.send_all(count, settings)?;
     let seconds = start.elapsed().as_secs_f64();
@@ -25,17 +26,21 @@ pub(crate) fn run(target: &Target, settings: &Settings) -> Result<Vec<Point>, Fa
     // What a server needs only for a moment is not what the queue takes.
     std::thread::sleep(REST);
     let memory_bytes = target.memory_bytes() - memory_bytes;
-    let start_us = target.cpu_us();
+    let disk_bytes = target.disk_bytes();
+    let (start_us, start) = (target.cpu_us(), Instant::now());
     take_back(target, settings, &queues)?;
-    let drained_us = target.cpu_us() - start_us;
+    let (drained_us, drained_s) = (target.cpu_us() - start_us, start.elapsed().as_secs_f64());
     let each = |what, value: f64| Figure { what, value: value / count as f64 };
     let figures = vec![
         each("µs CPU per message queued", queued_us),
         Figure { what: "messages queued per second", value: count as f64 / seconds },
         each("bytes per message queued", memory_bytes),
         each("µs CPU per message when they come back", drained_us),
+        Figure { what: "messages per second when they come back", value: count as f64 / drained_s },
+        Figure { what: "bytes on disk before", value: disk_bytes },
+        Figure { what: "bytes in memory, at most", value: target.most_memory_bytes() },
     ];
-    let label = format!("{count} messages of {} B for {SESSIONS} absent Sessions", settings.payload_bytes);
+    let label = format!("{count} messages of {} B for {sessions} absent Sessions", settings.payload_bytes);
     Ok(vec![Point { label, count: Some(count), figures }])
 }
 

@@ -102,6 +102,14 @@ impl Target {
         kilobytes.map_or(f64::NAN, |kilobytes| kilobytes * 1024.0)
     }
 
+    /// The most memory that was resident at any time, what it shares with others included.
+    pub(crate) fn most_memory_bytes(&self) -> f64 {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+        kilobytes.map_or(f64::NAN, |kilobytes| kilobytes * 1024.0)
+    }
+
     /// How much the files in its folder take.
     pub(crate) fn disk_bytes(&self) -> f64 {
         folder_bytes(&self.folder)

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use midge_testkit::environment::{Missing, midge_program, need};
-use midge_testkit::server::free_port;
+use midge_testkit::ports::free_port;
 use midge_testkit::{Conversation, Launch, Server};
 use rustix::process::Signal;
 
@@ -96,6 +96,18 @@ fn a_file_in_its_place() {
 }
 
 #[test]
+fn a_file_in_place_of_the_folder_around_it() {
+    let folder = Folder::new();
+    fs::remove_dir(folder.path()).expect("remove");
+    fs::write(folder.path(), "not a folder").expect("write");
+    refuses(
+        &folder,
+        "mosquitto.db.midge: Not a directory*; what is named as the folder around it is a file; name a folder",
+    );
+    fs::remove_file(folder.path()).expect("remove");
+}
+
+#[test]
 fn a_folder_that_is_not_writable() {
     let folder = Folder::new();
     let Some(launch) = need(as_somebody_else(&folder)) else { return };
@@ -122,14 +134,55 @@ fn a_log_of_another_user() {
         &folder,
         "Permission denied*belongs to user 0, and this is user 65534: give it to the one that runs the server",
     );
+    let said = test_configuration(&folder);
+    let error = said.lines().next().unwrap_or_default();
+    assert!(!error.is_empty() && told.contains(error), "a test of the configuration says the same: {said}");
+}
+
+/// Its files can be written, and sooner or later it needs another one.
+#[test]
+fn a_log_folder_in_which_nothing_can_be_made() {
+    let folder = filled();
+    let Some(launch) = need(as_somebody_else(&folder)) else { return };
+    let set_mode = |mode| fs::set_permissions(folder.log(), fs::Permissions::from_mode(mode)).expect("chmod");
+    if rustix::process::geteuid().is_root() {
+        give_files_to_nobody(&folder);
+        set_mode(0o755);
+        let expected = "cannot write */mosquitto.db.midge: Permission denied*belongs to user 0, and this is user 65534: give it to the \
+                        one that runs the server (chown -R 65534 */mosquitto.db.midge)";
+        refuses_with(&launch, &folder, expected);
+        std::os::unix::fs::chown(folder.log(), Some(NOBODY), None).expect("chown");
+    }
+    set_mode(0o500);
+    let expected = "cannot write */mosquitto.db.midge: Permission denied*chmod 700 */mosquitto.db.midge";
+    let told = refuses_with(&launch, &folder, expected);
+    let said = test_configuration(&folder);
+    let error = said.lines().next().unwrap_or_default();
+    assert!(!error.is_empty() && told.contains(error), "a test of the configuration says the same: {said}");
+    set_mode(0o700);
+    launch.start(&folder.configuration()).expect_log("Restored from");
+}
+
+fn give_files_to_nobody(folder: &Folder) {
+    for entry in fs::read_dir(folder.log()).expect("the log's folder") {
+        let path = entry.expect("the log's folder").path();
+        std::os::unix::fs::chown(path, Some(NOBODY), None).expect("chown");
+    }
+}
+
+/// What `--test-config` says, as nobody, to a configuration that it does not like.
+fn test_configuration(folder: &Folder) -> String {
     let file = folder.path().join("tested.conf");
     fs::write(&file, folder.configuration()).expect("write");
     let mut test = Command::new(midge_program());
-    std::os::unix::process::CommandExt::uid(&mut test, NOBODY);
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::process::CommandExt::uid(&mut test, NOBODY);
+    }
     let tested = test.arg("-c").arg(&file).arg("--test-config").output().expect("it starts");
-    let said = String::from_utf8_lossy(&tested.stderr);
+    let said = String::from_utf8_lossy(&tested.stderr).into_owned();
     assert_eq!(tested.status.code(), Some(3), "{said}");
-    assert!(told.contains(said.trim_end()), "a test of the configuration says the same: {said}");
+    assert!(said.contains(&format!("Error found at {}:", file.display())), "with the line: {said}");
+    said
 }
 
 /// What is made here is for this user alone; what somebody has opened to all is used, and told.
@@ -237,7 +290,8 @@ fn a_damaged_byte_in_a_long_queue() {
     let mut server = Server::start(&format!("log_type all\nshards 1\n{}", folder.configuration()));
     let mut conversation = Conversation::with(&server);
     conversation.play("s connects v311\ns subscribes t qos=1\ns disconnects\np connects v311 clean\n");
-    conversation.play(&"p publishes t qos=1 m=\"waits\"*500\n".repeat(5));
+    // As much as is worth a run.
+    conversation.play(&"p publishes t qos=1 m=\"waits\"*500\n".repeat(20));
     for snapshots in 1..=3 {
         // The first makes a run of the queue, the second sweeps what came before and moves it, the third begins behind it.
         snapshot(&server, snapshots);
@@ -253,7 +307,7 @@ fn a_damaged_byte_in_a_long_queue() {
     assert!(line.contains(&path.display().to_string()), "{line}");
     // What is lost is told by whom it was for, and nothing is promised that is not there.
     let server = Launch::new().arguments(&["--repair"]).start(&format!("log_type all\n{}", folder.configuration()));
-    server.expect_log("Warning: 5 messages that waited for 's' are lost*");
+    server.expect_log("Warning: 20 messages that waited for 's' are lost*");
     server.expect_log("*1 sessions with 1 subscriptions and 0 messages*");
     Conversation::with(&server).play("s connects v311 session-present\ns< nothing");
 }
@@ -427,8 +481,20 @@ fn a_file_system_that_is_mounted_read_only() {
 #[test]
 fn a_file_system_that_is_full() {
     // Less than the segments that a log begins with.
-    let Some(mount) = need(Mount::new("size=1m")) else { return };
+    let Some(mount) = need(Mount::new("size=48k")) else { return };
     refuses(&mount.folder, "*mosquitto.db.midge*the disk is full*free some space");
+}
+
+/// The system would end the process with a signal, without a word.
+#[test]
+fn a_limit_on_the_size_of_files() {
+    let folder = Folder::new();
+    let limited = folder.path().join("limited");
+    let script = format!("#!/bin/sh\nulimit -f 1000\nexec {} \"$@\"\n", midge_program().display());
+    fs::write(&limited, script).expect("write");
+    fs::set_permissions(&limited, fs::Permissions::from_mode(0o755)).expect("chmod");
+    let expected = "cannot write */mosquitto.db.midge/unfinished: File too large*raise the limit (ulimit -f";
+    refuses_with(&Launch::new().program(limited), &folder, expected);
 }
 
 /// Of a segment: what its first checksum covers.

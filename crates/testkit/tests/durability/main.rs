@@ -12,6 +12,7 @@ mod cuts;
 mod folder;
 mod folders;
 mod kills;
+mod memory;
 mod paho;
 mod promises;
 mod publisher;

@@ -1,10 +1,12 @@
 //! Room on the disk: what may not be kept is refused before it is acknowledged, what is not needed makes room, and the server
 //! goes on by itself.
 
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use midge_testkit::environment::need;
+use midge_testkit::ports::free_port;
 use midge_testkit::{Client, Kind, Packet, Server};
 
 use crate::folder::{Folder, Mount};
@@ -124,6 +126,44 @@ fn a_log_that_may_not_grow_any_more_refuses_and_goes_on() {
 fn a_disk_that_is_full_refuses_and_goes_on() {
     let Some(mount) = need(Mount::new("size=100m")) else { return };
     fills_up_and_goes_on("", &mount.folder);
+}
+
+/// What a start would meet is told beforehand.
+#[test]
+fn a_disk_without_any_room_is_found_before_the_start() {
+    let Some(mount) = need(Mount::new("size=64k")) else { return };
+    let _ = fs::write(mount.folder.path().join("filler"), vec![0; 1 << 20]);
+    for arguments in [&["--test-config"][..], &[], &["--test-config"]] {
+        let mut server = Server::spawn(arguments, &mount.folder.configuration(), free_port());
+        assert!(!server.wait_for_exit().success(), "{arguments:?}: {:#?}", server.log());
+        server.expect_log("*Error: *mosquitto.db.midge*");
+    }
+}
+
+/// Where a file of the log is a good part of the disk, the snapshot that is taken when the disk is full leaves the file in which it
+/// began; only the one behind it makes room. Nothing happens meanwhile that would bring that about.
+#[test]
+fn a_small_disk_is_used_as_far_as_it_can_be() {
+    check_small_disk(60);
+}
+
+/// The files of the log are smaller there.
+#[test]
+fn a_very_small_disk_is_used_too() {
+    check_small_disk(12);
+}
+
+/// A fifth of it at least.
+#[track_caller]
+fn check_small_disk(size_mib: usize) {
+    let Some(mount) = need(Mount::new(&format!("size={size_mib}m"))) else { return };
+    let server = Server::start(&format!("max_queued_messages 0\nlog_type all\n{}", mount.folder.configuration()));
+    subscribe_and_leave(&server);
+    let mut publisher = publisher(&server);
+    let kept = publish(&mut publisher, |_| "t".to_owned(), "", |_, refused| refused > 0);
+    assert!(kept * PAYLOAD_BYTES > (size_mib << 20) / 5, "{size_mib} MiB: only {kept} were taken");
+    server.expect_log("There is room for the log again");
+    publish(&mut publisher, |_| "t".to_owned(), "", |acknowledged, _| acknowledged >= WINDOW);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use midge_testkit::environment::scratch_folder;
-use midge_testkit::server::free_port;
+use midge_testkit::ports::free_port;
 use midge_testkit::tls::{Authority, Trust, Versions};
 use midge_testkit::{Client, Server};
 

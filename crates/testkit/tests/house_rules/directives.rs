@@ -9,8 +9,8 @@ use crate::{Broken, caught, none};
 /// Where the server is looked at from outside.
 const TESTS: [&str; 2] = ["crates/testkit/tests", "crates/midge/tests"];
 
-/// Tests that look at how files are read, and not at what comes of it.
-const OF_READING: [&str; 3] = ["house_rules/", "errors.rs", "check.rs"];
+/// Tests that look at how files are read and whether a server would start with them, and not at what comes of it.
+const OF_READING: [&str; 4] = ["house_rules/", "errors.rs", "check.rs", "check_start.rs"];
 
 /// What cannot be seen from outside, and the file whose tests see it.
 const SEEN_INSIDE: [(&str, &str); 1] = [

@@ -237,6 +237,26 @@ fn revocations_and_authorities_that_change_count_without_a_signal() {
     expect_refused(&server, &files, &bob);
 }
 
+/// An operator who sends a signal looks at the log then, and not at what was said at the start.
+#[test]
+fn each_reload_says_what_is_wrong_with_files_that_are_as_they_were() {
+    let files = Files::new("said-again");
+    let stranger = Authority::new("stranger");
+    replace(&files.path("authority.pem"), &format!("{}{}", files.authority.certificate(), stranger.certificate()));
+    let server = Server::start(&files.strict_lines());
+    let mut bob = greet_as(&server, &files, Versions::Tls13, &files.authority.client("bob"), "bob");
+    let told = "*no list in crlfile is of stranger: its clients are refused.";
+    for count in 1..4 {
+        expect_count(&server, told, count);
+        server.reload();
+    }
+    ping(&mut bob);
+    replace(&files.path("revoked.pem"), &format!("{}{}", files.authority.revoke(&[]), stranger.revoke(&[])));
+    expect_count(&server, READ_AGAIN, 1);
+    server.reload();
+    assert_eq!(server.count_log(told), 4, "{:#?}", server.log());
+}
+
 /// Who is not yet through with the handshake is judged by what is in force when it is, and not sent away before.
 #[test]
 fn a_handshake_under_way_goes_on() {
@@ -278,15 +298,19 @@ fn encryption_comes_and_goes_with_the_configuration() {
     let server = Server::start("");
     let mut plain = server.connect();
     greet(&mut plain, "v5 clean id=plain");
+    let mut silent = TcpStream::connect(server.address()).expect("connected");
+    // Who is not encrypted could not come any more, and is sent away.
     server.reload_with(&files.lines());
+    plain.expect("DISCONNECT 0x87");
+    plain.expect_closed();
+    assert_eq!(silent.read(&mut [0; 1]).expect("an end"), 0);
     let mut encrypted = member(&server, &files, 1);
-    ping(&mut plain);
-    // Without a certificate nobody may be there any more, in whatever way he came.
+    server.reload_with(&format!("{}max_keepalive 50\n", files.lines()));
+    ping(&mut encrypted);
+    // Without a certificate nobody may be there any more.
     server.reload_with(&files.strict_lines());
-    for client in [&mut plain, &mut encrypted] {
-        client.expect("DISCONNECT 0x87");
-        client.expect_closed();
-    }
+    encrypted.expect("DISCONNECT 0x87");
+    encrypted.expect_closed();
     let mut ann = greet_as(&server, &files, Versions::Tls13, &files.authority.client("ann"), "ann");
     server.reload_with(&format!("{}use_identity_as_username true\n", files.strict_lines()));
     ann.expect("DISCONNECT 0x87");
@@ -296,6 +320,55 @@ fn encryption_comes_and_goes_with_the_configuration() {
     ping(&mut named);
     let old = Trust::new(&files.authority, Versions::Tls12, Some(&files.authority.client("ann")));
     assert!(Client::try_connect_tls(server.address(), &old).is_err());
+    // Who is encrypted may stay where nobody has to be.
+    server.reload_with("");
+    named.expect("DISCONNECT 0x87");
+    server.reload_with(&files.lines());
+    let mut encrypted = member(&server, &files, 1);
+    server.reload_with("");
+    ping(&mut encrypted);
+}
+
+/// Another part of the certificate is another name.
+#[test]
+fn who_would_have_another_name_has_to_come_again() {
+    let files = Files::new("names");
+    let ann = files.authority.client("ann");
+    let with = |option: &str| format!("{}{option}\n", files.strict_lines());
+    let server = Server::start(&with("use_identity_as_username true"));
+    let mut client = greet_as(&server, &files, Versions::Tls13, &ann, "ann");
+    server.expect_log("*as ann (p5, c1, k0, u'ann')*");
+    server.reload_with(&with("use_identity_as_username true\nmax_keepalive 50"));
+    ping(&mut client);
+    server.reload_with(&with("use_subject_as_username true"));
+    client.expect("DISCONNECT 0x87");
+    client.expect_closed();
+    let mut client = greet_as(&server, &files, Versions::Tls12, &ann, "ann");
+    server.expect_log("*as ann (p5, c1, k0, u'CN=ann')*");
+    server.reload_with(&with(""));
+    client.expect("DISCONNECT 0x87");
+    client.expect_closed();
+    let mut client = greet_as(&server, &files, Versions::Tls13, &ann, "ann");
+    server.expect_log("*as ann (p5, c1, k0).*");
+    ping(&mut client);
+}
+
+/// Nobody has looked at them before.
+#[test]
+fn dates_that_begin_to_count_do_so_for_who_is_there() {
+    let files = Files::new("dates");
+    let old = files.authority.issue("old", &[], |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
+    for versions in BOTH {
+        let server = Server::start(&format!("{}disable_client_cert_date_checks true\n", files.strict_lines()));
+        let mut old = greet_as(&server, &files, versions, &old, "old");
+        let mut ann = greet_as(&server, &files, versions, &files.authority.client("ann"), "ann");
+        server.reload();
+        ping(&mut old);
+        server.reload_with(&files.strict_lines());
+        old.expect("DISCONNECT 0x87");
+        old.expect_closed();
+        ping(&mut ann);
+    }
 }
 
 /// Started by root, the server reads keys that it could not read later.
@@ -318,11 +391,14 @@ fn a_key_that_only_root_can_read_is_kept() {
     client.send("CONNECT v5 keep-alive=300");
     client.expect("CONNACK server-keep-alive=50");
 
+    let warning =
+        "Warning: *server.key cannot be read by whom the server has become: what it held at the start counts.";
+    assert_eq!(server.count_log(warning), 1);
     files.authority.server().write(&own, "server");
     server.reload();
-    server.expect_log(
-        "Warning: *server.key cannot be read by whom the server has become: what it held at the start counts.",
-    );
+    // And each time, also where nothing has changed since.
+    server.reload();
+    assert_eq!(server.count_log(warning), 3);
     assert_eq!(shown(&server, &files), before);
     ping(&mut client);
 }
@@ -359,6 +435,57 @@ fn revocations_count_beside_a_key_that_only_root_can_read() {
     client.expect("DISCONNECT 0x87");
     server.expect_log("The configuration was reloaded.");
     server.expect_log("Warning: the password_file *passwords cannot be read by whom the server has become: *");
+}
+
+/// The folders of Let's Encrypt are root's alone: what stands there goes on to judge clients, and all else that changes counts.
+#[test]
+fn authorities_and_revocations_that_only_root_can_read_are_kept() {
+    let Some(()) = need(root()) else { return };
+    let files = Files::new("root-authority");
+    let ann = files.authority.issue("ann", &[], |params| params.serial_number = Some(SerialNumber::from(7)));
+    let (bob, carl) = (files.authority.client("bob"), Authority::new("stranger").client("carl"));
+    for trusted in ["cafile {}/authority.pem", "capath {}"] {
+        let mut server = Server::start("user nobody");
+        assert!(server.terminate().success());
+        let (live, list) = (server.path("live"), server.path("revoked.pem"));
+        fs::create_dir(&live).expect("a folder");
+        fs::set_permissions(&live, fs::Permissions::from_mode(0o700)).expect("a mode");
+        files.authority.server().write(&live, "server");
+        fs::write(live.join("authority.pem"), files.authority.certificate()).expect("written");
+        let write_list = |numbers: &[u64], mode| {
+            fs::write(&list, files.authority.revoke(numbers)).expect("written");
+            fs::set_permissions(&list, fs::Permissions::from_mode(mode)).expect("a mode");
+        };
+        write_list(&[], 0o644);
+        let lines = format!(
+            "user nobody\nwatch_files false\nrequire_certificate true\ncrlfile {}\n\
+             certfile {1}/server.pem\nkeyfile {1}/server.key\n{2}\n",
+            list.display(),
+            live.display(),
+            trusted.replace("{}", &live.display().to_string())
+        );
+        server.restart_with(&lines);
+        let mut ann_there = greet_as(&server, &files, Versions::Tls13, &ann, "ann");
+
+        server.reload_with(&format!("{lines}max_keepalive 50\n"));
+        server.expect_log("Warning: *live* cannot be read by whom the server has become: what it held before counts.");
+        ping(&mut ann_there);
+        let mut bob_there = server.connect_tls(&Trust::new(&files.authority, Versions::Tls13, Some(&bob)));
+        bob_there.send("CONNECT v5 keep-alive=300");
+        bob_there.expect("CONNACK server-keep-alive=50");
+        expect_refused(&server, &files, &carl);
+
+        write_list(&[7], 0o644);
+        server.reload();
+        ann_there.expect("DISCONNECT 0x87");
+        ping(&mut bob_there);
+
+        write_list(&[], 0o600);
+        server.reload();
+        server.expect_log("Warning: *revoked.pem cannot be read by whom the server has become: what it held before *");
+        expect_refused(&server, &files, &ann);
+        ping(&mut bob_there);
+    }
 }
 
 /// With the one who publishes.

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use midge_testkit::environment::scratch_folder;
@@ -15,13 +17,13 @@ const SECRET: &str =
     "$7$101$AAECAwQFBgcICQoL$Xr99N9ym9ys8TWxis5ajETJq6EVYzmc6nb8t3pUYnPBbCAbICS4xejTltonXWCtJNBvA+By+TXUqU6qCblO00w==";
 
 /// Passwords and rights of one server.
-struct Files {
-    passwords: PathBuf,
+pub(super) struct Files {
+    pub(super) passwords: PathBuf,
     rights: PathBuf,
 }
 
 impl Files {
-    fn new(server: &Server) -> Files {
+    pub(super) fn new(server: &Server) -> Files {
         let files = Files { passwords: server.path("passwords"), rights: server.path("rights") };
         files.let_in(&["ada", "bob"]);
         fs::write(&files.rights, "user ada\ntopic #\nuser bob\ntopic #\n").expect("written");
@@ -33,7 +35,7 @@ impl Files {
         replace(&self.passwords, &lines.concat());
     }
 
-    fn lines(&self) -> String {
+    pub(super) fn lines(&self) -> String {
         let (passwords, rights) = (self.passwords.display(), self.rights.display());
         format!("allow_anonymous false\npassword_file {passwords}\nacl_file {rights}\n")
     }
@@ -104,6 +106,28 @@ fn a_file_that_does_not_do_changes_nothing_and_is_told_once() {
 }
 
 #[test]
+fn a_file_that_was_emptied_is_told_and_takes_nothing_from_anybody_before_a_signal() {
+    let server = Server::start("");
+    let files = Files::new(&server);
+    server.reload_with(&files.lines());
+    let mut talk = Conversation::with(&server);
+    talk.play(ADA_AND_BOB);
+
+    fs::write(&files.rights, "").expect("emptied");
+    expect_count(&server, "*rights has been emptied: *Send SIGHUP if it is to be empty.", 1);
+    talk.play("ada publishes t qos=1 m=2\nbob receives t qos=1 m=2");
+    fs::write(&files.passwords, "").expect("emptied");
+    expect_count(&server, "*passwords has been emptied: *", 1);
+    fs::write(&files.rights, "user ada\ntopic #\nuser bob\ntopic #\n").expect("written");
+    talk.play("new> CONNECT v311 username=bob password=secret\nnew< CONNACK 0x00");
+    assert_eq!(server.count_log(READ_AGAIN), 0, "one of them is still empty");
+
+    server.reload();
+    talk.play("ada< DISCONNECT 0x87\nada< closed\nbob< DISCONNECT 0x87\nbob< closed\nnew< closed");
+    assert_eq!(server.count_log("*has been emptied*"), 2, "each was told once: {:#?}", server.log());
+}
+
+#[test]
 fn links_are_followed() {
     let folder = scratch_folder("reload-links");
     let server = Server::start("");
@@ -159,21 +183,66 @@ fn a_password_file_that_was_not_there_before_counts_for_who_is_there() {
 
 const LONGER_THAN_A_LOOK: Duration = Duration::from_millis(2500);
 
-/// A reload that takes its time: whoever comes after the signal is judged by what it brings.
+/// A reload that takes its time: whoever comes while it is under way is judged by what it brings.
 #[test]
-fn who_connects_after_the_signal_is_judged_by_the_new_rules() {
+fn who_connects_during_a_reload_is_judged_by_the_new_rules() {
     let server = Server::start("");
     let files = Files::new(&server);
     server.reload_with(&format!("watch_files false\n{}", files.lines()));
     let crowd: Vec<String> = (0..100_000).map(|number| format!("user{number}:{SECRET}\n")).collect();
     replace(&files.passwords, &crowd.concat());
     server.signal(Signal::HUP);
-    server.expect_log("Reloading config.");
-    std::thread::sleep(Duration::from_millis(1));
     Conversation::with(&server).play(
         "ada> CONNECT v5 username=ada password=secret
          ada< CONNACK 0x87
          user> CONNECT v5 username=user99999 password=secret
          user< CONNACK 0x00",
     );
+}
+
+/// The signal has been sent, and no thread of the server has had a core yet to notice.
+#[test]
+fn who_connects_right_after_the_signal_is_judged_by_the_new_rules() {
+    let server = Server::start("");
+    let crowd = Crowd::default();
+    thread::scope(|scope| {
+        let crowd = &crowd;
+        for _ in 0..thread::available_parallelism().map_or(4, usize::from) {
+            scope.spawn(|| crowd.keep_a_core_busy());
+        }
+        let _end = EndOf(crowd);
+        for round in 0..20 {
+            let allow = round % 2 == 0;
+            server.configure(&format!("watch_files false\nallow_anonymous {allow}\n"));
+            let mut client = server.connect();
+            server.signal(Signal::HUP);
+            client.send("CONNECT v5");
+            let answer = client.receive().to_string();
+            let expected = if allow { "CONNACK 0x00" } else { "CONNACK 0x87" };
+            assert!(answer.starts_with(expected), "{answer} in round {round}");
+        }
+    });
+}
+
+/// Threads that leave the server no core of its own.
+#[derive(Default)]
+struct Crowd {
+    is_over: AtomicBool,
+}
+
+impl Crowd {
+    fn keep_a_core_busy(&self) {
+        while !self.is_over.load(Ordering::Relaxed) {
+            std::hint::spin_loop();
+        }
+    }
+}
+
+/// Ends them, also when the test fails.
+struct EndOf<'a>(&'a Crowd);
+
+impl Drop for EndOf<'_> {
+    fn drop(&mut self) {
+        self.0.is_over.store(true, Ordering::Relaxed);
+    }
 }

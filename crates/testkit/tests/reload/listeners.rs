@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use midge_testkit::server::free_port;
+use midge_testkit::ports::free_port;
 use midge_testkit::{PATIENCE, Server, on_each_shard_count};
 
 use crate::{connect_to, greet, ping, shards_line};

@@ -2,13 +2,15 @@
 //! whom it does not concern.
 //!
 //! Read `listeners.rs` (ports that come and go), `certificates.rs` (renewed, revoked, half written), `files.rs` (passwords and
-//! rights that change by themselves), `directives.rs` (what each directive does to those who are there). Reloads without end under
-//! load are one of the tests of endurance.
+//! rights that change by themselves), `silent.rs` (files that do not answer), `directives.rs` (what each directive does to those who
+//! are there). Reloads without end under load are one of the tests of endurance.
 
 mod certificates;
 mod directives;
 mod files;
 mod listeners;
+mod logins;
+mod silent;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -302,6 +302,11 @@ impl World {
         self.settle();
     }
 
+    /// One of them, to be asked what there is.
+    pub(crate) fn shard(&self, number: usize) -> &Shard {
+        &self.lanes[number].shard
+    }
+
     /// Gauges of all shards together.
     pub(crate) fn gauges(&self) -> Gauges {
         self.lanes.iter().map(|lane| lane.shard.gauges()).fold(Gauges::default(), |sum, it| Gauges {
@@ -524,8 +529,9 @@ impl World {
         let reads = std::mem::take(&mut lane.turn.reads);
         self.reads.extend(reads.into_iter().map(|read| (at, read)));
         lane.shard.note_turn_finished();
-        // The log has come so far by now: a turn is due.
+        // The log has come so far by now: a turn is due, which ends with work.
         lane.is_dirty = lane.shard.awaited_position().is_some();
+        lane.has_work |= lane.is_dirty;
     }
 }
 

@@ -28,7 +28,7 @@
 //! | `server shuts down` | the orderly end |
 //! | `server snapshots` | the log is written anew while the shards go on |
 //! | `server lets u publish a`, `server takes publish from u`, `server takes everything from u` | what a user may do with topics that begin so; who may nothing is not let in |
-//! | `server has no room for messages`, `server has no room`, `server has room` | how the log is doing |
+//! | `server has no room for messages`, `server has no room`, `server has not a byte`, `server has room` | how the log is doing |
 //! | `server restarts`, `server restarts after 30s` | it is killed as it stands and started again, with another number of shards |
 //! | `server restarts in vain first` | and is killed once more before it lets anybody in |
 //! | `wait 1500ms`, `wait 30s` | time passes, at once |
@@ -256,6 +256,7 @@ impl Conversation {
                     "room" => LogState::Ready,
                     "no room for messages" => LogState::Full,
                     "no room" => LogState::Scarce,
+                    "not a byte" => LogState::Stuck,
                     other => return Err(format!("`{other}` is no state of the log")),
                 };
                 self.world.set_log_state(state);

@@ -4,11 +4,22 @@ use openssl::ssl::{ErrorCode, Ssl, SslContext, SslMethod, SslStream, SslVerifyMo
 use rcgen::SerialNumber;
 
 use super::super::openssl_connection::Wire;
-use super::certificates::{check_later, revocation_of, strict};
+use super::certificates::{check_judged_again, check_later, revocation_of, strict};
+use super::resumption::check_resumption;
 use super::*;
 
 #[derive(Debug)]
 struct Keys;
+
+/// Ann has another one, and it is somebody else who has hers.
+#[derive(Debug)]
+struct Others;
+
+impl PreSharedKeys for Others {
+    fn key(&self, identity: &str) -> Option<&[u8]> {
+        Some(if identity == "ann" { &[4, 3, 2, 1] } else { &[1, 2, 3, 4] })
+    }
+}
 
 impl PreSharedKeys for Keys {
     fn key(&self, identity: &str) -> Option<&[u8]> {
@@ -220,6 +231,7 @@ fn who_was_let_in_is_judged_again_by_who_may_come_now() {
     let options = by_openssl(by_rustls.clone());
     let other = Folder::new();
     let other = TlsOptions { cafile: Some(other.write("ca.pem", &Authority::new("other").0.pem())), ..options.clone() };
+    check_judged_again(&options, &authority);
     let client = authority.sign("client", |params| params.serial_number = Some(SerialNumber::from(8)));
     let revoked = authority.sign("revoked", |params| params.serial_number = Some(SerialNumber::from(7)));
     let list = folder.write("crl.pem", &revocation_of(7, &authority));
@@ -231,26 +243,21 @@ fn who_was_let_in_is_judged_again_by_who_may_come_now() {
         check_later(before, Some(&revoked), &revoking, false);
     }
     check_later(&options, Some(&client), &by_rustls, true);
-    let open_to_all = TlsOptions { require_certificate: false, ..options.clone() };
-    check_later(&options, Some(&client), &open_to_all, true);
-    check_later(&open_to_all, None, &options, false);
-    let expired = authority.sign("expired", |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
-    let dateless = TlsOptions { disable_client_cert_date_checks: true, ..options.clone() };
-    check_later(&dateless, Some(&expired), &options, true);
-    check_later(&dateless, Some(&expired), &other, false);
 
+    let open_to_all = TlsOptions { require_certificate: false, ..options.clone() };
     let only_keys = TlsOptions { psk_hint: Some("the hint".to_owned()), ..TlsOptions::default() };
     check_later(&open_to_all, None, &only_keys, false);
     let mut pair = KeyPair::new(&listener(TlsOptions::default()), TlsVersion::Tls13, "ann", &[1, 2, 3, 4]);
     pair.settle().expect("a handshake");
-    let check = |after: &TlsOptions, is_trusted| {
+    let check = |after: &TlsOptions, is_trusted, needs_key: bool| {
         let after = TlsListener::open(after).expect("opened").0;
-        assert_eq!(after.still_trusts(Some(&pair.server)), is_trusted, "{after:?}");
+        assert_eq!(after.still_trusts(&pair.server, Some(&Keys)), is_trusted, "{after:?}");
+        assert!(!is_trusted || after.still_trusts(&pair.server, Some(&Others)) != needs_key, "{after:?}");
     };
-    check(&only_keys, true);
-    check(&TlsOptions { psk_hint: Some("the hint".to_owned()), ..options.clone() }, true);
-    check(&options, false);
-    check(&open_to_all, true);
+    check(&only_keys, true, true);
+    check(&TlsOptions { psk_hint: Some("the hint".to_owned()), ..options.clone() }, true, true);
+    check(&options, false, false);
+    check(&open_to_all, true, false);
 }
 
 #[test]
@@ -260,9 +267,135 @@ fn a_certificate_out_of_reach_goes_on_to_serve() {
     let (before, _) = TlsListener::open(&options).expect("opened");
     options.identity_files().for_each(|path| std::fs::remove_file(path).expect("it is there"));
     assert!(TlsListener::open(&options).is_err());
-    let (after, _) = before.open_again(&options).expect("opened again");
+    let (after, _) = before.open_again(&options, true).expect("opened again");
     let ann = authority.sign("ann", |_| ());
     let mut pair = Pair::new(&after, client_config(TlsVersion::Tls13, Some(&ann)));
     pair.settle().expect("a handshake");
     assert_eq!(common_name(&pair.server.peer_certificate().expect("one")).as_deref(), Some("ann"));
+}
+
+/// A listener that only the ciphers make one of OpenSSL's.
+pub(super) fn by_ciphers(options: TlsOptions) -> TlsOptions {
+    TlsOptions { ciphers: Some("AES256:!aNULL".to_owned()), ..options }
+}
+
+#[test]
+fn nothing_that_comes_makes_it_panic() {
+    let folder = Folder::new();
+    let options = by_ciphers(options(&folder, &Authority::new("ca").sign("localhost", |_| ())));
+    let (listener, _) = TlsListener::open(&options).expect("opened");
+    check_any_records(&listener);
+    check_changed_hellos(&listener);
+}
+
+#[test]
+fn protocols_are_as_with_the_other_library() {
+    let folder = Folder::new();
+    let options = by_ciphers(options(&folder, &Authority::new("ca").sign("localhost", |_| ())));
+    let (listener, _) = TlsListener::open(&options).expect("opened");
+    check_protocols(&listener, &[], None);
+    check_protocols(&listener, &["mqtt"], Some("mqtt"));
+    check_protocols(&listener, &["h2", "coap"], None);
+}
+
+#[test]
+fn certificates_are_chosen_by_name() {
+    let folder = Folder::new();
+    let authority = Authority::new("ca");
+    let mut options = by_ciphers(options(&folder, &authority.sign("first.example", |_| ())));
+    let (certificate, key) = authority.sign("localhost", |_| ());
+    options.certificates.push((folder.write("cert2.pem", &certificate), folder.write("key2.pem", &key)));
+    let (listener, _) = TlsListener::open(&options).expect("opened");
+    for version in BOTH {
+        for (asked, expected) in
+            [("localhost", "localhost"), ("first.example", "first.example"), ("x", "first.example")]
+        {
+            let mut pair = Pair::with_name(&listener, client_config(version, None), asked);
+            pair.settle().expect("a handshake");
+            let shown = common_name(&pair.client.peer_certificates().expect("a chain")[0]);
+            assert_eq!(shown.as_deref(), Some(expected));
+        }
+    }
+}
+
+/// Also those that ask for another name.
+#[test]
+fn whatever_certificate_is_shown_clients_are_asked_for_theirs() {
+    let (folder, authority) = (Folder::new(), Authority::new("ca"));
+    let list = folder.write("crl.pem", &revocation_of(7, &authority));
+    let mut options = TlsOptions { crlfile: Some(list), ..by_ciphers(strict(&folder, &authority)) };
+    let (certificate, key) = authority.sign("other.example", |_| ());
+    options.certificates.push((folder.write("cert2.pem", &certificate), folder.write("key2.pem", &key)));
+    let (listener, _) = TlsListener::open(&options).expect("opened");
+    let numbered = |serial| authority.sign("ann", |params| params.serial_number = Some(SerialNumber::from(serial)));
+    let comes_in = |version, identity: Option<&(String, String)>, asked| {
+        Pair::with_name(&listener, client_config(version, identity), asked).settle().is_ok()
+    };
+    for version in BOTH {
+        for asked in ["localhost", "other.example"] {
+            assert!(comes_in(version, Some(&numbered(8_u64)), asked));
+            assert!(!comes_in(version, Some(&numbered(7)), asked));
+            assert!(!comes_in(version, Some(&Authority::new("ca").sign("ann", |_| ())), asked));
+            assert!(!comes_in(version, None, asked));
+        }
+    }
+}
+
+/// Where clients show who they are they do that each time.
+#[test]
+fn sessions_are_resumed_where_nobody_shows_who_he_is() {
+    use rustls::HandshakeKind::{Full, Resumed};
+    let (folder, authority) = (Folder::new(), Authority::new("ca"));
+    let ann = authority.sign("ann", |_| ());
+    let options = by_ciphers(strict(&folder, &authority));
+    let open_to_all = TlsOptions { require_certificate: false, ..options.clone() };
+    for version in BOTH {
+        check_resumption(&open_to_all, &client_config(version, None), [Full, Resumed, Full]);
+        check_resumption(&options, &client_config(version, Some(&ann)), [Full, Full, Full]);
+        let with_keys = TlsOptions { psk_hint: Some("the hint".to_owned()), ..open_to_all.clone() };
+        check_resumption(&with_keys, &client_config(version, None), [Full, Full, Full]);
+    }
+}
+
+/// OpenSSL's list of errors is the thread's.
+#[test]
+fn what_went_wrong_for_one_client_is_nothing_to_another() {
+    let (folder, authority) = (Folder::new(), Authority::new("ca"));
+    let options = by_ciphers(strict(&folder, &authority));
+    let (listener, _) = TlsListener::open(&options).expect("opened");
+    let ann = authority.sign("ann", |_| ());
+    let mut pair = Pair::new(&listener, client_config(TlsVersion::Tls13, Some(&ann)));
+    pair.settle().expect("a handshake");
+    openssl::x509::X509::from_der(b"no certificate").map_err(|error| error.put()).expect_err("none");
+    pair.client.writer().write_all(b"hello").expect("memory");
+    assert_eq!(pair.settle().expect("nothing is wrong"), b"hello");
+    openssl::x509::X509::from_der(b"no certificate").map_err(|error| error.put()).expect_err("none");
+    pair.send(b"hello").expect("nothing is wrong");
+}
+
+/// They are slow, so nobody has them who did not ask.
+#[test]
+fn ciphers_over_finite_fields_are_there_for_who_names_them() {
+    let check = |ciphers: &str, expected: Option<&str>| {
+        let listener = listener(TlsOptions { ciphers: Some(ciphers.to_owned()), ..TlsOptions::default() });
+        let mut pair = KeyPair::new(&listener, TlsVersion::Tls12, "ann", &[1, 2, 3, 4]);
+        let settled = pair.settle();
+        assert_eq!(pair.server.cipher(), expected, "{settled:?}");
+    };
+    check("DHE-PSK-AES128-GCM-SHA256", Some("DHE-PSK-AES128-GCM-SHA256"));
+    check("HIGH:!kECDHEPSK:!kPSK:!kRSAPSK", None);
+}
+
+/// Connections last longer than what was read from files.
+#[test]
+fn no_keys_are_kept_when_the_handshake_is_over() {
+    let listener = listener(TlsOptions::default());
+    for version in BOTH {
+        let keys: Arc<dyn PreSharedKeys> = Arc::new(Keys);
+        let mut pair = KeyPair::new(&listener, version, "ann", &[1, 2, 3, 4]);
+        pair.server = listener.begin(Some(Arc::clone(&keys))).expect("begun");
+        assert_eq!(Arc::strong_count(&keys), 2);
+        pair.settle().expect("a handshake");
+        assert_eq!((pair.server.psk_identity(), Arc::strong_count(&keys)), (Some("ann"), 1));
+    }
 }

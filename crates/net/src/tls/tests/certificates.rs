@@ -2,12 +2,18 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, KeyIdMethod, KeyPair,
     RevokedCertParams, SerialNumber,
 };
 
+use rustls::pki_types::pem::PemObject;
+use rustls::server::danger::ClientCertVerifier;
+
+use super::super::client_certificates::ClientCertificates;
+use super::super::trust::Trust;
 use super::*;
 
 #[test]
@@ -60,7 +66,11 @@ pub(super) fn strict(folder: &Folder, authority: &Authority) -> TlsOptions {
 }
 
 #[track_caller]
-fn check_client(options: &TlsOptions, identity: Option<&(String, String)>, expected: Result<&str, (&str, &str)>) {
+pub(super) fn check_client(
+    options: &TlsOptions,
+    identity: Option<&(String, String)>,
+    expected: Result<&str, (&str, &str)>,
+) {
     let (listener, _) = TlsListener::open(options).expect("opened");
     for version in BOTH {
         let mut pair = Pair::new(&listener, client_config(version, identity));
@@ -116,6 +126,56 @@ pub(super) fn revocation_of(serial: u64, authority: &Authority) -> String {
     list.signed_by(&authority.0).expect("a list").pem().expect("a text")
 }
 
+/// Who was good when he came does not go because time has passed.
+#[test]
+fn dates_count_when_a_client_comes_and_where_they_begin_to() {
+    let authority = Authority::new("ca");
+    let expired = authority.sign("expired", |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
+    let chain = [CertificateDer::from_pem_slice(expired.0.as_bytes()).expect("a certificate")];
+    let folder = Folder::new();
+    let options = strict(&folder, &authority);
+    let trust = Arc::new(Trust::read(&options, None, &mut Vec::new()).expect("read"));
+    let judge = ClientCertificates::new(trust, true, aws_lc_rs::default_provider().signature_verification_algorithms);
+    assert!(judge.still_trusts(&chain, true) && !judge.still_trusts(&chain, false));
+}
+
+/// A server may start before its clock is right, and runs for years.
+#[test]
+fn dates_of_authorities_count_when_a_client_comes() {
+    const YEAR_S: u64 = 31_556_952;
+    let between = |name: &str, first, last| {
+        let mut params = Authority::params(name);
+        params.not_before = rcgen::date_time_ymd(first, 1, 1);
+        params.not_after = rcgen::date_time_ymd(last, 1, 1);
+        (params, KeyPair::generate().expect("a key"))
+    };
+    let (params, key) = between("root", 2030, 2050);
+    let root = Authority(CertifiedIssuer::self_signed(params, key).expect("a certificate"));
+    let (params, key) = between("middle", 2035, 2040);
+    let middle = Authority(CertifiedIssuer::signed_by(params, key, &root.0).expect("a certificate"));
+    let folder = Folder::new();
+    let both = format!("{}{}", root.0.pem(), middle.0.pem());
+    let options = TlsOptions { cafile: Some(folder.write("ca.pem", &both)), ..TlsOptions::default() };
+    let trust = Arc::new(Trust::read(&options, None, &mut Vec::new()).expect("read"));
+    let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms;
+    let judges =
+        [true, false].map(|checks_dates| ClientCertificates::new(Arc::clone(&trust), checks_dates, algorithms));
+    let check = |identity: &(String, String), year: u64, expected: bool| {
+        let der = CertificateDer::from_pem_slice(identity.0.as_bytes()).expect("a certificate");
+        let now = UnixTime::since_unix_epoch(Duration::from_secs((year - 1970) * YEAR_S + YEAR_S / 2));
+        let outcomes = [0, 1].map(|judge| judges[judge].verify_client_cert(&der, &[], now).is_ok());
+        assert_eq!(outcomes, [expected, true], "{year}");
+    };
+    for (authority, good) in [(&root, 2030..2050), (&middle, 2035..2040)] {
+        for identity in [authority.sign("ann", |_| ()), authority.sign_version_1("ann", 8)] {
+            [2029, 2032, 2037, 2042, 2052].iter().for_each(|year| check(&identity, *year, good.contains(year)));
+        }
+        // Of the time before there was such an authority.
+        let old = authority.sign("old", |params| params.not_after = rcgen::date_time_ymd(2010, 1, 1));
+        check(&old, 2037, false);
+    }
+}
+
 #[test]
 fn revoked_certificates_are_known_by_the_list() {
     let folder = Folder::new();
@@ -143,26 +203,31 @@ pub(super) fn check_later(
     let open = |options| TlsListener::open(options).expect("opened").0;
     let mut pair = Pair::new(&open(before), client_config(TlsVersion::Tls13, identity));
     pair.settle().expect("a handshake");
-    assert_eq!(open(after).still_trusts(Some(&pair.server)), is_trusted);
+    assert_eq!(open(after).still_trusts(&pair.server, None), is_trusted);
+}
+
+/// Who was let in by `options`, which demand certificates of `authority`, is judged by what counts later.
+pub(super) fn check_judged_again(options: &TlsOptions, authority: &Authority) {
+    let client = authority.sign("client", |_| ());
+    check_later(options, Some(&client), options, true);
+    let other = Folder::new();
+    let other = TlsOptions { cafile: Some(other.write("ca.pem", &Authority::new("other").0.pem())), ..options.clone() };
+    check_later(options, Some(&client), &other, false);
+    let open_to_all = TlsOptions { require_certificate: false, ..options.clone() };
+    check_later(options, Some(&client), &open_to_all, true);
+    check_later(&open_to_all, None, options, false);
+    let expired = authority.sign("expired", |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
+    let dateless = TlsOptions { disable_client_cert_date_checks: true, ..options.clone() };
+    check_later(&dateless, Some(&expired), &dateless, true);
+    // Nobody has looked at its dates before.
+    check_later(&dateless, Some(&expired), options, false);
+    check_later(&dateless, Some(&expired), &other, false);
 }
 
 #[test]
 fn who_was_let_in_is_judged_again_by_who_may_come_now() {
-    let folder = Folder::new();
-    let authority = Authority::new("ca");
-    let options = strict(&folder, &authority);
-    let client = authority.sign("client", |_| ());
-    check_later(&options, Some(&client), &options, true);
-    let other = Folder::new();
-    let other = TlsOptions { cafile: Some(other.write("ca.pem", &Authority::new("other").0.pem())), ..options.clone() };
-    check_later(&options, Some(&client), &other, false);
-    let open_to_all = TlsOptions { require_certificate: false, ..options.clone() };
-    check_later(&options, Some(&client), &open_to_all, true);
-    check_later(&open_to_all, None, &options, false);
-    let expired = authority.sign("expired", |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
-    let dateless = TlsOptions { disable_client_cert_date_checks: true, ..options.clone() };
-    check_later(&dateless, Some(&expired), &options, true);
-    check_later(&dateless, Some(&expired), &other, false);
+    let (folder, authority) = (Folder::new(), Authority::new("ca"));
+    check_judged_again(&strict(&folder, &authority), &authority);
 }
 
 #[test]
@@ -179,6 +244,24 @@ fn a_certificate_that_is_trusted_itself_is_enough() {
         ..options(&folder, &own)
     };
     check_client(&options, Some(&own), Ok("self"));
+}
+
+/// Its dates are looked at like those of any other.
+#[test]
+fn a_certificate_that_is_trusted_itself_is_good_for_as_long_as_it_says() {
+    let folder = Folder::new();
+    let mut params = CertificateParams::new(vec!["device".to_owned()]).expect("a name");
+    params.distinguished_name.push(DnType::CommonName, "device");
+    params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let key = KeyPair::generate().expect("a key");
+    let own = (params.self_signed(&key).expect("a certificate").pem(), key.serialize_pem());
+    let options = TlsOptions {
+        cafile: Some(folder.write("ca.pem", &own.0)),
+        require_certificate: true,
+        ..options(&folder, &own)
+    };
+    check_client(&options, Some(&own), Err(("certificate of the client has expired", "CertificateExpired")));
+    check_client(&TlsOptions { disable_client_cert_date_checks: true, ..options }, Some(&own), Ok("device"));
 }
 
 /// Who has a certificate that is trusted for itself cannot make others with its key.
@@ -229,6 +312,29 @@ fn a_leaf_as_cafile_asks_nobody_for_a_certificate() {
     let mut pair = Pair::new(&listener, client_config(TlsVersion::Tls13, Some(&authority.sign("ann", |_| ()))));
     pair.settle().expect("a handshake");
     assert!(pair.server.peer_certificate().is_none());
+}
+
+/// An intermediate certificate is good if there is a root above it, whoever has sent that.
+#[test]
+fn an_authority_without_a_root_vouches_for_nobody() {
+    let folder = Folder::new();
+    let root = Authority::new("root");
+    let (middle, own) = (root.authorise("middle"), root.sign("localhost", |_| ()));
+    let ann = middle.sign("ann", |_| ());
+    let with = |cafile: &[&Authority]| {
+        let text: Vec<String> = cafile.iter().map(|authority| authority.0.pem()).collect();
+        let cafile = Some(folder.write("ca.pem", &text.concat()));
+        TlsOptions { cafile, require_certificate: true, ..options(&folder, &own) }
+    };
+    check_client(&with(&[&root, &middle]), Some(&ann), Ok("ann"));
+    let unknown = Err(("certificate of the client is of an unknown issuer", "UnknownCA"));
+    check_client(&with(&[&middle]), Some(&ann), unknown);
+    let (_, remarks) = TlsListener::open(&with(&[&middle])).expect("opened");
+    let remark = "certificate middle in cafile or capath vouches for nobody: that of its own issuer is not there.";
+    assert!(remarks.iter().any(|line| line == remark), "{remarks:?}");
+    let both = (format!("{}{}", ann.0, middle.0.pem()), ann.1.clone());
+    check_client(&with(&[&root]), Some(&both), Ok("ann"));
+    check_client(&with(&[&root]), Some(&ann), unknown);
 }
 
 #[test]
@@ -290,7 +396,7 @@ fn a_key_that_everybody_can_read_is_told() {
     let key = &options.certificates[0].1;
     fs::set_permissions(key, fs::Permissions::from_mode(0o644)).expect("set");
     let (_, remarks) = TlsListener::open(&options).expect("opened");
-    assert!(remarks[0].contains("everybody") && remarks[0].contains("key.pem"), "{remarks:?}");
+    assert!(remarks[0].contains("every user of this machine") && remarks[0].contains("key.pem"), "{remarks:?}");
     fs::set_permissions(key, fs::Permissions::from_mode(0o600)).expect("set");
     assert!(TlsListener::open(&options).expect("opened").1.is_empty());
 }

@@ -10,6 +10,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme};
 
 use super::*;
@@ -125,8 +126,15 @@ impl ServerCertVerifier for Trusting {
 }
 
 #[cfg(feature = "openssl")]
+mod both_libraries;
+#[cfg(feature = "openssl")]
 mod by_openssl;
 mod certificates;
+mod connector;
+#[cfg(feature = "openssl")]
+mod openssl_client;
+mod resumption;
+mod revocations;
 
 const BOTH: [TlsVersion; 2] = [TlsVersion::Tls12, TlsVersion::Tls13];
 
@@ -144,9 +152,13 @@ pub(crate) fn client_config(version: TlsVersion, identity: Option<&(String, Stri
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
             use rustls::pki_types::pem::PemObject;
-            let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).expect("a certificate");
+            let chain = CertificateDer::pem_slice_iter(certificate.as_bytes());
+            let chain = chain.collect::<Result<_, _>>().expect("certificates");
             let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("a key");
-            builder.with_client_auth_cert(vec![certificate], key).expect("a pair")
+            let key = aws_lc_rs::sign::any_supported_type(&key).expect("a key that signs");
+            // The library's own way does not take certificates of version 1.
+            let identity = SingleCertAndKey::from(CertifiedKey::new(chain, key));
+            builder.with_client_cert_resolver(Arc::new(identity))
         }
     }
 }
@@ -164,9 +176,17 @@ struct Pair {
 
 impl Pair {
     fn new(listener: &TlsListener, config: ClientConfig) -> Pair {
-        let name = ServerName::try_from("localhost").expect("a name");
+        Pair::with_name(listener, config, "localhost")
+    }
+
+    /// With a client that asks for this host.
+    fn with_name(listener: &TlsListener, config: ClientConfig, asked: &str) -> Pair {
+        Pair::of(listener.begin(None).expect("begun"), config, asked)
+    }
+
+    fn of(server: Tls, config: ClientConfig, asked: &str) -> Pair {
+        let name = ServerName::try_from(asked.to_owned()).expect("a name");
         let client = ClientConnection::new(Arc::new(config), name).expect("a client");
-        let server = listener.begin(None).expect("begun");
         Pair { server, client, undecoded: Vec::new(), received: Vec::new(), piece_bytes: usize::MAX }
     }
 
@@ -317,14 +337,18 @@ fn keys_may_be_changed() {
 
 #[test]
 fn nothing_that_comes_makes_it_panic() {
-    let listener = plain_listener();
+    check_any_records(&plain_listener());
+    check_changed_hellos(&plain_listener());
+}
+
+pub(super) fn check_any_records(listener: &TlsListener) {
     // Records of every type with lengths that are too long, too short and right.
     for first in 0..=255 {
         for length in [0_u16, 1, 5, 16_384, 65_535] {
             let mut bytes = vec![first, 3, 3];
             bytes.extend(length.to_be_bytes());
             bytes.extend([1; 40]);
-            let mut pair = Pair::new(&listener, client_config(TlsVersion::Tls13, None));
+            let mut pair = Pair::new(listener, client_config(TlsVersion::Tls13, None));
             let _ = pair.receive(&bytes);
             let _ = pair.send(b"x");
             let _ = pair.receive(&bytes);
@@ -332,12 +356,11 @@ fn nothing_that_comes_makes_it_panic() {
     }
 }
 
-#[test]
-fn a_handshake_with_a_changed_byte_fails_or_goes_on_but_does_not_panic() {
-    let listener = plain_listener();
+/// A handshake with a changed byte fails or goes on.
+pub(super) fn check_changed_hellos(listener: &TlsListener) {
     for version in BOTH {
         for at in 0..600 {
-            let mut pair = Pair::new(&listener, client_config(version, None));
+            let mut pair = Pair::new(listener, client_config(version, None));
             let mut bytes = Vec::new();
             pair.client.write_tls(&mut bytes).expect("memory");
             let at = at % bytes.len();
@@ -346,6 +369,13 @@ fn a_handshake_with_a_changed_byte_fails_or_goes_on_but_does_not_panic() {
             let _ = pair.settle();
             let _ = pair.send(b"x");
         }
+    }
+}
+
+#[test]
+fn what_was_changed_on_the_way_is_answered_with_an_alert() {
+    let listener = plain_listener();
+    for version in BOTH {
         let mut pair = Pair::new(&listener, client_config(version, None));
         pair.settle().expect("a handshake");
         pair.client.writer().write_all(b"hello").expect("memory");
@@ -412,28 +442,6 @@ fn ciphers_and_versions_are_those_of_the_configuration() {
 }
 
 #[test]
-fn sessions_are_resumed_until_the_files_are_read_again() {
-    let folder = Folder::new();
-    let options = options(&folder, &Authority::new("ca").sign("localhost", |_| ()));
-    for version in BOTH {
-        let (mut listener, _) = TlsListener::open(&options).expect("opened");
-        let config = client_config(version, None);
-        let mut kinds = Vec::new();
-        for round in 0..3 {
-            let mut pair = Pair::new(&listener, config.clone());
-            pair.settle().expect("a handshake");
-            kinds.push(pair.client.handshake_kind().expect("known"));
-            if round == 1 {
-                listener = TlsListener::open(&options).expect("read again").0;
-                pair.send(b"goes on").expect("encoded");
-            }
-        }
-        use rustls::HandshakeKind::{Full, Resumed};
-        assert_eq!(kinds, [Full, Resumed, Full]);
-    }
-}
-
-#[test]
 fn renewed_files_are_taken_when_they_fit() {
     let folder = Folder::new();
     let authority = Authority::new("ca");
@@ -457,12 +465,30 @@ fn renewed_files_are_taken_when_they_fit() {
 #[test]
 fn alpn_is_taken_and_not_needed() {
     let listener = plain_listener();
-    for (offered, agreed) in [(&[][..], None), (&[b"mqtt".to_vec()][..], Some(&b"mqtt"[..]))] {
-        let mut config = client_config(TlsVersion::Tls13, None);
-        config.alpn_protocols = offered.to_vec();
-        let mut pair = Pair::new(&listener, config);
-        pair.settle().expect("a handshake");
-        assert_eq!(pair.client.alpn_protocol(), agreed);
+    check_protocols(&listener, &[], None);
+    check_protocols(&listener, &["mqtt"], Some("mqtt"));
+    check_protocols(&listener, &["h2", "http/1.1"], Some("http/1.1"));
+}
+
+/// As Mosquitto does it, and unlike RFC 7301: devices are told to say what some other service wants.
+#[test]
+fn protocols_that_nobody_knows_are_passed_over() {
+    let listener = plain_listener();
+    check_protocols(&listener, &["h2", "coap"], None);
+}
+
+/// What a client is told that says that it speaks these.
+#[track_caller]
+pub(super) fn check_protocols(listener: &TlsListener, offered: &[&str], agreed: Option<&str>) {
+    for version in BOTH {
+        for piece_bytes in [1, 100, usize::MAX] {
+            let mut config = client_config(version, None);
+            config.alpn_protocols = offered.iter().map(|name| name.as_bytes().to_vec()).collect();
+            let mut pair = Pair::new(listener, config);
+            pair.piece_bytes = piece_bytes;
+            pair.settle().expect("a handshake");
+            assert_eq!(pair.client.alpn_protocol(), agreed.map(str::as_bytes));
+        }
     }
 }
 

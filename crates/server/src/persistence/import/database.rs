@@ -13,6 +13,8 @@ use midge_mosquitto_db::{
     BaseMessage, Client, ClientMessage, Content, Direction, ReadError, Reader, State, Subscription,
 };
 
+use super::contradictions::Contradictions;
+
 /// See the module.
 #[derive(Default)]
 pub(super) struct Database {
@@ -25,6 +27,8 @@ pub(super) struct Database {
     pub retained: Vec<u64>,
     /// What cannot be understood: texts that no client may send.
     pub left_out: u64,
+    /// What it should hold and does not.
+    pub contradictions: Contradictions,
     by_id: BTreeMap<Box<str>, usize>,
 }
 
@@ -110,11 +114,15 @@ impl Database {
             };
             database.left_out += u64::from(taken.is_none());
         }
+        let held = database.sessions.iter().flat_map(|session| &session.held);
+        let needed = held.filter(|held| held.step != Step::Released).map(|held| held.message);
+        database.contradictions.settle(&database.retained, needed);
         Ok(database)
     }
 
     /// `None`, here and below: it cannot be understood.
     fn message(&mut self, message: &BaseMessage<'_>, now: Now) -> Option<()> {
+        self.contradictions.message(message.store_id);
         let left_s = message.expiry_time_s.saturating_sub_unsigned(now.wall_s);
         let (expires, is_refused) = (message.expiry_time_s != 0, message.topic.is_empty());
         if is_refused || expires && left_s <= 0 {
@@ -135,6 +143,7 @@ impl Database {
     }
 
     fn session(&mut self, client: &Client<'_>, now: Now) -> Option<()> {
+        self.contradictions.session(client.id);
         let id = text(client.id).filter(|id| !id.is_empty())?;
         let (time_s, interval_s) = client.expiry.map_or((0, u32::MAX), |expiry| (expiry.time_s, expiry.interval_s));
         // Of one that was connected when the file was written, the time off begins now.
@@ -164,6 +173,7 @@ impl Database {
     }
 
     fn held(&mut self, message: &ClientMessage<'_>) -> Option<()> {
+        self.contradictions.belongs_to(message.client_id);
         let Some(session) = self.find(message.client_id) else { return Some(()) };
         let ClientMessage { store_id, packet_id, qos, retain, dup, .. } = *message;
         let is_exact = qos == QoS::ExactlyOnce && packet_id != 0;
@@ -181,6 +191,7 @@ impl Database {
     }
 
     fn subscription(&mut self, subscription: &Subscription<'_>) -> Option<()> {
+        self.contradictions.belongs_to(subscription.client_id);
         let Some(session) = self.find(subscription.client_id) else { return Some(()) };
         let filter = TopicFilter::parse(text(subscription.filter)?).ok()?.text().into();
         let options = ReceiverOptions::with_qos(subscription.qos as u8)

@@ -4,16 +4,19 @@
 //! is made; the log is then made under another name beside its place, synced, and only then renamed. Who dies in between finds no
 //! log at the next start, and begins anew.
 
+mod contradictions;
 mod database;
 mod write;
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufReader};
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use midge_broker::Now;
 use midge_broker::recovery::Import;
 use midge_mosquitto_db::{ReadError, ReadErrorKind, Reader};
+use midge_net::open_regular_file;
 use midge_persistence::start::StartError;
 use midge_store::{Disk, Locked, Log, OpenError, Repair, SystemDisk};
 
@@ -22,6 +25,7 @@ use self::write::Imported;
 use super::recover::store_options;
 use super::{Failure, PersistenceOptions};
 use crate::clock::Clock;
+use crate::process::folder_of;
 
 /// Whether there is a database of Mosquitto, and no log yet.
 pub(crate) fn is_due(options: &PersistenceOptions) -> bool {
@@ -48,15 +52,7 @@ pub(super) fn import(options: &PersistenceOptions, shards: u16, clock: Clock) ->
         return Ok(left_alone(options).into_iter().collect());
     }
     let now = clock.now();
-    let refused = |cause: String| Failure::Import { database: options.database.clone(), cause };
-    let file = File::open(&options.database).map_err(|error| refused(format!("it cannot be opened: {error}")))?;
-    let read = Reader::new(BufReader::new(file)).and_then(|reader| Database::read(reader, now));
-    let database = match read {
-        Ok(database) => database,
-        // To Mosquitto this is the same as none.
-        Err(ReadError { kind: ReadErrorKind::Empty, .. }) => return Ok(Vec::new()),
-        Err(error) => return Err(refused(error.to_string())),
-    };
+    let Some(database) = read(&options.database, now)? else { return Ok(vec![empty(&options.database)]) };
     let folder = unfinished(&options.folder);
     clear(&folder)?;
     let made = make(options, &folder, &database, shards, now);
@@ -64,8 +60,40 @@ pub(super) fn import(options: &PersistenceOptions, shards: u16, clock: Clock) ->
         // Where it stays, the next import removes it.
         let _ = fs::remove_dir_all(&folder);
     })?;
-    publish(&folder, &options.folder).map_err(|error| refused(format!("the log made of it stays unused: {error}")))?;
-    Ok(remarks(&imported, &database, &options.database))
+    publish(&folder, &options.folder)
+        .map_err(|error| refused(&options.database, format!("the log made of it stays unused: {error}")))?;
+    let warnings = warnings(&database, &options.database);
+    Ok(iter::once(told(&imported, &options.database)).chain(warnings).collect())
+}
+
+/// What a start would say of the database, apart from how much it is. Nothing is made.
+pub(super) fn check(options: &PersistenceOptions, clock: Clock) -> Result<Vec<String>, Failure> {
+    if !is_due(options) {
+        return Ok(left_alone(options).into_iter().collect());
+    }
+    match read(&options.database, clock.now())? {
+        Some(database) => Ok(warnings(&database, &options.database).collect()),
+        None => Ok(vec![empty(&options.database)]),
+    }
+}
+
+fn empty(database: &Path) -> String {
+    format!("Warning: {} is empty: there is nothing to take over.", database.display())
+}
+
+/// All of a database; `None`: it is empty, which to Mosquitto is the same as none.
+fn read(path: &Path, now: Now) -> Result<Option<Database>, Failure> {
+    let unreadable = |error| Failure::Unreadable { database: path.to_path_buf(), error };
+    let file = open_regular_file(path).map_err(unreadable)?;
+    match Reader::new(BufReader::new(file)).and_then(|reader| Database::read(reader, now)) {
+        Ok(database) => Ok(Some(database)),
+        Err(ReadError { kind: ReadErrorKind::Empty, .. }) => Ok(None),
+        Err(error) => Err(refused(path, error.to_string())),
+    }
+}
+
+fn refused(database: &Path, cause: String) -> Failure {
+    Failure::Import { database: database.to_path_buf(), cause }
 }
 
 /// The whole log, safe on the disk.
@@ -113,26 +141,37 @@ fn clear(folder: &Path) -> Result<(), Failure> {
 /// The log gets its name, for ever.
 fn publish(unfinished: &Path, folder: &Path) -> io::Result<()> {
     fs::rename(unfinished, folder)?;
-    let around = folder.parent().filter(|around| !around.as_os_str().is_empty());
-    SystemDisk.sync_folder(around.unwrap_or_else(|| Path::new(".")))
+    SystemDisk.sync_folder(folder_of(folder))
 }
 
 fn is_missing(path: &Path) -> bool {
     fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
-fn remarks(imported: &Imported, database: &Database, path: &Path) -> Vec<String> {
+fn told(imported: &Imported, path: &Path) -> String {
     let Imported { sessions, subscriptions, messages, retained } = imported;
-    let path = path.display();
-    let told = format!(
+    format!(
         "Imported {sessions} sessions, {subscriptions} subscriptions, {messages} messages and {retained} retained messages from \
-         {path}, which stays as it is."
-    );
+         {}, which stays as it is.",
+        path.display()
+    )
+}
+
+/// What does not come over.
+fn warnings(database: &Database, path: &Path) -> impl Iterator<Item = String> {
+    let path = path.display();
     let left_out = (database.left_out > 0).then(|| {
         let count = database.left_out;
         format!("Warning: {count} entries of {path} were left out, as their names or topics are not those of MQTT.")
     });
-    std::iter::once(told).chain(left_out).collect()
+    let contradictions = database.contradictions.to_string();
+    let lost = (!contradictions.is_empty()).then(|| {
+        format!(
+            "Warning: {path} is damaged: {contradictions}. All else of it comes over; to have these too, restore it from a copy \
+             first."
+        )
+    });
+    left_out.into_iter().chain(lost)
 }
 
 /// The file in the folder of a log that is locked.

@@ -213,3 +213,43 @@ fn no_byte_of_a_file_makes_it_panic() {
         }
     }
 }
+
+/// What is told of the database of a file.
+fn told(file: &[u8]) -> Vec<String> {
+    let database = Database::read(Reader::new(file).expect("a header"), NOW).expect("each chunk is good");
+    warnings(&database, Path::new("mosquitto.db")).collect()
+}
+
+#[test]
+fn nothing_is_told_of_what_mosquitto_wrote() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mosquitto-db/tests/fixtures");
+    let mut count = 0;
+    for entry in fs::read_dir(fixtures)
+        .expect("a folder")
+        .flatten()
+        .filter(|it| it.path().extension().is_some_and(|it| it == "db"))
+    {
+        assert_eq!(told(&fs::read(entry.path()).expect("readable")), [""; 0], "{:?}", entry.path());
+        count += 1;
+    }
+    assert!(count > 2);
+}
+
+#[test]
+fn what_the_file_names_and_does_not_hold_is_counted() {
+    let write = |writer: &mut Writer<Vec<u8>>| {
+        writer.client(&client("a", b"", None)).expect("memory takes all");
+        writer.retained(Retained { store_id: 70 }).expect("memory takes all");
+        writer.retained(Retained { store_id: 3 }).expect("memory takes all");
+        let subscription =
+            Subscription { client_id: b"gone", filter: b"t", qos: QoS::AtMostOnce, options: 0, identifier: 0 };
+        writer.subscription(&subscription).expect("memory takes all");
+    };
+    let expected = "Warning: mosquitto.db is damaged: 1 retained messages that it names are not in it, 1 messages and subscriptions \
+                    belong to clients that are not in it. All else of it comes over; to have these too, restore it from a copy first.";
+    assert_eq!(told(&file(write)), [expected]);
+    // The number of a message, as a disk may have damaged it.
+    let mut damaged = include_bytes!("../../../../mosquitto-db/tests/fixtures/v6-ended.db").to_vec();
+    damaged[62] ^= 0xff;
+    assert!(told(&damaged).concat().contains("is damaged"), "{:?}", told(&damaged));
+}

@@ -1,0 +1,46 @@
+//! Questions to shards by threads that are none. A shard answers in its next turn, from what its broker knows then.
+//!
+//! What must hold: an answer is a small part of a turn and changes nothing, so that messages do not notice. Who wants to
+//! know all of something asks for portions, one after the other, each when the one before has come.
+//!
+//! What is asked for most stands here as well, for whoever shows it to people: the server as a whole ([`overview`]), its clients
+//! ([`clients`]), and those among them that have most of something ([`ranking`]).
+
+mod clients;
+mod overview;
+mod ranking;
+
+use std::sync::mpsc;
+
+use midge_broker::ids::ShardId;
+
+pub(crate) use self::clients::{Client, ClientCursor, ClientPortion, ClientSocket, protocol};
+pub(crate) use self::overview::OverviewSource;
+pub(crate) use self::ranking::{Ranking, SortKey};
+use crate::peers::Peers;
+use crate::shard::Shard;
+use crate::trace::TraceOrder;
+
+/// What somebody wants of a shard.
+pub(crate) enum Inquiry {
+    /// To know something. What is done with the answer: it is handed on, and nothing is waited for.
+    Question(Box<dyn FnOnce(&Shard) + Send>),
+    /// To see packets, or not any more.
+    Trace(TraceOrder),
+}
+
+impl Peers {
+    /// Asks `shard` and waits for its answer; `None`: it ended before. Not to be called by shards. Once the server has begun to
+    /// end nobody may answer any more, and the thread waits until the process is gone.
+    pub(crate) fn inquire<T: Send + 'static>(
+        &self,
+        shard: ShardId,
+        question: impl FnOnce(&Shard) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        // Nobody may be waiting any more, and then the answer is not missed.
+        let answer = move |shard: &Shard| drop(sender.try_send(question(shard)));
+        self.send_inquiry(shard, Inquiry::Question(Box::new(answer)));
+        receiver.recv().ok()
+    }
+}
