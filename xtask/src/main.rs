@@ -95,10 +95,9 @@ fn help() -> String {
 /// [`SEED`] tests of properties draw the same values each time: what a change broke is not left to luck.
 fn test(arguments: &[String]) -> bool {
     let seed = std::env::var(SEED).unwrap_or_else(|_| "1".to_string());
-    let status = Command::new(cargo())
+    let status = cargo_for_tests()
         .args(["test", "--workspace"])
         .args(arguments)
-        .current_dir(workspace())
         .env("MIDGE_TESTS_NO_SKIP", "1")
         .env(SEED, seed)
         .status();
@@ -116,9 +115,8 @@ const SEED: &str = "PROPTEST_RNG_SEED";
 
 /// The inboxes between shards under every interleaving of threads; loom wants a build of its own.
 fn loom() -> bool {
-    let status = Command::new(cargo())
+    let status = cargo_for_tests()
         .args(["test", "--package", "midge-broker", "--lib", "--target-dir", "target/loom", "mesh::loom_tests"])
-        .current_dir(workspace())
         .env("RUSTFLAGS", "--cfg loom")
         .status();
     status.is_ok_and(|status| status.success())
@@ -138,14 +136,26 @@ fn with_openssl() -> bool {
 fn cargo_with_openssl(arguments: &[&str]) -> bool {
     // As in `environment.rs`: where OPENSSL_DIR changes, aws-lc is compiled anew.
     let platform = format!("{}_UNKNOWN_LINUX_GNU", std::env::consts::ARCH.to_uppercase());
-    let status = Command::new(cargo())
+    let status = cargo_for_tests()
         .args(arguments)
-        .current_dir(workspace())
         .env(format!("{platform}_OPENSSL_DIR"), workspace().join("target/openssl"))
         .env(format!("{platform}_OPENSSL_STATIC"), "1")
         .status();
     status.is_ok_and(|status| status.success())
 }
+
+/// Cargo in the workspace's folder, for all that makes up the test run. What would make a second compilation quicker takes more
+/// room on the disk than all else together, and a machine that tests a change compiles once.
+fn cargo_for_tests() -> Command {
+    let mut cargo = Command::new(cargo());
+    cargo.current_dir(workspace());
+    if std::env::var_os(INCREMENTAL).is_none() {
+        cargo.env(INCREMENTAL, "0");
+    }
+    cargo
+}
+
+const INCREMENTAL: &str = "CARGO_INCREMENTAL";
 
 /// The folder of the workspace's `Cargo.toml`.
 fn workspace() -> PathBuf {
