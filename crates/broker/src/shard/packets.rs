@@ -62,8 +62,8 @@ impl Shard {
     pub fn handle_bytes(&mut self, id: ConnectionId, bytes: &[u8], turn: &mut Turn) -> Consumed {
         let mut at = 0;
         loop {
-            let is_outrun = self.shared.log().is_some_and(LogQueue::is_outrun);
-            let Some(connection) = self.connection_mut(id) else {
+            // The field alone, as the log is asked beside it.
+            let Some(connection) = self.connections.get_mut(id.0 as usize).and_then(Option::as_mut) else {
                 return Consumed { bytes: bytes.len(), next: Next::Closed };
             };
             if turn.is_full() {
@@ -89,7 +89,7 @@ impl Shard {
             let Some(packet) = rest.get(..length) else {
                 return Consumed { bytes: at, next: Next::NeedMore(length) };
             };
-            if is_outrun && is_publish_to_keep(header) {
+            if is_publish_to_keep(header) && self.shared.log().is_some_and(LogQueue::is_outrun) {
                 return Consumed { bytes: at, next: Next::Paused(now_ms + OUTRUN_PAUSE_MS) };
             }
             connection.last_packet_ms = turn.now.monotonic_ms;
