@@ -18,6 +18,7 @@ use midge_mosquitto_db::{
 use midge_persistence::{read, start};
 use midge_store::{Log, OpenError, Options, Repair, SystemDisk};
 
+use super::recover::options_on_disk_of;
 use crate::clock;
 use crate::process::folder_of;
 
@@ -38,7 +39,7 @@ pub fn export(
     file: &Path,
 ) -> Result<ExportReport, String> {
     fs::symlink_metadata(folder).map_err(|error| format!("there is no log at {}: {error}", folder.display()))?;
-    let options = Options { allow_symlinks, ..Options::default() };
+    let options = Options { allow_symlinks, ..options_on_disk_of(folder) };
     let opened = Log::open(SystemDisk, folder, options, Repair::No).map_err(|error| match error {
         OpenError::InUse { .. } => format!(
             "{error}; have it copy the log with `midge backup DIR`, and export the copy with `midge export --log DIR FILE`"

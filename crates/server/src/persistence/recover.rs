@@ -59,8 +59,14 @@ fn open(options: &PersistenceOptions) -> Result<Opened<SystemDisk>, Failure> {
 }
 
 pub(super) fn store_options(options: &PersistenceOptions) -> Options {
-    let usual = Options { max_bytes: options.max_bytes, allow_symlinks: options.allow_symlinks, ..Options::default() };
-    let disk_bytes = SystemDisk.size_bytes(&options.folder);
+    let on_disk = options_on_disk_of(&options.folder);
+    Options { max_bytes: options.max_bytes, allow_symlinks: options.allow_symlinks, ..on_disk }
+}
+
+/// The usual ones, with segments that fit the disk of `folder`.
+pub(super) fn options_on_disk_of(folder: &Path) -> Options {
+    let usual = Options::default();
+    let disk_bytes = SystemDisk.size_bytes(folder);
     Options { segment_bytes: disk_bytes.map_or(usual.segment_bytes, Options::segment_bytes_on), ..usual }
 }
 
