@@ -131,6 +131,39 @@ impl<'a> Property<'a> {
         }
     }
 
+    /// The specification's name for it, as Mosquitto's tools and ours write it: `payload-format-indicator`.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Property::PayloadFormatIndicator(_) => "payload-format-indicator",
+            Property::MessageExpiryInterval(_) => "message-expiry-interval",
+            Property::ContentType(_) => "content-type",
+            Property::ResponseTopic(_) => "response-topic",
+            Property::CorrelationData(_) => "correlation-data",
+            Property::SubscriptionIdentifier(_) => "subscription-identifier",
+            Property::SessionExpiryInterval(_) => "session-expiry-interval",
+            Property::AssignedClientIdentifier(_) => "assigned-client-identifier",
+            Property::ServerKeepAlive(_) => "server-keep-alive",
+            Property::AuthenticationMethod(_) => "authentication-method",
+            Property::AuthenticationData(_) => "authentication-data",
+            Property::RequestProblemInformation(_) => "request-problem-information",
+            Property::WillDelayInterval(_) => "will-delay-interval",
+            Property::RequestResponseInformation(_) => "request-response-information",
+            Property::ResponseInformation(_) => "response-information",
+            Property::ServerReference(_) => "server-reference",
+            Property::ReasonString(_) => "reason-string",
+            Property::ReceiveMaximum(_) => "receive-maximum",
+            Property::TopicAliasMaximum(_) => "topic-alias-maximum",
+            Property::TopicAlias(_) => "topic-alias",
+            Property::MaximumQoS(_) => "maximum-qos",
+            Property::RetainAvailable(_) => "retain-available",
+            Property::UserProperty(..) => "user-property",
+            Property::MaximumPacketSize(_) => "maximum-packet-size",
+            Property::WildcardSubscriptionAvailable(_) => "wildcard-subscription-available",
+            Property::SubscriptionIdentifierAvailable(_) => "subscription-identifier-available",
+            Property::SharedSubscriptionAvailable(_) => "shared-subscription-available",
+        }
+    }
+
     /// Appends identifier and value.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.push(self.id());

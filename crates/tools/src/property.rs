@@ -222,6 +222,22 @@ mod tests {
         properties.add(|| words.next().map(OsStr::new))
     }
 
+    /// What can be said on a command line is shown by the same name wherever it is shown.
+    #[test]
+    fn rows_have_the_names_of_their_properties() {
+        for row in ROWS {
+            let property = match row.value {
+                Value::Byte(make) => make(1),
+                Value::Short(make) => make(1),
+                Value::Long(make) | Value::Variable(make) => make(1),
+                Value::Text(make) => make("text"),
+                Value::Bytes(make) => make(b"bytes"),
+                Value::Pair(make) => make("name", "value"),
+            };
+            assert_eq!(row.name, property.name());
+        }
+    }
+
     #[track_caller]
     fn refuse(words: &str, expected: &str) {
         assert_eq!(add(&mut PacketProperties::default(), words), Err(expected.to_owned()), "{words}");

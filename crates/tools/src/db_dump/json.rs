@@ -103,13 +103,14 @@ fn base_message(message: &BaseMessage<'_>) -> String {
 
 /// `None` for those that no stored message has.
 fn property(property: Property<'_>) -> Option<String> {
-    let (name, value) = match property {
-        Property::PayloadFormatIndicator(value) => ("payload-format-indicator", value.to_string()),
-        Property::ContentType(value) => ("content-type", quoted(value)),
-        Property::ResponseTopic(value) => ("response-topic", quoted(value)),
-        Property::CorrelationData(value) => ("correlation-data", quoted(&hex(value))),
-        Property::UserProperty(name, value) => {
-            let fields = [("identifier", quoted("user-property")), ("name", quoted(name)), ("value", quoted(value))];
+    let name = property.name();
+    let value = match property {
+        Property::PayloadFormatIndicator(value) => value.to_string(),
+        Property::ContentType(value) => quoted(value),
+        Property::ResponseTopic(value) => quoted(value),
+        Property::CorrelationData(value) => quoted(&hex(value)),
+        Property::UserProperty(key, value) => {
+            let fields = [("identifier", quoted(name)), ("name", quoted(key)), ("value", quoted(value))];
             return Some(object(PROPERTY_DEPTH, &fields));
         }
         _ => return None,

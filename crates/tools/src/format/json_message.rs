@@ -57,18 +57,15 @@ fn push_properties(properties: Properties<'_>, object: &mut String) {
             continue;
         }
         object.push_str(std::mem::replace(&mut separator, ","));
+        let name = property.name();
         match property {
-            Property::PayloadFormatIndicator(value) => {
-                push_number("payload-format-indicator", u32::from(value), object)
+            Property::PayloadFormatIndicator(value) => push_number(name, u32::from(value), object),
+            Property::MessageExpiryInterval(value) | Property::SubscriptionIdentifier(value) => {
+                push_number(name, value, object);
             }
-            Property::MessageExpiryInterval(value) => push_number("message-expiry-interval", value, object),
-            Property::ContentType(value) => push_text("content-type", value, object),
-            Property::ResponseTopic(value) => push_text("response-topic", value, object),
-            Property::CorrelationData(value) => {
-                push_text("correlation-data", &String::from_utf8_lossy(value), object);
-            }
-            Property::SubscriptionIdentifier(value) => push_number("subscription-identifier", value, object),
-            Property::TopicAlias(value) => push_number("topic-alias", u32::from(value), object),
+            Property::ContentType(value) | Property::ResponseTopic(value) => push_text(name, value, object),
+            Property::CorrelationData(value) => push_text(name, &String::from_utf8_lossy(value), object),
+            Property::TopicAlias(value) => push_number(name, u32::from(value), object),
             Property::UserProperty(..) => push_user_properties(properties, object),
             // A PUBLISH has no others.
             _ => {}

@@ -75,12 +75,12 @@ fn push_properties(properties: Properties<'_>, line: &mut String) {
             continue;
         }
         line.push_str(std::mem::replace(&mut separator, ","));
+        let name = property.name();
         match property {
-            Property::PayloadFormatIndicator(value) => line.push_str(&format!("\"payload-format-indicator\":{value}")),
-            Property::MessageExpiryInterval(value) => line.push_str(&format!("\"message-expiry-interval\":{value}")),
-            Property::ContentType(value) => push_bytes("content-type", value.as_bytes(), line),
-            Property::ResponseTopic(value) => push_bytes("response-topic", value.as_bytes(), line),
-            Property::CorrelationData(value) => push_bytes("correlation-data", value, line),
+            Property::PayloadFormatIndicator(value) => line.push_str(&format!("\"{name}\":{value}")),
+            Property::MessageExpiryInterval(value) => line.push_str(&format!("\"{name}\":{value}")),
+            Property::ContentType(value) | Property::ResponseTopic(value) => push_bytes(name, value.as_bytes(), line),
+            Property::CorrelationData(value) => push_bytes(name, value, line),
             // A recorded message has no others.
             _ => {}
         }
