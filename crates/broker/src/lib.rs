@@ -29,6 +29,7 @@ pub mod recovery;
 mod replay;
 pub mod retained;
 pub mod router;
+mod sampling;
 mod session;
 pub mod shard;
 mod shared;
@@ -45,6 +46,7 @@ pub use log_queue::{Appended, BATCH_HEADER_BYTES, LogQueue, LogState, SnapshotDo
 pub use mail::{Mail, Parcel};
 pub use mesh::Mesh;
 pub use options::{ClientRate, ListenerOptions, Options};
+pub use sampling::{SAMPLE_PAYLOAD_BYTES_MAX, Sample, SamplePortion};
 pub use shard::{Arrival, ConnectionEnd, Consumed, FirstBytes, Next, Purpose, ReadBatch, ReadRequest, Shard};
 pub use shard::{ListedConnection, ListedSession, SessionPortion};
 pub use shard::{ListedSubscription, RetainedPortion, SubscriptionCursor, SubscriptionPortion};

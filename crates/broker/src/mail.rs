@@ -7,6 +7,7 @@ use crate::groups::GroupId;
 use crate::ids::{Receiver, ShardId};
 use crate::message::{Message, MessageParts};
 use crate::router::{FilterId, MatchRun};
+use crate::sampling::Sample;
 use midge_codec::QoS;
 
 /// What one shard has for another after a turn.
@@ -17,12 +18,15 @@ pub struct Parcel {
     receivers: Vec<Receiver>,
     bytes: Vec<u8>,
     messages: Vec<Message>,
+    samples: Vec<Sample>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Letter {
     Publish { envelope: Envelope, content: Content, runs: u32 },
     Assigned { group: GroupId, member: Receiver, identifier: u32, qos: QoS },
+    Watch { shard: ShardId, is_on: bool },
+    Sample,
 }
 
 /// What delivery needs to know of a PUBLISH beside its content.
@@ -52,6 +56,10 @@ pub(crate) enum Opened<'a> {
     Publish { envelope: Envelope, content: OpenedContent<'a>, runs: &'a [(FilterId, u32)], receivers: &'a [Receiver] },
     /// A message that a share group gives to one of its members.
     Assigned { group: GroupId, member: Receiver, identifier: u32, qos: QoS, message: &'a Message },
+    /// A client of `shard` has made or given up a sampled Subscription.
+    Watch { shard: ShardId, is_on: bool },
+    /// A sample for the clients that have one.
+    Sample(&'a Sample),
 }
 
 /// A message on its way between shards.
@@ -75,6 +83,7 @@ impl Parcel {
             + self.receivers.len() * size_of::<Receiver>()
             + self.letters.len() * size_of::<Letter>()
             + self.messages.iter().map(Message::bytes).sum::<usize>()
+            + self.samples.iter().map(Sample::bytes).sum::<usize>()
     }
 
     /// Empties it, keeping its buffers.
@@ -84,6 +93,18 @@ impl Parcel {
         self.receivers.clear();
         self.bytes.clear();
         self.messages.clear();
+        self.samples.clear();
+    }
+
+    /// Adds that a client of `shard` has made or given up a sampled Subscription.
+    pub(crate) fn watch(&mut self, shard: ShardId, is_on: bool) {
+        self.letters.push(Letter::Watch { shard, is_on });
+    }
+
+    /// Adds a sample.
+    pub(crate) fn sample(&mut self, sample: Sample) {
+        self.samples.push(sample);
+        self.letters.push(Letter::Sample);
     }
 
     /// Adds a message for the receivers of `runs`, whose ranges point into `receivers`. `message` where it is shared.
@@ -128,6 +149,7 @@ impl Parcel {
     /// Reads the letters in the order in which they were written.
     pub(crate) fn open(&self, mut read: impl FnMut(Opened<'_>)) {
         let (mut runs_at, mut receivers_at, mut bytes_at, mut messages_at) = (0, 0, 0, 0);
+        let mut samples = self.samples.iter();
         for letter in &self.letters {
             match *letter {
                 Letter::Publish { envelope, content, runs } => {
@@ -157,6 +179,12 @@ impl Parcel {
                     messages_at += 1;
                     let message = &self.messages[messages_at - 1];
                     read(Opened::Assigned { group, member, identifier, qos, message });
+                }
+                Letter::Watch { shard, is_on } => read(Opened::Watch { shard, is_on }),
+                Letter::Sample => {
+                    if let Some(sample) = samples.next() {
+                        read(Opened::Sample(sample));
+                    }
                 }
             }
         }

@@ -48,6 +48,8 @@ pub struct Options {
     pub global_max_clients: Option<u64>,
     /// What each Client Identifier begins with; empty for anything.
     pub client_id_prefix: Box<str>,
+    /// Whether samples of what is published are kept for whoever asks ([`crate::Shard::samples_since`]).
+    pub keeps_samples: bool,
     /// Topic levels that we take in Topic Names and Topic Filters.
     pub topic_levels_max: usize,
     /// Key of the hashes and of assigned Client Identifiers: unpredictable in a server, fixed in a test.
@@ -134,6 +136,7 @@ impl Default for Options {
             client_rate: ClientRate::default(),
             global_max_clients: None,
             client_id_prefix: "".into(),
+            keeps_samples: false,
             topic_levels_max: 201,
             seed: 0,
             queue_memory_bytes: 64 << 20,

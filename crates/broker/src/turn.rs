@@ -16,9 +16,16 @@ pub struct Now {
     pub monotonic_ms: u64,
     /// Wall clock, seconds since 1970. Only told, never reckoned with: it may jump.
     pub wall_s: u64,
+    /// Nanoseconds into that second.
+    pub wall_ns: u32,
 }
 
 impl Now {
+    /// Wall clock, milliseconds since 1970.
+    pub const fn wall_ms(self) -> u64 {
+        self.wall_s * 1000 + self.wall_ns as u64 / 1_000_000
+    }
+
     /// Monotonic seconds.
     pub const fn seconds(self) -> u64 {
         self.monotonic_ms / 1000

@@ -22,7 +22,7 @@ fn content(write: impl FnOnce(&mut Records)) -> Vec<u8> {
     let queue = LogQueue::new(1, ADDRESS);
     let mut records = Records::default();
     write(&mut records);
-    records.hand_over(&queue, ShardId(3), false, Now { monotonic_ms: 12, wall_s: 34 });
+    records.hand_over(&queue, ShardId(3), false, Now { monotonic_ms: 12, wall_s: 34, wall_ns: 0 });
     assert!(records.is_empty());
     let mut bytes = Vec::new();
     queue.take(&mut bytes);

@@ -64,6 +64,18 @@ const ATTEMPTS_MAX: u32 = 3;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct FilterId(pub u32);
 
+impl FilterId {
+    /// A number that no filter in the router has: for what a Session subscribes to in another way. `None` above 64 of them.
+    pub(crate) const fn beside(number: u32) -> Option<FilterId> {
+        if number < 1 << STRIPE_BITS { Some(FilterId(number << INDEX_BITS | INDEX_MASK)) } else { None }
+    }
+
+    /// Whether this is one of these.
+    pub(crate) const fn is_beside(self) -> bool {
+        self.0 & INDEX_MASK == INDEX_MASK
+    }
+}
+
 /// Where a receiver stands: its filter, and its position in that filter's list for its shard.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Place {

@@ -58,6 +58,7 @@ impl Shard {
         self.sessions.ports[slot as usize].connection = AWAY;
         self.sessions.set_flag(slot, Port::CONGESTED | Port::MOUNTED, false);
         self.leave_groups_ready(slot, turn);
+        self.end_views(slot, turn);
         self.tell_discards(slot, turn);
         let now_ms = turn.now.monotonic_ms;
         let Some(session) = self.sessions.get_mut(slot) else { return };

@@ -21,6 +21,7 @@ mod restore;
 mod retained;
 mod rights;
 mod run;
+mod sampled;
 mod share;
 mod snapshot;
 mod subscribe;
@@ -42,6 +43,8 @@ use crate::message::Message;
 use crate::options::Options;
 use crate::replay::Replayed;
 use crate::router::{Matches, RouteCache};
+use crate::sampling::Sampler;
+use crate::sampling::viewer::Viewers;
 use crate::session::{Extras, Sessions};
 use crate::shared::Shared;
 use crate::timers::Timers;
@@ -88,6 +91,8 @@ pub struct Shard {
     /// A Session is taking messages from a group: what goes wrong with one of them must not begin that anew inside.
     is_pulling: bool,
     cache: RouteCache,
+    sampler: Sampler,
+    viewers: Viewers,
     random: Random,
     progress: Progress,
     walk: Walk,
@@ -120,6 +125,8 @@ impl Shard {
     /// An empty shard.
     pub fn new(options: Arc<Options>, id: ShardId, shared: Arc<Shared>) -> Shard {
         let random = Random(options.seed ^ u64::from(id.0).wrapping_mul(0xd134_2543_de82_ef95));
+        let mut sampler = Sampler::default();
+        sampler.keep_history(options.keeps_samples);
         Shard {
             id,
             options,
@@ -144,6 +151,8 @@ impl Shard {
             messages_on_disk: 0,
             is_pulling: false,
             cache: RouteCache::new(limits::ROUTE_CACHE_BYTES_MAX),
+            sampler,
+            viewers: Viewers::default(),
             random,
             progress: Progress::new(),
             walk: Walk::default(),

@@ -247,6 +247,9 @@ impl Shard {
         _allowed: &Allowed,
         turn: &mut Turn,
     ) -> bool {
+        if self.sampler.is_looking() {
+            self.look(parts, turn.now);
+        }
         let mut publication = Publication::new(*parts, source.slot);
         // First the retained write, then the look-up: a Subscription made in between gets one of the two, never none.
         if parts.retain {

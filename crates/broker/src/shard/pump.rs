@@ -319,7 +319,9 @@ impl Shard {
     }
 
     fn finish_replay(&mut self, slot: u32, filter: FilterId, turn: &mut Turn) {
-        self.record_replayed(slot, filter, turn);
+        if !filter.is_beside() {
+            self.record_replayed(slot, filter, turn);
+        }
         let Some(session) = self.sessions.get_mut(slot) else { return };
         if let Some(replays) = &mut session.replays {
             replays.pop_front();

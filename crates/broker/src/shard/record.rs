@@ -61,6 +61,7 @@ impl Shard {
     /// Hands over what the turn has recorded. Returns the position that packets which wait must wait for; `None` where
     /// everything is durable. To be called before the mail is posted.
     pub fn hand_over(&mut self, turn: &mut Turn) -> Option<u64> {
+        self.sampler.refill(turn.now.monotonic_ms);
         self.hand_over_pending(turn);
         self.put_retained_on_disk();
         self.hand_over_snapshot(turn);

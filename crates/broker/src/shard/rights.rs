@@ -137,6 +137,7 @@ impl Shard {
     /// From now on these are the rules. Connections keep the limits that they were told when they came. The seed and the sizes of
     /// queues in memory are those of the start.
     pub fn put_in_force(&mut self, options: Arc<Options>) {
+        self.sampler.keep_history(options.keeps_samples);
         self.options = options;
     }
 }

@@ -3,6 +3,7 @@
 use super::Shard;
 use super::mount_point::{mounted, mounted_levels};
 use super::packets::Fault;
+use super::sampled;
 use crate::event::{EventKind, EventMask};
 use crate::groups::Member;
 use crate::ids::{ConnectionId, ReceiverOptions};
@@ -30,6 +31,7 @@ impl Shard {
         let packet_id = subscribe.packet_id;
         self.tell_packet(id, turn, || EventKind::Received("SUBSCRIBE", packet_id.get(), ReasonCode::SUCCESS));
         let identifier = subscribe.properties.subscription_identifier().unwrap_or(0);
+        let sampled = sampled::interval_ms(subscribe.properties);
         let Some(connection) = self.connection(id) else { return Ok(()) };
         let (slot, version, is_bridge) = (connection.session, connection.version, connection.is_bridge);
         let agreed = Arc::clone(&connection.agreed);
@@ -44,7 +46,7 @@ impl Shard {
         let mut codes = Vec::with_capacity(subscribe.filters.len());
         for (filter, mut options) in subscribe.filters.iter() {
             let asked = options.qos;
-            options.qos = options.qos.min(*max_qos);
+            options.qos = if sampled.is_some() { QoS::AtMostOnce } else { options.qos.min(*max_qos) };
             if is_bridge {
                 options.retain_as_published = true;
                 options.no_local = filter.share_name().is_none();
@@ -53,7 +55,10 @@ impl Shard {
             // What begins with a wildcard does not go behind a mount point without a '/'.
             let filter = text.as_deref().map_or(Ok(filter), |text| TopicFilter::parse(text).map_err(|_| filter));
             let granted = match filter {
-                Ok(filter) => self.take_filter(id, slot, &filter, options, identifier, turn),
+                Ok(filter) => match sampled {
+                    None => self.take_filter(id, slot, &filter, options, identifier, turn),
+                    Some(interval) => self.take_sampled_filter(slot, &filter, (interval, options), identifier, turn),
+                },
                 Err(_) => Err(ReasonCode::TOPIC_FILTER_INVALID),
             };
             let code = match (granted, version) {
@@ -135,7 +140,8 @@ impl Shard {
         for filter in unsubscribe.filters.iter() {
             let text = mounted(mount_point, &filter);
             let filter = text.as_deref().and_then(|text| TopicFilter::parse(text).ok()).unwrap_or(filter);
-            let existed = self.unsubscribe(slot, &filter, turn);
+            // Both, where there are two.
+            let existed = self.end_view(slot, filter.text(), turn) | self.unsubscribe(slot, &filter, turn);
             let code = if existed { ReasonCode::SUCCESS } else { ReasonCode::NO_SUBSCRIPTION_EXISTED };
             codes.push(code.0);
             self.tell(EventMask::UNSUBSCRIBE, id, turn, || EventKind::Unsubscribed(filter.text().into()));
@@ -268,6 +274,16 @@ impl Shard {
             return;
         }
         self.record_replay(slot, subscription, turn);
+        self.begin_unrecorded_replay(slot, filter, subscription);
+    }
+
+    /// The same for a Subscription that does not outlive its connection.
+    pub(super) fn begin_unrecorded_replay(
+        &mut self,
+        slot: u32,
+        filter: FilterId,
+        subscription: &SubscriptionRecord<'_>,
+    ) {
         let number = self.replayed.begin(slot, filter, subscription.replay_upto, subscription.covered_upto);
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let replays = session.replays.get_or_insert_default();

@@ -15,6 +15,7 @@ impl Shard {
         self.expire_absences(turn);
         self.replayed.expire(turn.now.monotonic_ms);
         self.sweep_retained(turn);
+        self.hand_out_samples(turn);
     }
 
     /// Looks at some of the Retained Messages and removes those that have expired `[MQTT-3.3.2-5]`.
@@ -36,6 +37,8 @@ impl Shard {
             self.absences.next_deadline_ms(),
             self.replayed.next_deadline_ms(),
             self.retained_sweep_at_ms,
+            self.sampler.due_ms(),
+            self.viewers.due_ms(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -74,6 +77,8 @@ impl Shard {
             Opened::Assigned { group, member, identifier, qos, message } => {
                 self.deliver_assigned(group, member, identifier, qos, message.clone(), turn);
             }
+            Opened::Watch { shard, is_on } => self.sampler.watch(shard, is_on),
+            Opened::Sample(sample) => self.viewers.add(sample),
         });
     }
 }

@@ -1,0 +1,156 @@
+//! Sampled Subscriptions: the newest message of each topic, so many times a second.
+
+use crate::world::World;
+use crate::world::script::{Conversation, SHARDS, check, check_with};
+use midge_broker::{ListenerOptions, Options};
+
+#[test]
+fn the_newest_of_each_topic_comes_once_in_its_interval() {
+    check(
+        r"
+        p connects v5 clean
+        s connects v5 clean
+        s> SUBSCRIBE id=1 user-property=midge-sample:1000 a/# qos=2
+        s< SUBACK id=1 0x00
+        wait 1s
+        p publishes a/b m=1
+        p publishes a/b m=2
+        p publishes a/c qos=1 m=3
+        p publishes b m=4
+        s< nothing
+        wait 200ms
+        s< PUBLISH a/b m=2 user-property=midge-count:2 user-property=midge-time:2000000001000
+        s< PUBLISH a/c m=3 user-property=midge-count:1 user-property=midge-time:2000000001000
+        p publishes a/b m=5
+        wait 200ms
+        s< nothing
+        p publishes a/b m=6
+        wait 1s
+        s< PUBLISH a/b m=6 user-property=midge-count:2 user-property=midge-time:2000000001000
+        s> UNSUBSCRIBE id=2 a/#
+        s< UNSUBACK id=2 0x00
+        p publishes a/b m=7
+        wait 2s
+        s< nothing
+        s> UNSUBSCRIBE id=3 a/#
+        s< UNSUBACK id=3 0x11
+        ",
+    );
+}
+
+#[test]
+fn retained_messages_come_at_its_beginning_and_as_often_as_it_is_asked_for_them() {
+    check(
+        r"
+        p connects v5 clean
+        p publishes a retain qos=1 m=kept
+        s connects v5 clean
+        s> SUBSCRIBE id=1 user-property=midge-sample:100 subscription-identifier=7 #
+        s< SUBACK id=1 0x00
+        s< PUBLISH a retain m=kept subscription-identifier=7
+        s> SUBSCRIBE id=2 user-property=midge-sample:100 # retain-handling=1
+        s< SUBACK id=2 0x00
+        s> SUBSCRIBE id=3 user-property=midge-sample:100 #
+        s< SUBACK id=3 0x00
+        s< PUBLISH a retain m=kept
+        s> SUBSCRIBE id=4 user-property=midge-sample:100 b retain-handling=2
+        s< SUBACK id=4 0x00
+        s< nothing
+        ",
+    );
+}
+
+/// What was on its way to it is not for whoever comes with the same Session later.
+#[test]
+fn it_ends_with_its_connection() {
+    check(
+        r"
+        p connects v5 clean
+        s connects v5 session-expiry-interval=100
+        s> SUBSCRIBE id=1 user-property=midge-sample:100 a
+        s< SUBACK id=1 0x00
+        wait 1s
+        p publishes a m=1
+        s closes
+        wait 1s
+        s connects v5 session-expiry-interval=100 session-present
+        p publishes a m=2
+        wait 1s
+        s< nothing
+        ",
+    );
+}
+
+#[test]
+fn who_may_not_read_a_topic_gets_no_samples_of_it() {
+    let listener = ListenerOptions { authenticates: true, ..ListenerOptions::default() };
+    check_with(
+        Options { listeners: vec![listener], ..Options::default() },
+        r"
+        server lets p publish
+        server lets s subscribe a
+        server lets s receive a/1
+        p connects v5 username=p clean
+        s connects v5 username=s clean
+        s> SUBSCRIBE id=1 user-property=midge-sample:100 a/# b
+        s< SUBACK id=1 0x00 0x87
+        wait 1s
+        p publishes a/1 m=1
+        p publishes a/2 m=2
+        wait 1s
+        s< PUBLISH a/1 m=1 user-property=midge-count:1 user-property=midge-time:2000000001000
+        s< nothing
+        ",
+    );
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    check(
+        r"
+        s connects v5 clean
+        s> SUBSCRIBE id=1 user-property=midge-sample:often a
+        s< SUBACK id=1 0x83
+        s> SUBSCRIBE id=2 user-property=midge-sample:100 $share/g/a
+        s< SUBACK id=2 0x9e
+        s> SUBSCRIBE id=3 user-property=midge-sample:100 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17
+        s< SUBACK id=3 0x00 0x00 0x00 0x00 0x00 0x00 0x00 0x00 0x00 0x00 0x00 0x00 0x00 0x00 0x00 0x00 0x97
+        ",
+    );
+}
+
+#[test]
+fn a_client_that_takes_nothing_gets_the_newest_when_it_does() {
+    check(
+        r"
+        p connects v5 clean
+        s connects v5 clean
+        s> SUBSCRIBE id=1 user-property=midge-sample:100 a
+        s< SUBACK id=1 0x00
+        wait 1s
+        s congested
+        p publishes a m=1
+        wait 1s
+        p publishes a m=2
+        wait 1s
+        s< nothing
+        s drained
+        wait 1s
+        s< PUBLISH a m=2 user-property=midge-count:2 user-property=midge-time:2000000002000
+        ",
+    );
+}
+
+#[test]
+fn samples_are_kept_for_whoever_asks_on_the_shard_to_which_messages_came() {
+    for shards in SHARDS {
+        let options = Options { keeps_samples: true, ..Options::default() };
+        let mut conversation = Conversation::new(World::new(options, shards, 1));
+        let script = "p connects v5 clean\np publishes a m=1\np publishes a m=2\np publishes b m=3\nwait 1s";
+        conversation.play(script).expect("as the script says");
+        let portions = (0..usize::from(shards)).map(|shard| conversation.world.shard(shard).samples_since(0));
+        let kept: Vec<_> = portions.flat_map(|portion| portion.samples).collect();
+        let seen: Vec<_> = kept.iter().map(|it| (&*it.topic, &*it.payload, it.count)).collect();
+        assert_eq!(seen, [("a", &b"2"[..], 2), ("b", b"3", 1)]);
+    }
+}
