@@ -1,13 +1,14 @@
 //! What developers run: `cargo xtask WORD`.
 //!
 //! Its main job: make a fresh machine able to run every test, and run them with skips forbidden. All that is fetched goes under
-//! `target/` and nothing is installed on the machine, so `cargo clean` undoes it. Where tests find these things is written down
+//! `target/` and nothing but chromium is installed on the machine, so `cargo clean` undoes it. Where tests find these things is written down
 //! once more in `crates/testkit/src/environment.rs`: the two must name the same places.
 //!
 //! Reading order: this file (the commands), `setup.rs` (what is set up, and how a step reports), then one file for each kind of
-//! thing: `debian.rs`, `python.rs`, `tools.rs`. What runs for long is in `long.rs`, and
+//! thing: `debian.rs`, `chromium.rs`, `python.rs`, `node.rs`, `tools.rs`. What runs for long is in `long.rs`, and
 //! what measures in `measure.rs`; `sim.rs` runs the simulator, `manual.rs` writes a page.
 
+mod chromium;
 mod debian;
 mod kill;
 mod long;

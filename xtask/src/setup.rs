@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use crate::{debian, node, python, tools, workspace};
+use crate::{chromium, debian, node, python, tools, workspace};
 
 /// One thing that tests need.
 pub(crate) struct Step {
@@ -48,6 +48,8 @@ pub(crate) fn all() -> bool {
         python::PAHO_2,
         python::AIOMQTT,
         node::MQTT_JS,
+        node::CONSOLE,
+        chromium::CHROMIUM,
         tools::CARGO_DENY,
     ];
     std::thread::scope(|scope| {

@@ -116,6 +116,23 @@ pub fn mqtt_js() -> Result<PathBuf, Missing> {
     Ok(package.ancestors().nth(3).unwrap_or(&package).to_path_buf())
 }
 
+/// The browser for the console's page.
+///
+/// # Errors
+/// When it was not set up.
+pub fn chromium() -> Result<PathBuf, Missing> {
+    made("chromium", "chromium", "Debian's chromium")
+}
+
+/// A folder in which Node finds what the console's page is built and tried with (`node_modules`).
+///
+/// # Errors
+/// When it was not set up.
+pub fn console_packages() -> Result<PathBuf, Missing> {
+    let vite = made("node/console", "node_modules/vite/package.json", "what the console's page is built with")?;
+    Ok(vite.ancestors().nth(3).unwrap_or(&vite).to_path_buf())
+}
+
 /// The right to become somebody else.
 ///
 /// # Errors
