@@ -120,8 +120,8 @@ fn read(body: &Value) -> Result<Publication, Refusal> {
     let user_properties: Vec<_> =
         properties["user_properties"].as_array().into_iter().flatten().filter_map(pair).collect();
     let content_type = text("content_type");
-    let mut texts = user_properties.iter().flat_map(|(key, value)| [key, value]).chain(&content_type);
-    if texts.any(|text| text.len() > usize::from(u16::MAX)) {
+    let texts = user_properties.iter().flat_map(|(key, value)| [key, value]).chain(&content_type);
+    if texts.map(String::len).max().is_some_and(|longest| longest > usize::from(u16::MAX)) {
         return Err(Refusal::parameter("A property has more than 65535 bytes."));
     }
     Ok(Publication {
