@@ -212,7 +212,7 @@ fn write_tops(page: &mut Page, call: &Call<'_>) {
 fn each_client(call: &Call<'_>, mut visit: impl FnMut(&Client)) -> ControlFlow<()> {
     let mut at = String::new();
     for _ in 0..PORTIONS_MAX {
-        let Ok(portion) = call.state.source.clients(&at, PORTION) else { return ControlFlow::Break(()) };
+        let Ok(portion) = call.state.source.clients(&at) else { return ControlFlow::Break(()) };
         portion.items.iter().for_each(|(client, _)| visit(client));
         match portion.next {
             Some(next) => at = next,
@@ -302,7 +302,6 @@ const TOP: usize = 10;
 
 /// Clients that are looked at: 32,768.
 const PORTIONS_MAX: usize = 64;
-const PORTION: u32 = 512;
 
 #[cfg(test)]
 mod tests {

@@ -6,8 +6,6 @@ use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use crate::history::Sample;
 use crate::problems::Incident;
 
@@ -28,17 +26,17 @@ pub trait Source: Send + Sync + 'static {
     /// The same by reason. Asks each shard.
     fn reasons(&self) -> Vec<Reason>;
 
-    /// Some clients from a place on, of about so many places; those that are away included.
-    fn clients(&self, at: &Place, budget: u32) -> Result<Portion<Client>, WrongPlace>;
+    /// Some clients from a place on; those that are away included.
+    fn clients(&self, at: &Place) -> Result<Portion<Client>, WrongPlace>;
 
     /// One client with its Subscriptions.
     fn client(&self, client_id: &str) -> Option<(Client, Vec<Subscription>)>;
 
     /// Some Subscriptions from a place on.
-    fn subscriptions(&self, at: &Place, budget: u32) -> Result<Portion<Subscription>, WrongPlace>;
+    fn subscriptions(&self, at: &Place) -> Result<Portion<Subscription>, WrongPlace>;
 
     /// Some Retained Messages from a place on.
-    fn retained(&self, at: &Place, budget: u32) -> Result<Portion<Retained>, WrongPlace>;
+    fn retained(&self, at: &Place) -> Result<Portion<Retained>, WrongPlace>;
 
     /// Whether there is a Retained Message of this topic.
     fn is_retained(&self, topic: &str) -> bool;
@@ -62,7 +60,7 @@ pub trait Source: Send + Sync + 'static {
     fn explain(&self, question: &Question) -> Explanation;
 
     /// What messages are passed on to.
-    fn sinks(&self) -> Vec<Value>;
+    fn sinks(&self) -> Vec<Sink>;
 
     /// Whether the server can do its work.
     fn checks(&self) -> Vec<Check>;
@@ -460,6 +458,29 @@ pub struct Explanation {
     pub rule: Option<(String, u32, String)>,
     /// In a sentence.
     pub why: String,
+}
+
+/// Where messages are passed on to.
+#[derive(Clone, Debug)]
+pub struct Sink {
+    /// What kind it is: `influxdb` and the like.
+    pub name: &'static str,
+    /// Where it is, without secrets.
+    pub target: String,
+    /// `connected`, `waiting`, `failing`, `off`
+    pub state: &'static str,
+    /// Messages that are not there yet.
+    pub lag_messages: u64,
+    /// How old the oldest of them is.
+    pub lag_s: u64,
+    /// Messages that are there.
+    pub written: u64,
+    /// Messages that it did not take.
+    pub refused: u64,
+    /// Messages that say nothing to it.
+    pub ignored: u64,
+    /// What went wrong last, a sentence.
+    pub last_error: Option<String>,
 }
 
 /// Something that must be well.

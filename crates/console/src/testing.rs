@@ -40,9 +40,9 @@ impl Rights for AllButSecrets {
     }
 }
 
-fn portion<T: Clone>(all: &[T], at: &str, budget: u32) -> Result<Portion<T>, WrongPlace> {
+fn portion<T: Clone>(all: &[T], at: &str) -> Result<Portion<T>, WrongPlace> {
     let from = if at.is_empty() { 0 } else { at.parse::<usize>().map_err(|_| WrongPlace)? };
-    let end = all.len().min(from + budget as usize);
+    let end = all.len().min(from + 100);
     let items = (from..end).map(|index| (all[index].clone(), (index + 1).to_string())).collect();
     Ok(Portion { items, next: (end < all.len()).then(|| end.to_string()) })
 }
@@ -68,8 +68,8 @@ impl Source for MadeUp {
         vec![Reason { kind: "discarded", reason: "queue full", count: 3 }]
     }
 
-    fn clients(&self, at: &Place, budget: u32) -> Result<Portion<Client>, WrongPlace> {
-        portion(&self.clients, at, budget)
+    fn clients(&self, at: &Place) -> Result<Portion<Client>, WrongPlace> {
+        portion(&self.clients, at)
     }
 
     fn client(&self, client_id: &str) -> Option<(Client, Vec<Subscription>)> {
@@ -79,13 +79,13 @@ impl Source for MadeUp {
         Some((client.clone(), vec![subscription]))
     }
 
-    fn subscriptions(&self, at: &Place, budget: u32) -> Result<Portion<Subscription>, WrongPlace> {
+    fn subscriptions(&self, at: &Place) -> Result<Portion<Subscription>, WrongPlace> {
         let all: Vec<_> = self.clients.iter().filter_map(|client| self.client(&client.id)?.1.pop()).collect();
-        portion(&all, at, budget)
+        portion(&all, at)
     }
 
-    fn retained(&self, at: &Place, budget: u32) -> Result<Portion<Retained>, WrongPlace> {
-        portion(&self.retained, at, budget)
+    fn retained(&self, at: &Place) -> Result<Portion<Retained>, WrongPlace> {
+        portion(&self.retained, at)
     }
 
     fn is_retained(&self, topic: &str) -> bool {
@@ -130,8 +130,18 @@ impl Source for MadeUp {
         Explanation { allowed: true, rule: Some(("acl".to_owned(), 3, "topic a".to_owned())), why: "So.".to_owned() }
     }
 
-    fn sinks(&self) -> Vec<Value> {
-        Vec::new()
+    fn sinks(&self) -> Vec<Sink> {
+        vec![Sink {
+            name: "influxdb",
+            target: "http://localhost:8086".to_owned(),
+            state: "waiting",
+            lag_messages: 1,
+            lag_s: 2,
+            written: 3,
+            refused: 4,
+            ignored: 5,
+            last_error: None,
+        }]
     }
 
     fn checks(&self) -> Vec<Check> {

@@ -15,7 +15,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Outcome, Refusal> {
     call.state.refresh();
     page(
         call,
-        |at, budget| call.state.source.clients(at, budget),
+        |at| call.state.source.clients(at),
         |client| {
             let is_wanted = (state == "all" || state == state_of(&client)) && is_found(&client, &wanted);
             is_wanted.then(|| describe(&client, call))
@@ -74,7 +74,7 @@ pub(crate) fn subscriptions(call: &Call<'_>) -> Result<Outcome, Refusal> {
             let of_one = call.state.source.client(client).map(|(_, subscriptions)| subscriptions).unwrap_or_default();
             Ok(super::page_of(of_one.into_iter().filter_map(show).take(call.limit()).collect(), None))
         }
-        None => page(call, |at, budget| call.state.source.subscriptions(at, budget), show),
+        None => page(call, |at| call.state.source.subscriptions(at), show),
     }
 }
 

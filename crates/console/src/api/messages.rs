@@ -14,7 +14,7 @@ pub(crate) fn retained(call: &Call<'_>) -> Result<Outcome, Refusal> {
     let filter = filter_of(call)?;
     page(
         call,
-        |at, budget| call.state.source.retained(at, budget),
+        |at| call.state.source.retained(at),
         |message| {
             let is_wanted = filter_matches(&filter, &message.topic) && call.may_receive(&message.topic);
             is_wanted.then(|| describe(&message))
@@ -70,7 +70,7 @@ pub(crate) fn delete_retained(call: &Call<'_>) -> Result<Outcome, Refusal> {
 fn topics_of(call: &Call<'_>, filter: &str) -> Result<Vec<String>, Refusal> {
     let (mut topics, mut at) = (Vec::new(), String::new());
     loop {
-        let portion = call.state.source.retained(&at, PORTION).map_err(|_| super::wrong_cursor())?;
+        let portion = call.state.source.retained(&at).map_err(|_| super::wrong_cursor())?;
         let found = portion.items.into_iter().map(|(message, _)| message.topic);
         topics.extend(found.filter(|topic| !topic.starts_with("$SYS/") && filter_matches(filter, topic)));
         if topics.len() > DELETED_MAX {
@@ -145,5 +145,3 @@ const SAMPLE: usize = 20;
 
 /// Messages that are deleted at once: a few megabytes of names.
 const DELETED_MAX: usize = 100_000;
-
-const PORTION: u32 = 512;

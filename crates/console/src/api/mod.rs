@@ -15,13 +15,13 @@ use crate::source::{Portion, WrongPlace};
 /// when enough was looked at: a search may find little.
 pub(super) fn page<T>(
     call: &Call<'_>,
-    ask: impl Fn(&str, u32) -> Result<Portion<T>, WrongPlace>,
+    ask: impl Fn(&str) -> Result<Portion<T>, WrongPlace>,
     mut show: impl FnMut(T) -> Option<Value>,
 ) -> Result<Outcome, Refusal> {
     let (mut items, limit) = (Vec::new(), call.limit());
     let mut at = call.text("cursor").unwrap_or_default().to_owned();
     for _ in 0..PORTIONS_MAX {
-        let portion = ask(&at, BUDGET.min(limit as u32).max(BUDGET_MIN)).map_err(|WrongPlace| wrong_cursor())?;
+        let portion = ask(&at).map_err(|WrongPlace| wrong_cursor())?;
         for (item, behind) in portion.items {
             items.extend(show(item));
             if items.len() == limit {
@@ -93,10 +93,6 @@ pub(super) fn filter_of(call: &Call<'_>) -> Result<String, Refusal> {
 
 /// Portions that are asked for one page: each costs a shard tens of microseconds.
 const PORTIONS_MAX: usize = 128;
-
-/// Places in a portion.
-const BUDGET: u32 = 512;
-const BUDGET_MIN: u32 = 64;
 
 #[cfg(test)]
 mod tests {

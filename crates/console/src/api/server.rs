@@ -201,7 +201,20 @@ pub(crate) fn explain(call: &Call<'_>) -> Result<Outcome, Refusal> {
 
 /// `GET sinks`
 pub(crate) fn sinks(call: &Call<'_>) -> Result<Outcome, Refusal> {
-    Ok(Outcome::Json(Value::Array(call.state.source.sinks())))
+    let sinks = call.state.source.sinks().into_iter().map(|sink| {
+        json!({
+            "name": sink.name,
+            "target": sink.target,
+            "state": sink.state,
+            "lag_messages": sink.lag_messages,
+            "lag_s": sink.lag_s,
+            "written": sink.written,
+            "refused": sink.refused,
+            "ignored": sink.ignored,
+            "last_error": sink.last_error,
+        })
+    });
+    Ok(Outcome::Json(sinks.collect()))
 }
 
 /// `GET version`

@@ -37,7 +37,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Outcome, Refusal> {
         _ => return Err(wrong_cursor()),
     };
     for _ in 0..PORTIONS_MAX {
-        let portion = call.state.source.retained(&place, PORTION).map_err(|_| wrong_cursor())?;
+        let portion = call.state.source.retained(&place).map_err(|_| wrong_cursor())?;
         for (message, behind) in portion.items {
             let topic = &message.topic;
             let is_wanted = filter_matches(&filter, topic) && call.may_receive(topic);
@@ -110,7 +110,6 @@ fn number_at(payload: &[u8], path: &str) -> Option<f64> {
 }
 
 const PORTIONS_MAX: usize = 128;
-const PORTION: u32 = 512;
 
 #[cfg(test)]
 mod tests {
