@@ -81,6 +81,8 @@ pub struct Config {
     pub pid_file: Option<String>,
     /// The socket through which tools ask the running server.
     pub admin_socket: Option<String>,
+    /// Who may do what on the console, and what it remembers.
+    pub console: Console,
     /// Read files of certificates, passwords and rights again when they change.
     pub watch_files: bool,
     /// What is kept on disk, and how.
@@ -117,6 +119,26 @@ impl Bound {
             Ok(most @ 1..) => Bound::Most(most),
             _ => Bound::Nothing,
         }
+    }
+}
+
+/// Who may do what on the console, and what it remembers. Where it is, listeners say.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Console {
+    /// Users who may see and change everything.
+    pub admins: Vec<String>,
+    /// Users who may see everything.
+    pub viewers: Vec<String>,
+    /// Names by which it may be called, beside addresses and `localhost`.
+    pub hosts: Vec<String>,
+    /// Topic Filters of what it remembers for an hour.
+    pub history: Vec<String>,
+}
+
+impl Default for Console {
+    fn default() -> Self {
+        let nobody = Vec::new;
+        Console { admins: nobody(), viewers: nobody(), hosts: nobody(), history: vec!["#".to_owned()] }
     }
 }
 
@@ -204,6 +226,7 @@ impl Config {
             user: USER.to_owned(),
             pid_file: None,
             admin_socket: None,
+            console: Console::default(),
             watch_files: true,
             persistence: Persistence::default(),
             log: Log::default(),
@@ -226,8 +249,23 @@ impl Config {
     pub(crate) fn on_loopback(mut self, like: &Listener, ports: &[u16]) -> Self {
         let address = |port, host: &str| Address::Tcp { port, host: Some(host.to_owned()) };
         let addresses = ports.iter().flat_map(|port| ["127.0.0.1", "::1"].map(|host| address(*port, host)));
-        self.listeners = addresses.map(|address| Listener { address, ..like.clone() }).collect();
+        let consoles = self.listeners.into_iter().filter(|listener| listener.protocol == Protocol::Console);
+        self.listeners = addresses.map(|address| Listener { address, ..like.clone() }).chain(consoles).collect();
         self.local_only = true;
+        self
+    }
+
+    /// The same with a console for whoever sits at this machine. If its port is taken, there is none.
+    #[must_use]
+    pub fn with_local_console(mut self) -> Self {
+        let address = Address::Tcp { port: CONSOLE_PORT, host: Some("127.0.0.1".to_owned()) };
+        let console = Listener {
+            protocol: Protocol::Console,
+            allow_anonymous: true,
+            is_optional: true,
+            ..Listener::new(address)
+        };
+        self.listeners.push(console);
         self
     }
 }
@@ -237,6 +275,9 @@ pub const USER: &str = "mosquitto";
 
 /// Mosquitto's port, and that of MQTT without TLS.
 pub(crate) const PORT: u16 = 1883;
+
+/// The console's port, which is that of Mosquitto's API.
+const CONSOLE_PORT: u16 = 9883;
 
 /// One place where clients connect.
 #[derive(Clone, PartialEq, Debug)]
@@ -301,6 +342,8 @@ pub struct Listener {
     pub psk_file: Option<String>,
     /// Encryption.
     pub tls: Tls,
+    /// Nobody has asked for it: where it cannot be opened, the server starts all the same.
+    pub is_optional: bool,
     /// The line that opens it; `None` for the two of a server without listeners.
     pub place: Option<Place>,
 }
@@ -339,6 +382,7 @@ impl Listener {
             use_username_as_clientid: false,
             psk_file: None,
             tls: Tls::default(),
+            is_optional: false,
             place: None,
         }
     }
@@ -364,8 +408,43 @@ impl Listener {
             ("websockets_origin", !self.websockets_origins.is_empty()),
             ("websockets_trusted_proxy", !self.websockets_trusted_proxies.is_empty()),
         ];
-        let given = options.into_iter().find(|(_, is_given)| *is_given).map(|(name, _)| name);
-        given.filter(|_| self.protocol == Protocol::Mqtt)
+        let counts = |name| match self.protocol {
+            Protocol::Mqtt | Protocol::HttpApi => false,
+            Protocol::Websockets => true,
+            Protocol::Console => name == "websockets_trusted_proxy",
+        };
+        options.into_iter().find(|(name, is_given)| *is_given && !counts(*name)).map(|(name, _)| name)
+    }
+
+    /// An option that means nothing where HTTP is spoken, and what is so instead.
+    pub(crate) fn http_fault(&self) -> Option<(&'static str, &'static str)> {
+        if !matches!(self.protocol, Protocol::HttpApi | Protocol::Console) {
+            return None;
+        }
+        let faults = [
+            (
+                matches!(self.address, Address::Unix(_)),
+                "protocol",
+                "The 'http_api' protocol needs a listener with a port.",
+            ),
+            (self.tls.psk_hint.is_some(), "psk_hint", "The 'psk_hint' option cannot be used where browsers connect."),
+            (
+                self.enable_proxy_protocol.is_some(),
+                "enable_proxy_protocol",
+                "The 'enable_proxy_protocol' option cannot be used where HTTP is spoken: proxies say it in a header there.",
+            ),
+            (
+                self.tls.use_identity_as_username,
+                "use_identity_as_username",
+                "The 'use_identity_as_username' option cannot be used where browsers connect: they log in with name and password.",
+            ),
+            (
+                self.tls.use_subject_as_username,
+                "use_subject_as_username",
+                "The 'use_subject_as_username' option cannot be used where browsers connect: they log in with name and password.",
+            ),
+        ];
+        faults.into_iter().find(|(is_so, ..)| *is_so).map(|(_, option, text)| (option, text))
     }
 }
 
@@ -466,6 +545,10 @@ pub enum Protocol {
     Mqtt,
     /// MQTT over WebSocket.
     Websockets,
+    /// HTTP, for what Mosquitto tells of itself.
+    HttpApi,
+    /// HTTP, for people and programs, and MQTT over WebSocket at `/mqtt`.
+    Console,
 }
 
 /// A version of IP.

@@ -5,6 +5,7 @@
 //! group is that of a manual page.
 
 mod bridge;
+mod console;
 mod limits;
 mod listener;
 mod log;
@@ -178,7 +179,7 @@ pub(crate) fn find(word: &str) -> Option<&'static Directive> {
 }
 
 /// The groups, with what they are about.
-pub(crate) const TABLE: [(&str, &[Directive]); 8] = [
+pub(crate) const TABLE: [(&str, &[Directive]); 9] = [
     ("The server, and what it keeps", server::DIRECTIVES),
     ("Listeners", listener::DIRECTIVES),
     ("Limits", limits::DIRECTIVES),
@@ -186,6 +187,7 @@ pub(crate) const TABLE: [(&str, &[Directive]); 8] = [
     ("Who may do what", security::DIRECTIVES),
     ("Tokens, and web services", tokens::DIRECTIVES),
     ("TLS", tls::DIRECTIVES),
+    ("Console", console::DIRECTIVES),
     ("Bridges", bridge::DIRECTIVES),
 ];
 

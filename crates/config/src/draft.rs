@@ -9,10 +9,11 @@ use std::mem;
 
 use crate::Loaded;
 use crate::bridge::Bridge;
-use crate::config::{Address, Config, Listener, PORT, UNIX_SOCKET_MODE};
+use crate::config::{Address, Config, Listener, PORT, Protocol, UNIX_SOCKET_MODE};
 use crate::directives::{Directive, Scope, Value};
 use crate::plugin::{Plugin, User};
 use crate::report::{ConfigError, Excerpt, Level, Mention, Mentions, Note, Place, Problem};
+use crate::traps::is_local;
 use crate::value::{NoInteger, Words, c_integer, shown, text};
 use crate::vouching::{HttpAuth, JwtAuth};
 
@@ -192,6 +193,12 @@ impl Draft {
         let place = self.place();
         self.context.listener = Some(self.listeners.len());
         self.listeners.push(DraftListener::new(address, Some(place)));
+    }
+
+    /// A `console_listener` line.
+    pub(crate) fn open_console(&mut self, address: Address) {
+        self.open_listener(address);
+        self.listener().protocol = Protocol::Console;
     }
 
     /// A `port` or `bind_address` line: following lines belong to the default listener. Gives its port and host.
@@ -411,7 +418,7 @@ impl Draft {
 
     /// The configuration, if there is no error.
     pub(crate) fn finish(mut self) -> Result<Loaded, ConfigError> {
-        let has_listener_lines = self.listeners.len() > 1;
+        let has_listener_lines = self.listeners[DEFAULT + 1..].iter().any(|draft| !draft.is_console());
         let opens_default = self.default_stated || (has_listener_lines && !self.default_options.is_empty());
         self.note_default_options(has_listener_lines);
         self.check_encryption();
@@ -444,7 +451,10 @@ impl Draft {
         if local_only {
             // Options of the default listener are not used, so it is as if nothing was said of it.
             let listener = DraftListener::new(Address::Tcp { port: PORT, host: None }, None);
-            self.config.on_loopback(&resolve(&listener), &[PORT])
+            let consoles: Vec<Listener> = self.listeners[first..].iter().map(resolve).collect();
+            let mut config = self.config.on_loopback(&resolve(&listener), &[PORT]);
+            config.listeners.extend(consoles);
+            config
         } else {
             let listeners = self.listeners[first..].iter().map(resolve).collect();
             Config { listeners, local_only, ..self.config }
@@ -517,6 +527,9 @@ impl Draft {
                 let text = "The 'unix_socket_mode' option has no effect on a listener with a port.".to_owned();
                 self.notes.push(Note { level: Level::Warning, text, place: place.clone() });
             }
+            if let Some((option, text)) = listener.http_fault() {
+                self.problems.push(self.mentions.problem_of(option, place, text));
+            }
             if let Some(name) = listener.idle_websockets_option() {
                 let text = format!("The '{name}' option has no effect on a listener without `protocol websockets`.");
                 self.notes.push(Note { level: Level::Warning, text, place: place.clone() });
@@ -547,6 +560,10 @@ impl DraftListener {
         DraftListener { listener: Listener { place, ..Listener::new(address) }, security: Security::default() }
     }
 
+    fn is_console(&self) -> bool {
+        self.listener.protocol == Protocol::Console
+    }
+
     /// What is said below the listener counts before what is said for all; `per_listener` leaves only the former.
     fn resolve(&self, for_all: &Security, per_listener: bool, local_only: bool) -> Listener {
         let (own, nothing) = (&self.security, &Security::default());
@@ -563,7 +580,7 @@ impl DraftListener {
             jwt: vouching.jwt.clone(),
             http: vouching.http.clone(),
             // Whoever cannot be reached from outside needs no line for a first try.
-            allow_anonymous: stated.unwrap_or(local_only),
+            allow_anonymous: stated.unwrap_or(local_only && (!self.is_console() || is_local(&self.listener))),
             anonymous_stated: stated.is_some(),
             allow_zero_length_clientid: own
                 .allow_zero_length_clientid

@@ -29,7 +29,7 @@ mod value;
 mod vouching;
 
 pub use config::{
-    Address, Bound, Config, Listener, Log, LogTypes, Persistence, PersistenceSync, Protocol, ProtocolVersions,
+    Address, Bound, Config, Console, Listener, Log, LogTypes, Persistence, PersistenceSync, Protocol, ProtocolVersions,
     SocketDomain, Tls, TlsVersion, USER,
 };
 pub use directives::{Directive, Scope, State, Value, directives};

@@ -97,7 +97,8 @@ impl Mentions {
     pub fn of_listener(&self, place: Option<&Place>) -> &[Mention] {
         let begin = place.and_then(|place| self.0.iter().position(|mention| mention.place == *place));
         let lines = &self.0[begin.unwrap_or(0)..];
-        let next = lines.iter().skip(1).position(|mention| mention.directive == "listener");
+        let opens = |mention: &Mention| matches!(mention.directive, "listener" | "console_listener");
+        let next = lines.iter().skip(1).position(opens);
         &lines[..next.map_or(lines.len(), |next| next + 1)]
     }
 

@@ -60,7 +60,7 @@ fn plain_passwords(listener: &Listener) -> Option<String> {
     })
 }
 
-fn is_local(listener: &Listener) -> bool {
+pub(crate) fn is_local(listener: &Listener) -> bool {
     match &listener.address {
         Address::Unix(_) => true,
         Address::Tcp { host: None, .. } => false,

@@ -8,6 +8,7 @@ mod admin_socket;
 mod backup;
 mod check;
 mod command_line;
+mod configuration;
 mod environment;
 mod export;
 mod files;

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use midge_config::{Config, ConfigError, Level, Loaded, LogTypes, Mentions, Note, Persistence};
 use midge_server::{Identity, LogType, Options, StartError};
@@ -10,7 +11,7 @@ use midge_tools::flags::lossy;
 use crate::command_line::{self, Serve, Wish};
 use crate::files::FileSystem;
 use crate::persistence::{self, Environment};
-use crate::{Status, check, environment, help, subcommand};
+use crate::{Status, check, configuration, environment, help, subcommand};
 
 /// Does what the words behind the program's name ask for.
 pub(crate) fn run(identity: Identity, words: Vec<OsString>) -> Status {
@@ -98,8 +99,12 @@ fn options_of(loaded: Loaded, identity: Identity, wish: &Serve, environment: &En
     // Whoever only wants to try it out has written no file, and is surprised by nothing so much as by what is gone.
     let keeps_unasked = identity == Identity::Midge && wish.config_file.is_none();
     settle_persistence(&mut config.persistence, keeps_unasked, environment)?;
+    if keeps_unasked {
+        config = config.with_local_console();
+    }
     notes.extend(midge_config::traps(&config, &mentions));
     let mut options = Options::from_config(&config, identity);
+    options.configuration = Arc::new(configuration::of(wish.config_file.as_deref(), &mentions, &notes));
     let notes = notes.iter().map(|note| (kind_of(note), note.to_string()));
     options.remarks.splice(0..0, notes);
     apply(&mut options, wish, keeps_unasked, environment);

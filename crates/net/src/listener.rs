@@ -177,6 +177,25 @@ impl Listener {
         }
     }
 
+    /// The same socket once more, for another event loop. It is closed when both are.
+    ///
+    /// # Errors
+    /// When the process is out of descriptors, or for a Unix socket.
+    pub fn try_clone_tcp(&self) -> io::Result<std::net::TcpListener> {
+        match self {
+            Listener::Tcp(listener, _) => Ok(listener.as_fd().try_clone_to_owned()?.into()),
+            Listener::Unix(..) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// The address it listens on; `None` for a Unix socket.
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Listener::Tcp(_, address) => Some(*address),
+            Listener::Unix(..) => None,
+        }
+    }
+
     /// Changes whether small writes leave at once, for connections that are accepted from now on.
     pub fn set_no_delay(&self, no_delay: bool) -> io::Result<()> {
         match self {

@@ -57,6 +57,15 @@ impl Stream {
         Stream::Layered(Box::new(Layered::new(self, tls)))
     }
 
+    /// One end of a pair of sockets. It is made not to block.
+    ///
+    /// # Errors
+    /// When the system does not take that.
+    pub fn of_pair(end: std::os::unix::net::UnixStream) -> io::Result<Stream> {
+        end.set_nonblocking(true)?;
+        Ok(Stream::Unix(UnixStream::from_std(end)))
+    }
+
     /// The encryption, if there is one.
     pub fn tls(&self) -> Option<&Tls> {
         match self {

@@ -17,7 +17,8 @@ use signal_hook_mio::v1_0::Signals;
 use crate::abort::AbortOnPanic;
 use crate::admin::{Admin, AdminParts};
 use crate::authority::{Failures, Workers};
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
+use crate::console::{ConsoleSource, Consoles, SourceParts};
 use crate::failure::{Failure, StartError};
 use crate::inquiry::OverviewSource;
 use crate::journal::Journal;
@@ -147,12 +148,23 @@ fn start(
     }
     let no_thread = |error| Failure::System("unable to start a thread", error);
     let clock = state.clock;
+    let (shared, started_ms) = (Arc::clone(&state.shared), clock::wall_ms());
     let threads = spawn(options, state, Arc::new(settings), log, order)?;
+    let consoles = Consoles::new(ConsoleSource::new(SourceParts {
+        identity: options.identity,
+        peers: Arc::clone(&threads.peers),
+        shared,
+        clock,
+        log: Arc::clone(log),
+        started_ms,
+        folder: options.persistence.as_ref().map(|persistence| persistence.folder.clone()),
+    }));
     let tree_print = TreePrint::new(Arc::clone(&threads.peers), clock, Arc::clone(log));
     let (desk, supervisor) = (Arc::<Desk>::default(), Arc::new(Supervisor::of_environment()));
     let (peers, log_orders) = (Arc::clone(&threads.peers), threads.writer.as_ref().map(Writer::orders));
     let watch = Watch::start(Arc::clone(&desk)).map_err(no_thread)?;
-    let parts = ReloadingParts { options, origin, reload, desk: Arc::clone(&desk), watch, peers, log_orders };
+    let desk_of_reloads = Arc::clone(&desk);
+    let parts = ReloadingParts { options, origin, reload, desk: desk_of_reloads, watch, peers, log_orders, consoles };
     let reloader = Reloader {
         reloading: Reloading::new(parts, journal),
         desk: Arc::clone(&desk),

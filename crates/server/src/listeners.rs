@@ -67,6 +67,7 @@ pub(crate) fn make_doors(
             proxy: listener.proxy,
             encryption: encryption.transpose()?,
             websocket: listener.websocket.clone(),
+            http: listener.http,
             rates: rates.unwrap_or_else(|| Arc::new(ConnectionRates::new(listener.connection_rate))),
             username_of_certificate: listener.username_of_certificate,
             of: Some(at),
@@ -163,7 +164,12 @@ pub(crate) fn open_sockets(
                     sockets.push(Socket { listener, number, socket: Arc::new(socket) });
                 }
             }
-            Err(error) if options.one_listener_suffices => {
+            Err(error) if options.listeners[place].is_optional => {
+                let text =
+                    format_args!("Warning: there is no console: {error}. Where it is to be, console_listener says.");
+                journal.line(LogType::Warning, text);
+            }
+            Err(error) if options.one_listener_suffices && options.listeners[place].http.is_none() => {
                 // A port in use is in use, whatever other address may be free: two servers would share the clients.
                 if error.error.kind() == io::ErrorKind::AddrInUse {
                     return Err(Failure::Bind(error));
@@ -184,7 +190,9 @@ pub(crate) fn open_sockets(
         }
     }
     match first_error {
-        Some(error) if sockets.is_empty() => Err(Failure::Bind(error)),
+        Some(error) if sockets.iter().all(|it: &Socket| doors[usize::from(it.listener.0)].http.is_some()) => {
+            Err(Failure::Bind(error))
+        }
         _ => Ok(sockets),
     }
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use midge_codec::QoS;
 use midge_config::{Address, Config, Listener, Network, PersistenceSync, Protocol, SocketDomain, Tls};
+use midge_console::EntranceKind;
+use midge_console::source::Configuration;
 use midge_net::proxy_protocol::Version;
 use midge_net::tls::{TlsOptions, TlsVersion};
 use midge_net::{Family, sys};
@@ -52,6 +54,10 @@ pub struct Options {
     pub pid_file: Option<PathBuf>,
     /// The socket through which the server is asked, where it is not the one beside the log.
     pub admin_socket: Option<PathBuf>,
+    /// Who may do what on the console.
+    pub console: midge_console::Rules,
+    /// What the console tells of the configuration.
+    pub configuration: Arc<Configuration>,
     /// The rules.
     pub broker: midge_broker::Options,
     /// Who is let in, for each listener.
@@ -120,6 +126,10 @@ pub struct ListenerOptions {
     pub tls: Option<TlsOptions>,
     /// WebSocket, where it is spoken.
     pub websocket: Option<WebSocketOptions>,
+    /// What is there, where HTTP is spoken by the console's thread.
+    pub http: Option<EntranceKind>,
+    /// Where it cannot be opened, the server starts all the same.
+    pub is_optional: bool,
     /// What of a client's certificate is its User Name, or the identity of its pre-shared key; `None`: it says itself who it is.
     pub username_of_certificate: Option<CertificateName>,
 }
@@ -235,6 +245,13 @@ impl Options {
             account: Wanted { user: Some(config.user.clone()), ..Wanted::default() },
             pid_file: config.pid_file.as_ref().map(PathBuf::from),
             admin_socket: config.admin_socket.as_ref().map(PathBuf::from),
+            console: midge_console::Rules {
+                admins: config.console.admins.clone(),
+                viewers: config.console.viewers.clone(),
+                names: config.console.hosts.clone(),
+                history: config.console.history.clone(),
+            },
+            configuration: Arc::default(),
             broker: rules_of(config, identity),
             authority: config.listeners.iter().map(|listener| authority_of(listener, config)).collect(),
             remarks,
@@ -276,7 +293,14 @@ fn endpoint_of(listener: &Listener, config: &Config, identity: Identity) -> List
         no_delay: config.set_tcp_nodelay,
         unix_socket_mode: listener.unix_socket_mode,
         proxy: listener.enable_proxy_protocol.map(|version| proxy_of(version, listener)),
-        websocket: (listener.protocol == Protocol::Websockets).then(|| websocket_of(listener, config)),
+        websocket: matches!(listener.protocol, Protocol::Websockets | Protocol::Console)
+            .then(|| websocket_of(listener, config)),
+        http: match listener.protocol {
+            Protocol::Mqtt | Protocol::Websockets => None,
+            Protocol::HttpApi => Some(EntranceKind::HttpApi),
+            Protocol::Console => Some(EntranceKind::Console),
+        },
+        is_optional: listener.is_optional,
         tls: tls.is_on().then(|| tls_of(tls)),
         username_of_certificate: username_of_certificate(listener),
     }

@@ -4,7 +4,7 @@
 //! What must hold: nothing here is locked for longer than a push or a take, and nothing is locked for each packet. A
 //! connection on its way between shards is never refused: it has a Session to go to.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 
@@ -16,12 +16,14 @@ use midge_persistence::RunRead;
 use mio::Waker;
 
 use crate::authority::{Answer, Asker, Authority, Check, Failures, Workers};
+use crate::console::{Incidents, LogFigures};
 use crate::files::{Files, Portion};
 use crate::inquiry::Inquiry;
 use crate::persistence::Reads;
 use crate::published::Published;
 use crate::reload_order::ReloadOrder;
 use crate::settings::Settings;
+use crate::shard::accept::Handed;
 use crate::shard::moves::Moved;
 
 /// One for the process, shared by all shards and the thread that waits for signals.
@@ -45,6 +47,10 @@ pub(crate) struct Peers {
     pub(crate) failures: Failures,
     /// Who reads files for browsers.
     pub(crate) files: Files,
+    /// What the console is to know.
+    pub(crate) incidents: Incidents,
+    /// What the log's thread does.
+    pub(crate) log_figures: LogFigures,
     /// All shards have come to the same step of the orderly end.
     pub(crate) step: Barrier,
 }
@@ -62,6 +68,8 @@ struct Peer {
     /// How often it has looked what there is to do.
     turns: AtomicU64,
     published: Published,
+    /// How the system calls its thread; 0: it does not run yet.
+    thread: AtomicU32,
 }
 
 /// What came for a shard from threads that are none.
@@ -75,11 +83,14 @@ pub(crate) struct Inbox {
     pub(crate) portions: Vec<Portion>,
     /// What somebody wants to know.
     pub(crate) inquiries: Vec<Inquiry>,
+    /// Connections that the console's thread has accepted.
+    pub(crate) handed: Vec<Handed>,
 }
 
 impl Inbox {
     fn is_empty(&self) -> bool {
-        self.read.is_empty() && self.answers.is_empty() && self.portions.is_empty() && self.inquiries.is_empty()
+        let asks_nothing = self.portions.is_empty() && self.inquiries.is_empty() && self.handed.is_empty();
+        self.read.is_empty() && self.answers.is_empty() && asks_nothing
     }
 }
 
@@ -98,6 +109,7 @@ impl Peers {
             settings_number: AtomicU64::new(0),
             turns: AtomicU64::new(0),
             published: Published::default(),
+            thread: AtomicU32::new(0),
         };
         Peers {
             step: Barrier::new(wakers.len()),
@@ -112,6 +124,8 @@ impl Peers {
             reload_order,
             failures,
             files: Files::default(),
+            incidents: Incidents::default(),
+            log_figures: LogFigures::default(),
         }
     }
 
@@ -168,6 +182,23 @@ impl Peers {
     pub(crate) fn send_inquiry(&self, shard: ShardId, inquiry: Inquiry) {
         self.inbox(shard).inquiries.push(inquiry);
         self.wake(shard);
+    }
+
+    /// Gives `shard` a connection that was accepted elsewhere, and wakes it.
+    pub(crate) fn hand(&self, shard: ShardId, handed: Handed) {
+        self.inbox(shard).handed.push(handed);
+        self.wake(shard);
+    }
+
+    /// This is the thread of a shard.
+    pub(crate) fn note_thread(&self, me: ShardId) {
+        let thread = rustix::thread::gettid().as_raw_nonzero().get();
+        self.peer(me).thread.store(thread.unsigned_abs(), Ordering::Relaxed);
+    }
+
+    /// How the system calls the thread of a shard.
+    pub(crate) fn thread(&self, shard: ShardId) -> u32 {
+        self.peer(shard).thread.load(Ordering::Relaxed)
     }
 
     /// All shards.

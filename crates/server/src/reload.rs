@@ -22,6 +22,7 @@ use midge_net::{Inherited, Listener, open_regular_file};
 
 use crate::authority::Authority;
 use crate::boot::Reload;
+use crate::console::Consoles;
 use crate::failure::Failure;
 use crate::journal::Journal;
 use crate::listeners::{Occasion, make_doors, open_key_log, open_sockets, warn_of_http_dirs};
@@ -55,6 +56,7 @@ pub(crate) struct Reloading {
     peers: Arc<Peers>,
     /// Those of the log's thread, where there is one.
     log_orders: Option<Arc<Orders>>,
+    consoles: Consoles,
     /// What the server was started with.
     started: Options,
     /// What was read last and is in force.
@@ -112,15 +114,18 @@ pub(crate) struct ReloadingParts<'a> {
     pub(crate) watch: Watch,
     pub(crate) peers: Arc<Peers>,
     pub(crate) log_orders: Option<Arc<Orders>>,
+    pub(crate) consoles: Consoles,
 }
 
 impl Reloading {
     /// Begins to look at the files. By now the server is who it is to be.
     pub(crate) fn new(parts: ReloadingParts<'_>, journal: &mut Journal) -> Reloading {
-        let ReloadingParts { options, origin, reload, desk, watch, peers, log_orders } = parts;
+        let ReloadingParts { options, origin, reload, desk, watch, peers, log_orders, consoles } = parts;
         let (started, latest) = (options.clone(), options.clone());
-        let reloading = Reloading { origin, reload, desk, peers, log_orders, started, latest, watch, fault: None };
+        let fault = None;
+        let reloading = Reloading { origin, reload, desk, peers, log_orders, consoles, started, latest, watch, fault };
         let settings = reloading.peers.settings();
+        reloading.consoles.follow(&settings, options, journal);
         let files = stamps_of(&settings, &reloading.origin.access);
         for path in files.unreadable() {
             let text = "cannot be read by whom the server has become: when it changes, that counts after a restart";
@@ -244,6 +249,7 @@ impl Reloading {
         self.peers.put_in_force(Arc::new(settings));
         wait_until(|| self.peers.are_settings_in_force());
         let now = self.peers.settings();
+        self.consoles.follow(&now, &options, journal);
         for socket in before.sockets.iter().filter(|old| now.sockets.iter().all(|new| new.number != old.number)) {
             journal.line(LogType::Information, format_args!("Closing listen socket on {}.", socket.socket));
         }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use midge_broker::ids::ListenerId;
+use midge_console::EntranceKind;
 use midge_net::tls::{Tls, TlsListener, TlsOptions};
 use midge_net::{Address, Listener};
 
@@ -50,6 +51,8 @@ pub(crate) struct Door {
     pub(crate) encryption: Option<Encryption>,
     /// MQTT comes in frames; `None`: as it is.
     pub(crate) websocket: Option<WebSocketOptions>,
+    /// The console's thread accepts there, and what is behind it.
+    pub(crate) http: Option<EntranceKind>,
     /// How many connections may come in a second.
     pub(crate) rates: Arc<ConnectionRates>,
     /// What of a client's certificate is its User Name; `None`: it says itself who it is.
@@ -127,6 +130,8 @@ impl Settings {
         let lack = door.proxy.zip(seen).and_then(|(proxy, seen)| proxy.lack(seen));
         lack.is_none()
             && match (&door.encryption, tls) {
+                // What is encrypted there ends before a shard has it.
+                _ if door.http.is_some() => true,
                 (None, _) => true,
                 (Some(_), None) => false,
                 (Some(encryption), Some(tls)) => {
@@ -144,6 +149,11 @@ impl Settings {
             let lets_in_all = was.is_some_and(|was| is.lets_in_all_of(was));
             !lets_in_all || !self.authority.has_keys_of(&before.authority, *listener)
         })
+    }
+
+    /// Whether there is a console to look on.
+    pub(crate) fn has_console(&self) -> bool {
+        self.doors.iter().any(|door| door.http == Some(EntranceKind::Console))
     }
 
     /// The port of `listener`; 0 for a Unix socket.
@@ -202,6 +212,7 @@ impl Door {
             proxy: None,
             encryption: None,
             websocket: None,
+            http: None,
             rates: Arc::default(),
             username_of_certificate: None,
         }
@@ -253,11 +264,17 @@ impl Gate {
         may
     }
 
+    /// How many there may be; `None` is no bound.
+    pub(crate) fn max(&self) -> Option<u32> {
+        self.max
+    }
+
     fn leave(&self) {
         self.open.fetch_sub(1, Ordering::Relaxed);
     }
 
-    fn open(&self) -> u32 {
+    /// How many connections there are.
+    pub(crate) fn open(&self) -> u32 {
         self.open.load(Ordering::Relaxed)
     }
 }

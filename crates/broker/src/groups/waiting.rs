@@ -209,6 +209,11 @@ impl Groups {
         sum
     }
 
+    /// How many groups there are.
+    pub fn count(&self) -> usize {
+        (0..STRIPES).map(|stripe| self.lock(stripe).groups.len()).sum()
+    }
+
     /// What that costs in memory.
     pub fn memory_bytes(&self) -> u64 {
         self.memory_bytes.load(Ordering::Relaxed)

@@ -51,6 +51,21 @@ impl RetainedMessage {
         self.0.topic()
     }
 
+    /// QoS it was published with.
+    pub fn qos(&self) -> midge_codec::QoS {
+        self.0.qos()
+    }
+
+    /// When it came, in monotonic seconds, where it expires.
+    pub fn received_s(&self) -> Option<u64> {
+        self.0.expires_at_s().map(|_| self.0.parts().received_s.into())
+    }
+
+    /// Monotonic second at which it expires, if it does.
+    pub fn expires_at_s(&self) -> Option<u64> {
+        self.0.expires_at_s()
+    }
+
     /// Whether it has an empty payload, which clears the topic.
     pub(crate) fn is_clear(&self) -> bool {
         self.stored().is_none() && self.0.payload().is_empty()

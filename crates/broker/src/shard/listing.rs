@@ -5,7 +5,7 @@
 //! listed or not. A Subscription may be listed twice, when another one of its Session ends meanwhile.
 
 use super::Shard;
-use crate::ids::{ConnectionId, ListenerId};
+use crate::ids::{ConnectionId, ListenerId, ReceiverOptions};
 use crate::limits;
 use crate::retained::RetainedMessage;
 use crate::session::{Port, Session};
@@ -81,6 +81,14 @@ pub struct ListedSubscription {
     pub filter: Box<str>,
     /// Granted QoS, 0 to 2.
     pub qos: u8,
+    /// Messages of the client itself do not come back to it.
+    pub is_no_local: bool,
+    /// RETAIN is forwarded as it was published.
+    pub is_retain_as_published: bool,
+    /// Subscription Identifier.
+    pub identifier: Option<u32>,
+    /// Where a listing goes on that ends with this one.
+    pub behind: SubscriptionCursor,
 }
 
 /// Where a listing of a shard's Subscriptions goes on.
@@ -107,6 +115,8 @@ pub struct SubscriptionPortion {
 pub struct RetainedPortion {
     /// In no order. Those that have expired are not among them.
     pub messages: Vec<RetainedMessage>,
+    /// The place of each. One behind it is where a listing goes on that ends with it.
+    pub places: Vec<u32>,
     /// Where the next portion begins; `None` at the end. A portion may be empty and not the last.
     pub next: Option<u32>,
 }
@@ -115,8 +125,24 @@ impl SubscriptionCursor {
     /// Before all Subscriptions.
     pub const START: SubscriptionCursor = SubscriptionCursor::at_slot(0);
 
-    const fn at_slot(slot: u32) -> SubscriptionCursor {
+    /// Before those of the Session in this slot of the shard.
+    pub const fn at_slot(slot: u32) -> SubscriptionCursor {
         SubscriptionCursor { slot, memberships: usize::MAX, subscriptions: usize::MAX }
+    }
+
+    /// The slot of the Session at which a listing goes on.
+    pub const fn slot(self) -> u32 {
+        self.slot
+    }
+
+    /// As numbers, to be kept by others.
+    pub const fn to_parts(self) -> (u32, usize, usize) {
+        (self.slot, self.memberships, self.subscriptions)
+    }
+
+    /// The opposite of [`SubscriptionCursor::to_parts`]. Any numbers are harmless.
+    pub const fn from_parts((slot, memberships, subscriptions): (u32, usize, usize)) -> Self {
+        SubscriptionCursor { slot, memberships, subscriptions }
     }
 }
 
@@ -141,6 +167,12 @@ impl Shard {
     pub fn connection_of(&self, client_id: &str) -> Option<ConnectionId> {
         let slot = self.sessions.find(client_id, self.shared.directory().hash(client_id))?;
         self.sessions.port(slot).and_then(Port::connection)
+    }
+
+    /// The Session of this client, where it lives here.
+    pub fn list_session(&self, client_id: &str) -> Option<ListedSession> {
+        let slot = self.sessions.find(client_id, self.shared.directory().hash(client_id))?;
+        self.sessions.get(slot).map(|session| self.listed(slot, session))
     }
 
     fn listed(&self, slot: u32, session: &Session) -> ListedSession {
@@ -201,8 +233,9 @@ impl Shard {
     pub fn list_retained(&self, from: u32, now_s: u64) -> RetainedPortion {
         let mut portion = Vec::new();
         let next = self.shared.retained().portion(from, limits::LISTED_MAX, &mut portion);
-        let messages = portion.into_iter().map(|(_, message, _)| message);
-        RetainedPortion { messages: messages.filter(|message| !message.is_expired(now_s)).collect(), next }
+        let there = portion.into_iter().filter(|(_, message, _)| !message.is_expired(now_s));
+        let (places, messages) = there.map(|(place, message, _)| (place, message)).unzip();
+        RetainedPortion { messages, places, next }
     }
 
     /// One Subscription; `None` where none was left in this slot, and the next one is looked at.
@@ -211,18 +244,26 @@ impl Shard {
             *at = SubscriptionCursor::at_slot(at.slot + 1);
             return None;
         };
-        let listed = |filter, qos| ListedSubscription { client_id: session.client_id.clone(), filter, qos };
+        let listed = |filter, options: ReceiverOptions, identifier: u32, behind| ListedSubscription {
+            client_id: session.client_id.clone(),
+            filter,
+            qos: options.qos(),
+            is_no_local: options.is_no_local(),
+            is_retain_as_published: options.is_retain_as_published(),
+            identifier: Some(identifier).filter(|identifier| *identifier != 0),
+            behind,
+        };
         let memberships = session.memberships();
         let left = &memberships[..at.memberships.min(memberships.len())];
         if let Some((membership, left)) = left.split_last() {
             at.memberships = left.len();
-            return Some(listed(membership.share.clone(), membership.options.qos()));
+            return Some(listed(membership.share.clone(), membership.options, 0, *at));
         }
         if let Some((subscription, left)) = session.subscriptions.first(at.subscriptions).split_last() {
             at.subscriptions = left.len();
             let mut filter = String::new();
             self.shared.router().text(subscription.place.filter, &mut filter);
-            return Some(listed(filter.into(), subscription.options.qos()));
+            return Some(listed(filter.into(), subscription.options, subscription.identifier, *at));
         }
         *at = SubscriptionCursor::at_slot(at.slot + 1);
         None

@@ -12,6 +12,7 @@ mod end;
 mod group_queue;
 mod listing;
 mod mount_point;
+mod operator;
 mod overdue;
 mod packets;
 mod publish;

@@ -261,7 +261,7 @@ impl Shard {
         let is_wanted = !matches.is_empty();
         turn.receivers += matches.receivers.len();
         // What the server says of itself is said again when it is started again.
-        if self.is_logging() && source.slot.is_some() {
+        if self.is_logging() && (source.slot.is_some() || source.is_of_operator) {
             self.record_publish(&mut publication, &matches, source, turn);
         }
         if is_wanted {
@@ -334,13 +334,17 @@ pub(super) struct Source {
     pub packet_id: Option<u16>,
     /// It is the Session's Will.
     pub is_will: bool,
+    /// The operator has published it: it is kept as a client's would be.
+    pub is_of_operator: bool,
 }
 
 impl Source {
-    pub(super) const SERVER: Source = Source { slot: None, packet_id: None, is_will: false };
+    pub(super) const SERVER: Source = Source { slot: None, packet_id: None, is_will: false, is_of_operator: false };
+
+    pub(super) const OPERATOR: Source = Source { is_of_operator: true, ..Source::SERVER };
 
     pub(super) fn client(slot: u32, packet_id: Option<u16>) -> Source {
-        Source { slot: Some(slot), packet_id, is_will: false }
+        Source { slot: Some(slot), packet_id, ..Source::SERVER }
     }
 
     pub(super) fn will(slot: u32) -> Source {

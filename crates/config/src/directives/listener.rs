@@ -52,7 +52,10 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     directive("protocol", ListenerOrDefault, Choice(&["mqtt", "websockets", "http_api"], protocol))
         .default("mqtt")
         .doc("What clients speak on this listener: MQTT alone, or MQTT over WebSocket, as web pages do.").reloadable()
-        .note("http_api does not work yet, and the server does not start with it."),
+        .note(
+            "http_api is HTTP for programs: GET /api/v1/listeners, /api/v1/systree and /api/v1/version, as Mosquitto has them. Who asks \
+             logs in as for MQTT, and may read what he may read as a topic of the path's name. Files (http_dir) are not served there.",
+        ),
     directive(
         "max_connections",
         ListenerOrDefault,
@@ -189,6 +192,21 @@ fn open_listener(draft: &mut Draft, given: Given<'_>) {
     draft.open_listener(address);
 }
 
+/// The same for the console, which is for this machine alone where nothing else is said.
+pub(super) fn open_console(draft: &mut Draft, given: Given<'_>) {
+    let address = match listener_address(draft, given) {
+        Some(Address::Unix(_)) => {
+            draft.error("A console needs a port: browsers do not connect to Unix sockets.");
+            None
+        }
+        address => address,
+    };
+    draft.open_console(match address {
+        Some(Address::Tcp { port, host }) => Address::Tcp { port, host: host.or_else(|| Some("127.0.0.1".to_owned())) },
+        _ => Address::Tcp { port: 0, host: None },
+    });
+}
+
 /// What a `listener` line names, or an error.
 fn listener_address(draft: &mut Draft, given: Given<'_>) -> Option<Address> {
     let mut words = given.words;
@@ -236,10 +254,14 @@ fn open_port(draft: &mut Draft, number: i64) {
 }
 
 fn protocol(draft: &mut Draft, word: &'static str) {
-    draft.listener().protocol = if word == "websockets" { Protocol::Websockets } else { Protocol::Mqtt };
-    if word == "http_api" {
-        draft.error("The 'protocol' option does not work yet with 'http_api': nobody would answer there.");
+    if draft.listener().protocol == Protocol::Console {
+        return draft.error("The 'protocol' option cannot be used below console_listener, which has one of its own.");
     }
+    draft.listener().protocol = match word {
+        "websockets" => Protocol::Websockets,
+        "http_api" => Protocol::HttpApi,
+        _ => Protocol::Mqtt,
+    };
 }
 
 fn unix_socket_mode(draft: &mut Draft, text: &str) {

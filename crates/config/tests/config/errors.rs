@@ -225,9 +225,23 @@ fn per_listener_settings_stand_above_what_they_change() {
 fn all_errors_are_found_in_the_order_of_the_file() {
     let expected = "Error: Unknown configuration variable 'x'.\nError found at m.conf:1.\n\
                     Error: 'port' value not a number.\nError found at m.conf:2.\n\
-                    Error: The 'protocol' option does not work yet with 'http_api': nobody would answer there.\n\
-                    Error found at m.conf:4.";
-    assert_eq!(errors("x\nport y\nlistener 1\nprotocol http_api"), expected);
+                    Error: Invalid 'protocol' value (coap).\nError found at m.conf:4.";
+    assert_eq!(errors("x\nport y\nlistener 1\nprotocol coap"), expected);
+}
+
+#[test]
+fn where_http_is_spoken_some_options_mean_nothing() {
+    check("console_listener 0 /run/c.sock", "A console needs a port: browsers do not connect to Unix sockets.");
+    check("console_listener", "Empty 'listener port' value in configuration.");
+    let told = "The 'protocol' option cannot be used below console_listener, which has one of its own.";
+    check("console_listener 9883\nprotocol websockets", told);
+    let told = "The 'http_api' protocol needs a listener with a port.";
+    check("listener 0 /run/c.sock\nprotocol http_api", told);
+    for option in ["enable_proxy_protocol 1", "psk_hint x\npsk_file /psk", "use_identity_as_username true"] {
+        let said = errors(format!("console_listener 9883\n{option}"));
+        assert!(said.contains("cannot be used where"), "{said}");
+    }
+    check("console_history a#", "Invalid 'console_history' value (a#): it is no topic filter.");
 }
 
 #[test]
@@ -264,10 +278,6 @@ fn what_does_not_work_yet_is_refused() {
 
 #[test]
 fn what_would_let_in_more_is_refused() {
-    check(
-        "listener 9001\nprotocol http_api",
-        "The 'protocol' option does not work yet with 'http_api': nobody would answer there.",
-    );
     check(
         "connection b\naddress example.org\ntopic # both 2\ncleansession true\nconnection",
         "The 'connection' option does not work yet: no message would reach the other server, or come from it.\n\

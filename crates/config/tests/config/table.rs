@@ -33,7 +33,7 @@ const MOSQUITTO: &str = "
 ";
 
 /// What only this server has.
-const OURS: [&str; 33] = [
+const OURS: [&str; 38] = [
     "acl_strict_suback",
     "admin_socket",
     "auth_http_acl_url",
@@ -50,6 +50,11 @@ const OURS: [&str; 33] = [
     "auth_jwt_secret_file",
     "auth_jwt_user_claim",
     "connect_timeout",
+    "console_admin",
+    "console_history",
+    "console_host",
+    "console_listener",
+    "console_viewer",
     "failed_login_delay",
     "keyfile_passphrase_file",
     "log_format",

@@ -300,12 +300,44 @@ fn log_types_add_up_and_the_first_replaces_the_default() {
 }
 
 #[test]
+fn the_console() {
+    check("console_admin ada\nconsole_admin eve e", |c| {
+        c.console.admins = vec!["ada".to_owned(), "eve e".to_owned()];
+    });
+    check("console_viewer prometheus", |c| c.console.viewers = vec!["prometheus".to_owned()]);
+    check("console_host broker.example", |c| c.console.hosts = vec!["broker.example".to_owned()]);
+    check("console_history a/#\nconsole_history b", |c| c.console.history = vec!["a/#".to_owned(), "b".to_owned()]);
+}
+
+/// It is for this machine where nothing else is said, and takes nothing away from the listeners that there are without a file.
+#[test]
+fn a_console_stands_beside_the_listeners() {
+    let console = |text: &str| {
+        let config = config(text);
+        let ports: Vec<_> = config.listeners.iter().map(|listener| listener.address.clone()).collect();
+        let console = config.listeners.iter().find(|listener| listener.protocol == Protocol::Console).expect("one");
+        (ports.len(), console.address.clone(), console.allow_anonymous)
+    };
+    let at = |host: &str| Address::Tcp { port: 9883, host: Some(host.to_owned()) };
+    assert_eq!(console("console_listener 9883"), (3, at("127.0.0.1"), true));
+    assert_eq!(console("console_listener 9883 0.0.0.0"), (3, at("0.0.0.0"), false), "others can reach it");
+    assert_eq!(console("listener 1\nconsole_listener 9883 ::1"), (2, at("::1"), false));
+    let tls = config("console_listener 9883\ncertfile c\nkeyfile k\nmax_connections 5");
+    assert_eq!((tls.listeners[2].tls.is_on(), tls.listeners[2].max_connections, tls.local_only), (true, Some(5), true));
+    let consoles = config("console_listener 9883").with_ports(&[1884]);
+    assert_eq!(consoles.listeners[2].address, at("127.0.0.1"));
+    let unasked = Config::without_file().with_local_console();
+    assert_eq!((unasked.listeners[2].address.clone(), unasked.listeners[2].is_optional), (at("127.0.0.1"), true));
+}
+
+#[test]
 fn options_of_a_listener() {
     check_listener("socket_domain ipv4", |l| l.socket_domain = Some(SocketDomain::Ipv4));
     check_listener("socket_domain ipv6", |l| l.socket_domain = Some(SocketDomain::Ipv6));
     check_listener("bind_interface lo", |l| l.bind_interface = Some("lo".to_owned()));
     check_listener("unix_socket_mode 0600", |l| l.unix_socket_mode = 0o600);
     check_listener("unix_socket_mode 666", |l| l.unix_socket_mode = 0o666);
+    check_listener("protocol http_api", |l| l.protocol = Protocol::HttpApi);
     check_listener("protocol websockets\nhttp_dir /www", |l| {
         (l.protocol, l.http_dir) = (Protocol::Websockets, Some("/www".to_owned()));
     });

@@ -159,6 +159,15 @@ impl TlsListener {
         }
     }
 
+    /// What rustls goes by, for who speaks HTTP with its own streams; `None`: another library serves this listener.
+    pub fn rustls(&self) -> Option<Arc<rustls::ServerConfig>> {
+        match &self.context {
+            Context::Rustls(context) => Some(context.config()),
+            #[cfg(feature = "openssl")]
+            Context::OpenSsl(_) => None,
+        }
+    }
+
     /// Whether the other side of a connection that began with another listener has a certificate that is good here too, or one of
     /// `keys`, or needs neither. Time alone takes nothing away from it: dates count when it connects, and where they begin to.
     /// As costly as a part of a handshake.

@@ -39,6 +39,11 @@ impl RustlsContext {
         RustlsConnection::new(&self.rules)
     }
 
+    /// What handshakes go by that are not ours.
+    pub(crate) fn config(&self) -> Arc<ServerConfig> {
+        self.rules.config(false)
+    }
+
     /// Whether a client that came with this chain of certificates could come now.
     pub(crate) fn still_trusts(&self, chain: &[CertificateDer<'_>], has_checked_dates: bool) -> bool {
         self.rules.judge.as_ref().is_none_or(|judge| judge.still_trusts(chain, has_checked_dates))

@@ -9,6 +9,7 @@
 //! keyed digest, never as it was sent; who cannot be asked grants nothing; when the files are read again, everybody is asked about
 //! again, and nothing that was remembered counts any more.
 
+mod explain;
 mod failures;
 mod files;
 mod gate;
@@ -21,6 +22,7 @@ mod service;
 mod verdict;
 mod workers;
 
+pub(crate) use explain::Why;
 pub(crate) use failures::{Failures, Line, Look, Turn};
 pub use files::{FileProblem, check_file};
 pub use options::AuthorityOptions;

@@ -26,6 +26,10 @@ pub(crate) struct ClientSocket {
     pub(crate) address: Address,
     /// By us, or by the proxy in front.
     pub(crate) is_encrypted: bool,
+    /// Version and cipher, where we do it.
+    pub(crate) encryption: Option<(&'static str, &'static str)>,
+    /// MQTT comes in frames.
+    pub(crate) is_websocket: bool,
     /// PUBLISH packets that were put out.
     pub(crate) messages_sent: u64,
     /// Bytes of packets that were put out.

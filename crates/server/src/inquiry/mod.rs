@@ -1,6 +1,7 @@
 //! Questions to shards by threads that are none. A shard answers in its next turn, from what its broker knows then.
 //!
-//! What must hold: an answer is a small part of a turn and changes nothing, so that messages do not notice. Who wants to
+//! What must hold: an answer is a small part of a turn and changes nothing, so that messages do not notice; an order of the operator
+//! is as small. Who wants to
 //! know all of something asks for portions, one after the other, each when the one before has come.
 //!
 //! What is asked for most stands here as well, for whoever shows it to people: the server as a whole ([`overview`]), its clients
@@ -25,6 +26,8 @@ use crate::trace::TraceOrder;
 pub(crate) enum Inquiry {
     /// To know something. What is done with the answer: it is handed on, and nothing is waited for.
     Question(Box<dyn FnOnce(&Shard) + Send>),
+    /// Something to be done.
+    Order(Box<dyn FnOnce(&mut Shard) + Send>),
     /// To see packets, or not any more.
     Trace(TraceOrder),
 }
@@ -41,6 +44,18 @@ impl Peers {
         // Nobody may be waiting any more, and then the answer is not missed.
         let answer = move |shard: &Shard| drop(sender.try_send(question(shard)));
         self.send_inquiry(shard, Inquiry::Question(Box::new(answer)));
+        receiver.recv().ok()
+    }
+
+    /// Has `shard` do something, and waits until it is done; `None`: it ended before. Otherwise as [`Peers::inquire`].
+    pub(crate) fn order<T: Send + 'static>(
+        &self,
+        shard: ShardId,
+        order: impl FnOnce(&mut Shard) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let order = move |shard: &mut Shard| drop(sender.try_send(order(shard)));
+        self.send_inquiry(shard, Inquiry::Order(Box::new(order)));
         receiver.recv().ok()
     }
 }

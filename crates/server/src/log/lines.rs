@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use midge_broker::event::{DiscardReason, DisconnectReason, Event, EventKind, PublishSummary};
+use midge_broker::event::{DiscardReason, DisconnectReason, Event, EventKind, EventMask, PublishSummary};
 use midge_codec::{ReasonCode, Version};
 use midge_net::Address;
 
@@ -115,6 +115,21 @@ pub(crate) fn write(log: &mut LogBuffer, wall_s: u64, event: &Event, address: Op
         EventKind::WillPublished(topic) => {
             line(debug, format_args!("Publishing the will of {client} on '{}'.", Escaped(topic)));
         }
+    }
+}
+
+/// The set of events to which this one belongs.
+pub(crate) fn mask(kind: &EventKind) -> EventMask {
+    match kind {
+        EventKind::Connected { .. } | EventKind::Disconnected(_) => EventMask::CONNECTION,
+        EventKind::ReceivedPublish(_)
+        | EventKind::SendingPublish(_)
+        | EventKind::Received(..)
+        | EventKind::Sending(..)
+        | EventKind::SendingConnAck { .. } => EventMask::PACKET,
+        EventKind::Subscribed { .. } => EventMask::SUBSCRIBE,
+        EventKind::Unsubscribed(_) => EventMask::UNSUBSCRIBE,
+        _ => EventMask::NOTICE,
     }
 }
 
@@ -269,7 +284,7 @@ impl fmt::Display for SendingDetail {
 }
 
 /// Why the server ended a connection.
-pub(super) fn ended(code: ReasonCode) -> &'static str {
+pub(crate) fn ended(code: ReasonCode) -> &'static str {
     match code {
         ReasonCode::MALFORMED_PACKET => "malformed packet",
         ReasonCode::PROTOCOL_ERROR => "protocol error",
@@ -300,7 +315,7 @@ pub(super) fn ended(code: ReasonCode) -> &'static str {
 }
 
 /// Why a CONNECT was refused.
-pub(super) fn refusal(reason: ReasonCode, cause: &'static str) -> &'static str {
+pub(crate) fn refusal(reason: ReasonCode, cause: &'static str) -> &'static str {
     match reason {
         // It says nothing; the cause does.
         ReasonCode::UNSPECIFIED_ERROR => cause,

@@ -18,6 +18,7 @@ mod timestamp;
 pub(crate) mod topics;
 mod writer;
 
+use std::collections::VecDeque;
 use std::fmt::{self, Write as _};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -46,6 +47,8 @@ pub(crate) struct Log {
     options_number: AtomicU64,
     writer: Writer,
     topics: Arc<Topics>,
+    /// The last errors and warnings, with their seconds since 1970, until somebody takes them.
+    troubles: Mutex<VecDeque<(u64, String)>>,
 }
 
 /// Another way to log, ready to be put in force.
@@ -62,7 +65,7 @@ impl Log {
         let sinks = open_sinks(&options, &topics, account)?;
         let writer = Writer::start(sinks, left_out(&options))?;
         let options = Mutex::new(Arc::new(options));
-        Ok(Arc::new(Log { writer, topics, options, options_number: AtomicU64::new(0) }))
+        Ok(Arc::new(Log { writer, topics, options, options_number: AtomicU64::new(0), troubles: Mutex::default() }))
     }
 
     /// Whether [`Log::open`] could open what lines go to: what is to be told of each destination, or why it cannot be opened.
@@ -105,6 +108,19 @@ impl Log {
     /// Where lines wait that go to topics.
     pub(crate) fn topics(&self) -> &Arc<Topics> {
         &self.topics
+    }
+
+    /// Takes the last errors and warnings that were told since somebody took them.
+    pub(crate) fn take_troubles(&self) -> VecDeque<(u64, String)> {
+        std::mem::take(&mut self.troubles.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn note_trouble(&self, wall_s: u64, text: String) {
+        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        if troubles.len() >= TROUBLES_MAX {
+            troubles.pop_front();
+        }
+        troubles.push_back((wall_s, text));
     }
 
     /// Opens files again, after they were renamed. One that cannot be opened stays as it is.
@@ -242,6 +258,9 @@ impl LogBuffer {
     /// Adds a line about something that is no event of the broker.
     pub(crate) fn line_about(&mut self, wall_s: u64, kind: LogType, about: &About<'_>, text: fmt::Arguments<'_>) {
         self.look_at_options();
+        if matches!(kind, LogType::Error | LogType::Warning) {
+            self.log.note_trouble(wall_s, text.to_string());
+        }
         if !self.is_json() {
             return self.plain_line(wall_s, kind, text);
         }
@@ -350,6 +369,9 @@ fn left_out_object(count: u64) -> String {
 
 /// Mosquitto cuts lines there, and readers of its logs have buffers of that size.
 const LINE_BYTES_MAX: usize = 999;
+
+/// Errors and warnings that wait for who shows them to people.
+const TROUBLES_MAX: usize = 100;
 
 /// A buffer that a busy turn has blown up beyond this is given back.
 const TEXT_BYTES_KEPT: usize = 64 * 1024;

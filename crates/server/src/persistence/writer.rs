@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use midge_broker::Shared;
 use midge_persistence::{Autosave, Bounds, Effect, Keeper, KeeperOptions, Next};
@@ -119,7 +119,12 @@ impl State {
                 self.keeper.set_autosave(autosave);
             }
             let is_stopping = self.orders.stop.load(Ordering::Acquire);
+            let durable = || self.shared.log().map(midge_broker::LogQueue::durable);
+            let (begun, durable_before) = (Instant::now(), durable());
             let next = self.keeper.step(&self.shared, self.clock.now(), is_stopping);
+            if durable() != durable_before {
+                self.peers.log_figures.note(begun.elapsed().as_micros() as u64, self.keeper.log().bytes());
+            }
             while let Some(effect) = self.keeper.next_effect() {
                 self.pass_on(effect);
             }

@@ -7,7 +7,7 @@ use midge_broker::ids::ListenerId;
 use midge_net::{Address, Stream, sys};
 use mio::Token;
 
-use super::connection::Phase;
+use super::connection::{Mark, Phase};
 use super::memory_limit::MEMORY_LIMIT;
 use super::{Shard, WAKER};
 use crate::log::{About, LogType};
@@ -30,7 +30,18 @@ struct Newcomer {
     listener: ListenerId,
     stream: Stream,
     address: Address,
+    /// Somebody in front of us has seen TLS.
+    is_encrypted_before: bool,
     until_ms: u64,
+}
+
+/// A connection that the console's thread has accepted.
+pub(crate) struct Handed {
+    pub(crate) listener: ListenerId,
+    pub(crate) stream: Stream,
+    pub(crate) address: Address,
+    /// It is encrypted as far as the console's thread.
+    pub(crate) is_encrypted: bool,
 }
 
 impl Acceptor {
@@ -74,7 +85,9 @@ pub(super) fn socket_of(token: Token) -> Option<usize> {
 impl Shard {
     /// Begins to wait on the listening sockets.
     pub(super) fn open_doors(&mut self) -> io::Result<()> {
-        for socket in &self.settings.sockets {
+        // Those of the console are accepted from by its own thread.
+        let of_shards = |socket: &&Socket| self.settings.door(socket.listener).http.is_none();
+        for socket in self.settings.sockets.iter().filter(of_shards) {
             sys::add_shared_listener(self.poll.registry(), &*socket.socket, token_of(socket.number))?;
         }
         self.acceptor.is_open = true;
@@ -130,7 +143,7 @@ impl Shard {
     fn accept_from(&mut self, socket: &Socket) {
         for _ in 0..ACCEPTS_PER_TURN {
             match socket.socket.accept() {
-                Ok((stream, address)) => self.admit(socket, stream, address),
+                Ok((stream, address)) => self.admit(socket.listener, stream, address, false),
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => return,
                     // It came and went; or a signal.
@@ -151,11 +164,20 @@ impl Shard {
         }
     }
 
-    fn admit(&mut self, socket: &Socket, stream: Stream, address: Address) {
+    /// Takes what the console's thread has accepted and hands over.
+    pub(super) fn take_handed(&mut self, handed: Vec<Handed>) {
+        for Handed { listener, stream, address, is_encrypted } in handed {
+            // A reload may have made the listener another one meanwhile.
+            if self.settings.doors.get(usize::from(listener.0)).is_some_and(|door| door.http.is_some()) {
+                self.admit(listener, stream, address, is_encrypted);
+            }
+        }
+    }
+
+    fn admit(&mut self, listener: ListenerId, stream: Stream, address: Address, is_encrypted_before: bool) {
         self.sockets.accepted += 1;
-        let listener = socket.listener;
         let door = self.settings.door(listener);
-        let is_encrypted = door.encryption.is_some();
+        let is_encrypted = door.encryption.is_some() && door.http.is_none();
         if door.proxy.is_none() {
             self.tell_arrival(listener, &address);
         }
@@ -166,7 +188,8 @@ impl Shard {
         if let Err(directive) = self.settings.count_arrival(listener, &address, now_ms) {
             return self.tell_denied(&address, directive);
         }
-        self.find_room(Newcomer { listener, stream, address, until_ms: now_ms + WAIT_MS }, now_ms);
+        let until_ms = now_ms + WAIT_MS;
+        self.find_room(Newcomer { listener, stream, address, is_encrypted_before, until_ms }, now_ms);
     }
 
     /// Lets those in who wait, as far as there is room now, and sends those away who have waited long enough.
@@ -187,10 +210,10 @@ impl Shard {
     }
 
     fn begin(&mut self, newcomer: Newcomer) {
-        let Newcomer { listener, stream, address, .. } = newcomer;
+        let Newcomer { listener, stream, address, is_encrypted_before, .. } = newcomer;
         let door = self.settings.door(listener);
         let (is_proxied, behind_proxy) = (door.proxy.is_some(), Phase::behind_proxy(door));
-        let encryption = door.encryption.as_ref();
+        let encryption = door.encryption.as_ref().filter(|_| door.http.is_none());
         let begin =
             |encryption: &Encryption| encryption.listener.begin(self.settings.authority.pre_shared_keys(listener));
         let stream = match encryption.map(begin).transpose() {
@@ -203,6 +226,7 @@ impl Shard {
         };
         let phase = if is_proxied { Phase::Proxied } else { behind_proxy };
         let index = self.insert(stream, address, listener.0, phase);
+        self.connections[index].set(Mark::ProxiedTls, is_encrypted_before);
         if let Err(error) = self.register(index) {
             self.remove(index);
             return self.warn(format_args!("Warning: unable to serve a new connection: {error}"));
@@ -223,6 +247,7 @@ impl Shard {
     /// A connection is closed again, because this directive does not allow it.
     pub(super) fn tell_denied(&mut self, address: &Address, directive: &str) {
         self.sockets.refused += 1;
+        self.witness.note_refused(&format!("{directive} exceeded"), address);
         let text = format_args!("Client connection from {} denied: {directive} exceeded.", address.host());
         let about = About::connection("denied", address);
         self.log.repeated_line_about(self.turn.now.wall_s, LogType::Notice, ("denied connections", &about), text);

@@ -12,7 +12,7 @@
 //! holds buffers of its own only while bytes wait; a slab index is not given to another connection while a turn may still
 //! speak of the old one. Left to others: what bytes mean (`broker`), how sockets work (`net`).
 
-mod accept;
+pub(crate) mod accept;
 mod authentication;
 mod backlog;
 mod clients;
@@ -59,6 +59,7 @@ use self::pauses::Pauses;
 use self::settings::Suspects;
 pub(crate) use self::system_topics::SystemTopics;
 use crate::clock::Clock;
+use crate::console::Witness;
 use crate::log::{LogBuffer, LogType, lines, topics};
 use crate::peers::{Inbox, Peers};
 use crate::published::SocketCounts;
@@ -119,6 +120,8 @@ pub(crate) struct Shard {
     suspects: Suspects,
     /// Who looks at packets.
     taps: Taps,
+    /// What the console is to know.
+    witness: Witness,
 }
 
 /// What a shard is made of.
@@ -140,7 +143,6 @@ pub(crate) struct Parts {
 impl Shard {
     pub(crate) fn new(parts: Parts) -> Shard {
         let mut turn = Turn::new(parts.shards);
-        turn.wanted = parts.log.wanted_events();
         turn.now = parts.clock.now();
         let settings = parts.peers.settings();
         Shard {
@@ -168,6 +170,7 @@ impl Shard {
             settings,
             suspects: Suspects::default(),
             taps: Taps::default(),
+            witness: Witness::default(),
             delayed: Delayed::default(),
             lingerers: Deadlines::new(closing::LINGER_MS),
             acceptor: Acceptor::default(),
@@ -187,6 +190,7 @@ impl Shard {
     /// Runs until the process is told to stop. An error is one without which no shard can live.
     pub(crate) fn run(mut self) -> io::Result<()> {
         // Also those who were away when the server ended may do what the files say now.
+        self.peers.note_thread(self.id);
         self.look_at_settings();
         self.broker.handle_restored(&mut self.turn);
         self.finish_turn();
@@ -197,10 +201,11 @@ impl Shard {
             self.broker.look_at_snapshot();
             // Mail first: what was published before a client came back was published while it was away.
             self.take_mail();
-            let Inbox { read, answers, portions, inquiries } = self.peers.take_inbox(self.id);
+            let Inbox { read, answers, portions, inquiries, handed } = self.peers.take_inbox(self.id);
             self.take_reads(read);
             self.accept();
             self.look_at_settings();
+            self.take_handed(handed);
             self.judge_suspects();
             self.take_answers(answers);
             self.take_portions(portions);
@@ -376,6 +381,7 @@ impl Shard {
         }
         self.turn.clear();
         self.broker.note_turn_finished();
+        self.witness.hand_over(&self.peers.incidents);
         self.log.flush(self.turn.now.wall_s);
         let published = self.peers.published(self.id);
         published.store(self.broker.counters(), &self.broker.gauges(), &self.sockets);
@@ -383,9 +389,14 @@ impl Shard {
 
     /// Hands what has happened so far to the log.
     fn write_log(&mut self) {
+        let wanted = self.log.wanted_events();
         for event in self.turn.events.drain(..) {
             let connection = event.connection.and_then(|id| self.connections.get(id.0 as usize));
             let address = connection.map(|connection| &connection.address);
+            self.witness.note(&event, address);
+            if !wanted.contains(lines::mask(&event.kind)) {
+                continue;
+            }
             lines::write(&mut self.log, self.turn.now.wall_s, &event, address);
             if let (EventKind::Connected { .. }, Some(tls)) = (&event.kind, connection.and_then(|it| it.stream.tls())) {
                 tls::tell_negotiated(&mut self.log, self.turn.now.wall_s, &event, address, tls);

@@ -1,0 +1,139 @@
+//! Clients and their Subscriptions.
+
+use serde_json::{Value, json};
+
+use super::{has, page};
+use crate::answer::Refusal;
+use crate::problems::LastDisconnect;
+use crate::routes::{Call, Outcome};
+use crate::source::{Client, News, Subscription};
+
+/// `GET clients`
+pub(crate) fn list(call: &Call<'_>) -> Result<Outcome, Refusal> {
+    let state = call.text("state").unwrap_or("all").to_owned();
+    let wanted = call.text("search").unwrap_or_default().to_lowercase();
+    call.state.refresh();
+    page(
+        call,
+        |at| call.state.source.clients(at),
+        |client| {
+            let is_wanted = (state == "all" || state == state_of(&client)) && is_found(&client, &wanted);
+            is_wanted.then(|| describe(&client, call))
+        },
+    )
+}
+
+/// `GET clients/{id}`
+pub(crate) fn one(call: &Call<'_>) -> Result<Outcome, Refusal> {
+    call.state.refresh();
+    let (client, subscriptions) = call.text("id").and_then(|id| call.state.source.client(id)).ok_or_else(no_client)?;
+    let mut described = describe(&client, call);
+    let list = subscriptions.iter().map(|subscription| {
+        json!({
+            "filter": subscription.filter,
+            "qos": subscription.qos,
+            "share": subscription.share,
+            "no_local": subscription.no_local,
+            "retain_as_published": subscription.retain_as_published,
+            // It counts once, when somebody subscribes, and is not kept.
+            "retain_handling": null,
+            "identifier": subscription.identifier,
+        })
+    });
+    described["subscription_list"] = list.collect();
+    Ok(Outcome::Json(described))
+}
+
+/// `POST clients/{id}/disconnect`
+pub(crate) fn disconnect(call: &Call<'_>) -> Result<Outcome, Refusal> {
+    let id = call.text("id").unwrap_or_default();
+    let end_session = call.body["end_session"].as_bool().unwrap_or(false);
+    if !call.state.source.disconnect(id, end_session) {
+        return Err(no_client());
+    }
+    let what = if end_session { "ended the session of" } else { "disconnected" };
+    call.audit("console_disconnect", format!("{what} the client '{id}'"));
+    Ok(Outcome::Done)
+}
+
+/// `GET subscriptions`
+pub(crate) fn subscriptions(call: &Call<'_>) -> Result<Outcome, Refusal> {
+    let wanted = call.text("filter").unwrap_or_default().to_lowercase();
+    let show = |subscription: Subscription| {
+        has(&subscription.filter, &wanted).then(|| {
+            json!({
+                "client_id": subscription.client_id,
+                "filter": subscription.filter,
+                "qos": subscription.qos,
+                "share": subscription.share,
+            })
+        })
+    };
+    match call.text("client") {
+        Some(client) => {
+            let of_one = call.state.source.client(client).map(|(_, subscriptions)| subscriptions).unwrap_or_default();
+            Ok(super::page_of(of_one.into_iter().filter_map(show).take(call.limit()).collect(), None))
+        }
+        None => page(call, |at| call.state.source.subscriptions(at), show),
+    }
+}
+
+impl Call<'_> {
+    /// Tells the operator's log who has done what from where.
+    pub(crate) fn audit(&self, event: &'static str, what: String) {
+        let username = self.asker.account.as_ref().and_then(|account| account.username.as_deref());
+        let who = username.unwrap_or("somebody");
+        let text = format!("Console: {who} at {} {what}.", self.asker.address);
+        self.state.source.tell(&News { event, username, address: self.asker.address, is_notice: true, text });
+    }
+}
+
+fn no_client() -> Refusal {
+    Refusal::not_found("There is no client with this identifier, neither connected nor with a Session.")
+}
+
+fn state_of(client: &Client) -> &'static str {
+    if client.connection.is_some() { "connected" } else { "away" }
+}
+
+fn is_found(client: &Client, wanted: &str) -> bool {
+    wanted.is_empty()
+        || has(&client.id, wanted)
+        || client.username.as_deref().is_some_and(|username| has(username, wanted))
+        || client.connection.as_ref().is_some_and(|connection| has(&connection.address, wanted))
+}
+
+fn describe(client: &Client, call: &Call<'_>) -> Value {
+    let connection = client.connection.as_ref();
+    let last = if connection.is_none() { call.state.observations().last_disconnect(&client.id) } else { None };
+    let tls = connection
+        .and_then(|it| it.tls.as_ref())
+        .map(|(version, cipher)| json!({"version": version, "cipher": cipher}));
+    json!({
+        "id": client.id,
+        "state": state_of(client),
+        "address": connection.map(|it| &it.address),
+        "username": client.username,
+        "version": connection.map(|it| it.version),
+        "transport": connection.map(|it| it.transport),
+        "tls": tls,
+        "listener": connection.map(|it| &it.listener),
+        "since_ms": connection.map(|it| it.since_ms).or(last.as_ref().map(|last| last.time_ms)),
+        "keep_alive_s": connection.map(|it| it.keep_alive_s),
+        // It decides about the Session that was there before, and is not kept.
+        "clean_start": null,
+        "session_expiry_s": client.session_expiry_s,
+        "subscriptions": client.subscriptions,
+        "inflight": client.inflight,
+        "queued": client.queued,
+        "queued_bytes": client.queued_bytes,
+        "received_messages": connection.map_or(0, |it| it.received_messages),
+        "sent_messages": connection.map_or(0, |it| it.sent_messages),
+        "received_bytes": connection.map_or(0, |it| it.received_bytes),
+        "sent_bytes": connection.map_or(0, |it| it.sent_bytes),
+        "discarded": client.discarded,
+        "last_disconnect": last.map(|LastDisconnect { time_ms, reason, reason_code }| {
+            json!({"time_ms": time_ms, "reason": reason, "reason_code": reason_code})
+        }),
+    })
+}

@@ -1,0 +1,129 @@
+//! What the routes of `/api/midge/v1` answer.
+
+pub(crate) mod clients;
+pub(crate) mod messages;
+pub(crate) mod server;
+pub(crate) mod topics;
+
+use serde_json::{Value, json};
+
+use crate::answer::Refusal;
+use crate::routes::{Call, Outcome};
+use crate::source::{Portion, WrongPlace};
+
+/// Gathers one page of what `ask` gives in portions, as `show` lets it be seen. A page ends where it is full, at the end of all, or
+/// when enough was looked at: a search may find little.
+pub(super) fn page<T>(
+    call: &Call<'_>,
+    ask: impl Fn(&str) -> Result<Portion<T>, WrongPlace>,
+    mut show: impl FnMut(T) -> Option<Value>,
+) -> Result<Outcome, Refusal> {
+    let (mut items, limit) = (Vec::new(), call.limit());
+    let mut at = call.text("cursor").unwrap_or_default().to_owned();
+    for _ in 0..PORTIONS_MAX {
+        let portion = ask(&at).map_err(|WrongPlace| wrong_cursor())?;
+        for (item, behind) in portion.items {
+            items.extend(show(item));
+            if items.len() == limit {
+                return Ok(page_of(items, Some(&behind)));
+            }
+        }
+        match portion.next {
+            Some(next) => at = next,
+            None => return Ok(page_of(items, None)),
+        }
+    }
+    Ok(page_of(items, Some(&at)))
+}
+
+pub(super) fn page_of(items: Vec<Value>, next: Option<&str>) -> Outcome {
+    Outcome::Json(json!({"items": items, "next": next}))
+}
+
+pub(super) fn wrong_cursor() -> Refusal {
+    Refusal::parameter("The parameter 'cursor' is not the \"next\" of a page.")
+}
+
+/// Whether a text has another one in it, in whatever case. `wanted` is in lower case.
+pub(super) fn has(text: &str, wanted: &str) -> bool {
+    text.to_lowercase().contains(wanted)
+}
+
+/// Whether a Topic Filter matches a Topic Name (MQTT 5.0, 4.7), where both are well formed.
+pub(crate) fn filter_matches(filter: &str, topic: &str) -> bool {
+    if topic.starts_with('$') && filter.starts_with(['#', '+']) {
+        return false;
+    }
+    let (mut filter, mut topic) = (filter.split('/'), topic.split('/'));
+    loop {
+        match (filter.next(), topic.next()) {
+            (Some("#"), _) => return true,
+            (None, None) => return true,
+            (Some("+"), Some(_)) => {}
+            (Some(wanted), Some(level)) if wanted == level => {}
+            _ => return false,
+        }
+    }
+}
+
+/// Whether a Topic Filter is well formed (MQTT 5.0, 4.7.1).
+pub(crate) fn is_filter(filter: &str) -> bool {
+    let levels = filter.split('/').count();
+    !filter.is_empty()
+        && filter.len() <= usize::from(u16::MAX)
+        && !filter.contains('\0')
+        && filter.split('/').enumerate().all(|(index, level)| match level {
+            "#" => index + 1 == levels,
+            "+" => true,
+            level => !level.contains(['+', '#']),
+        })
+}
+
+/// Whether a Topic Name is well formed (MQTT 5.0, 4.7.3).
+pub(crate) fn is_topic(topic: &str) -> bool {
+    !topic.is_empty() && topic.len() <= usize::from(u16::MAX) && !topic.contains(['+', '#', '\0'])
+}
+
+/// The filter that is asked for; all where none is.
+pub(super) fn filter_of(call: &Call<'_>) -> Result<String, Refusal> {
+    let filter = call.text("filter").unwrap_or("#");
+    let not_one = || Refusal::parameter(format!("'{filter}' is no Topic Filter."));
+    is_filter(filter).then(|| filter.to_owned()).ok_or_else(not_one)
+}
+
+/// Portions that are asked for one page: each costs a shard tens of microseconds.
+const PORTIONS_MAX: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_match_as_the_specification_says() {
+        let check = |filter: &str, topic: &str, expected: bool| {
+            assert!(is_filter(filter) && is_topic(topic));
+            assert_eq!(filter_matches(filter, topic), expected, "{filter} {topic}");
+        };
+        check("#", "a/b", true);
+        check("a/#", "a", true);
+        check("a/#", "a/b/c", true);
+        check("a/+", "a/b", true);
+        check("a/+", "a", false);
+        check("a/+", "a/b/c", false);
+        check("+/b", "/b", true);
+        check("a", "a/b", false);
+        check("#", "$SYS/a", false);
+        check("+/a", "$SYS/a", false);
+        check("$SYS/#", "$SYS/a", true);
+    }
+
+    #[test]
+    fn what_is_no_filter_and_no_topic() {
+        for filter in ["", "a#", "#/a", "a/#/b", "a+", "a/+b", "a\0"] {
+            assert!(!is_filter(filter), "{filter}");
+        }
+        for topic in ["", "a/+", "#", "a\0"] {
+            assert!(!is_topic(topic), "{topic}");
+        }
+    }
+}

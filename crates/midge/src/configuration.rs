@@ -1,0 +1,83 @@
+//! What the console tells of the configuration: each line of the file that says something, what holds where none does, and what is
+//! legal and hardly meant. Secrets are not among it.
+
+use std::path::Path;
+
+use midge_config::{Mention, Mentions, Note, Place, State, directives};
+use midge_server::{Configuration, ConfigurationLine, ConfigurationWarning};
+
+/// The configuration of this file, or of none.
+pub(crate) fn of(file: Option<&str>, mentions: &Mentions, notes: &[Note]) -> Configuration {
+    let said = mentions.0.iter().map(|mention| ConfigurationLine {
+        directive: mention.directive.to_owned(),
+        value: shown(mention),
+        line: line_in(file, &mention.place),
+        is_default: false,
+    });
+    let is_unsaid = |name: &str| mentions.0.iter().all(|mention| mention.directive != name);
+    let works = directives().filter(|directive| directive.state == State::Works && !directive.default.is_empty());
+    let unsaid = works.filter(|directive| is_unsaid(directive.name)).map(|directive| ConfigurationLine {
+        directive: directive.name.to_owned(),
+        value: directive.default.to_owned(),
+        line: None,
+        is_default: true,
+    });
+    let warnings = notes.iter().map(|note| {
+        let line = line_in(file, &note.place);
+        let message = if line.is_some() { note.text.clone() } else { note.to_string() };
+        ConfigurationWarning { line, message }
+    });
+    Configuration {
+        file: file
+            .map(|file| Path::new(file).canonicalize().map_or(file.to_owned(), |path| path.display().to_string())),
+        lines: said.chain(unsaid).collect(),
+        warnings: warnings.collect(),
+    }
+}
+
+/// The line in the main file; a file that it includes has lines of its own.
+fn line_in(file: Option<&str>, place: &Place) -> Option<u32> {
+    (Some(place.file.as_str()) == file).then_some(place.line)
+}
+
+/// Passwords and keys that stand in the file itself are not shown, nor what plugins are told.
+fn shown(mention: &Mention) -> String {
+    let is_secret = mention.directive.ends_with("password")
+        || mention.directive.ends_with("_psk")
+        || mention.directive.contains("_opt_")
+        // A URL may have a password in it.
+        || mention.directive.ends_with("_url") && mention.value.contains('@');
+    if is_secret { "(not shown)".to_owned() } else { mention.value.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use midge_config::Files;
+
+    use super::*;
+
+    struct OneFile(&'static str);
+
+    impl Files for OneFile {
+        fn read(&self, _: &str) -> Result<Vec<u8>, String> {
+            Ok(self.0.into())
+        }
+
+        fn list(&self, _: &str) -> Result<Vec<String>, String> {
+            Ok(Vec::new())
+        }
+    }
+
+    #[test]
+    fn lines_are_told_with_their_values_and_secrets_are_not() {
+        let text = "max_keepalive 60\nauth_opt_password hunter2\nauth_http_user_url http://a:hunter3@localhost/\n";
+        let loaded = midge_config::load("m.conf", &OneFile(text)).expect("it loads");
+        let told = of(Some("m.conf"), &loaded.mentions, &loaded.notes);
+        let line = |name: &str| told.lines.iter().find(|line| line.directive == name).expect("a line");
+        let keep_alive = line("max_keepalive");
+        assert_eq!((keep_alive.value.as_str(), keep_alive.line, keep_alive.is_default), ("60", Some(1), false));
+        let unsaid = line("sys_interval");
+        assert_eq!((unsaid.value.as_str(), unsaid.line, unsaid.is_default), ("10", None, true));
+        assert!(!format!("{told:?}").contains("hunter"), "{told:?}");
+    }
+}

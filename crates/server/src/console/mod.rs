@@ -1,0 +1,91 @@
+//! The console's side of the server: where it is to be, what it is told, and what it is answered.
+//!
+//! ```text
+//! settings ──▶ Consoles ──entrances──▶ midge-console ──▶ ConsoleSource ──inquiries──▶ shards
+//! shards ──▶ Witness ──▶ Incidents ──▶ ConsoleSource
+//! ```
+//!
+//! What must hold: shards do nothing for a console that nobody looks at but to note what they would tell the log, once a turn; the
+//! console's thread is there while a listener is that speaks HTTP, and nobody waits for it but a reload.
+
+mod figures;
+mod source;
+mod witness;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use midge_console::{Console, Entrance, Rules};
+
+pub(crate) use self::figures::LogFigures;
+pub(crate) use self::source::{ConsoleSource, SourceParts};
+pub(crate) use self::witness::{Incidents, Witness};
+use crate::journal::Journal;
+use crate::log::LogType;
+use crate::options::Options;
+use crate::settings::{Door, Settings, Socket};
+
+/// The console, while there is one.
+pub(crate) struct Consoles {
+    source: Arc<ConsoleSource>,
+    running: Mutex<Option<Console>>,
+}
+
+impl Consoles {
+    pub(crate) fn new(source: ConsoleSource) -> Consoles {
+        Consoles { source: Arc::new(source), running: Mutex::default() }
+    }
+
+    /// From now on it is where these settings say. What is not there any more is closed when this returns.
+    pub(crate) fn follow(&self, settings: &Settings, options: &Options, journal: &mut Journal) {
+        self.source.set_configuration(Arc::clone(&options.configuration));
+        let sockets = settings.sockets.iter().filter(|socket| settings.door(socket.listener).http.is_some());
+        let entrances: Vec<Entrance> =
+            sockets.filter_map(|socket| entrance(settings, socket, options, journal)).collect();
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if entrances.is_empty() {
+            *running = None;
+            return;
+        }
+        if running.is_none() {
+            let source = Arc::<ConsoleSource>::clone(&self.source);
+            match Console::start(source) {
+                Ok(console) => *running = Some(console),
+                Err(error) => {
+                    return journal.line(LogType::Error, format_args!("Error: there is no console: {error}."));
+                }
+            }
+        }
+        if let Some(console) = &*running {
+            console.put_in_force(Rules::clone(&options.console), entrances);
+        }
+    }
+}
+
+fn entrance(settings: &Settings, socket: &Socket, options: &Options, journal: &mut Journal) -> Option<Entrance> {
+    let door: &Door = settings.door(socket.listener);
+    let tls = match &door.encryption {
+        None => None,
+        Some(encryption) => match encryption.listener.rustls() {
+            Some(config) => Some(config),
+            None => {
+                let text = "these ciphers are OpenSSL's, which does not serve HTTP here. Take them out of its block";
+                journal.line(LogType::Error, format_args!("Error: no console on {}: {text}.", socket.socket));
+                return None;
+            }
+        },
+    };
+    let cloned = socket.socket.try_clone_tcp();
+    let unopened =
+        |error| journal.line(LogType::Error, format_args!("Error: no console on {}: {error}.", socket.socket));
+    let own = cloned.map_err(unopened).ok()?;
+    let trusted = door.websocket.as_ref().map(|websocket| websocket.trusted_proxies.clone()).unwrap_or_default();
+    Some(Entrance {
+        listener: socket.listener.0,
+        number: socket.number,
+        kind: door.http?,
+        socket: own,
+        tls,
+        allow_anonymous: options.broker.listeners[door.of.as_ref()?.place].allow_anonymous,
+        trusts: Arc::new(move |ip| trusted.iter().any(|network| network.contains(ip))),
+    })
+}

@@ -1,0 +1,717 @@
+//! What the console is answered: from what shards publish where that is enough, and from what they say when they are asked.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use midge_auth::Access;
+use midge_broker::message::{Message, MessageParts};
+use midge_broker::sys::Report;
+use midge_broker::{
+    Authentication, Credentials, Identity, ListedSubscription, ListenerId, LogState, ShardId, Shared,
+    SubscriptionCursor,
+};
+use midge_codec::{QoS, Version};
+use midge_console::source as console;
+use midge_console::source::{
+    About, Account, Check, Configuration, Explanation, Listener, LogTotals, Login, LoginRefusal, News, Place, Portion,
+    Publication, PublishRefusal, Question, Reason, Retained, SHOWN_PAYLOAD_BYTES, Sink, Subscription, Totals,
+    WrongPlace,
+};
+use midge_console::{EntranceKind, Incident, Sample, Source};
+use midge_net::{Address, Stream};
+
+use super::witness::{discarded, trouble};
+use crate::authority::{Asked, Look, Why};
+use crate::clock::{self, Clock};
+use crate::inquiry::Client;
+use crate::log::{About as AboutLine, Log, LogBuffer, LogType};
+use crate::options::{Endpoint, Identity as Name};
+use crate::peers::Peers;
+use crate::published::SocketCounts;
+use crate::settings::{Door, Settings};
+use crate::shard::accept::Handed;
+
+/// See the module.
+pub(crate) struct ConsoleSource {
+    parts: SourceParts,
+    configuration: Mutex<Arc<Configuration>>,
+    sessions_maximum: AtomicU64,
+    /// The shard that gets the next connection.
+    next_shard: AtomicUsize,
+}
+
+/// Whom to ask.
+pub(crate) struct SourceParts {
+    pub(crate) identity: Name,
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) clock: Clock,
+    pub(crate) log: Arc<Log>,
+    /// When the server was started, in milliseconds since 1970.
+    pub(crate) started_ms: u64,
+    /// The log on disk.
+    pub(crate) folder: Option<PathBuf>,
+}
+
+impl ConsoleSource {
+    pub(crate) fn new(parts: SourceParts) -> ConsoleSource {
+        let (sessions_maximum, next_shard) = (AtomicU64::new(0), AtomicUsize::new(0));
+        ConsoleSource { parts, configuration: Mutex::default(), sessions_maximum, next_shard }
+    }
+
+    pub(super) fn set_configuration(&self, configuration: Arc<Configuration>) {
+        *self.configuration.lock().unwrap_or_else(PoisonError::into_inner) = configuration;
+    }
+
+    fn peers(&self) -> &Arc<Peers> {
+        &self.parts.peers
+    }
+
+    /// What stands `ms` on the clock of shards, in milliseconds since 1970.
+    fn wall_ms(&self, ms: u64) -> u64 {
+        (clock::wall_ms() + ms).saturating_sub(self.parts.clock.monotonic_ms())
+    }
+
+    fn credentials(login: Option<&Login>) -> Credentials {
+        Credentials {
+            client_id: CLIENT_ID.into(),
+            username: login.map(|login| login.username.as_str().into()),
+            password: login.map(|login| login.password.as_slice().into()),
+        }
+    }
+
+    /// Asks the shards one after the other, from the place on: `SHARD:PLACE`.
+    fn portion<T, P>(
+        &self,
+        at: &Place,
+        ask: impl FnOnce(ShardId, Option<P>) -> Option<(Vec<(T, P)>, Option<P>)>,
+    ) -> Result<Portion<T>, WrongPlace>
+    where
+        P: PlaceOnShard,
+    {
+        let (shard, from) = match at.split_once(':') {
+            None if at.is_empty() => (0, None),
+            None => return Err(WrongPlace),
+            Some((shard, from)) => (shard.parse().map_err(|_| WrongPlace)?, Some(from)),
+        };
+        let from = from.filter(|from| !from.is_empty()).map(|from| P::read(from).ok_or(WrongPlace)).transpose()?;
+        let shards = self.peers().shards().len() as u16;
+        if shard >= shards {
+            return Err(WrongPlace);
+        }
+        // A server that ends has nothing more to tell.
+        let Some((items, next)) = ask(ShardId(shard), from) else {
+            return Ok(Portion { items: Vec::new(), next: None });
+        };
+        let items = items.into_iter().map(|(item, place)| (item, format!("{shard}:{}", place.write()))).collect();
+        let next_shard = || (shard + 1 < shards).then(|| format!("{}:", shard + 1));
+        let next = next.map(|next| format!("{shard}:{}", next.write())).or_else(next_shard);
+        Ok(Portion { items, next })
+    }
+
+    fn describe_client(&self, client: Client, settings: &Settings) -> console::Client {
+        let Client { session, socket, .. } = client;
+        let connection = session.connection.as_ref().zip(socket).map(|(connection, socket)| {
+            let door = settings.doors.get(usize::from(connection.listener.0));
+            let is_unix = matches!(socket.address, Address::Unix(_));
+            console::Connection {
+                address: socket.address.to_string(),
+                version: match connection.version {
+                    Version::V31 => "3.1",
+                    Version::V311 => "3.1.1",
+                    Version::V5 => "5.0",
+                },
+                transport: if socket.is_websocket {
+                    "websocket"
+                } else if is_unix {
+                    "unix"
+                } else {
+                    "tcp"
+                },
+                tls: match socket.encryption {
+                    Some((version, cipher)) => Some((version.to_owned(), cipher.to_owned())),
+                    None => socket.is_encrypted.then(|| (String::new(), String::new())),
+                },
+                listener: door.map(name_of).unwrap_or_default(),
+                since_ms: self.wall_ms(connection.since_ms),
+                keep_alive_s: connection.keep_alive_s,
+                received_messages: connection.messages_received,
+                sent_messages: socket.messages_sent,
+                received_bytes: connection.bytes_received,
+                sent_bytes: socket.bytes_sent,
+            }
+        });
+        console::Client {
+            id: session.client_id.into(),
+            username: session.username.map(Into::into),
+            connection,
+            session_expiry_s: Some(session.expiry_interval_s).filter(|seconds| *seconds != u32::MAX),
+            subscriptions: session.subscriptions,
+            inflight: session.inflight,
+            queued: session.queued,
+            queued_bytes: session.queued_bytes,
+            discarded: session.discarded.into(),
+        }
+    }
+
+    fn log_totals(&self) -> Option<LogTotals> {
+        let log = self.parts.shared.log()?;
+        let figures = &self.peers().log_figures;
+        let file_system = self.parts.folder.as_ref().and_then(|folder| rustix::fs::statvfs(folder).ok());
+        Some(LogTotals {
+            written_bytes_total: log.next(),
+            waiting_bytes: log.next().saturating_sub(log.durable()),
+            disk_bytes: figures.disk_bytes(),
+            live_bytes: None,
+            disk_free_bytes: file_system.map(|it| it.f_bavail * it.f_frsize),
+            is_full: log.state() >= LogState::Full,
+            sync: figures.syncs(),
+        })
+    }
+
+    fn totals_of_server(&self) -> midge_broker::sys::Totals {
+        self.peers().totals_with(&self.parts.shared, self.parts.clock.monotonic_ms())
+    }
+}
+
+/// A place in what one shard lists, as text that goes through others' hands.
+trait PlaceOnShard: Sized {
+    fn read(text: &str) -> Option<Self>;
+    fn write(&self) -> String;
+}
+
+impl PlaceOnShard for u32 {
+    fn read(text: &str) -> Option<u32> {
+        text.parse().ok()
+    }
+
+    fn write(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl PlaceOnShard for SubscriptionCursor {
+    fn read(text: &str) -> Option<SubscriptionCursor> {
+        let mut parts = text.split('.');
+        let read = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        parts.next().is_none().then(|| SubscriptionCursor::from_parts(read))
+    }
+
+    fn write(&self) -> String {
+        let (slot, memberships, subscriptions) = self.to_parts();
+        format!("{slot}.{memberships}.{subscriptions}")
+    }
+}
+
+impl Source for ConsoleSource {
+    fn now_ms(&self) -> u64 {
+        clock::wall_ms()
+    }
+
+    fn about(&self) -> About {
+        let settings = self.peers().settings();
+        let port = |is_encrypted: bool| {
+            let is_one = |door: &&Door| {
+                door.http.is_none() && door.websocket.is_none() && door.encryption.is_some() == is_encrypted
+            };
+            settings.doors.iter().filter(is_one).find_map(port_of)
+        };
+        About {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version_line: self.parts.identity.version_number(),
+            started_ms: self.parts.started_ms,
+            shards: self.peers().shards().len() as u16,
+            persistence: self.parts.shared.has_log(),
+            mqtt_port: port(false),
+            mqtt_tls_port: port(true),
+            host_hint: host_hint(),
+        }
+    }
+
+    fn log_in(&self, listener: u16, address: SocketAddr, login: Option<&Login>) -> Result<Account, LoginRefusal> {
+        let settings = self.peers().settings();
+        let listener = ListenerId(listener);
+        if settings.doors.get(usize::from(listener.0)).is_none_or(|door| door.of.is_none()) {
+            return Err(LoginRefusal::Unavailable);
+        }
+        let credentials = Self::credentials(login);
+        let is_verified = settings.authority.judges(listener, &credentials);
+        let (failures, now_ms) = (&self.peers().failures, self.parts.clock.monotonic_ms());
+        let turn = match is_verified.then(|| failures.look(&Address::of(address), &credentials, (now_ms, None), now_ms))
+        {
+            None => None,
+            Some(Look::Now(turn)) => turn,
+            // Who waits would keep a thread waiting: he asks again himself.
+            Some(Look::Later(due_ms, line)) => {
+                failures.leave(line);
+                return Err(LoginRefusal::TooManyAttempts(due_ms.saturating_sub(now_ms).div_ceil(1000).max(1)));
+            }
+            Some(Look::Never) => return Err(LoginRefusal::TooManyAttempts(WAIT_S)),
+        };
+        let authentication = match settings.authority.ask(listener, credentials) {
+            Asked::Known(authentication) => authentication,
+            Asked::Later(check) => match settings.authority.check(&check, Instant::now()) {
+                Ok(identity) => Authentication::Known(identity),
+                Err(refused) => {
+                    if let Some(trouble_with_service) = &refused.trouble {
+                        self.peers().incidents.add([trouble(trouble_with_service)].into_iter());
+                    }
+                    refused.authentication()
+                }
+            },
+        };
+        if let Some(turn) = turn {
+            failures.note(turn, &authentication, self.parts.clock.monotonic_ms());
+        }
+        use midge_broker::RefusedCredentials::{Busy, NoAnswer};
+        match authentication {
+            Authentication::Known(identity) => Ok(Account {
+                username: identity.username.as_deref().map(str::to_owned),
+                is_verified,
+                rights: Arc::new(RightsOf(identity)),
+            }),
+            Authentication::Refused(Busy | NoAnswer) => Err(LoginRefusal::Unavailable),
+            _ => Err(LoginRefusal::NotAuthorized),
+        }
+    }
+
+    fn totals(&self) -> Totals {
+        let (totals, shared) = (self.totals_of_server(), &self.parts.shared);
+        let maximum = self.sessions_maximum.fetch_max(totals.sessions, Ordering::Relaxed).max(totals.sessions);
+        Totals {
+            clients_connected: totals.sessions_connected,
+            sessions: totals.sessions,
+            sessions_maximum: maximum,
+            sockets: totals.sockets_open,
+            subscriptions: totals.subscriptions,
+            shared_subscriptions: totals.shared_subscriptions,
+            share_groups: shared.groups().count() as u64,
+            retained_messages: totals.retained,
+            retained_bytes: shared.retained().bytes() as u64,
+            held_messages: totals.messages_stored.saturating_sub(totals.retained),
+            held_bytes: totals.messages_stored_bytes.saturating_sub(shared.retained().bytes() as u64),
+            waiting_packets: totals.packet_out_count,
+            waiting_bytes: totals.packet_out_bytes,
+            heap_bytes: totals.heap_current_bytes,
+            resident_bytes: midge_net::sys::memory().current,
+            messages_received_total: totals.publish_received,
+            messages_sent_total: totals.publish_sent,
+            messages_dropped_total: totals.publish_dropped,
+            payload_received_bytes_total: totals.publish_bytes_received,
+            payload_sent_bytes_total: totals.publish_bytes_sent,
+            packets_received_total: totals.packets_received,
+            packets_sent_total: totals.packets_sent,
+            received_bytes_total: totals.bytes_received,
+            sent_bytes_total: totals.bytes_sent,
+            connections_total: totals.connections,
+            sockets_total: totals.sockets,
+            sockets_refused_total: totals.sockets_refused,
+            logins_refused_total: totals.logins_refused,
+            sessions_expired_total: totals.clients_expired,
+            pauses_total: totals.pauses,
+            log: self.log_totals(),
+        }
+    }
+
+    fn reasons(&self) -> Vec<Reason> {
+        let counts = self.peers().shards().filter_map(|shard| self.peers().inquire(shard, |shard| shard.counts()));
+        let counts: Vec<(midge_broker::Counters, SocketCounts)> = counts.collect();
+        let sum = |of: &dyn Fn(&(midge_broker::Counters, SocketCounts)) -> u64| counts.iter().map(of).sum();
+        let refused = |reason, count| Reason { kind: "refused", reason, count };
+        let mut reasons: Vec<Reason> = midge_broker::event::DiscardReason::ALL
+            .into_iter()
+            .map(|reason| Reason {
+                kind: "discarded",
+                reason: discarded(reason),
+                count: sum(&|(counters, _)| counters.discarded[reason as usize]),
+            })
+            .collect();
+        reasons.extend([
+            refused("connection limit", sum(&|(_, sockets)| sockets.refused)),
+            refused("failed logins", sum(&|(_, sockets)| sockets.logins_refused)),
+            refused("connect", sum(&|(counters, _)| counters.connects_refused)),
+            refused("publish", sum(&|(counters, _)| counters.publishes_refused)),
+            refused("publish over quota", sum(&|(counters, _)| counters.publishes_over_quota)),
+            refused("packet identifier in use", sum(&|(counters, _)| counters.identifiers_reused)),
+            refused("subscription limit", sum(&|(counters, _)| counters.subscriptions_refused)),
+            refused("retained limit", sum(&|(counters, _)| counters.retained_refused)),
+        ]);
+        reasons
+    }
+
+    fn clients(&self, at: &Place) -> Result<Portion<console::Client>, WrongPlace> {
+        let settings = self.peers().settings();
+        self.portion(at, |shard, from: Option<u32>| {
+            let portion = self.peers().inquire(shard, move |shard| shard.list_clients(from.unwrap_or(0)))?;
+            let described = portion.clients.into_iter().map(|client| {
+                let behind = client.session.place.0 + 1;
+                (self.describe_client(client, &settings), behind)
+            });
+            Some((described.collect(), portion.next))
+        })
+    }
+
+    fn client(&self, client_id: &str) -> Option<(console::Client, Vec<Subscription>)> {
+        let settings = self.peers().settings();
+        let (client, subscriptions) = self.peers().shards().find_map(|shard| {
+            let client_id = client_id.to_owned();
+            self.peers().inquire(shard, move |shard| shard.list_client(&client_id, SUBSCRIPTIONS_SHOWN))?
+        })?;
+        Some((self.describe_client(client, &settings), subscriptions.into_iter().map(describe_subscription).collect()))
+    }
+
+    fn subscriptions(&self, at: &Place) -> Result<Portion<Subscription>, WrongPlace> {
+        self.portion(at, |shard, from: Option<SubscriptionCursor>| {
+            let from = from.unwrap_or(SubscriptionCursor::START);
+            let portion = self.peers().inquire(shard, move |shard| shard.broker().list_subscriptions(from))?;
+            let described = portion.subscriptions.into_iter().map(|subscription| {
+                let behind = subscription.behind;
+                (describe_subscription(subscription), behind)
+            });
+            Some((described.collect(), portion.next))
+        })
+    }
+
+    fn retained(&self, at: &Place) -> Result<Portion<Retained>, WrongPlace> {
+        let from: u32 = if at.is_empty() { 0 } else { at.parse().map_err(|_| WrongPlace)? };
+        // All of them stand in what shards share, and any can look there.
+        let asked = self
+            .peers()
+            .inquire(ShardId(0), move |shard| (shard.broker().list_retained(from, shard.seconds()), shard.seconds()));
+        let Some((portion, _)) = asked else { return Ok(Portion { items: Vec::new(), next: None }) };
+        let items = portion.messages.iter().zip(&portion.places);
+        let items = items.map(|(message, place)| (self.describe_retained(message), (place + 1).to_string()));
+        Ok(Portion { items: items.collect(), next: portion.next.map(|next| next.to_string()) })
+    }
+
+    fn is_retained(&self, topic: &str) -> bool {
+        self.parts.shared.retained().holds(topic.as_bytes(), u64::MAX)
+    }
+
+    fn disconnect(&self, client_id: &str, end_session: bool) -> bool {
+        self.peers().shards().any(|shard| {
+            let client_id = client_id.to_owned();
+            self.peers().order(shard, move |shard| shard.dismiss_client(&client_id, end_session)) == Some(true)
+        })
+    }
+
+    fn publish(&self, publication: &Publication) -> Result<(), PublishRefusal> {
+        let publication = publication.clone();
+        let published = self.peers().order(ShardId(0), move |shard| {
+            let properties = properties(&publication);
+            let parts = MessageParts {
+                topic: &publication.topic,
+                properties: &properties,
+                payload: &publication.payload,
+                qos: QoS::from_u8(publication.qos).unwrap_or(QoS::AtMostOnce),
+                retain: publication.retain,
+                received_s: shard.seconds() as u32,
+                expiry_interval_s: publication.message_expiry_interval_s,
+            };
+            shard.publish_for_operator(&parts)
+        });
+        match published {
+            Some(Ok(())) => Ok(()),
+            Some(Err(cause)) => Err(PublishRefusal(format!("The server does not take this message: {cause}."))),
+            None => Err(PublishRefusal("The server is ending.".to_owned())),
+        }
+    }
+
+    fn listeners(&self) -> Vec<Listener> {
+        let settings = self.peers().settings();
+        let there = settings.doors.iter().enumerate().filter(|(_, door)| door.of.is_some());
+        there.map(|(number, door)| describe_listener(&settings, number, door)).collect()
+    }
+
+    fn system_topics(&self) -> Vec<(String, u64)> {
+        let mut numbers = Vec::new();
+        let totals = self.totals_of_server();
+        Report::new().publish(&totals, self.parts.clock.monotonic_ms(), "", &mut |topic, value| {
+            if let Ok(value) = value.split(' ').next().unwrap_or_default().parse() {
+                numbers.push((topic.to_owned(), value));
+            }
+        });
+        numbers
+    }
+
+    fn configuration(&self) -> Configuration {
+        Configuration::clone(&self.configuration.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn explain(&self, question: &Question) -> Explanation {
+        let settings = self.peers().settings();
+        let listener = settings.doors.iter().position(|door| door.of.is_some() && door.http.is_none()).unwrap_or(0);
+        let access = match question.access.as_str() {
+            "publish" => Access::Publish,
+            "subscribe" => Access::Subscribe,
+            _ => Access::Receive,
+        };
+        let names = (question.username.as_deref(), question.client_id.as_str());
+        let why = settings.authority.explain(ListenerId(listener as u16), names, access, &question.topic);
+        explained(why, access, &question.topic)
+    }
+
+    fn sinks(&self) -> Vec<Sink> {
+        Vec::new()
+    }
+
+    fn checks(&self) -> Vec<Check> {
+        let state = self.parts.shared.log().map(|log| log.state());
+        let log = match state {
+            None => Check { name: "log", ok: true, message: "Nothing is kept on disk.".to_owned() },
+            Some(LogState::Ready) => Check { name: "log", ok: true, message: "The log has room.".to_owned() },
+            Some(LogState::Stuck) => {
+                let message = "The log has no room, and nothing becomes durable until it has.".to_owned();
+                Check { name: "log", ok: false, message }
+            }
+            Some(_) => {
+                Check { name: "log", ok: false, message: "The log has no room for messages to be kept.".to_owned() }
+            }
+        };
+        let is_short = self.parts.shared.is_memory_short();
+        let message = if is_short { "memory_limit is reached: nobody new is taken in." } else { "There is memory." };
+        let memory = Check { name: "memory", ok: !is_short, message: message.to_owned() };
+        let is_stopping = self.peers().is_stopping();
+        let message = if is_stopping { "The server is ending." } else { "The server takes clients." };
+        vec![log, memory, Check { name: "server", ok: !is_stopping, message: message.to_owned() }]
+    }
+
+    fn take_incidents(&self) -> Vec<Incident> {
+        let troubles = self.parts.log.take_troubles();
+        let troubles = troubles.into_iter().map(|(wall_s, text)| Incident { time_ms: wall_s * 1000, ..trouble(&text) });
+        self.peers().incidents.take().into_iter().chain(troubles).collect()
+    }
+
+    /// Shards keep none yet: this is where the pull of their rings belongs.
+    fn take_samples(&self) -> Vec<Sample> {
+        Vec::new()
+    }
+
+    fn shard_time_ns(&self) -> Vec<u64> {
+        self.peers().shards().map(|shard| thread_time_ns(self.peers().thread(shard)).unwrap_or(0)).collect()
+    }
+
+    fn tell(&self, news: &News<'_>) {
+        let wall_s = clock::wall_s();
+        let address = Address::of(news.address);
+        let kind = if news.is_notice { LogType::Notice } else { LogType::Debug };
+        let about = AboutLine { username: news.username, ..AboutLine::connection(news.event, &address) };
+        let mut log = LogBuffer::new(Arc::clone(&self.parts.log));
+        log.line_about(wall_s, kind, &about, format_args!("{}", news.text));
+        log.flush(wall_s);
+    }
+
+    fn carry(&self, listener: u16, address: SocketAddr, is_encrypted: bool) -> io::Result<UnixStream> {
+        let (ours, theirs) = UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let (stream, address) = (Stream::of_pair(theirs)?, Address::of(address));
+        let shards = self.peers().shards().len();
+        let shard = ShardId((self.next_shard.fetch_add(1, Ordering::Relaxed) % shards) as u16);
+        self.peers().hand(shard, Handed { listener: ListenerId(listener), stream, address, is_encrypted });
+        Ok(ours)
+    }
+}
+
+impl ConsoleSource {
+    fn describe_retained(&self, message: &midge_broker::retained::RetainedMessage) -> Retained {
+        let whole = message.whole();
+        let payload = whole.map(Message::payload);
+        let bytes =
+            message.stored().map_or_else(|| payload.map_or(0, <[u8]>::len) as u64, |stored| stored.bytes.into());
+        let expires_s = message.expires_at_s();
+        Retained {
+            topic: message.topic().to_owned(),
+            bytes,
+            qos: message.qos() as u8,
+            payload: payload.map(|payload| payload[..payload.len().min(SHOWN_PAYLOAD_BYTES)].to_vec()),
+            stored_ms: message.received_s().map(|seconds| self.wall_ms(seconds * 1000)),
+            expires_ms: expires_s.map(|seconds| self.wall_ms(seconds * 1000)),
+            publisher: None,
+        }
+    }
+}
+
+/// What an identity of the broker may do.
+struct RightsOf(Arc<Identity>);
+
+impl console::Rights for RightsOf {
+    fn may_publish(&self, topic: &str) -> bool {
+        let rights = self.0.rights.as_ref();
+        !midge_broker::is_server_topic(topic) && rights.is_none_or(|rights| rights.may_publish(topic))
+    }
+
+    fn may_receive(&self, topic: &str) -> bool {
+        self.0.rights.as_ref().is_none_or(|rights| rights.may_receive(topic))
+    }
+}
+
+fn describe_subscription(listed: ListedSubscription) -> Subscription {
+    let shared = listed.filter.strip_prefix("$share/").and_then(|rest| rest.split_once('/'));
+    let (share, filter) = match shared {
+        Some((share, filter)) => (Some(share.to_owned()), filter.to_owned()),
+        None => (None, listed.filter.to_string()),
+    };
+    Subscription {
+        client_id: listed.client_id.into(),
+        filter,
+        share,
+        qos: listed.qos,
+        no_local: listed.is_no_local,
+        retain_as_published: listed.is_retain_as_published,
+        identifier: listed.identifier,
+    }
+}
+
+fn describe_listener(settings: &Settings, number: usize, door: &Door) -> Listener {
+    let (port, address) = match door.of.as_ref().map(|at| &at.endpoint) {
+        Some(Endpoint::Tcp { host, port, .. }) => (*port, host.clone().unwrap_or_else(|| "*".to_owned())),
+        Some(Endpoint::Unix(path)) => (0, path.display().to_string()),
+        None => (0, String::new()),
+    };
+    Listener {
+        port,
+        address,
+        protocol: match (door.http, &door.websocket) {
+            (Some(EntranceKind::Console), _) => "console",
+            (Some(EntranceKind::HttpApi), _) => "http_api",
+            (None, Some(_)) => "websockets",
+            (None, None) => "mqtt",
+        },
+        tls: door.encryption.is_some(),
+        mtls: door.encryption.as_ref().is_some_and(|encryption| encryption.options.require_certificate),
+        clients: door.gate.open().into(),
+        max_connections: door.gate.max(),
+        anonymous: settings.broker.listeners.get(number).is_some_and(|rules| rules.allow_anonymous),
+    }
+}
+
+/// The port, or the path.
+fn name_of(door: &Door) -> String {
+    match door.of.as_ref().map(|at| &at.endpoint) {
+        Some(Endpoint::Tcp { port, .. }) => port.to_string(),
+        Some(Endpoint::Unix(path)) => path.display().to_string(),
+        None => String::new(),
+    }
+}
+
+fn port_of(door: &Door) -> Option<u16> {
+    match door.of.as_ref().map(|at| &at.endpoint)? {
+        Endpoint::Tcp { port, .. } => Some(*port),
+        Endpoint::Unix(_) => None,
+    }
+}
+
+/// The address by which this machine reaches others, and so others it. Nothing is sent to find it out.
+fn host_hint() -> Option<String> {
+    let socket = UdpSocket::bind(("0.0.0.0", 0)).ok()?;
+    // An address of the documentation (RFC 5737): the system only looks by which way it would go.
+    socket.connect(("192.0.2.1", 9)).ok()?;
+    let ip = socket.local_addr().ok()?.ip();
+    (!ip.is_unspecified() && !ip.is_loopback()).then(|| ip.to_string())
+}
+
+/// The properties that are forwarded, as they stand on the wire (MQTT 5.0, 2.2.2.2).
+fn properties(publication: &Publication) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let text = |bytes: &mut Vec<u8>, text: &str| {
+        bytes.extend_from_slice(&(text.len() as u16).to_be_bytes());
+        bytes.extend_from_slice(text.as_bytes());
+    };
+    for (identifier, value) in [(0x03, &publication.content_type), (0x08, &publication.response_topic)] {
+        if let Some(value) = value {
+            bytes.push(identifier);
+            text(&mut bytes, value);
+        }
+    }
+    for (key, value) in &publication.user_properties {
+        bytes.push(0x26);
+        text(&mut bytes, key);
+        text(&mut bytes, value);
+    }
+    bytes
+}
+
+fn explained(why: Why, access: Access, topic: &str) -> Explanation {
+    let Why { decision, acl_file, is_special, is_all } = why;
+    if access == Access::Publish && midge_broker::is_server_topic(topic) {
+        let why = "Topics of the server itself cannot be published to.".to_owned();
+        return Explanation { allowed: false, rule: None, why };
+    }
+    if is_special {
+        let why = "User Name or Client Identifier has a '+', '#' or '/' in it, and so is granted nothing.".to_owned();
+        return Explanation { allowed: false, rule: None, why };
+    }
+    let rule = decision.line().zip(acl_file).map(|(line, file)| {
+        let text = std::fs::read_to_string(&file).ok();
+        let text = text.and_then(|text| Some(text.lines().nth(line as usize - 1)?.trim().to_owned()));
+        (file, line, text.unwrap_or_default())
+    });
+    let more = if is_all { "" } else { " What tokens and web services grant counts beside it when somebody logs in." };
+    let told = decision.to_string();
+    let why = format!("{}{}.{more}", told[..1].to_uppercase(), &told[1..]);
+    Explanation { allowed: decision.is_allowed(), rule, why }
+}
+
+/// What a thread has computed, by the system's account of it.
+#[cfg(target_os = "linux")]
+fn thread_time_ns(thread: u32) -> Option<u64> {
+    let schedule = std::fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).ok()?;
+    schedule.split(' ').next()?.parse().ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn thread_time_ns(_: u32) -> Option<u64> {
+    None
+}
+
+/// By this identifier the rights of who asks by HTTP are judged; Mosquitto's API has the same.
+const CLIENT_ID: &str = "http-api";
+
+/// Subscriptions that are shown of one client.
+const SUBSCRIPTIONS_SHOWN: usize = 1_000;
+
+/// When somebody may ask again who came when too many waited.
+const WAIT_S: u64 = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn properties_stand_as_on_the_wire() {
+        let publication = Publication {
+            content_type: Some("a".to_owned()),
+            response_topic: Some("b".to_owned()),
+            user_properties: vec![("k".to_owned(), "v".to_owned())],
+            ..Publication::default()
+        };
+        assert_eq!(properties(&publication), *b"\x03\0\x01a\x08\0\x01b\x26\0\x01k\0\x01v");
+    }
+
+    #[test]
+    fn places_come_back_from_their_text_and_nonsense_is_none() {
+        let cursor = SubscriptionCursor::from_parts((1, 2, 3));
+        assert_eq!(SubscriptionCursor::read(&cursor.write()), Some(cursor));
+        for text in ["", "1", "1.2", "1.2.3.4", "a.b.c", "-1.0.0"] {
+            assert_eq!(SubscriptionCursor::read(text), None, "{text}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_system_keeps_account_of_threads() {
+        let me = rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs();
+        let before = thread_time_ns(me).expect("an account");
+        let begun = Instant::now();
+        let mut sum = 0_u64;
+        while begun.elapsed().as_millis() < 50 {
+            sum = std::hint::black_box(sum + 1);
+        }
+        assert!(thread_time_ns(me).expect("an account") >= before);
+    }
+}
