@@ -141,7 +141,7 @@ mod tests {
         let options = Options { topic_levels_max: 3, message_size_limit: 10, ..Options::default() };
         let payload = payload.as_bytes();
         let message =
-            MessageParts { topic, properties: &[], payload, qos, retain, received_s: 0, expiry_interval_s: None };
+            MessageParts { topic, properties: &[], payload, qos, retain, received_s: 0, received_ns: 0, expiry_interval_s: None };
         publish(&options, shared, None, &message).err()
     }
 
@@ -169,6 +169,7 @@ mod tests {
             qos: QoS::AtMostOnce,
             retain: true,
             received_s: 0,
+            received_ns: 0,
             expiry_interval_s: None,
         };
         shared.retained().keep(crate::message::Message::new(&parts));

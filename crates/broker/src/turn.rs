@@ -16,6 +16,8 @@ pub struct Now {
     pub monotonic_ms: u64,
     /// Wall clock, seconds since 1970. Only told, never reckoned with: it may jump.
     pub wall_s: u64,
+    /// Nanoseconds into that second.
+    pub wall_ns: u32,
 }
 
 impl Now {

@@ -139,11 +139,12 @@ mod tests {
             qos: QoS::AtLeastOnce,
             retain: true,
             received_s: 0,
+            received_ns: 0,
             expiry_interval_s: None,
         }));
         let queue = shared.log().expect("a log");
         let mut shards = [Shard::new(Arc::default(), ShardId(0), Arc::clone(&shared))];
-        let now = || Now { monotonic_ms: 1, wall_s: 1 };
+        let now = || Now { monotonic_ms: 1, wall_s: 1, wall_ns: 0 };
         take_snapshot(&mut log, queue, &mut shards, now).expect("it is written all the same");
         assert!(log.start().0 >= room_bytes as u64, "and makes room");
         assert_eq!(queue.durable(), log.end().0);

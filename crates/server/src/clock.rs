@@ -23,7 +23,8 @@ impl Clock {
     }
 
     pub(crate) fn now(self) -> Now {
-        Now { monotonic_ms: self.monotonic_ms(), wall_s: wall().as_secs() }
+        let wall = wall();
+        Now { monotonic_ms: self.monotonic_ms(), wall_s: wall.as_secs(), wall_ns: wall.subsec_nanos() }
     }
 
     pub(crate) fn monotonic_ms(self) -> u64 {

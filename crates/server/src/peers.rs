@@ -4,6 +4,8 @@
 //! What must hold: nothing here is locked for longer than a push or a take, and nothing is locked for each packet. A
 //! connection on its way between shards is never refused: it has a Session to go to.
 
+use std::io;
+use std::os::unix::net;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
@@ -14,6 +16,7 @@ use midge_broker::sys::Totals;
 use midge_net::Address;
 use midge_persistence::RunRead;
 use mio::Waker;
+use mio::net::UnixStream;
 
 use crate::authority::{Answer, Asker, Authority, Check, Failures, Workers};
 use crate::files::{Files, Portion};
@@ -75,11 +78,14 @@ pub(crate) struct Inbox {
     pub(crate) portions: Vec<Portion>,
     /// What somebody wants to know.
     pub(crate) inquiries: Vec<Inquiry>,
+    /// Our ends of the pipes of services.
+    pub(crate) pipes: Vec<UnixStream>,
 }
 
 impl Inbox {
     fn is_empty(&self) -> bool {
-        self.read.is_empty() && self.answers.is_empty() && self.portions.is_empty() && self.inquiries.is_empty()
+        let Inbox { read, answers, portions, inquiries, pipes } = self;
+        read.is_empty() && answers.is_empty() && portions.is_empty() && inquiries.is_empty() && pipes.is_empty()
     }
 }
 
@@ -168,6 +174,16 @@ impl Peers {
     pub(crate) fn send_inquiry(&self, shard: ShardId, inquiry: Inquiry) {
         self.inbox(shard).inquiries.push(inquiry);
         self.wake(shard);
+    }
+
+    /// A pipe into the server for a service, over which it speaks MQTT: its end, which blocks.
+    pub(crate) fn open_pipe(&self) -> io::Result<net::UnixStream> {
+        let (ours, theirs) = net::UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let first = ShardId(0);
+        self.inbox(first).pipes.push(UnixStream::from_std(ours));
+        self.wake(first);
+        Ok(theirs)
     }
 
     /// All shards.

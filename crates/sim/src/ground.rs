@@ -53,7 +53,7 @@ impl Ground {
 
     /// The time, also by the clock on the wall.
     pub(crate) fn now(&self) -> Now {
-        Now { monotonic_ms: self.now_ms(), wall_s: EPOCH_S + self.now_ms() / 1000 }
+        Now { monotonic_ms: self.now_ms(), wall_s: EPOCH_S + self.now_ms() / 1000, wall_ns: 0 }
     }
 
     /// The time of a server whose clock shows more, or less.

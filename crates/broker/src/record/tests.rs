@@ -14,7 +14,7 @@ const ADDRESS: u64 = 10_000;
 fn parts(topic: &'static str, expiry_interval_s: Option<u32>) -> MessageParts<'static> {
     let qos = QoS::ExactlyOnce;
     let received_s = if expiry_interval_s.is_some() { 77 } else { 0 };
-    MessageParts { topic, properties: &[1, 1], payload: b"21.5", qos, retain: true, received_s, expiry_interval_s }
+    MessageParts { topic, properties: &[1, 1], payload: b"21.5", qos, retain: true, received_s, received_ns: 0, expiry_interval_s }
 }
 
 /// The content of a batch with what `write` records.
@@ -22,7 +22,7 @@ fn content(write: impl FnOnce(&mut Records)) -> Vec<u8> {
     let queue = LogQueue::new(1, ADDRESS);
     let mut records = Records::default();
     write(&mut records);
-    records.hand_over(&queue, ShardId(3), false, Now { monotonic_ms: 12, wall_s: 34 });
+    records.hand_over(&queue, ShardId(3), false, Now { monotonic_ms: 12, wall_s: 34, wall_ns: 0 });
     assert!(records.is_empty());
     let mut bytes = Vec::new();
     queue.take(&mut bytes);

@@ -57,6 +57,7 @@ fn an_identifier_belongs_to_the_record_right_before_it() {
         qos,
         retain: false,
         received_s: 0,
+        received_ns: 0,
         expiry_interval_s: None,
     };
     let message = Message::new(&parts);
@@ -70,7 +71,7 @@ fn an_identifier_belongs_to_the_record_right_before_it() {
     records.done(name, 7);
     records.identifiers(&[4]);
     let (log, mut bytes) = (LogQueue::new(1, 1000), Vec::new());
-    records.hand_over(&log, ShardId(0), false, Now { monotonic_ms: 0, wall_s: 0 });
+    records.hand_over(&log, ShardId(0), false, Now { monotonic_ms: 0, wall_s: 0, wall_ns: 0 });
     log.take(&mut bytes);
     let mut recovery = Recovery::new(Arc::default(), 0);
     recovery.replay(1000, &bytes[BATCH_HEADER_BYTES..]).expect("records");

@@ -21,6 +21,7 @@ mod restore;
 mod retained;
 mod rights;
 mod run;
+mod services;
 mod share;
 mod snapshot;
 mod subscribe;
@@ -42,6 +43,7 @@ use crate::message::Message;
 use crate::options::Options;
 use crate::replay::Replayed;
 use crate::router::{Matches, RouteCache};
+use crate::service::Receipts;
 use crate::session::{Extras, Sessions};
 use crate::shared::Shared;
 use crate::timers::Timers;
@@ -89,6 +91,7 @@ pub struct Shard {
     is_pulling: bool,
     cache: RouteCache,
     random: Random,
+    receipts: Receipts,
     progress: Progress,
     walk: Walk,
     /// Sessions that had a connection when the server ended.
@@ -110,6 +113,7 @@ struct Scratch {
     topic: String,
     filter: String,
     properties: Vec<u8>,
+    received: Vec<u8>,
     due: Vec<u32>,
 }
 
@@ -145,6 +149,7 @@ impl Shard {
             is_pulling: false,
             cache: RouteCache::new(limits::ROUTE_CACHE_BYTES_MAX),
             random,
+            receipts: Receipts::default(),
             progress: Progress::new(),
             walk: Walk::default(),
             disconnected: Vec::new(),

@@ -29,7 +29,7 @@ impl World {
         let log = Log::open(disk.clone(), "/log".as_ref(), how, Repair::No).expect("a new log").log;
         let shared = Arc::new(Shared::new(1, 0).with_log(crate::start::queue(&log, 1)));
         let bounds = Bounds { growth_min: 64 << 20, spill_max: 0 };
-        let now = Now { monotonic_ms: 0, wall_s: WALL_S };
+        let now = Now { monotonic_ms: 0, wall_s: WALL_S, wall_ns: 0 };
         let keeper = Keeper::new(log, 0, &KeeperOptions { sync, autosave: None, bounds }, now);
         let mut world = World { disk, shared, keeper, now_ms: 0, wall_s: WALL_S, is_stopping: false };
         assert_eq!(world.live(), (vec![], Next::Rest(LOOK_AGAIN_MS)));
@@ -49,7 +49,7 @@ impl World {
     fn live(&mut self) -> (Vec<Effect>, Next) {
         let mut effects = Vec::new();
         loop {
-            let now = Now { monotonic_ms: self.now_ms, wall_s: self.wall_s + self.now_ms / 1000 };
+            let now = Now { monotonic_ms: self.now_ms, wall_s: self.wall_s + self.now_ms / 1000, wall_ns: 0 };
             let next = self.keeper.step(&self.shared, now, self.is_stopping).expect("the disk is sound");
             effects.extend(std::iter::from_fn(|| self.keeper.next_effect()));
             match next {

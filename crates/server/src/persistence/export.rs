@@ -48,7 +48,7 @@ pub fn export(
     let log = opened.log;
     let (recovery, _) = start::replay(&log, &Arc::new(rules.clone())).map_err(|error| error.to_string())?;
     let wall_s = clock::wall_ms() / 1000;
-    let now = Now { monotonic_ms: recovery.clock().resume_ms(wall_s), wall_s };
+    let now = Now { monotonic_ms: recovery.clock().resume_ms(wall_s), wall_s, ..Now::default() };
     let reader = log.reader();
     let saved = recovery.save(now, |address| read::whole(&reader, address)).map_err(|error| error.to_string())?;
     let shown = file.display();
@@ -247,7 +247,7 @@ fn write_session<W: Write>(
     }
     let (port, username) = session.owner.as_ref().map_or((0, None), |(port, name)| (*port, name.as_deref()));
     let time_s = session.ends_at_ms.map_or(0, |ends_at_ms| {
-        let Now { monotonic_ms, wall_s } = messages.now;
+        let Now { monotonic_ms, wall_s, .. } = messages.now;
         (wall_s + (ends_at_ms - monotonic_ms).div_ceil(1000)) as i64
     });
     let interval_s = if session.ends_at_ms.is_none() { u32::MAX } else { session.expiry_interval_s };

@@ -124,7 +124,7 @@ impl World {
     }
 
     fn now(&self) -> Now {
-        Now { monotonic_ms: self.now_ms, wall_s: self.wall_s }
+        Now { monotonic_ms: self.now_ms, wall_s: self.wall_s, wall_ns: 0 }
     }
 
     /// A new connection, accepted by some shard.

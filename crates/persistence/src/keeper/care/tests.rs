@@ -65,7 +65,7 @@ impl World {
     /// Both take turns until there is nothing to do at once.
     fn live(&mut self) {
         loop {
-            let now = Now { monotonic_ms: self.now_ms, wall_s: self.now_ms / 1000 };
+            let now = Now { monotonic_ms: self.now_ms, wall_s: self.now_ms / 1000, wall_ns: 0 };
             self.turn.now = now;
             self.shard.look_at_snapshot();
             let has_work = self.shard.handle_work(&mut self.turn);

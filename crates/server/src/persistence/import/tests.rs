@@ -15,7 +15,7 @@ use super::*;
 use midge_codec::QoS;
 use midge_mosquitto_db::{BaseMessage, Client, ClientMessage, Direction, State, Subscription};
 
-const NOW: Now = Now { monotonic_ms: 5_000, wall_s: 2_000_000_000 };
+const NOW: Now = Now { monotonic_ms: 5_000, wall_s: 2_000_000_000, wall_ns: 0 };
 
 /// What was counted, what a server finds, and what the log holds.
 fn import(file: &[u8], shards: u16) -> (Imported, Recovered, Saved) {
