@@ -3,8 +3,8 @@
 use crate::client_rate::TakenTime;
 use crate::ids::ListenerId;
 use crate::options::{ListenerOptions, Options};
-use midge_codec::{PacketType, Version};
 use crate::service;
+use midge_codec::{PacketType, Version};
 use midge_protocol::{InboundAliases, InflightMax, OutboundAliases};
 use std::sync::Arc;
 

@@ -55,6 +55,20 @@ pub(crate) fn append_received(properties: &[u8], received_ns: u64, out: &mut Vec
     Property::UserProperty(RECEIVED, text).encode(out);
 }
 
+/// The time that [`append_received`] wrote behind these properties.
+pub fn received_ns(properties: &[u8]) -> Option<u64> {
+    let digits = properties.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let (before, digits) = properties.split_at(properties.len() - digits);
+    // What is written begins with no digit, but its length may end with what looks like one.
+    let (length, digits) = match (before.last(), digits) {
+        (Some(&length), digits) if usize::from(length) == digits.len() => (length, digits),
+        (_, [length, digits @ ..]) => (*length, digits),
+        _ => return None,
+    };
+    let is_whole = usize::from(length) == digits.len();
+    is_whole.then(|| std::str::from_utf8(digits).ok()?.parse().ok()).flatten()
+}
+
 /// Gives messages their times of receipt.
 #[derive(Default)]
 pub(crate) struct Receipts {
@@ -116,5 +130,11 @@ mod tests {
         append_received(&[1, 1], 1_700_000_000_000_000_256, &mut out);
         assert_eq!(out[..3], [1, 1, 0x26]);
         assert!(out.ends_with(b"midge-received\x00\x131700000000000000256"), "{out:?}");
+        for time in [0, 7, 1_700_000_000_000_000_256, u64::MAX] {
+            out.clear();
+            append_received(&[1, 1], time, &mut out);
+            assert_eq!(received_ns(&out), Some(time));
+        }
+        assert_eq!((received_ns(&[]), received_ns(&[1, 1])), (None, None));
     }
 }

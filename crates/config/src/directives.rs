@@ -10,6 +10,7 @@ mod listener;
 mod log;
 mod security;
 mod server;
+mod sinks;
 mod tls;
 mod tokens;
 
@@ -178,7 +179,7 @@ pub(crate) fn find(word: &str) -> Option<&'static Directive> {
 }
 
 /// The groups, with what they are about.
-pub(crate) const TABLE: [(&str, &[Directive]); 8] = [
+pub(crate) const TABLE: [(&str, &[Directive]); 9] = [
     ("The server, and what it keeps", server::DIRECTIVES),
     ("Listeners", listener::DIRECTIVES),
     ("Limits", limits::DIRECTIVES),
@@ -186,6 +187,7 @@ pub(crate) const TABLE: [(&str, &[Directive]); 8] = [
     ("Who may do what", security::DIRECTIVES),
     ("Tokens, and web services", tokens::DIRECTIVES),
     ("TLS", tls::DIRECTIVES),
+    ("Other systems that messages are handed on to", sinks::DIRECTIVES),
     ("Bridges", bridge::DIRECTIVES),
 ];
 

@@ -7,8 +7,8 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use midge_broker::ids::ListenerId;
 use midge_net::tls::{Tls, TlsListener, TlsOptions};

@@ -1,5 +1,6 @@
-//! Signatures of what web services are sent: HMAC-SHA256 (RFC 2104) over the time, a full stop and the body.
+//! How requests say whom they are from. Signatures of what web services are sent: HMAC-SHA256 (RFC 2104) over the time, a full stop and the body.
 
+use base64ct::{Base64, Encoding};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::fmt::Write;
@@ -15,6 +16,11 @@ pub fn sign(secret: &[u8], time_s: u64, body: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
     }
     text
+}
+
+/// User name and password as HTTP has them (RFC 7617).
+pub fn basic(name: &str, password: &str) -> String {
+    format!("Basic {}", Base64::encode_string(format!("{name}:{password}").as_bytes()))
 }
 
 #[cfg(test)]

@@ -246,10 +246,7 @@ impl Shard {
             && !port.is(Port::CONGESTED)
             && !session.has_queued()
             && let Some(connection) = self.connections[id.0 as usize].as_ref()
-            && session
-                .outbound
-                .get_or_insert_default()
-                .can_begin(connection.inflight_max(&self.options))
+            && session.outbound.get_or_insert_default().can_begin(connection.inflight_max(&self.options))
         {
             self.begin(slot, id, port, kept, layouts, turn);
         } else {

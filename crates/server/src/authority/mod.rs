@@ -12,7 +12,6 @@
 mod failures;
 mod files;
 mod gate;
-mod http;
 mod keyring;
 mod options;
 mod remembered;
