@@ -5,7 +5,8 @@
 //! libraries. The script becomes the program (`exec`), so a process started through it has the process id its parent knows.
 //!
 //! Libraries for clients, and Go, which some of them are for, are unpacked in the same way into `target/debian-clients`, and
-//! OpenSSL, for the server that is built with it, into `target/openssl`; NATS, which speaks MQTT too, into `target/nats`.
+//! OpenSSL, for the server that is built with it, into `target/openssl`; NATS, which speaks MQTT too, into `target/nats`; and
+//! InfluxDB, into which the server writes, into `target/influxdb`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -41,6 +42,13 @@ pub(crate) const NATS: Step = Step {
     folder: "nats",
     recipe: "nats-server",
     make: |folder| download_and_unpack(folder, &["nats-server"]).map(drop),
+};
+
+pub(crate) const INFLUXDB: Step = Step {
+    name: "Debian's InfluxDB",
+    folder: "influxdb",
+    recipe: "influxdb",
+    make: |folder| download_and_unpack(folder, &["influxdb"]).map(drop),
 };
 
 const PROGRAMS: [&str; 3] = ["mosquitto", "mosquitto-clients", "libmosquitto1"];

@@ -8,7 +8,8 @@ use std::process::Command;
 use crate::setup::{Failure, Step, disk, run, write};
 use crate::workspace;
 
-pub(crate) const MQTT_JS: Step = Step { name: "MQTT.js 5.16.0", folder: "node/mqtt-5", recipe: "mqtt@5.16.0", make: make_mqtt_js };
+pub(crate) const MQTT_JS: Step =
+    Step { name: "MQTT.js 5.16.0", folder: "node/mqtt-5", recipe: "mqtt@5.16.0", make: make_mqtt_js };
 
 /// As `package-lock.json` says, whose change has all of it fetched again.
 pub(crate) const CONSOLE: Step = Step {

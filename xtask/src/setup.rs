@@ -44,6 +44,7 @@ pub(crate) fn all() -> bool {
         debian::CLIENTS,
         debian::OPENSSL,
         debian::NATS,
+        debian::INFLUXDB,
         python::PAHO_1,
         python::PAHO_2,
         python::AIOMQTT,

@@ -160,6 +160,7 @@ fn retained_message(topic: &str) -> Message {
         qos: QoS::AtLeastOnce,
         retain: true,
         received_s: 0,
+        received_ns: 0,
         expiry_interval_s: None,
     })
 }

@@ -140,8 +140,16 @@ mod tests {
     fn denied(shared: &Shared, topic: &str, payload: &str, qos: QoS, retain: bool) -> Option<Denied> {
         let options = Options { topic_levels_max: 3, message_size_limit: 10, ..Options::default() };
         let payload = payload.as_bytes();
-        let message =
-            MessageParts { topic, properties: &[], payload, qos, retain, received_s: 0, expiry_interval_s: None };
+        let message = MessageParts {
+            topic,
+            properties: &[],
+            payload,
+            qos,
+            retain,
+            received_s: 0,
+            received_ns: 0,
+            expiry_interval_s: None,
+        };
         publish(&options, shared, None, &message).err()
     }
 
@@ -169,6 +177,7 @@ mod tests {
             qos: QoS::AtMostOnce,
             retain: true,
             received_s: 0,
+            received_ns: 0,
             expiry_interval_s: None,
         };
         shared.retained().keep(crate::message::Message::new(&parts));

@@ -3,8 +3,9 @@
 use crate::client_rate::TakenTime;
 use crate::ids::ListenerId;
 use crate::options::{ListenerOptions, Options};
+use crate::service;
 use midge_codec::{PacketType, Version};
-use midge_protocol::{InboundAliases, OutboundAliases};
+use midge_protocol::{InboundAliases, InflightMax, OutboundAliases};
 use std::sync::Arc;
 
 /// A Network Connection after its CONNECT was accepted. Small: an idle one costs little more than this.
@@ -102,6 +103,14 @@ impl Connection {
     /// The rules of its listener as they were when it came.
     pub(crate) fn agreed_at_listener(&self) -> &ListenerOptions {
         self.agreed.listener(self.listener)
+    }
+
+    /// What may be under way to it.
+    pub(crate) fn inflight_max(&self, options: &Options) -> InflightMax {
+        match self.listener {
+            ListenerId::SERVICES => service::inflight_max(self.receive_maximum),
+            _ => InflightMax { messages: self.receive_maximum, bytes: options.max_inflight_bytes },
+        }
     }
 
     pub(crate) fn is_v5(&self) -> bool {

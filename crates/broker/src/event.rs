@@ -152,6 +152,11 @@ pub enum EventKind {
     DiscardedShared(u64, Box<str>),
     /// A Session ended because its Session Expiry Interval had passed.
     SessionExpired,
+    /// A service has ended that is not wanted any more.
+    ServiceEnded {
+        /// Messages that waited for it.
+        waiting: u64,
+    },
     /// The Will Message of a client is published.
     WillPublished(Box<str>),
 }

@@ -1,5 +1,7 @@
 //! Small names for things that live elsewhere: connections, shards, Sessions, and who receives what.
 
+use midge_codec::QoS;
+
 /// A shard: one thread's share of the server. Counted from 0.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ShardId(pub u16);
@@ -12,6 +14,11 @@ pub struct ConnectionId(pub u32);
 /// A listener, as an index into [`crate::Options::listeners`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ListenerId(pub u16);
+
+impl ListenerId {
+    /// Where the server's own services come in, which is no listener of the network ([`crate::service`]).
+    pub const SERVICES: ListenerId = ListenerId(u16::MAX);
+}
 
 /// One Subscription as the router sees it, in 8 bytes: a slot on the shard whose list it stands in, the generation of
 /// what lives there (so that mail for a Session that has ended is noticed), and the options that matter at delivery.
@@ -59,6 +66,7 @@ impl ReceiverOptions {
     const HAS_IDENTIFIER: u8 = 1 << 4;
     const GROUP: u8 = 1 << 5;
     const DURABLE: u8 = 1 << 6;
+    const SERVICE: u8 = 1 << 7;
 
     /// Granted QoS (0 to 2), everything else off.
     pub const fn with_qos(qos: u8) -> Self {
@@ -83,6 +91,11 @@ impl ReceiverOptions {
     /// The same, noting whether what is routed to it is to be in the log: its Session outlives its connection.
     pub const fn durable(self, on: bool) -> Self {
         self.with(Self::DURABLE, on)
+    }
+
+    /// The same, noting whether it is a service's: it is given everything at its QoS, with the time of receipt.
+    pub const fn service(self, on: bool) -> Self {
+        self.with(Self::SERVICE, on)
     }
 
     /// As a byte, for the log.
@@ -123,6 +136,16 @@ impl ReceiverOptions {
     /// Whether what is routed to it is to be in the log.
     pub const fn is_durable(self) -> bool {
         self.0 & Self::DURABLE != 0
+    }
+
+    /// Whether a message that was published with `qos` is to be in the log for its sake.
+    pub(crate) fn is_kept(self, qos: QoS) -> bool {
+        self.is_durable() && (qos > QoS::AtMostOnce || self.is_service())
+    }
+
+    /// Whether it is a service's.
+    pub const fn is_service(self) -> bool {
+        self.0 & Self::SERVICE != 0
     }
 
     /// Whether the receiver is a share group.

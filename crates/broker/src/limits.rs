@@ -16,6 +16,13 @@ pub(crate) const SMALL_PACKET_BYTES_MAX: usize = 10_000;
 /// that others have their turn.
 pub(crate) const PUMP_BYTES_MAX: usize = 128 << 10;
 
+/// Payload that is under way to a service: some batches of it.
+pub(crate) const SERVICE_INFLIGHT_BYTES_MAX: u64 = 32 << 20;
+
+/// What may wait for a service of what is in memory alone: everything where there is no log, and otherwise what the server says of
+/// itself, and QoS 0 while the log is full.
+pub(crate) const SERVICE_MEMORY_BYTES_MAX: u64 = 64 << 20;
+
 /// Nodes of the retained store that one portion of a replay visits.
 pub(crate) const REPLAY_NODES_MAX: usize = 256;
 

@@ -167,7 +167,16 @@ mod loom_tests {
     fn parcel(payload: &'static [u8]) -> Parcel {
         let (qos, retain, received_s, expiry_interval_s) = (QoS::AtMostOnce, false, 0, None);
         let envelope = Envelope { qos, retain, received_s, expiry_interval_s, retained_sequence: 0 };
-        let parts = MessageParts { topic: "t", properties: &[], payload, qos, retain, received_s, expiry_interval_s };
+        let parts = MessageParts {
+            topic: "t",
+            properties: &[],
+            payload,
+            qos,
+            retain,
+            received_s,
+            received_ns: 0,
+            expiry_interval_s,
+        };
         let mut parcel = Parcel::default();
         parcel.publish(envelope, &parts, None, &[], &[]);
         parcel

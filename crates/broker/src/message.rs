@@ -29,6 +29,9 @@ pub struct MessageParts<'a> {
     pub retain: bool,
     /// When it was received, in monotonic seconds. Kept only of messages that expire.
     pub received_s: u32,
+    /// When it was received: nanoseconds since 1970, which no two messages of a server share. 0 where no service is among its
+    /// receivers: nobody else asks.
+    pub received_ns: u64,
     /// Message Expiry Interval. Every value is an ordinary number here, 0xFFFFFFFF too.
     pub expiry_interval_s: Option<u32>,
 }
@@ -44,6 +47,9 @@ struct Header {
 /// Two `u32` at the front of the bytes of a message that expires: when it was received, and its interval. Few do.
 const EXPIRY_BYTES: usize = 8;
 
+/// A `u64` behind that: when it was received, where a service wants to know.
+const RECEIVED_BYTES: usize = 8;
+
 /// One huge message does not make a shard keep a buffer of its size.
 pub(crate) const SCRATCH_BYTES_KEPT: usize = 64 << 10;
 
@@ -51,6 +57,7 @@ const RETAIN: u8 = 1 << 2;
 const EXPIRES: u8 = 1 << 3;
 const WITHOUT_PAYLOAD: u8 = 1 << 4;
 const FROM_RUN: u8 = 1 << 5;
+const RECEIVED: u8 = 1 << 6;
 
 /// What stands in the place of a payload that is left out: where it is, and its length.
 const STORED_PAYLOAD_BYTES: usize = 12;
@@ -59,13 +66,13 @@ impl Message {
     /// Copies the parts into one allocation.
     pub fn new(parts: &MessageParts<'_>) -> Message {
         let length = parts.topic.len() + parts.properties.len() + parts.payload.len();
-        Message::make(parts, 0, &mut Vec::with_capacity(EXPIRY_BYTES + length))
+        Message::make(parts, 0, &mut Vec::with_capacity(EXPIRY_BYTES + RECEIVED_BYTES + length))
     }
 
     /// One that was read back from a run of a queue.
     pub(crate) fn from_run(parts: &MessageParts<'_>, identity: u64) -> Message {
         let length = parts.topic.len() + parts.properties.len() + parts.payload.len();
-        let message = Message::make(parts, FROM_RUN, &mut Vec::with_capacity(EXPIRY_BYTES + length));
+        let message = Message::make(parts, FROM_RUN, &mut Vec::with_capacity(EXPIRY_BYTES + RECEIVED_BYTES + length));
         message.set_identity(identity);
         message
     }
@@ -81,6 +88,9 @@ impl Message {
             scratch.extend_from_slice(&parts.received_s.to_le_bytes());
             scratch.extend_from_slice(&interval.to_le_bytes());
         }
+        if parts.received_ns != 0 {
+            scratch.extend_from_slice(&parts.received_ns.to_le_bytes());
+        }
         scratch.extend_from_slice(parts.topic.as_bytes());
         scratch.extend_from_slice(parts.properties);
         scratch.extend_from_slice(parts.payload);
@@ -89,7 +99,8 @@ impl Message {
             flags: flags
                 | parts.qos as u8
                 | if parts.retain { RETAIN } else { 0 }
-                | if parts.expiry_interval_s.is_some() { EXPIRES } else { 0 },
+                | if parts.expiry_interval_s.is_some() { EXPIRES } else { 0 }
+                | if parts.received_ns != 0 { RECEIVED } else { 0 },
             properties_len: parts.properties.len() as u32,
             identity: AtomicU64::new(0),
         };
@@ -135,6 +146,7 @@ impl Message {
             qos: self.qos(),
             retain: self.retain(),
             received_s: expiry.map_or(0, |expiry| expiry.0),
+            received_ns: self.received_ns(),
             expiry_interval_s: expiry.map(|expiry| expiry.1),
         }
     }
@@ -229,11 +241,23 @@ impl Message {
         Some((u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])))
     }
 
+    /// When it was received, in nanoseconds since 1970; 0 where no service was among its receivers.
+    fn received_ns(&self) -> u64 {
+        let flags = self.header().flags;
+        if flags & RECEIVED == 0 {
+            return 0;
+        }
+        let before = if flags & EXPIRES == 0 { 0 } else { EXPIRY_BYTES };
+        self.0.slice[before..].first_chunk().copied().map_or(0, u64::from_le_bytes)
+    }
+
     /// Topic, properties and payload.
     fn content(&self) -> &[u8] {
         let flags = self.header().flags;
         let left_out = if flags & WITHOUT_PAYLOAD == 0 { 0 } else { STORED_PAYLOAD_BYTES };
-        &self.0.slice[if flags & EXPIRES == 0 { 0 } else { EXPIRY_BYTES }..self.0.slice.len() - left_out]
+        let before = if flags & EXPIRES == 0 { 0 } else { EXPIRY_BYTES };
+        let before = before + if flags & RECEIVED == 0 { 0 } else { RECEIVED_BYTES };
+        &self.0.slice[before..self.0.slice.len() - left_out]
     }
 
     fn header(&self) -> &Header {
@@ -264,6 +288,7 @@ mod tests {
             qos: QoS::AtLeastOnce,
             retain: true,
             received_s: 100,
+            received_ns: 0,
             expiry_interval_s: None,
         }
     }
@@ -286,6 +311,9 @@ mod tests {
         assert_eq!(message.expiry_left_s(103), Some(7));
         assert!(message.is_expired(110));
         assert_eq!((message.topic(), message.payload(), message.bytes()), ("sensors/1", &b"21.5"[..], 15));
+        let timed = Message::new(&MessageParts { expiry_interval_s: Some(10), received_ns: 7, ..parts() });
+        assert_eq!((timed.parts().received_ns, timed.expiry_left_s(103)), (7, Some(7)));
+        assert_eq!((timed.topic(), timed.payload(), timed.bytes()), ("sensors/1", &b"21.5"[..], 15));
         let longest = Message::new(&MessageParts { expiry_interval_s: Some(u32::MAX), ..parts() });
         assert_eq!(longest.expires_at_s(), Some(100 + u64::from(u32::MAX)));
     }

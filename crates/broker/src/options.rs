@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use crate::ids::ListenerId;
+use crate::service;
 use midge_codec::{QoS, Version};
 
 /// Limits and habits of the server.
@@ -52,6 +53,8 @@ pub struct Options {
     pub keeps_samples: bool,
     /// Topic levels that we take in Topic Names and Topic Filters.
     pub topic_levels_max: usize,
+    /// The services that there are ([`crate::service`]). Sessions of others end.
+    pub services: Vec<ServiceOptions>,
     /// Key of the hashes and of assigned Client Identifiers: unpredictable in a server, fixed in a test.
     pub seed: u64,
     /// Bytes of memory that the waiting messages of one shard, or of all share groups, may take before long queues of durable
@@ -60,6 +63,15 @@ pub struct Options {
     /// What is written of a queue at a time: large enough to be read back with few seeks, small enough for memory. A quarter of
     /// it stays in memory at the front, so that a client that comes back need not wait.
     pub queue_run_bytes: u64,
+}
+
+/// A service.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ServiceOptions {
+    /// Its Client Identifier.
+    pub client_id: Box<str>,
+    /// What it subscribes to. Other Subscriptions of its Session end.
+    pub filters: Vec<Box<str>>,
 }
 
 /// What a client may send in a second, and at once. Who sends more is read more slowly.
@@ -104,12 +116,15 @@ pub struct ListenerOptions {
 impl Options {
     /// What holds for that listener.
     pub fn listener(&self, listener: ListenerId) -> &ListenerOptions {
-        &self.listeners[usize::from(listener.0)]
+        match listener {
+            ListenerId::SERVICES => &service::LISTENER,
+            ListenerId(number) => &self.listeners[usize::from(number)],
+        }
     }
 
     /// Whether a client may call itself so.
     pub(crate) fn accepts(&self, client_id: &str) -> bool {
-        client_id.starts_with(&*self.client_id_prefix)
+        client_id.starts_with(&*self.client_id_prefix) || service::is_service(client_id)
     }
 }
 
@@ -138,6 +153,7 @@ impl Default for Options {
             client_id_prefix: "".into(),
             keeps_samples: false,
             topic_levels_max: 201,
+            services: Vec::new(),
             seed: 0,
             queue_memory_bytes: 64 << 20,
             queue_run_bytes: 64 << 10,

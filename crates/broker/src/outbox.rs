@@ -403,6 +403,7 @@ mod tests {
             qos: QoS::AtMostOnce,
             retain: false,
             received_s: 0,
+            received_ns: 0,
             expiry_interval_s: None,
         });
         let mut outbox = Outbox::default();

@@ -375,6 +375,7 @@ mod tests {
             qos: QoS::AtLeastOnce,
             retain: false,
             received_s: 0,
+            received_ns: 0,
             expiry_interval_s: None,
         };
         let message = Message::new(&parts);

@@ -7,6 +7,7 @@ use crate::message::Message;
 use crate::queue::Queue;
 use crate::replay::Replay;
 use crate::router::{FilterId, Place};
+use crate::service::is_service;
 use hashbrown::HashTable;
 use midge_codec::QoS;
 use midge_protocol::{Inbound, Outbound, Payload};
@@ -129,6 +130,10 @@ impl Session {
 
     pub(crate) fn has_replays(&self) -> bool {
         self.replays.is_some()
+    }
+
+    pub(crate) fn is_service(&self) -> bool {
+        is_service(&self.client_id)
     }
 
     pub(crate) fn memberships(&self) -> &[Membership] {
@@ -262,6 +267,8 @@ impl Port {
     pub(crate) const RESTRICTED: u8 = 1 << 5;
     /// Its client came in where there is a mount point.
     pub(crate) const MOUNTED: u8 = 1 << 6;
+    /// It is a service.
+    pub(crate) const SERVICE: u8 = 1 << 7;
 
     pub(crate) fn is(self, flag: u8) -> bool {
         self.flags & flag != 0
@@ -307,7 +314,8 @@ impl Sessions {
             self.slots.len() as u32 - 1
         });
         let port = &mut self.ports[slot as usize];
-        *port = Port { generation: (port.generation + 1) & 0x00ff_ffff, connection: AWAY, flags: 0 };
+        let flags = if session.is_service() { Port::SERVICE } else { 0 };
+        *port = Port { generation: (port.generation + 1) & 0x00ff_ffff, connection: AWAY, flags };
         self.slots[slot as usize] = Some(session);
         let slots = &self.slots;
         self.by_client_id.insert_unique(hash, slot, |&slot| slots[slot as usize].as_ref().map_or(0, |it| it.hash));

@@ -4,6 +4,7 @@
 
 use crate::network::Network;
 use crate::report::Place;
+use crate::sinks::Sinks;
 use crate::vouching::{HttpAuth, JwtAuth};
 
 /// Everything the server is told. Each field is the directive of the same name, in [`crate::directives`].
@@ -89,6 +90,8 @@ pub struct Config {
     pub persistence: Persistence,
     /// What is logged, and where to.
     pub log: Log,
+    /// Other systems that messages are handed on to.
+    pub sinks: Sinks,
 }
 
 /// A limit that Mosquitto does not have: what holds where nothing is said is not the same for everybody.
@@ -230,6 +233,7 @@ impl Config {
             watch_files: true,
             persistence: Persistence::default(),
             log: Log::default(),
+            sinks: Sinks::default(),
         };
         let listener = Listener { allow_anonymous: true, ..Listener::new(Address::Tcp { port: PORT, host: None }) };
         config.on_loopback(&listener, &[PORT])

@@ -11,6 +11,7 @@ mod listener;
 mod log;
 mod security;
 mod server;
+mod sinks;
 mod tls;
 mod tokens;
 
@@ -179,7 +180,7 @@ pub(crate) fn find(word: &str) -> Option<&'static Directive> {
 }
 
 /// The groups, with what they are about.
-pub(crate) const TABLE: [(&str, &[Directive]); 9] = [
+pub(crate) const TABLE: [(&str, &[Directive]); 10] = [
     ("The server, and what it keeps", server::DIRECTIVES),
     ("Listeners", listener::DIRECTIVES),
     ("Limits", limits::DIRECTIVES),
@@ -188,6 +189,7 @@ pub(crate) const TABLE: [(&str, &[Directive]); 9] = [
     ("Tokens, and web services", tokens::DIRECTIVES),
     ("TLS", tls::DIRECTIVES),
     ("Console", console::DIRECTIVES),
+    ("Other systems that messages are handed on to", sinks::DIRECTIVES),
     ("Bridges", bridge::DIRECTIVES),
 ];
 

@@ -424,6 +424,7 @@ impl Draft {
         self.check_encryption();
         self.check_pre_shared_keys();
         self.check_tokens();
+        self.check_sinks();
         for plugin in mem::take(&mut self.plugins) {
             if let Err(problem) = plugin.apply(&mut self) {
                 self.problems.push(*problem);
@@ -502,6 +503,15 @@ impl Draft {
         }));
         for (text, place) in faults {
             let place = place.or_else(|| self.mentions.first_of("auth_jwt_"));
+            self.problems.push(Problem { text: text.to_owned(), place, hint: None, excerpt: None });
+        }
+    }
+
+    /// Options of other systems that do not go together.
+    fn check_sinks(&mut self) {
+        for (directive, text) in self.config.sinks.faults() {
+            let place = self.mentions.last_of(directive).map(|mention| mention.place.clone());
+            let place = place.or_else(|| self.mentions.first_of(directive));
             self.problems.push(Problem { text: text.to_owned(), place, hint: None, excerpt: None });
         }
     }

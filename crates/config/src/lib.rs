@@ -24,6 +24,7 @@ mod network;
 mod plugin;
 mod reader;
 mod report;
+mod sinks;
 mod traps;
 mod value;
 mod vouching;
@@ -36,6 +37,7 @@ pub use directives::{Directive, Scope, State, Value, directives};
 pub use manual::manual;
 pub use network::Network;
 pub use report::{ConfigError, Excerpt, Level, Mention, Mentions, Note, Place, Problem};
+pub use sinks::{FileSink, InfluxDb, Sinks, Template, TemplatePart, TimeUnit, Webhook};
 pub use traps::traps;
 pub use vouching::{HttpAuth, JwtAuth};
 

@@ -7,6 +7,7 @@ use core::net::IpAddr;
 
 use crate::config::{Address, Config, Listener};
 use crate::report::{Level, Mentions, Note, Place};
+use crate::sinks::Sinks;
 
 /// The traps that this configuration steps into: those of listeners first, in their order.
 pub fn traps(config: &Config, mentions: &Mentions) -> Vec<Note> {
@@ -19,7 +20,8 @@ pub fn traps(config: &Config, mentions: &Mentions) -> Vec<Note> {
     let queues =
         unbounded_queues(config).and_then(|text| Some((&mentions.last_of("max_queued_messages")?.place, text)));
     let folder = unnamed_folder(config).and_then(|text| Some((&mentions.last_of("persistence")?.place, text)));
-    listeners.chain(queues).chain(folder).map(note).collect()
+    let sinks = lossy_sinks(config).filter_map(|(directive, text)| Some((&mentions.last_of(directive)?.place, text)));
+    listeners.chain(queues).chain(folder).chain(sinks).map(note).collect()
 }
 
 /// Everybody, or nobody.
@@ -76,6 +78,24 @@ fn unbounded_queues(config: &Config) -> Option<String> {
         "nothing bounds what waits for a client that is away, and all of it is in memory. Bound it with \
          `max_queued_messages` or `max_queued_bytes`, or have it on disk with `persistence true`."
             .to_owned()
+    })
+}
+
+/// What an outage of another system costs.
+fn lossy_sinks(config: &Config) -> impl Iterator<Item = (&'static str, String)> {
+    let Sinks { influxdb, webhook, file } = &config.sinks;
+    let are_there = [
+        ("influxdb_url", "InfluxDB", influxdb.url.is_some()),
+        ("webhook_url", "the web service", webhook.url.is_some()),
+        ("file_sink", "the file", file.path.is_some()),
+    ];
+    let is_kept = config.persistence.on;
+    are_there.into_iter().filter(move |(.., is_there)| *is_there && !is_kept).map(|(directive, name, _)| {
+        let text = format!(
+            "persistence is off: what waits for {name} is in memory only. While it cannot be written to, 64 MiB of messages \
+             wait and later ones are lost, and all are when the server ends. Write `persistence true` to lose none."
+        );
+        (directive, text)
     })
 }
 

@@ -139,6 +139,7 @@ mod tests {
             qos: QoS::AtLeastOnce,
             retain: true,
             received_s: 0,
+            received_ns: 0,
             expiry_interval_s: None,
         }));
         let queue = shared.log().expect("a log");

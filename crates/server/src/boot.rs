@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::AsRawFd;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -33,6 +34,7 @@ use crate::reload_order::ReloadOrder;
 use crate::reloader::{Desk, Reloader};
 use crate::settings::{Door, Settings, Socket};
 use crate::shard::{MemoryLimit, Parts, Shard, SystemTopics, WAKER};
+use crate::sinks::{self, Sinks};
 use crate::tree_print::TreePrint;
 use crate::watch::Watch;
 
@@ -101,6 +103,7 @@ struct Threads {
     writer: Option<Writer>,
     /// Where others ask for something, where there is such a place.
     admin: Option<Admin>,
+    sinks: Arc<Sinks>,
 }
 
 fn start(
@@ -163,8 +166,10 @@ fn start(
     let (desk, supervisor) = (Arc::<Desk>::default(), Arc::new(Supervisor::of_environment()));
     let (peers, log_orders) = (Arc::clone(&threads.peers), threads.writer.as_ref().map(Writer::orders));
     let watch = Watch::start(Arc::clone(&desk)).map_err(no_thread)?;
+    let sinks = Arc::clone(&threads.sinks);
     let desk_of_reloads = Arc::clone(&desk);
-    let parts = ReloadingParts { options, origin, reload, desk: desk_of_reloads, watch, peers, log_orders, consoles };
+    let parts =
+        ReloadingParts { options, origin, reload, desk: desk_of_reloads, watch, peers, log_orders, consoles, sinks };
     let reloader = Reloader {
         reloading: Reloading::new(parts, journal),
         desk: Arc::clone(&desk),
@@ -274,7 +279,17 @@ fn spawn(
     let reader = persistence.as_ref().map(|persistence| Mutex::new(persistence.log.reader()));
     let version = options.identity.version();
     let (all, everything) = (Arc::clone(&peers), Arc::clone(&shared));
-    let source = OverviewSource { version, peers: all, shared: everything, clock, started_ms: clock.monotonic_ms() };
+    let folder = options.persistence.as_ref().map(|it| it.database.parent().unwrap_or(Path::new("")).to_path_buf());
+    let surroundings = sinks::Surroundings { peers: Arc::clone(&peers), log: Arc::clone(log), clock, folder };
+    let sinks = Arc::new(Sinks::new(surroundings));
+    let source = OverviewSource {
+        sinks: Arc::clone(&sinks),
+        version,
+        peers: all,
+        shared: everything,
+        clock,
+        started_ms: clock.monotonic_ms(),
+    };
     let parts = AdminParts { reader, source, log: Arc::clone(log) };
     // Whoever comes before the shards run waits for their answers.
     let admin = options.admin_socket().map(|path| Admin::start(path, parts)).transpose().map_err(no_thread)?;
@@ -309,7 +324,8 @@ fn spawn(
         let thread = thread::Builder::new().name(format!("shard-{number}")).stack_size(STACK_BYTES);
         threads.push(thread.spawn(move || run_shard(shard)).map_err(no_thread)?);
     }
-    Ok(Threads { peers, shards: threads, writer, admin: admin.flatten() })
+    sinks.put_in_force(&options.sinks).map_err(no_thread)?;
+    Ok(Threads { peers, shards: threads, writer, admin: admin.flatten(), sinks })
 }
 
 /// A shard that cannot go on takes the process with it: its Sessions would be deaf, and a supervisor restarts us.
@@ -354,6 +370,7 @@ impl Server {
         }
         self.supervisor.stopping();
         self.threads.admin.into_iter().for_each(Admin::stop);
+        self.threads.sinks.stop();
         self.threads.peers.stop();
         // A shard that panicked has ended the process.
         self.threads.shards.into_iter().for_each(|thread| drop(thread.join()));

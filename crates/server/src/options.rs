@@ -18,6 +18,7 @@ use crate::limits;
 use crate::log::{LogDestination, LogOptions, LogType, LogTypes};
 use crate::persistence::{Autosave, PersistenceOptions, SyncPolicy};
 use crate::process::Wanted;
+use crate::sinks::SinkOptions;
 
 /// Everything [`crate::run`] needs to know.
 #[derive(Clone, Debug)]
@@ -62,6 +63,8 @@ pub struct Options {
     pub broker: midge_broker::Options,
     /// Who is let in, for each listener.
     pub authority: Vec<AuthorityOptions>,
+    /// Other systems that messages are handed on to.
+    pub sinks: Vec<SinkOptions>,
     /// Lines for the log at the start: what the operator should know of the configuration.
     pub remarks: Vec<(LogType, String)>,
 }
@@ -254,6 +257,7 @@ impl Options {
             configuration: Arc::default(),
             broker: rules_of(config, identity),
             authority: config.listeners.iter().map(|listener| authority_of(listener, config)).collect(),
+            sinks: SinkOptions::of(config),
             remarks,
         }
     }
@@ -446,6 +450,7 @@ fn rules_of(config: &Config, identity: Identity) -> midge_broker::Options {
         queue_memory_bytes: QUEUE_MEMORY_BYTES / shards_of(config) as u64,
         queue_run_bytes: QUEUE_RUN_BYTES,
         check_retain_source: config.check_retain_source,
+        services: SinkOptions::of(config).iter().map(SinkOptions::service).collect(),
         ..midge_broker::Options::default()
     };
     limits::put_into(&mut rules, config, identity);

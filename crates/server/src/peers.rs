@@ -4,6 +4,8 @@
 //! What must hold: nothing here is locked for longer than a push or a take, and nothing is locked for each packet. A
 //! connection on its way between shards is never refused: it has a Session to go to.
 
+use std::io;
+use std::os::unix::net;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
@@ -14,6 +16,7 @@ use midge_broker::sys::Totals;
 use midge_net::Address;
 use midge_persistence::RunRead;
 use mio::Waker;
+use mio::net::UnixStream;
 
 use crate::authority::{Answer, Asker, Authority, Check, Failures, Workers};
 use crate::console::{Incidents, LogFigures};
@@ -85,12 +88,15 @@ pub(crate) struct Inbox {
     pub(crate) inquiries: Vec<Inquiry>,
     /// Connections that the console's thread has accepted.
     pub(crate) handed: Vec<Handed>,
+    /// Our ends of the pipes of services.
+    pub(crate) pipes: Vec<UnixStream>,
 }
 
 impl Inbox {
     fn is_empty(&self) -> bool {
-        let asks_nothing = self.portions.is_empty() && self.inquiries.is_empty() && self.handed.is_empty();
-        self.read.is_empty() && self.answers.is_empty() && asks_nothing
+        let Inbox { read, answers, portions, inquiries, handed, pipes } = self;
+        let asks_nothing = inquiries.is_empty() && portions.is_empty() && handed.is_empty() && pipes.is_empty();
+        read.is_empty() && answers.is_empty() && asks_nothing
     }
 }
 
@@ -199,6 +205,16 @@ impl Peers {
     /// How the system calls the thread of a shard.
     pub(crate) fn thread(&self, shard: ShardId) -> u32 {
         self.peer(shard).thread.load(Ordering::Relaxed)
+    }
+
+    /// A pipe into the server for a service, over which it speaks MQTT: its end, which blocks.
+    pub(crate) fn open_pipe(&self) -> io::Result<net::UnixStream> {
+        let (ours, theirs) = net::UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let first = ShardId(0);
+        self.inbox(first).pipes.push(UnixStream::from_std(ours));
+        self.wake(first);
+        Ok(theirs)
     }
 
     /// All shards.

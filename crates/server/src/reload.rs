@@ -34,6 +34,7 @@ use crate::reading::ANSWER_TIME;
 use crate::reloader::Desk;
 use crate::restart::needs_restart;
 use crate::settings::{Door, Settings, authorities, rules};
+use crate::sinks::Sinks;
 use crate::stamps::Stamps;
 use crate::watch::Watch;
 
@@ -57,6 +58,7 @@ pub(crate) struct Reloading {
     /// Those of the log's thread, where there is one.
     log_orders: Option<Arc<Orders>>,
     consoles: Consoles,
+    sinks: Arc<Sinks>,
     /// What the server was started with.
     started: Options,
     /// What was read last and is in force.
@@ -115,15 +117,17 @@ pub(crate) struct ReloadingParts<'a> {
     pub(crate) peers: Arc<Peers>,
     pub(crate) log_orders: Option<Arc<Orders>>,
     pub(crate) consoles: Consoles,
+    pub(crate) sinks: Arc<Sinks>,
 }
 
 impl Reloading {
     /// Begins to look at the files. By now the server is who it is to be.
     pub(crate) fn new(parts: ReloadingParts<'_>, journal: &mut Journal) -> Reloading {
-        let ReloadingParts { options, origin, reload, desk, watch, peers, log_orders, consoles } = parts;
+        let ReloadingParts { options, origin, reload, desk, watch, peers, log_orders, consoles, sinks } = parts;
         let (started, latest) = (options.clone(), options.clone());
         let fault = None;
-        let reloading = Reloading { origin, reload, desk, peers, log_orders, consoles, started, latest, watch, fault };
+        let reloading =
+            Reloading { origin, reload, desk, peers, log_orders, consoles, sinks, started, latest, watch, fault };
         let settings = reloading.peers.settings();
         reloading.consoles.follow(&settings, options, journal);
         let files = stamps_of(&settings, &reloading.origin.access);
@@ -248,6 +252,9 @@ impl Reloading {
         self.peers.failures.set_delay_ms_max(options.failed_login_delay_ms());
         self.peers.put_in_force(Arc::new(settings));
         wait_until(|| self.peers.are_settings_in_force());
+        if let Err(error) = self.sinks.put_in_force(&options.sinks) {
+            journal.line(LogType::Error, format_args!("Error: unable to start a thread: {error}."));
+        }
         let now = self.peers.settings();
         self.consoles.follow(&now, &options, journal);
         for socket in before.sockets.iter().filter(|old| now.sockets.iter().all(|new| new.number != old.number)) {

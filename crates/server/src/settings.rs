@@ -6,8 +6,9 @@
 //!   only when all its connections are gone.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use midge_broker::ids::ListenerId;
 use midge_console::EntranceKind;
@@ -97,6 +98,12 @@ pub(crate) struct Gate {
     max: Option<u32>,
 }
 
+/// Where the server's own services come in, over pipes: always open, and nobody counts.
+static SERVICES_DOOR: LazyLock<Door> = LazyLock::new(|| {
+    let of = Some(At { place: usize::MAX, endpoint: Endpoint::Unix(PathBuf::new()) });
+    Door { of, ..Door::gone(Gate::default()) }
+});
+
 impl Settings {
     /// What is in force when these options are.
     pub(crate) fn new(
@@ -120,7 +127,10 @@ impl Settings {
 
     /// A listener and what it has beside its sockets.
     pub(crate) fn door(&self, listener: ListenerId) -> &Door {
-        &self.doors[usize::from(listener.0)]
+        match listener {
+            ListenerId::SERVICES => &SERVICES_DOOR,
+            ListenerId(number) => &self.doors[usize::from(number)],
+        }
     }
 
     /// Whether who came by `listener` with this encryption could come now. `seen` is what a proxy has seen of him; `None`: it has
@@ -192,6 +202,9 @@ impl Settings {
 
     /// One connection of `listener` less.
     pub(crate) fn leave(&self, listener: ListenerId) {
+        if listener == ListenerId::SERVICES {
+            return;
+        }
         self.door(listener).gate.leave();
         self.gate.leave();
     }

@@ -73,6 +73,14 @@ pub fn nats_server() -> Result<PathBuf, Missing> {
     made("nats", "root/usr/sbin/nats-server", "nats-server")
 }
 
+/// Debian's InfluxDB.
+///
+/// # Errors
+/// When it was not set up.
+pub fn influxd() -> Result<PathBuf, Missing> {
+    made("influxdb", "root/usr/bin/influxd", "influxd")
+}
+
 /// Debian's dynamic security plugin out of the package `mosquitto`, for a configuration's `plugin`.
 ///
 /// # Errors

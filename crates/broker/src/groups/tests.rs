@@ -20,6 +20,7 @@ fn message(payload: &[u8]) -> Message {
         qos: QoS::AtLeastOnce,
         retain: false,
         received_s: 0,
+        received_ns: 0,
         expiry_interval_s: None,
     })
 }

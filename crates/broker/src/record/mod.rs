@@ -390,6 +390,7 @@ mod message_flag {
     pub(super) const QOS: u8 = 3;
     pub(super) const RETAIN: u8 = 1 << 2;
     pub(super) const EXPIRES: u8 = 1 << 3;
+    pub(super) const RECEIVED: u8 = 1 << 4;
 }
 
 /// Bits of a Session's state, and how its Will is told.

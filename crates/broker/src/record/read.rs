@@ -204,12 +204,13 @@ impl<'a> Batch<'a> {
         let (topic_len, properties_len, payload_len) = (self.u16()?, self.u32()?, self.u32()?);
         let (received_s, expiry_interval_s) =
             if flags & message_flag::EXPIRES != 0 { (self.u32()?, Some(self.u32()?)) } else { (0, None) };
+        let received_ns = if flags & message_flag::RECEIVED != 0 { self.u64()? } else { 0 };
         let topic = self.utf8(usize::from(topic_len))?;
         let properties = self.take(properties_len as usize)?;
         let payload = self.take(payload_len as usize)?;
         let qos = QoS::from_u8(flags & message_flag::QOS).ok_or_else(|| self.fail("QoS 3"))?;
         let retain = flags & message_flag::RETAIN != 0;
-        Ok(MessageParts { topic, properties, payload, qos, retain, received_s, expiry_interval_s })
+        Ok(MessageParts { topic, properties, payload, qos, retain, received_s, received_ns, expiry_interval_s })
     }
 
     fn session(&mut self) -> Result<SessionName, RecordError> {

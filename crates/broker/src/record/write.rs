@@ -11,9 +11,10 @@ use crate::message::{Message, MessageParts};
 use crate::queue::Run;
 use crate::retained::StoredPayload;
 use crate::turn::Now;
+use midge_codec::QoS;
 
 /// Version of the records in a batch. A server reads its own and all older ones.
-pub const RECORD_VERSION: u8 = 2;
+pub const RECORD_VERSION: u8 = 3;
 
 /// Bytes of a batch's stamp: version, flags, shard, monotonic milliseconds, wall seconds.
 pub const STAMP_BYTES: usize = 20;
@@ -116,19 +117,19 @@ impl Records {
         let count_at = self.bytes.len();
         self.u32(0);
         for (shard, receivers) in runs {
-            self.receivers(shard, receivers, origin);
+            self.receivers(shard, receivers, origin, parts.qos);
         }
         let length = (self.bytes.len() - count_at - 4) as u32;
         self.bytes[count_at..count_at + 4].copy_from_slice(&length.to_le_bytes());
     }
 
     /// Those that are durable; not the publisher where it does not want its own `[MQTT-3.8.3-3]`.
-    fn receivers(&mut self, shard: ShardId, receivers: &[Receiver], origin: &Origin) {
+    fn receivers(&mut self, shard: ShardId, receivers: &[Receiver], origin: &Origin, qos: QoS) {
         let count_at = self.bytes.len() + 2;
         self.u16(shard.0);
         self.u32(0);
         let mut count = 0_u32;
-        for receiver in receivers.iter().filter(|receiver| receiver.options().is_durable()) {
+        for receiver in receivers.iter().filter(|receiver| receiver.options().is_kept(qos)) {
             let is_own = || origin.from.is_some_and(|from| (from.shard, from.slot) == (shard.0, receiver.slot));
             if receiver.options().is_no_local() && is_own() {
                 continue;
@@ -452,7 +453,8 @@ impl Records {
     fn message(&mut self, parts: &MessageParts<'_>) {
         let flags = parts.qos as u8
             | flag(message_flag::RETAIN, parts.retain)
-            | flag(message_flag::EXPIRES, parts.expiry_interval_s.is_some());
+            | flag(message_flag::EXPIRES, parts.expiry_interval_s.is_some())
+            | flag(message_flag::RECEIVED, parts.received_ns != 0);
         self.bytes.push(flags);
         self.u16(parts.topic.len() as u16);
         self.u32(parts.properties.len() as u32);
@@ -460,6 +462,9 @@ impl Records {
         if let Some(interval_s) = parts.expiry_interval_s {
             self.u32(parts.received_s);
             self.u32(interval_s);
+        }
+        if parts.received_ns != 0 {
+            self.u64(parts.received_ns);
         }
         self.bytes.extend_from_slice(parts.topic.as_bytes());
         self.bytes.extend_from_slice(parts.properties);

@@ -270,6 +270,7 @@ mod tests {
             qos,
             retain: false,
             received_s: 0,
+            received_ns: 0,
             expiry_interval_s: None,
         };
         let message = Message::new(&parts);

@@ -147,7 +147,7 @@ impl Draft {
         upgrade: bool,
     ) {
         let granted = QoS::from_u8(options.qos()).unwrap_or(QoS::AtMostOnce);
-        let qos = if upgrade { granted } else { granted.min(publish.parts.qos) };
+        let qos = if upgrade || options.is_service() { granted } else { granted.min(publish.parts.qos) };
         let retain = publish.parts.retain && options.is_retain_as_published();
         if self.latest.0 != publish.identity {
             let is_known = self.queue.contains(publish.identity)
@@ -277,6 +277,7 @@ mod tests {
                 qos: QoS::ExactlyOnce,
                 retain: retained_sequence > 0,
                 received_s: 0,
+                received_ns: 0,
                 expiry_interval_s: None,
             };
             let message = Message::new(&parts);

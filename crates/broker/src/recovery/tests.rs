@@ -57,6 +57,7 @@ fn an_identifier_belongs_to_the_record_right_before_it() {
         qos,
         retain: false,
         received_s: 0,
+        received_ns: 0,
         expiry_interval_s: None,
     };
     let message = Message::new(&parts);

@@ -110,6 +110,7 @@ mod tests {
             qos: QoS::ExactlyOnce,
             retain: true,
             received_s: 5,
+            received_ns: 0,
             expiry_interval_s: Some(60),
         };
         let stored = StoredPayload { identity: 1044, at: 1000, bytes: 100 };

@@ -53,6 +53,7 @@ fn message(topic: &str, payload: &[u8], expiry_interval_s: Option<u32>) -> Messa
         qos: QoS::AtMostOnce,
         retain: true,
         received_s: 0,
+        received_ns: 0,
         expiry_interval_s,
     })
 }

@@ -9,6 +9,7 @@ use crate::ids::{ConnectionId, ListenerId, ShardId};
 use crate::limits::{self, TOPIC_BYTES_MAX};
 use crate::options::ListenerOptions;
 use crate::outbox::After;
+use crate::service;
 use crate::turn::Turn;
 use midge_codec::{ConnAck, Connect, DecodeError, Packet, PropertiesBuf, Property, QoS, ReasonCode, Version};
 use midge_codec::{fixed_header, topic_levels};
@@ -130,6 +131,10 @@ impl Shard {
             Err(refusal) => return self.refuse(id, connect.version, listener, Some(&connect), &refusal, turn),
         };
         let name = client_id.as_deref().unwrap_or(connect.client_id);
+        if service::is_service(name) != (listener == ListenerId::SERVICES) {
+            let refusal = Refusal::not_authorised(connect.version, "client identifier of a service of the server");
+            return self.refuse(id, connect.version, listener, Some(&connect), &refusal, turn);
+        }
         if options.username_is_client_id
             && let Err(refusal) = self.admit_session(name, &connect)
         {
@@ -249,7 +254,8 @@ impl Shard {
         let directory = self.shared.directory();
         let is_recorded = self.session_expiry(connect) > 0 || connect.will.is_some();
         let is_without_room = self.shared.is_log_scarce() && is_recorded;
-        let are_enough = self.options.global_max_clients.is_some_and(|max| directory.sessions() >= max);
+        let max_clients = self.options.global_max_clients.filter(|_| !service::is_service(client_id));
+        let are_enough = max_clients.is_some_and(|max| directory.sessions() >= max);
         let is_known = directory.knows(client_id);
         let is_stuck = self.shared.is_log_stuck() && (is_recorded || is_known);
         if !is_stuck && (is_known || !(is_without_room || are_enough)) {

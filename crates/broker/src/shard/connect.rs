@@ -9,10 +9,11 @@ use crate::client_rate::TakenTime;
 use crate::connection::{Connection, Received};
 use crate::event::{DisconnectReason, Event, EventKind, EventMask};
 use crate::identity::Renew;
-use crate::ids::ConnectionId;
+use crate::ids::{ConnectionId, ListenerId};
 use crate::message::{Message, MessageParts};
 use crate::options::ListenerOptions;
 use crate::outbox::After;
+use crate::service::is_service;
 use crate::session::{Port, Session, Will};
 use crate::turn::Turn;
 use midge_codec::{
@@ -54,6 +55,9 @@ impl Shard {
         turn: &mut Turn,
     ) -> Consumed {
         let Ok(Some((connect, _))) = first_packet(bytes) else { return self.handle_arrival(id, arrival, bytes, turn) };
+        if arrival.listener == ListenerId::SERVICES {
+            return self.handle_arrival(id, arrival, bytes, turn);
+        }
         let caller = (arrival.client_id(&connect), arrival.is_assigned);
         let renewed = renewed(&self.options, renew, Some(arrival.listener), caller, arrival.identity.as_deref());
         if renewed.is_some() {
@@ -133,7 +137,7 @@ impl Shard {
             _ if connect.clean_start => 0,
             _ => u32::MAX,
         };
-        match self.options.persistent_client_expiration_s {
+        match self.options.persistent_client_expiration_s.filter(|_| !is_service(connect.client_id)) {
             Some(limit) => asked.min(limit.min(u64::from(u32::MAX)) as u32),
             None => asked,
         }
@@ -158,6 +162,8 @@ impl Shard {
         let listener = self.options.listener(arrival.listener);
         let properties = &connect.properties;
         let aliases = properties.topic_alias_maximum().unwrap_or(0).min(listener.max_topic_alias_broker);
+        let is_service = arrival.listener == ListenerId::SERVICES;
+        let inflight_messages_max = if is_service { u16::MAX } else { self.options.max_inflight_messages };
         let keep_alive_s = self.keep_alive(connect);
         let connection = Connection {
             session: slot,
@@ -167,7 +173,7 @@ impl Shard {
             listener: arrival.listener,
             agreed: Arc::clone(&self.options),
             keep_alive_s,
-            receive_maximum: properties.receive_maximum().unwrap_or(u16::MAX).min(self.options.max_inflight_messages),
+            receive_maximum: properties.receive_maximum().unwrap_or(u16::MAX).min(inflight_messages_max),
             packet_bytes_max: properties.maximum_packet_size().unwrap_or(PACKET_SIZE_MAX).min(PACKET_SIZE_MAX),
             last_packet_ms: turn.now.monotonic_ms,
             received: Received::default(),
@@ -178,7 +184,7 @@ impl Shard {
             inbound_aliases: None,
             outbound_aliases: (aliases > 0).then(|| Box::new(OutboundAliases::new(aliases))),
             refusals: None,
-            taken_time: TakenTime::new(self.options.client_rate).map(Box::new),
+            taken_time: TakenTime::new(self.options.client_rate).filter(|_| !is_service).map(Box::new),
         };
         let particular = connection.packet_bytes_max < PACKET_SIZE_MAX || aliases > 0;
         let (is_v5, is_mounted) = (connection.is_v5(), !listener.mount_point.is_empty());
@@ -290,6 +296,7 @@ fn will_of(will: &midge_codec::Will<'_>, mount_point: &str, turn: &Turn) -> Will
             qos: will.qos,
             retain: will.retain,
             received_s: turn.now.seconds() as u32,
+            received_ns: 0,
             expiry_interval_s: will.properties.message_expiry_interval_s(),
         }),
         delay_s: will.properties.will_delay_interval_s().unwrap_or(0),

@@ -4,14 +4,16 @@ use super::Shard;
 use super::publish::summary;
 use crate::event::{DiscardReason, Event, EventKind, EventMask};
 use crate::ids::{ConnectionId, Receiver};
+use crate::limits;
 use crate::mail::Envelope;
 use crate::message::{Message, MessageParts};
 use crate::outbox::{After, Frame, SHARED_PAYLOAD_BYTES_MIN};
 use crate::router::FilterId;
+use crate::service::append_received;
 use crate::session::{Extra, Kept, NO_EXTRA, Port, Session};
 use crate::turn::Turn;
 use midge_codec::{PublishOut, QoS, Version};
-use midge_protocol::{Aliased, InflightMax};
+use midge_protocol::Aliased;
 use smallvec::SmallVec;
 
 /// A message on its way to its receivers. The shared [`Message`] is made when the first of them must keep it.
@@ -177,7 +179,8 @@ impl Shard {
         identifiers: &[u32],
         turn: &mut Turn,
     ) {
-        let qos = if self.options.upgrade_outgoing_qos { granted } else { granted.min(publication.parts.qos) };
+        let is_upgraded = self.options.upgrade_outgoing_qos || port.is(Port::SERVICE);
+        let qos = if is_upgraded { granted } else { granted.min(publication.parts.qos) };
         if !self.may_receive(slot, port, publication.parts.topic) {
             return self.withhold(publication, slot, qos, turn);
         }
@@ -243,10 +246,7 @@ impl Shard {
             && !port.is(Port::CONGESTED)
             && !session.has_queued()
             && let Some(connection) = self.connections[id.0 as usize].as_ref()
-            && session
-                .outbound
-                .get_or_insert_default()
-                .can_begin(InflightMax { messages: connection.receive_maximum, bytes: self.options.max_inflight_bytes })
+            && session.outbound.get_or_insert_default().can_begin(connection.inflight_max(&self.options))
         {
             self.begin(slot, id, port, kept, layouts, turn);
         } else {
@@ -305,12 +305,17 @@ impl Shard {
     /// by its credit instead, and must not be lost while other members could take it.
     pub(super) fn enqueue(&mut self, slot: u32, kept: Kept, turn: &mut Turn) {
         let is_shared = self.extras.get(kept.extra as usize).is_some_and(|extra| extra.group.is_some());
+        let is_service = self.is_service(slot);
         let options = &self.options;
         let Some(session) = self.sessions.get_mut(slot) else { return drop(self.release(kept)) };
         let queue = session.queue.get_or_insert_default();
         let (messages_max, bytes_max) = (options.max_queued_messages, options.max_queued_bytes);
         let bytes = queue.bytes() + kept.message.bytes() as u64;
-        let is_full = messages_max != 0 && queue.len() >= messages_max || bytes_max != 0 && bytes > bytes_max;
+        let is_full = match is_service {
+            // What is in the log has its bound there.
+            true => kept.message.identity() == 0 && queue.memory_cost() >= limits::SERVICE_MEMORY_BYTES_MAX,
+            false => messages_max != 0 && queue.len() >= messages_max || bytes_max != 0 && bytes > bytes_max,
+        };
         if is_full && !is_shared {
             self.discard(slot, DiscardReason::QueueFull, turn);
             return self.finish(slot, kept, turn);
@@ -383,8 +388,15 @@ impl Shard {
         turn: &mut Turn,
     ) {
         let seen;
+        let mut properties = Vec::new();
         let parts = if port.is(Port::MOUNTED) {
             seen = self.as_seen(port, parts);
+            &seen
+        } else if port.is(Port::SERVICE) {
+            properties = std::mem::take(&mut self.scratch.received);
+            properties.clear();
+            append_received(parts.properties, parts.received_ns, &mut properties);
+            seen = MessageParts { properties: &properties, ..*parts };
             &seen
         } else {
             parts
@@ -399,7 +411,7 @@ impl Shard {
                 }
             }
         }
-        let frame = layouts.frame(port.is(Port::V5), parts, message, outgoing, aliased, turn);
+        let frame = layouts.frame(port, parts, message, outgoing, aliased, turn);
         let after = if outgoing.qos == QoS::ExactlyOnce { After::TurnDurable } else { After::Now };
         turn.outbox.send(id, &frame, outgoing.packet_id, after);
         if after == After::TurnDurable && port.is(Port::DURABLE) {
@@ -414,6 +426,9 @@ impl Shard {
             let parts = MessageParts { qos: outgoing.qos, retain: outgoing.retain, ..*parts };
             EventKind::SendingPublish(summary(&parts, outgoing.packet_id, outgoing.dup))
         });
+        if port.is(Port::SERVICE) {
+            self.scratch.received = properties;
+        }
     }
 
     /// How to name the topic for a client with aliases or a Maximum Packet Size; `None`: too large for it.
@@ -455,7 +470,7 @@ impl Layouts {
     #[inline]
     fn frame(
         &mut self,
-        is_v5: bool,
+        port: Port,
         parts: &MessageParts<'_>,
         message: Option<&Message>,
         outgoing: &Outgoing<'_>,
@@ -467,12 +482,14 @@ impl Layouts {
             Aliased::Set(alias) => (alias, true),
             Aliased::Known(alias) => (alias, false),
         };
+        let is_v5 = port.is(Port::V5);
         let topic_len = parts.topic.len() as u64;
         let shareable = !outgoing.dup && outgoing.identifiers.len() <= 1 && topic_len < TOPIC_BYTES_SHARED_MAX;
         let key = u64::from(is_v5)
             | u64::from(outgoing.retain) << 1
             | u64::from(names_topic) << 2
             | (outgoing.qos as u64) << 3
+            | u64::from(port.is(Port::SERVICE)) << 5
             | u64::from(alias) << 8
             | u64::from(outgoing.identifiers.first().copied().unwrap_or(0)) << 24
             // Behind mount points the topic ends in the same way, and begins where they do.

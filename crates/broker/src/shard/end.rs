@@ -207,7 +207,16 @@ impl Shard {
     /// Publishes something of the server's own, such as `$SYS`.
     pub fn publish_from_server(&mut self, topic: &str, payload: &[u8], qos: QoS, retain: bool, turn: &mut Turn) {
         let received_s = turn.now.seconds() as u32;
-        let parts = MessageParts { topic, properties: &[], payload, qos, retain, received_s, expiry_interval_s: None };
+        let parts = MessageParts {
+            topic,
+            properties: &[],
+            payload,
+            qos,
+            retain,
+            received_s,
+            received_ns: 0,
+            expiry_interval_s: None,
+        };
         self.publish(&parts, Source::SERVER, &access::server(), turn);
     }
 
@@ -222,7 +231,16 @@ impl Shard {
     ) {
         let received_s = turn.now.seconds() as u32;
         let expiry_interval_s = Some(expiry_interval_s);
-        let parts = MessageParts { topic, properties: &[], payload, qos, retain: false, received_s, expiry_interval_s };
+        let parts = MessageParts {
+            topic,
+            properties: &[],
+            payload,
+            qos,
+            retain: false,
+            received_s,
+            received_ns: 0,
+            expiry_interval_s,
+        };
         self.publish(&parts, Source::SERVER, &access::server(), turn);
     }
 

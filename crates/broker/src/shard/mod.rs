@@ -23,6 +23,7 @@ mod retained;
 mod rights;
 mod run;
 mod sampled;
+mod services;
 mod share;
 mod snapshot;
 mod subscribe;
@@ -46,6 +47,7 @@ use crate::replay::Replayed;
 use crate::router::{Matches, RouteCache};
 use crate::sampling::Sampler;
 use crate::sampling::viewer::Viewers;
+use crate::service::Receipts;
 use crate::session::{Extras, Sessions};
 use crate::shared::Shared;
 use crate::timers::Timers;
@@ -95,6 +97,7 @@ pub struct Shard {
     sampler: Sampler,
     viewers: Viewers,
     random: Random,
+    receipts: Receipts,
     progress: Progress,
     walk: Walk,
     /// Sessions that had a connection when the server ended.
@@ -116,6 +119,7 @@ struct Scratch {
     topic: String,
     filter: String,
     properties: Vec<u8>,
+    received: Vec<u8>,
     due: Vec<u32>,
 }
 
@@ -155,6 +159,7 @@ impl Shard {
             sampler,
             viewers: Viewers::default(),
             random,
+            receipts: Receipts::default(),
             progress: Progress::new(),
             walk: Walk::default(),
             disconnected: Vec::new(),

@@ -61,6 +61,7 @@ impl Shard {
                 qos: publish.qos,
                 retain: publish.retain,
                 received_s: turn.now.seconds() as u32,
+                received_ns: 0,
                 expiry_interval_s: publish.properties.message_expiry_interval_s,
             };
             outcome = self.take_publish(id, &parts, publish.packet_id, publish.dup, turn);
@@ -251,6 +252,9 @@ impl Shard {
             self.look(parts, turn.now);
         }
         let mut publication = Publication::new(*parts, source.slot);
+        if parts.retain {
+            self.note_receipt(&mut publication, turn);
+        }
         // First the retained write, then the look-up: a Subscription made in between gets one of the two, never none.
         if parts.retain {
             publication.retained_sequence = self.retain(&mut publication, source, turn);
@@ -260,6 +264,9 @@ impl Shard {
         self.shared.router().route(parts.topic, &mut self.cache, &mut matches);
         let is_wanted = !matches.is_empty();
         turn.receivers += matches.receivers.len();
+        if self.has_services() && matches.receivers.iter().any(|receiver| receiver.options().is_service()) {
+            self.note_receipt(&mut publication, turn);
+        }
         // What the server says of itself is said again when it is started again.
         if self.is_logging() && (source.slot.is_some() || source.is_of_operator) {
             self.record_publish(&mut publication, &matches, source, turn);
@@ -316,7 +323,7 @@ impl Shard {
     }
 
     fn mail(&mut self, publication: &mut Publication<'_>, runs: &[MatchRun], matches: &Matches, turn: &mut Turn) {
-        if publication.parts.qos > QoS::AtMostOnce {
+        if publication.parts.qos > QoS::AtMostOnce || publication.parts.received_ns != 0 {
             publication.message(&mut self.scratch.message);
         }
         let (parts, message) = (&publication.parts, publication.known_message());

@@ -132,8 +132,8 @@ impl Shard {
     }
 
     fn inflight_max(&self, id: ConnectionId) -> InflightMax {
-        let messages = self.connection(id).map_or(0, |connection| connection.receive_maximum);
-        InflightMax { messages, bytes: self.options.max_inflight_bytes }
+        let none = InflightMax { messages: 0, bytes: 0 };
+        self.connection(id).map_or(none, |connection| connection.inflight_max(&self.options))
     }
 
     /// Whether no message is to be written to the log for this Session.
@@ -214,7 +214,7 @@ impl Shard {
             session.queue = None;
             return Step::Nothing;
         };
-        let is_expired = front.message.is_expired(turn.now.seconds());
+        let is_expired = !port.is(Port::SERVICE) && front.message.is_expired(turn.now.seconds());
         let is_sent = !is_expired && !is_withheld;
         let is_acknowledged = front.qos > QoS::AtMostOnce;
         let writes_message = front.qos == QoS::ExactlyOnce && front.message.is_from_run();

@@ -159,7 +159,8 @@ impl Shard {
         Some(self.session_name(slot))
     }
 
-    /// A message that has been routed. Of QoS 0 only what is retained is recorded, of others what somebody is to keep.
+    /// A message that has been routed. Of QoS 0 only what is retained or a service's is recorded, the latter as long as there is
+    /// room; of others what somebody is to keep.
     pub(super) fn record_publish(
         &mut self,
         publication: &mut Publication<'_>,
@@ -169,8 +170,8 @@ impl Shard {
     ) {
         let parts = publication.parts;
         let is_retained = publication.retained_sequence != 0;
-        let is_kept =
-            parts.qos > QoS::AtMostOnce && matches.receivers.iter().any(|receiver| receiver.options().is_durable());
+        let is_kept = (parts.qos > QoS::AtMostOnce || parts.received_ns != 0 && !self.shared.is_log_full())
+            && matches.receivers.iter().any(|receiver| receiver.options().is_kept(parts.qos));
         if is_kept || is_retained || source.is_will {
             self.begin_batch_if_large(&parts, turn);
             let message = publication.message(&mut self.scratch.message).clone();

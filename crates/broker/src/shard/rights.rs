@@ -71,6 +71,9 @@ impl Shard {
     /// notices.
     pub fn renew_identities(&mut self, renew: &Renew<'_>, turn: &mut Turn) {
         for slot in self.sessions.slots() {
+            if self.sessions.port(slot).is_some_and(|port| port.is(Port::SERVICE)) {
+                continue;
+            }
             let connection = self.sessions.port(slot).and_then(Port::connection);
             let here = connection.and_then(|id| self.connection(id));
             let listener = here.map(|connection| connection.listener);

@@ -156,6 +156,9 @@ impl Shard {
         let session = self.sessions.get(slot)?;
         let is_new = || !self.is_subscribed(session, filter);
         let (shared, memberships) = (filter.share_name().is_some(), session.memberships().len());
+        if self.is_service(slot) {
+            return None;
+        }
         let is_over =
             self.options.max_subscriptions.is_some_and(|max| session.subscriptions.len() + memberships >= max);
         if is_over && is_new() {
@@ -191,7 +194,8 @@ impl Shard {
             .no_local(options.no_local)
             .retain_as_published(options.retain_as_published)
             .identifier(identifier != 0)
-            .durable(self.is_durable(slot) && options.qos > QoS::AtMostOnce);
+            .durable(self.is_durable(slot) && options.qos > QoS::AtMostOnce)
+            .service(self.is_service(slot));
         self.record_subscribed(slot, filter.text(), receiver_options, identifier, turn);
         if filter.share_name().is_some() {
             return self.join_group(slot, filter, receiver_options, identifier, turn);
@@ -303,7 +307,7 @@ impl Shard {
         unwanted.into_iter().for_each(|replay| self.shared.retained().abandon(replay.cursor));
     }
 
-    fn unsubscribe(&mut self, slot: u32, filter: &TopicFilter<'_>, turn: &mut Turn) -> bool {
+    pub(super) fn unsubscribe(&mut self, slot: u32, filter: &TopicFilter<'_>, turn: &mut Turn) -> bool {
         if filter.share_name().is_some() {
             let Some(session) = self.sessions.get_mut(slot) else { return false };
             let Some(memberships) = &mut session.memberships else { return false };

@@ -63,6 +63,7 @@ impl Shard {
                     qos: envelope.qos,
                     retain: envelope.retain,
                     received_s: envelope.received_s,
+                    received_ns: message.as_ref().map_or(0, |message| message.parts().received_ns),
                     expiry_interval_s: envelope.expiry_interval_s,
                 };
                 let mut publication = Publication::from_mail(envelope, parts, message.clone());

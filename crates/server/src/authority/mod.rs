@@ -13,7 +13,6 @@ mod explain;
 mod failures;
 mod files;
 mod gate;
-mod http;
 mod keyring;
 mod options;
 mod remembered;

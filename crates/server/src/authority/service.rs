@@ -17,10 +17,10 @@ use midge_broker::{Credentials, Identity};
 use midge_config::HttpAuth;
 
 use super::files::Files;
-use super::http::{HttpClient, Response, Url};
 use super::verdict::Refused;
 use super::{Check, FileProblem};
 use crate::clock::wall_s;
+use crate::http::{HttpClient, Response, Url};
 use crate::json::quoted;
 
 /// What is asked at one listener.
@@ -97,7 +97,7 @@ impl Service {
         let url = url.ok_or(Refused::NOT_AUTHORIZED)?;
         let trouble = |cause: String| Refused::no_answer(format!("The web service {} {cause}.", url.shown()));
         let timeout = Duration::from_secs(self.options.timeout_s.into());
-        match self.client.post(url, body, wanted + timeout) {
+        match self.client.post(url, &JSON, body.as_bytes(), wanted + timeout) {
             Ok(Response { status: 200, body }) => Ok(body),
             Ok(Response { status: 401 | 403, .. }) => Err(Refused::NOT_AUTHORIZED),
             Ok(Response { status, .. }) => Err(trouble(format!("has answered with status {status}"))),
@@ -110,6 +110,8 @@ fn names(client_id: &str, username: Option<&str>) -> String {
     let username = username.map_or_else(|| "null".to_owned(), quoted);
     format!("\"clientid\":{},\"username\":{username}", quoted(client_id))
 }
+
+const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 
 /// Who was let in by a service not long ago. Keyed digests: with what is in memory nobody can try passwords without the keys.
 #[derive(Default)]

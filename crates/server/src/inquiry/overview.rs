@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::heap;
 use crate::json::Object;
 use crate::peers::Peers;
+use crate::sinks::{SinkReport, Sinks};
 
 /// The server at one moment. Each number is right by itself; they are not of one instant.
 pub(crate) struct Overview {
@@ -20,6 +21,7 @@ pub(crate) struct Overview {
     totals: Totals,
     resident_bytes: u64,
     log: Option<LogFigures>,
+    sinks: Vec<SinkReport>,
 }
 
 /// How the log stands.
@@ -36,6 +38,7 @@ struct LogFigures {
 pub(crate) struct OverviewSource {
     pub(crate) version: String,
     pub(crate) peers: Arc<Peers>,
+    pub(crate) sinks: Arc<Sinks>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) clock: Clock,
     /// When the server was started, by its own clock.
@@ -53,7 +56,8 @@ impl OverviewSource {
             written_bytes: log.next(),
         });
         let (shards, resident_bytes) = (self.peers.shards().len(), sys::memory().current);
-        Overview { version: self.version.clone(), shards, now_ms, totals, resident_bytes, log }
+        let (version, sinks) = (self.version.clone(), self.sinks.reports());
+        Overview { version, shards, now_ms, totals, resident_bytes, log, sinks }
     }
 }
 
@@ -112,7 +116,26 @@ impl Overview {
                 .number("written_bytes", log.written_bytes);
             object.object("log", figures);
         }
+        for sink in &self.sinks {
+            object.object(&format!("sink_{}", sink.name), described(sink));
+        }
     }
+}
+
+fn described(sink: &SinkReport) -> Object {
+    let mut object = Object::new();
+    object
+        .text("target", &sink.shown)
+        .number("lag_ms", sink.lag_ms)
+        .number("written_total", sink.written)
+        .number("refused_total", sink.refused)
+        .number("left_alone_total", sink.left_alone)
+        .number("requests_total", sink.requests)
+        .number("failures_total", sink.failures);
+    if let Some(trouble) = &sink.trouble {
+        object.text("trouble", trouble);
+    }
+    object
 }
 
 fn state(state: LogState) -> &'static str {

@@ -62,6 +62,7 @@ fn head(event: &Event) -> Head {
             (LogType::Notice, "discarded", Some("discarded messages"))
         }
         EventKind::DiscardedShared(..) => (LogType::Notice, "discarded", Some("messages of share groups")),
+        EventKind::ServiceEnded { .. } => (LogType::Warning, "service_ended", None),
         EventKind::SessionExpired => (LogType::Notice, "session_expired", None),
         EventKind::WillPublished(_) => (LogType::Debug, "will_published", None),
     };
@@ -123,6 +124,7 @@ fn fill(object: &mut Object<'_>, kind: &EventKind) {
             object.text("topic", name);
             object.number("count", *count);
         }
+        EventKind::ServiceEnded { waiting } => object.number("waiting", *waiting),
         EventKind::SessionExpired => {}
     }
 }

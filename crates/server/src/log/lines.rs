@@ -109,6 +109,13 @@ pub(crate) fn write(log: &mut LogBuffer, wall_s: u64, event: &Event, address: Op
             let text = format_args!("{count} messages of '{}' are being dropped{reason}.", Escaped(name));
             log.repeated_line(wall_s, LogType::Notice, "messages of share groups", text);
         }
+        EventKind::ServiceEnded { waiting } => {
+            let text = format_args!(
+                "{client} is not in the configuration any more: its session has ended, and {waiting} messages that waited in it are \
+                 gone."
+            );
+            line(LogType::Warning, text);
+        }
         EventKind::SessionExpired => {
             line(LogType::Notice, format_args!("Expiring client {client} due to timeout."));
         }

@@ -49,7 +49,7 @@ pub fn export(
     let log = opened.log;
     let (recovery, _) = start::replay(&log, &Arc::new(rules.clone())).map_err(|error| error.to_string())?;
     let wall_s = clock::wall_ms() / 1000;
-    let now = Now { monotonic_ms: recovery.clock().resume_ms(wall_s), wall_s, wall_ns: 0 };
+    let now = Now { monotonic_ms: recovery.clock().resume_ms(wall_s), wall_s, ..Now::default() };
     let reader = log.reader();
     let saved = recovery.save(now, |address| read::whole(&reader, address)).map_err(|error| error.to_string())?;
     let shown = file.display();

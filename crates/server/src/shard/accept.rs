@@ -1,11 +1,13 @@
 //! New connections. All shards wait on all listening sockets; who is free accepts.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use midge_broker::ids::ListenerId;
 use midge_net::{Address, Stream, sys};
 use mio::Token;
+use mio::net::UnixStream;
 
 use super::connection::{Mark, Phase};
 use super::memory_limit::MEMORY_LIMIT;
@@ -233,6 +235,18 @@ impl Shard {
         }
         let generation = self.connections[index].generation;
         self.greetings.push(self.turn.now.monotonic_ms, index, generation);
+    }
+
+    /// Serves the server's own services: like clients, of whom nobody asks how many there may be.
+    pub(super) fn take_pipes(&mut self, pipes: Vec<UnixStream>) {
+        for pipe in pipes {
+            let address = Address::Unix(Arc::new(PathBuf::from("itself")));
+            let index = self.insert(Stream::Unix(pipe), address, ListenerId::SERVICES.0, Phase::Greeting);
+            if let Err(error) = self.register(index) {
+                self.remove(index);
+                self.warn(format_args!("Warning: unable to serve a pipe of the server itself: {error}"));
+            }
+        }
     }
 
     /// Ends a connection that has come only so far, because this directive does not allow it.

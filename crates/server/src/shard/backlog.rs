@@ -185,6 +185,7 @@ mod tests {
             qos: QoS::AtMostOnce,
             retain: false,
             received_s: 0,
+            received_ns: 0,
             expiry_interval_s: None,
         })
     }

@@ -56,6 +56,7 @@ impl Shard {
         }
         self.suspects.add(settings.stricter_listeners(&self.settings));
         self.broker.put_in_force(Arc::clone(&settings.broker));
+        self.broker.look_at_services(&mut self.turn);
         self.change_doors(settings);
         self.dismiss_all();
         self.broker.renew_identities(&self.settings.authority.renewal(), &mut self.turn);

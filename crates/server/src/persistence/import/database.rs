@@ -135,6 +135,7 @@ impl Database {
             qos: message.qos,
             retain: message.retain,
             received_s: now.seconds() as u32,
+            received_ns: 0,
             expiry_interval_s: expires.then(|| u32::try_from(left_s).unwrap_or(u32::MAX)),
         };
         self.messages.insert(message.store_id, Message::new(&parts));

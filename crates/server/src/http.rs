@@ -9,17 +9,17 @@ use ureq::{Agent, Error};
 
 /// Where a web service is.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Url(Uri);
+pub(crate) struct Url(Uri);
 
 /// What it says.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Response {
-    pub(super) status: u16,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Url {
-    pub(super) fn parse(text: &str) -> Option<Url> {
+    pub(crate) fn parse(text: &str) -> Option<Url> {
         let uri: Uri = text.parse().ok()?;
         let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
         // Who writes a password or a part of a page there expects something of it.
@@ -30,24 +30,29 @@ impl Url {
         (is_web && is_plain && has_good_port).then_some(Url(uri))
     }
 
-    pub(super) fn is_secure(&self) -> bool {
+    pub(crate) fn is_secure(&self) -> bool {
         self.0.scheme_str() == Some("https")
     }
 
+    /// The same with this behind its path, which may begin with a question mark.
+    pub(crate) fn with(&self, behind: &str) -> Option<Url> {
+        Url::parse(&format!("{}{behind}", self.0.to_string().trim_end_matches('/')))
+    }
+
     /// For a log: what follows a question mark may be a secret.
-    pub(super) fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         let (scheme, authority) = (self.0.scheme_str().unwrap_or_default(), self.0.authority());
         format!("{scheme}://{}{}", authority.map_or("", |authority| authority.as_str()), self.0.path())
     }
 }
 
 /// Whoever asks. Its connections are kept for the next question.
-pub(super) struct HttpClient(Agent);
+pub(crate) struct HttpClient(Agent);
 
 impl HttpClient {
     /// With encryption where `is_secure`, to servers for which a certificate of what `cafile` held vouches, or one that the system
     /// trusts. The error is a cause in words.
-    pub(super) fn open(is_secure: bool, cafile: Option<&[u8]>) -> Result<HttpClient, String> {
+    pub(crate) fn open(is_secure: bool, cafile: Option<&[u8]>) -> Result<HttpClient, String> {
         let mut tls =
             TlsConfig::builder().provider(TlsProvider::Rustls).unversioned_rustls_crypto_provider(cryptography());
         if is_secure {
@@ -68,10 +73,16 @@ impl HttpClient {
         Ok(HttpClient(config.new_agent()))
     }
 
-    /// Sends a body of JSON and waits for the answer. The error is a cause in words.
-    pub(super) fn post(&self, url: &Url, body: &str, deadline: Instant) -> Result<Response, String> {
+    /// Sends a body with these headers beside the usual ones and waits for the answer. The error is a cause in words.
+    pub(crate) fn post(
+        &self,
+        url: &Url,
+        headers: &[(&str, &str)],
+        body: &[u8],
+        deadline: Instant,
+    ) -> Result<Response, String> {
         let left = deadline.saturating_duration_since(Instant::now()).max(TIMEOUT_MIN);
-        let request = self.0.post(&url.0).content_type("application/json");
+        let request = headers.iter().fold(self.0.post(&url.0), |request, (name, value)| request.header(*name, *value));
         let exchange = || {
             let mut answer = request.config().timeout_global(Some(left)).build().send(body)?;
             let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec()?;

@@ -1,0 +1,161 @@
+//! A file as a target: a JSON object in each line, and the file renamed when it is large.
+//!
+//! What must hold: a message stands in it once. What was handed on before the server was killed, and comes again as its
+//! acknowledgement was lost, is known by its time of receipt, of which no two messages have the same; a line that was not written to
+//! its end is cut off.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use midge_sinks::delivery::Answer;
+use midge_sinks::json::time_of_line;
+
+use super::options::FileOptions;
+use super::runner::Target;
+
+/// See the module.
+pub(super) struct FileTarget {
+    path: PathBuf,
+    max_bytes: u64,
+    keep: u16,
+    open: Option<Open>,
+}
+
+struct Open {
+    file: File,
+    bytes: u64,
+    /// Times of lines that may come again.
+    written: BTreeSet<u64>,
+}
+
+impl FileTarget {
+    pub(super) fn new(options: FileOptions) -> FileTarget {
+        let FileOptions { path, max_bytes, keep, .. } = options;
+        FileTarget { path: path.into(), max_bytes, keep, open: None }
+    }
+
+    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+        if self.open.as_ref().is_some_and(|open| open.bytes >= self.max_bytes) {
+            self.rotate()?;
+        }
+        let open = match &mut self.open {
+            Some(open) => open,
+            None => self.open.insert(Open::open(&self.path)?),
+        };
+        match open.append(lines) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                // What stands there of it is looked at anew.
+                self.open = None;
+                Err(error)
+            }
+        }
+    }
+
+    /// FILE becomes FILE.1, FILE.1 becomes FILE.2 and so on.
+    fn rotate(&mut self) -> io::Result<()> {
+        let written = self.open.take().map(|open| open.written);
+        for number in (1..self.keep).rev() {
+            let older = numbered(&self.path, number);
+            if older.exists() {
+                fs::rename(older, numbered(&self.path, number + 1))?;
+            }
+        }
+        fs::rename(&self.path, numbered(&self.path, 1))?;
+        let written = written.unwrap_or_default();
+        self.open = Some(Open { written, ..Open::open(&self.path)? });
+        Ok(())
+    }
+}
+
+impl Target for FileTarget {
+    fn write(&mut self, body: &[u8]) -> Answer {
+        match self.append(body) {
+            Ok(()) => Answer::Taken,
+            Err(error) => Answer::Later {
+                reason: error.to_string(),
+                remedy: "see file_sink, whether its folder is there with room, and may be written to",
+            },
+        }
+    }
+}
+
+impl Open {
+    fn open(path: &Path) -> io::Result<Open> {
+        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        let mut written = BTreeSet::new();
+        if let Ok(mut before) = File::open(numbered(path, 1)) {
+            read_times(&mut before, &mut written)?;
+        }
+        let whole = read_times(&mut file, &mut written)?;
+        file.set_len(whole)?;
+        Ok(Open { file, bytes: whole, written })
+    }
+
+    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+        let new = self.new_lines(lines);
+        let lines = new.as_deref().unwrap_or(lines);
+        self.file.write_all(lines)?;
+        self.file.sync_data()?;
+        self.bytes += lines.len() as u64;
+        Ok(())
+    }
+
+    /// Those lines that were not written before; `None`: none was, and none will have been from now on.
+    fn new_lines(&mut self, lines: &[u8]) -> Option<Vec<u8>> {
+        let newest = *self.written.last()?;
+        let mut is_past = true;
+        let mut new = Vec::with_capacity(lines.len());
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            let time = time_of_line(line);
+            is_past &= time.is_some_and(|time| time > newest);
+            if !time.is_some_and(|time| self.written.contains(&time)) {
+                new.extend_from_slice(line);
+            }
+        }
+        if is_past {
+            self.written.clear();
+        }
+        Some(new)
+    }
+}
+
+fn numbered(path: &Path, number: u16) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{number}"));
+    name.into()
+}
+
+/// Adds the times of the last lines of a file. Where the last whole line ends.
+fn read_times(file: &mut File, times: &mut BTreeSet<u64>) -> io::Result<u64> {
+    let length = file.metadata()?.len();
+    let mut at = length.saturating_sub(TAIL_BYTES);
+    file.seek(SeekFrom::Start(at))?;
+    let mut reader = BufReader::new(file);
+    let mut whole = at;
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let count = reader.read_until(b'\n', &mut line)?;
+        at += count as u64;
+        if !line.ends_with(b"\n") {
+            return Ok(if count == 0 { at } else { whole });
+        }
+        whole = at;
+        times.extend(time_of_line(&line));
+        if times.len() > TIMES_MAX {
+            times.pop_first();
+        }
+    }
+}
+
+/// More than what is under way to a sink, whatever it becomes as JSON.
+const TAIL_BYTES: u64 = 256 << 20;
+
+/// More messages than are under way to a sink.
+const TIMES_MAX: usize = 20_000;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+//! Other systems that messages are handed on to: InfluxDB, a web service, a file.
+//!
+//! ```text
+//!  a shard ══ pipe ══ runner: a thread for each sink, which fills batches and has them delivered ──▶ target
+//!  (a Session like any other: queue on disk, inflight window)     (midge-sinks says what and when)
+//! ```
+//!
+//! What must hold: a message is acknowledged to its Session when the target has it, or has refused it for good and it was set
+//! aside; while the target is away nothing is read, so that what waits does so in the Session, and memory stays as it is. A message
+//! that is handed on again, because the server was killed before it was acknowledged, makes the same record again.
+
+mod aside;
+mod file;
+mod influxdb;
+mod numbers;
+mod options;
+mod pipe;
+mod runner;
+mod webhook;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use midge_sinks::influxdb::InfluxDb;
+use midge_sinks::json::{JsonBatch, JsonLines};
+
+use self::file::FileTarget;
+use self::influxdb::InfluxTarget;
+pub use self::numbers::SinkReport;
+pub use self::options::SinkOptions;
+use self::runner::{Handle, Runner};
+use self::webhook::WebhookTarget;
+use crate::clock::Clock;
+use crate::log::{Log, LogBuffer};
+use crate::peers::Peers;
+
+/// All that there are.
+pub(crate) struct Sinks {
+    surroundings: Surroundings,
+    running: Mutex<Vec<Running>>,
+}
+
+/// What they need.
+pub(crate) struct Surroundings {
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) log: Arc<Log>,
+    pub(crate) clock: Clock,
+    /// Where what targets refuse is set aside; `None`: nowhere.
+    pub(crate) folder: Option<PathBuf>,
+}
+
+struct Running {
+    options: SinkOptions,
+    handle: Handle,
+}
+
+impl Sinks {
+    /// None yet.
+    pub(crate) fn new(surroundings: Surroundings) -> Sinks {
+        Sinks { surroundings, running: Mutex::default() }
+    }
+
+    /// From now on there are these: one that has changed begins anew, the others go on. What waits for one that is gone goes with its
+    /// Session, which the shards end.
+    pub(crate) fn put_in_force(&self, wanted: &[SinkOptions]) -> io::Result<()> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        for gone in running.extract_if(.., |it| !wanted.contains(&it.options)) {
+            gone.handle.stop();
+        }
+        for options in wanted {
+            if running.iter().all(|it| it.options != *options) {
+                running.push(Running { options: options.clone(), handle: self.begin(options)? });
+            }
+        }
+        Ok(())
+    }
+
+    /// How things are with each.
+    pub(crate) fn reports(&self) -> Vec<SinkReport> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.iter().map(|it| it.handle.numbers.report(it.options.name(), it.options.shown())).collect()
+    }
+
+    /// Ends all. What was not handed on is in their Sessions.
+    pub(crate) fn stop(&self) {
+        for sink in self.running.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            sink.handle.stop();
+        }
+    }
+
+    fn begin(&self, options: &SinkOptions) -> io::Result<Handle> {
+        let Surroundings { peers, log, clock, folder } = &self.surroundings;
+        let log = LogBuffer::new(Arc::clone(log));
+        let runner = Runner::new(options, Arc::clone(peers), *clock, log, folder.as_deref());
+        match options.clone() {
+            SinkOptions::InfluxDb(options) => {
+                let format = InfluxDb::new(options.points.clone());
+                runner.start(format, InfluxTarget::new(options))
+            }
+            SinkOptions::Webhook(options) => runner.start(JsonBatch, WebhookTarget::new(options)),
+            SinkOptions::File(options) => runner.start(JsonLines, FileTarget::new(options)),
+        }
+    }
+}

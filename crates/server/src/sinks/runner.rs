@@ -1,0 +1,319 @@
+//! The thread of a sink.
+
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use midge_sinks::batch::{Batch, Limits};
+use midge_sinks::delivery::{Answer, BackOff, Delivery, SetAside};
+use midge_sinks::{Format, LeftAlone};
+
+use super::aside::Aside;
+use super::numbers::{Numbers, count};
+use super::options::SinkOptions;
+use super::pipe::{Came, Pipe};
+use crate::abort::AbortOnPanic;
+use crate::clock::Clock;
+use crate::log::{Escaped, LogBuffer, LogType};
+use crate::peers::Peers;
+
+/// What takes records.
+pub(super) trait Target: Send + 'static {
+    /// Has it take a request. Waits for its answer.
+    fn write(&mut self, body: &[u8]) -> Answer;
+}
+
+/// By what others know a sink that runs.
+pub(super) struct Handle {
+    pub(super) numbers: Arc<Numbers>,
+    stop: Arc<Stop>,
+    thread: JoinHandle<()>,
+}
+
+/// The order to stop.
+#[derive(Default)]
+struct Stop {
+    is_ordered: AtomicBool,
+    /// What the thread reads from.
+    stream: Mutex<Option<UnixStream>>,
+}
+
+/// A sink that is to run.
+pub(super) struct Runner {
+    name: &'static str,
+    client_id: String,
+    shown: String,
+    topics: Vec<String>,
+    limits: Limits,
+    peers: Arc<Peers>,
+    aside: Option<Aside>,
+    numbers: Arc<Numbers>,
+    stop: Arc<Stop>,
+    teller: Teller,
+}
+
+/// Who writes lines about it.
+struct Teller {
+    clock: Clock,
+    log: LogBuffer,
+}
+
+impl Handle {
+    /// Ends it, and waits until it has. What the target has not taken stays in the Session.
+    pub(super) fn stop(self) {
+        self.stop.is_ordered.store(true, Ordering::Release);
+        self.thread.thread().unpark();
+        if let Some(stream) = &*self.stop.stream.lock().unwrap_or_else(PoisonError::into_inner) {
+            // It fails where the other end is closed, and then nobody reads any more.
+            let _ = stream.shutdown(std::net::Shutdown::Read);
+        }
+        let _ = self.thread.join();
+    }
+}
+
+impl Stop {
+    fn is_ordered(&self) -> bool {
+        self.is_ordered.load(Ordering::Acquire)
+    }
+}
+
+impl Runner {
+    pub(super) fn new(
+        options: &SinkOptions,
+        peers: Arc<Peers>,
+        clock: Clock,
+        log: LogBuffer,
+        folder: Option<&Path>,
+    ) -> Runner {
+        Runner {
+            name: options.name(),
+            client_id: options.client_id(),
+            shown: options.shown(),
+            topics: options.topics().to_vec(),
+            limits: options.limits(),
+            peers,
+            aside: folder.map(|folder| Aside::new(folder.join(format!("{}.refused", options.name())))),
+            numbers: Arc::default(),
+            stop: Arc::default(),
+            teller: Teller { clock, log },
+        }
+    }
+
+    /// Begins.
+    pub(super) fn start<F: Format + Send + 'static>(self, format: F, target: impl Target) -> io::Result<Handle> {
+        let (numbers, stop) = (Arc::clone(&self.numbers), Arc::clone(&self.stop));
+        let work = Work { runner: self, format, target, back_off: BackOff::default(), body: Vec::new(), down: None };
+        let thread = thread::Builder::new().name(format!("sink-{}", work.runner.name));
+        let run = move || {
+            let on_panic = AbortOnPanic;
+            work.run();
+            drop(on_panic);
+        };
+        Ok(Handle { numbers, stop, thread: thread.spawn(run)? })
+    }
+}
+
+/// A sink at work.
+struct Work<F, T> {
+    runner: Runner,
+    format: F,
+    target: T,
+    back_off: BackOff,
+    body: Vec<u8>,
+    /// Since when, and why, the target takes nothing.
+    down: Option<(Instant, String)>,
+}
+
+impl<F: Format, T: Target> Work<F, T> {
+    fn run(mut self) {
+        while !self.runner.stop.is_ordered() {
+            let served = self.begin().and_then(|mut pipe| self.serve(&mut pipe));
+            self.runner.numbers.oldest_ns.store(0, Ordering::Relaxed);
+            if let Err(error) = served.filter_stopping(&self.runner.stop) {
+                let text = format!("Error: {} is not served for now: {error}.", self.runner.shown);
+                self.runner.teller.tell(LogType::Error, &text);
+            }
+            self.pause(AGAIN_MS);
+        }
+    }
+
+    fn begin(&self) -> io::Result<Pipe> {
+        let Runner { client_id, topics, limits, .. } = &self.runner;
+        // One batch is under way while the next one comes.
+        let window = u16::try_from(limits.messages * 2).unwrap_or(u16::MAX);
+        let pipe = Pipe::begin(self.runner.peers.open_pipe()?, client_id, topics, window)?;
+        *self.runner.stop.stream.lock().unwrap_or_else(PoisonError::into_inner) = Some(pipe.stream()?);
+        Ok(pipe)
+    }
+
+    /// Hands messages on until the pipe is closed, or the order to stop comes.
+    fn serve(&mut self, pipe: &mut Pipe) -> io::Result<()> {
+        let mut batch = Batch::new(self.runner.limits);
+        loop {
+            self.fill(&mut batch, pipe)?;
+            let now_ms = self.runner.teller.clock.monotonic_ms();
+            let is_due = batch.due_ms().is_some_and(|due_ms| due_ms <= now_ms);
+            if batch.is_full() || is_due {
+                if !self.deliver(&mut batch) {
+                    return Ok(());
+                }
+                pipe.acknowledge(batch.finish())?;
+                continue;
+            }
+            let wait = batch.due_ms().map(|due_ms| Duration::from_millis(due_ms - now_ms));
+            if pipe.read(wait)? == Came::End {
+                return self.end(&mut batch, pipe);
+            }
+        }
+    }
+
+    fn fill(&mut self, batch: &mut Batch, pipe: &mut Pipe) -> io::Result<()> {
+        let now_ms = self.runner.teller.clock.monotonic_ms();
+        while !batch.is_full()
+            && let Some((message, packet_id)) = pipe.next()?
+        {
+            if let Err(left) = batch.add(&mut self.format, &message, packet_id, now_ms) {
+                count(&self.runner.numbers.left_alone, 1);
+                self.runner.teller.tell_left_alone(&self.runner.shown, message.topic, left);
+            }
+        }
+        self.runner.numbers.oldest_ns.store(batch.oldest_ns(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The order to stop: what has come is handed on if that takes one try.
+    fn end(&mut self, batch: &mut Batch, pipe: &mut Pipe) -> io::Result<()> {
+        if self.runner.stop.is_ordered() && batch.messages() > 0 && self.down.is_none() && self.deliver(batch) {
+            // The server may be gone, and is not in want of it.
+            let _ = pipe.acknowledge(batch.finish());
+        }
+        Ok(())
+    }
+
+    /// Has the target take the batch, however long that takes. `false`: the order to stop came first.
+    fn deliver(&mut self, batch: &mut Batch) -> bool {
+        let mut delivery = Delivery::of(batch);
+        let mut body = std::mem::take(&mut self.body);
+        let mut taken = 0;
+        let is_done = loop {
+            if !delivery.write_request(&self.format, &mut body) {
+                break true;
+            }
+            count(&self.runner.numbers.requests, 1);
+            let answer = self.target.write(&body);
+            if let Answer::Later { reason, remedy } = &answer {
+                self.note_down(reason, remedy);
+                if self.runner.stop.is_ordered() {
+                    break false;
+                }
+                let wait_ms = self.back_off.failed();
+                self.pause(wait_ms);
+                continue;
+            }
+            self.note_up();
+            for aside in delivery.answered(&mut self.format, answer) {
+                self.set_aside(&aside);
+            }
+            count(&self.runner.numbers.written, delivery.taken() - std::mem::replace(&mut taken, delivery.taken()));
+        };
+        if body.capacity() <= BODY_BYTES_KEPT {
+            self.body = body;
+        }
+        is_done
+    }
+
+    fn note_down(&mut self, reason: &str, remedy: &str) {
+        count(&self.runner.numbers.failures, 1);
+        let since = self.down.as_ref().map(|(since, _)| *since);
+        if self.down.as_ref().is_some_and(|(_, told)| told == reason) {
+            return;
+        }
+        let Runner { shown, aside, .. } = &self.runner;
+        let waits = if aside.is_some() {
+            "Messages wait on disk until it does."
+        } else {
+            "Messages wait in memory until it does."
+        };
+        let text = format!("Error: {shown} takes no messages: {}; {remedy}. {waits}", Escaped(reason));
+        self.runner.teller.tell(LogType::Error, &text);
+        self.runner.numbers.set_trouble(Some(reason));
+        self.down = Some((since.unwrap_or_else(Instant::now), reason.to_owned()));
+    }
+
+    fn note_up(&mut self) {
+        self.back_off.worked();
+        if let Some((since, _)) = self.down.take() {
+            let text =
+                format!("{} takes messages again, after {} seconds.", self.runner.shown, since.elapsed().as_secs());
+            self.runner.teller.tell(LogType::Notice, &text);
+            self.runner.numbers.set_trouble(None);
+        }
+    }
+
+    fn set_aside(&mut self, refused: &SetAside) {
+        count(&self.runner.numbers.refused, 1);
+        let Runner { shown, aside, teller, .. } = &mut self.runner;
+        let place = match aside.as_mut().map(|aside| (aside.keep(refused), aside.shown())) {
+            None => "Without persistence it is not kept".to_owned(),
+            Some((Ok(()), path)) => format!("It is kept in {path}"),
+            Some((Err(error), path)) => format!("It cannot be kept in {path}: {error}"),
+        };
+        let text = format_args!("Error: {shown} refuses a record: {}. {place}.", Escaped(&refused.reason));
+        teller.tell_repeated("records that are refused", LogType::Error, text);
+    }
+
+    /// Waits, but for the order to stop.
+    fn pause(&self, wait_ms: u64) {
+        let until = Instant::now() + Duration::from_millis(wait_ms);
+        while !self.runner.stop.is_ordered() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            thread::park_timeout(left);
+        }
+    }
+}
+
+impl Teller {
+    fn tell(&mut self, kind: LogType, text: &str) {
+        let wall_s = self.clock.now().wall_s;
+        self.log.look_at_options();
+        self.log.line(wall_s, kind, format_args!("{text}"));
+        self.log.flush(wall_s);
+    }
+
+    fn tell_repeated(&mut self, subject: &'static str, kind: LogType, text: std::fmt::Arguments<'_>) {
+        let wall_s = self.clock.now().wall_s;
+        self.log.look_at_options();
+        self.log.repeated_line(wall_s, kind, subject, text);
+        self.log.flush(wall_s);
+    }
+
+    fn tell_left_alone(&mut self, shown: &str, topic: &str, left: LeftAlone) {
+        let text = format_args!("A message on '{}' is nothing for {shown}: {}.", Escaped(topic), left.text());
+        self.tell_repeated("messages that are left alone", LogType::Notice, text);
+    }
+}
+
+/// What an end is worth telling.
+trait FilterStopping {
+    fn filter_stopping(self, stop: &Stop) -> io::Result<()>;
+}
+
+impl FilterStopping for io::Result<()> {
+    /// The server closes pipes when it ends.
+    fn filter_stopping(self, stop: &Stop) -> io::Result<()> {
+        if stop.is_ordered() { Ok(()) } else { self }
+    }
+}
+
+/// A pipe that was closed is opened again after so long.
+const AGAIN_MS: u64 = 250;
+
+/// What one batch of large messages needed is given back.
+const BODY_BYTES_KEPT: usize = 16 << 20;
