@@ -54,7 +54,7 @@ function parseQuery(text: string): [string, string][] {
 
 /** Slashes stay readable; a lone half of a surrogate pair, which `encodeURIComponent` refuses, becomes U+FFFD. */
 function encode(text: string): string {
-  return encodeURIComponent(text.toWellFormed?.() ?? text.replace(/[\ud800-\udfff]/gu, '\ufffd')).replaceAll('%2F', '/');
+  return encodeURIComponent(text.replace(/[\ud800-\udfff]/gu, '\ufffd')).replaceAll('%2F', '/');
 }
 
 function decode(text: string): string {
