@@ -1,10 +1,10 @@
 /** The picture of all series that are drawn, with their table, and what can be done with it. */
 
-import { useMemo, useRef, useState } from 'preact/hooks';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { formatDateTime, formatDuration, formatTime, formatValue, t } from '../i18n';
 import { plain } from '../payload/text';
 import { drawnOf, drawnVersion } from '../state/drawn';
+import { isWide } from '../state/preferences';
 import { chart, hrefOf, setChart } from '../state/route';
 import { sameSeries, WINDOWS_S, type DrawnSeries } from '../state/url';
 import { Button, Segmented, tell } from '../ui/controls';
@@ -105,7 +105,7 @@ export function LiveChart({ height, isSmall = false }: { height: number; isSmall
         {isSmall ? (
           <a class="button plain" href={hrefOf('charts')}>
             <Icon name="charts" size={16} />
-            <span>{t('charts.open')}</span>
+            <span>{isWide.value ? t('charts.open') : t('nav.charts')}</span>
           </a>
         ) : (
           <Exports series={state.series} range={range} canvas={canvas} />
@@ -156,8 +156,8 @@ function Exports(props: { series: DrawnSeries[]; range: [number, number]; canvas
   };
   return (
     <>
-      <Button icon="link" onClick={share}>
-        {t('charts.link')}
+      <Button icon="link" label={t('charts.link')} onClick={share}>
+        {isWide.value ? t('charts.link') : null}
       </Button>
       <Button icon="download" onClick={csv}>
         CSV
@@ -207,7 +207,7 @@ function LegendRow(props: { one: DrawnSeries; index: number; range: [number, num
   const summary = samples.summary(range[0], range[1]);
   const at = cursorMs === null ? -1 : samples.indexAt(cursorMs + 1) - 1;
   const value = cursorMs === null ? summary?.last : samples.values[at];
-  const shown = (number: number | undefined) => (number === undefined ? '–' : formatValue(number));
+  const shown = (number: number | null | undefined) => (number === undefined || number === null ? '–' : formatValue(number));
   const turn = () => {
     const series = chart.value.series.map((other): DrawnSeries =>
       sameSeries(other, one) ? { ...other, axis: other.axis === 'left' ? 'right' : 'left' } : other,
@@ -228,11 +228,12 @@ function LegendRow(props: { one: DrawnSeries; index: number; range: [number, num
       {!isSmall && (
         <>
           <td class="num">{shown(summary?.least)}</td>
-          <td class="num">{shown(summary?.mean)}</td>
+          <td class="num">{shown(summary && Number(summary.mean.toPrecision(5)))}</td>
           <td class="num">{shown(summary?.most)}</td>
           <td>
-            <Button look="quiet" onClick={turn} aria-label={t('charts.turnAxis', { name: plain(seriesName(one), 80) })}>
+            <Button look="quiet" onClick={turn}>
               {one.axis === 'left' ? t('charts.left') : t('charts.right')}
+              <span class="unseen"> – {t('charts.turnAxis', { name: plain(seriesName(one), 80) })}</span>
             </Button>
           </td>
         </>

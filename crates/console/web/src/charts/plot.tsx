@@ -30,6 +30,8 @@ export interface PlotProps {
   onReset?: () => void;
   /** Pictures of one key show the same time under the pointer. */
   syncKey?: string;
+  /** Values are bytes: round numbers are those of KiB and MiB. */
+  isBytes?: boolean;
   /** The vertical axis begins at nought. */
   fromZero?: boolean;
   /** Called with the picture, so that it can be kept. */
@@ -122,6 +124,7 @@ function optionsOf(latest: { current: PlotProps }, width: number): uPlotType.Opt
     size: (_plot, values) => 16 + 6.6 * Math.max(3, ...(values ?? []).map((value) => value.length)),
     values: (_plot, splits) => splits.map((value) => latest.current.format(value)),
     space: 34,
+    ...(props.isBytes ? { incrs: BYTE_STEPS } : {}),
   });
   const valueRange: uPlotType.Scale.Range = (_plot, min, max) => {
     if (min === null || max === null || !Number.isFinite(min) || !Number.isFinite(max)) return [0, 1];
@@ -182,6 +185,8 @@ function optionsOf(latest: { current: PlotProps }, width: number): uPlotType.Opt
     },
   };
 }
+
+const BYTE_STEPS = [0, 1, 2, 3, 4].flatMap((power) => [1, 2, 5, 10, 20, 50, 100, 200, 500].map((step) => step * 1024 ** power));
 
 /** Single values are seen as points as long as they are few. */
 function pointsShown(plot: uPlotType, index: number): boolean {

@@ -213,7 +213,7 @@ export const en = {
   'retained.chooseOne': 'Choose {topic}',
   'retained.stored': 'Stored',
   'retained.publisher': 'Publisher',
-  'retained.expires': 'until {time}',
+  'retained.expires': 'Expires',
   'retained.deleteChosen': 'Delete {n} chosen…',
   'retained.deleteAll': 'Delete all…',
   'retained.deleteFound': 'Delete found…',

@@ -120,13 +120,14 @@ export function formatTime(ms: number, withMilliseconds = false): string {
 /** Day and time; of today the time alone. */
 export function formatDateTime(ms: number, nowMs = Date.now()): string {
   if (new Date(ms).toDateString() === new Date(nowMs).toDateString()) return formatTime(ms);
+  const isThisYear = new Date(ms).getFullYear() === new Date(nowMs).getFullYear();
   const options: Intl.DateTimeFormatOptions = {
-    year: 'numeric',
+    ...(isThisYear ? {} : { year: 'numeric' }),
     month: '2-digit',
     day: '2-digit',
     hour: '2-digit',
     minute: '2-digit',
     hourCycle: 'h23',
   };
-  return cached('date time', () => new Intl.DateTimeFormat(language.value === 'en' ? 'en-CA' : language.value, options)).format(ms);
+  return cached(`date time ${isThisYear}`, () => new Intl.DateTimeFormat(language.value === 'en' ? 'en-CA' : language.value, options)).format(ms);
 }

@@ -215,7 +215,7 @@ export const ja: Table = {
   'retained.chooseOne': '{topic} を選択',
   'retained.stored': '保存日時',
   'retained.publisher': '送信元',
-  'retained.expires': '{time} まで',
+  'retained.expires': '有効期限',
   'retained.deleteChosen': '選択した {n} 件を削除…',
   'retained.deleteAll': 'すべて削除…',
   'retained.deleteFound': '検索結果を削除…',

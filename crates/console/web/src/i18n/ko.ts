@@ -215,7 +215,7 @@ export const ko: Table = {
   'retained.chooseOne': '{topic} 선택',
   'retained.stored': '저장 시각',
   'retained.publisher': '발행자',
-  'retained.expires': '{time}까지',
+  'retained.expires': '만료',
   'retained.deleteChosen': '선택한 {n}건 삭제…',
   'retained.deleteAll': '모두 삭제…',
   'retained.deleteFound': '찾은 항목 삭제…',

@@ -12,6 +12,7 @@ describe('lines', () => {
     expect(shown('a c', 'a b c')).toEqual([' a', '+b', ' c']);
     expect(shown('a b c', 'a c')).toEqual([' a', '-b', ' c']);
   });
+  test('as many came as went: in pairs', () => expect(shown('a b', 'x y')).toEqual(['-a', '+x', '-b', '+y']));
   test('several places', () => {
     expect(shown('a b c d e f', 'a x c d y f')).toEqual([' a', '-b', '+x', ' c', ' d', '-e', '+y', ' f']);
   });

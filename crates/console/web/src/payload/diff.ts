@@ -46,7 +46,7 @@ function edits(a: string[], b: string[]): DiffLine[] {
   while (x > 0) {
     lines.push({ kind: 'same', text: a[--x]! });
   }
-  return removedFirst(lines.reverse());
+  return paired(lines.reverse());
 }
 
 /** For each number of edits how far each diagonal came before it; null if there are too many. */
@@ -66,19 +66,28 @@ function shortestTrace(a: string[], b: string[]): Map<number, number>[] | null {
   return null;
 }
 
-/** Within a run of changes, what went stands before what came. */
-function removedFirst(lines: DiffLine[]): DiffLine[] {
+/**
+ * Within a run of changes, what went stands before what came; where as many came as went, each before the one that took its
+ * place.
+ */
+function paired(lines: DiffLine[]): DiffLine[] {
   const ordered: DiffLine[] = [];
-  let added: DiffLine[] = [];
+  let [removed, added]: [DiffLine[], DiffLine[]] = [[], []];
+  const flush = () => {
+    if (removed.length === added.length) ordered.push(...removed.flatMap((line, index) => [line, added[index]!]));
+    else ordered.push(...removed, ...added);
+    [removed, added] = [[], []];
+  };
   for (const line of lines) {
     if (line.kind === 'added') added.push(line);
-    else if (line.kind === 'removed') ordered.push(line);
+    else if (line.kind === 'removed') removed.push(line);
     else {
-      ordered.push(...added, line);
-      added = [];
+      flush();
+      ordered.push(line);
     }
   }
-  return [...ordered, ...added];
+  flush();
+  return ordered;
 }
 
 /** Where two lines begin and end to differ, to be marked within a line. */

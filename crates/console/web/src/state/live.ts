@@ -26,6 +26,10 @@ export const overall = signal({ topics: 0, rate: 0, messages: 0 });
 /** Messages of the whole in each second of the last minutes. */
 export const rateHistory = signal<number[]>([]);
 
+let connectedMs = Infinity;
+/** Whether what is retained has had the time to come, so that an empty tree means that there is nothing. */
+export const isSettled = () => performance.now() - connectedMs > 1500;
+
 /** Topics that somebody looks at closely, and who. */
 const listeners = new Map<string, Set<(message: Message) => void>>();
 let mqtt: MqttLink | null = null;
@@ -91,7 +95,10 @@ function connect() {
   url.hash = '';
   refusedFilters.value = new Map();
   mqtt = new MqttLink(url.href, credentials.peek(), {
-    state: (state) => (link.value = state),
+    state: (state) => {
+      link.value = state;
+      connectedMs = state.name === 'connected' ? performance.now() : Infinity;
+    },
     publish: received,
     refused: (filter, reasonCode) => (refusedFilters.value = new Map(refusedFilters.value).set(filter, reasonCode)),
   });

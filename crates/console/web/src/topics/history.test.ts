@@ -37,6 +37,14 @@ test('what the server remembers comes before, and nothing twice', () => {
   expect(times(history)).toEqual([10, 20, 30, 40]);
 });
 
+test('what was known already is not there twice', () => {
+  const history = new MessageHistory();
+  history.push(message(5, 'x'));
+  history.push(message(9, 'x', 0));
+  history.push(message(9, 'y', 0));
+  expect(times(history)).toEqual([5, 9]);
+});
+
 test('without anything remembered the Retained Message stays', () => {
   const history = new MessageHistory();
   history.push(message(5, 'retained', 0));

@@ -23,6 +23,9 @@ export class MessageHistory {
   dropped = 0;
 
   push(message: Message) {
+    const last = this.messages.at(-1);
+    // The Retained Message that a Subscription begins with is often what was known already.
+    if (message.count === 0 && last !== undefined && sameBytes(last.payload, message.payload)) return;
     this.messages.push(message);
     this.bytes += message.payload.length;
     this.trim();
@@ -49,4 +52,8 @@ export class MessageHistory {
     this.messages = this.messages.slice(from);
     this.dropped += from;
   }
+}
+
+function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, index) => byte === other[index]);
 }

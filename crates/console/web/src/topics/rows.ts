@@ -18,14 +18,14 @@ export function visibleRows(
   search: Search | null,
   closed: ReadonlySet<string>,
 ): TopicNode[] {
-  const wanted = search === null ? null : waysTo(tree, search);
+  const number = search === null ? 0 : markFound(tree, search);
   const rows: TopicNode[] = [];
   const stack = [...tree.root.sortedChildren()].reverse();
   while (stack.length > 0) {
     const node = stack.pop()!;
-    if (wanted !== null && !wanted.has(node)) continue;
+    if (number > 0 && node.rowsNumber !== number) continue;
     rows.push(node);
-    const isOpen = wanted === null ? open.has(node.topic) : !closed.has(node.topic);
+    const isOpen = number === 0 ? open.has(node.topic) : !closed.has(node.topic);
     if (!isOpen || node.children === null) continue;
     const children = node.sortedChildren();
     for (let i = children.length - 1; i >= 0; i--) stack.push(children[i]!);
@@ -33,9 +33,11 @@ export function visibleRows(
   return rows;
 }
 
-/** Nodes that the search found, and all above them. */
-function waysTo(tree: TopicTree, search: Search): Set<TopicNode> {
-  const wanted = new Set<TopicNode>();
+let lists = 0;
+
+/** Marks the nodes that the search found, and all above them, with the number that is the answer. */
+function markFound(tree: TopicTree, search: Search): number {
+  const number = ++lists;
   for (const node of tree.allTopics()) {
     if (!node.isTopic) continue;
     if (node.searchNumber !== search.number) {
@@ -43,9 +45,9 @@ function waysTo(tree: TopicTree, search: Search): Set<TopicNode> {
       node.searchFound = search.matches(node.topic);
     }
     if (!node.searchFound) continue;
-    for (let up: TopicNode | null = node; up !== null && !wanted.has(up); up = up.parent) wanted.add(up);
+    for (let up: TopicNode | null = node; up !== null && up.rowsNumber !== number; up = up.parent) up.rowsNumber = number;
   }
-  return wanted;
+  return number;
 }
 
 /** The topics above one, outermost first, which must be open for it to be seen. */

@@ -36,16 +36,25 @@ export class TopicNode {
   rate = 0;
   sinceTick = 0;
   topicsBelow = 0;
-  /** What the search of this number said about it: no, below it, itself. */
+  /** What the search of this number said about it. */
   searchNumber = 0;
   searchFound = false;
+  /** The last list of rows of a search that it, or something below it, is on. */
+  rowsNumber = 0;
+  /** The name without the number that it ends in, and that number, to sort by. */
+  readonly nameText: string;
+  readonly nameNumber: number;
 
   constructor(
     readonly name: string,
     readonly topic: string,
     readonly parent: TopicNode | null,
     readonly depth: number,
-  ) {}
+  ) {
+    const from = digitsAt(name);
+    this.nameText = name.slice(0, from);
+    this.nameNumber = from < name.length ? Number(name.slice(from)) : -1;
+  }
 
   get isTopic() {
     return this.payload !== null;
@@ -71,20 +80,20 @@ export class TopicNode {
 function byName(one: TopicNode, other: TopicNode): number {
   const dollar = (one.name[0] === '$' ? 1 : 0) - (other.name[0] === '$' ? 1 : 0);
   if (dollar !== 0) return dollar;
-  const [a, b] = [splitNumber(one.name), splitNumber(other.name)];
-  if (a.text !== b.text) return a.text < b.text ? -1 : 1;
-  if (a.number !== b.number) return a.number - b.number;
+  if (one.nameText !== other.nameText) return one.nameText < other.nameText ? -1 : 1;
+  if (one.nameNumber !== other.nameNumber) return one.nameNumber - other.nameNumber;
   return one.name < other.name ? -1 : one.name > other.name ? 1 : 0;
 }
 
-function splitNumber(name: string): { text: string; number: number } {
+/** Where the digits begin that a name ends in. */
+function digitsAt(name: string): number {
   let from = name.length;
   while (from > 0 && name.length - from < 12) {
     const digit = name.charCodeAt(from - 1);
     if (digit < 48 || digit > 57) break;
     from--;
   }
-  return { text: name.slice(0, from), number: from < name.length ? Number(name.slice(from)) : -1 };
+  return from;
 }
 
 export class TopicTree {
@@ -100,6 +109,7 @@ export class TopicTree {
   messages = 0;
   rate = 0;
   private sinceTick = 0;
+  private ageSeconds = 0;
   /** Topics that were left out because the tree is full. */
   isFull = false;
 
@@ -166,8 +176,9 @@ export class TopicTree {
 
   /** Rates, to be called about each second with the time since the last call. */
   tick(elapsedSeconds: number) {
-    // A weight that makes half of the rate come from the last three seconds, however often this is called.
-    const weight = 1 - Math.pow(0.5, elapsedSeconds / 3);
+    // Half of a rate comes from the last three seconds, however often this is called; at first it is the mean of all.
+    this.ageSeconds += elapsedSeconds;
+    const weight = Math.max(1 - Math.pow(0.5, elapsedSeconds / 3), elapsedSeconds / this.ageSeconds);
     const next = (rate: number, count: number) => {
       const moved = rate + weight * (count / elapsedSeconds - rate);
       return moved < 0.005 ? 0 : moved;
@@ -192,6 +203,7 @@ export class TopicTree {
     this.nodes = [];
     this.payloadBytes = 0;
     this.messages = 0;
+    this.ageSeconds = 0;
     this.isFull = false;
     this.version++;
     this.structure++;

@@ -143,6 +143,12 @@ export function Name({ text, most = 200 }: { text: string; most?: number }) {
   );
 }
 
+/** A sentence of the server, in which what stands between backquotes is code. */
+export function Sentence({ text }: { text: string }) {
+  const parts = plain(text, 800).split('`');
+  return <>{parts.map((part, index) => (index % 2 === 1 && index < parts.length - 1 ? <code key={index}>{part}</code> : part))}</>;
+}
+
 export function Badge({ tone = 'quiet', children }: { tone?: 'quiet' | 'good' | 'warn' | 'bad' | 'accent'; children: ComponentChildren }) {
   return <span class={`badge ${tone}`}>{children}</span>;
 }

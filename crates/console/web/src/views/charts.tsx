@@ -37,7 +37,7 @@ function numbersSeen(search: string): Found[] {
     if (value !== null) found.push({ topic: node.topic, path: '', value });
     else found.push(...numbersInJson(node.topic, node.payload!));
   }
-  return found.slice(0, MOST_FOUND);
+  return found.slice(0, MOST_FOUND).sort((one, other) => (seriesName(one) < seriesName(other) ? -1 : 1));
 }
 
 function numbersInJson(topic: string, payload: Uint8Array): Found[] {

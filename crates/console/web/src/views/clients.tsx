@@ -113,6 +113,7 @@ export function ClientsPage() {
           )}
         </section>
       )}
+      {!isListed && <h1 class="unseen">{t('nav.clients')}</h1>}
       {chosen !== '' && <Detail key={chosen} id={chosen} onClose={() => go('clients', '', keep())} onChanged={list.refresh} />}
     </div>
   );

@@ -5,7 +5,7 @@ import type { Problem, ProblemKind, Problems } from '../api/types';
 import { formatDateTime, formatNumber, t } from '../i18n';
 import { plain } from '../payload/text';
 import { hrefOf, query, setQuery } from '../state/route';
-import { Badge, Button, Empty, Failure, Loading, Name, SearchField, Segmented } from '../ui/controls';
+import { Badge, Button, Empty, Failure, Loading, Name, SearchField, Segmented, Sentence } from '../ui/controls';
 import { useList } from '../ui/polling';
 
 const KINDS: ProblemKind[] = ['refused', 'denied', 'discarded', 'disconnected', 'server'];
@@ -91,14 +91,14 @@ function Totals({ totals, search }: { totals: Problems['totals']; search: string
 function ProblemRow({ one }: { one: Problem }) {
   return (
     <li class="problem">
-      <div class="problem-what">
-        <span class="num time">{formatDateTime(one.time_ms)}</span>
-        <Badge tone={TONES[one.kind] ?? 'quiet'}>{KINDS.includes(one.kind) ? t(`problems.${one.kind}`) : plain(one.kind, 20)}</Badge>
+      <span class="num time">{formatDateTime(one.time_ms)}</span>
+      <Badge tone={TONES[one.kind] ?? 'quiet'}>{KINDS.includes(one.kind) ? t(`problems.${one.kind}`) : plain(one.kind, 20)}</Badge>
+      <div>
+       <div class="problem-what">
         <strong>{plain(one.reason, 200)}</strong>
         {one.reason_code !== null && <span class="hint num">0x{one.reason_code.toString(16).padStart(2, '0')}</span>}
         {one.count > 1 && <span class="count num">×{formatNumber(one.count)}</span>}
-      </div>
-      <div class="problem-who">
+        <span class="problem-who">
         {one.client_id !== null && (
           <a href={hrefOf('clients', one.client_id)}>
             <Name text={one.client_id} most={80} />
@@ -111,8 +111,10 @@ function ProblemRow({ one }: { one: Problem }) {
             <Name text={one.topic} most={120} />
           </a>
         )}
+        </span>
+       </div>
+       {one.remedy && <p class="remedy"><Sentence text={one.remedy} /></p>}
       </div>
-      {one.remedy && <p class="remedy">{plain(one.remedy, 600)}</p>}
     </li>
   );
 }

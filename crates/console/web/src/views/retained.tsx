@@ -6,11 +6,11 @@ import type { Retained, RetainedDeletion } from '../api/types';
 import { formatBytes, formatDateTime, formatNumber, t } from '../i18n';
 import { fromBase64, plain, preview } from '../payload/text';
 import { tree } from '../state/live';
-import { rowHeight } from '../state/preferences';
+import { isWide, rowHeight } from '../state/preferences';
 import { hrefOf, query, setQuery } from '../state/route';
 import { canChange } from '../state/session';
 import { filterFault, hasWildcard } from '../topics/filter';
-import { Badge, Button, Dialog, Empty, Failure, Loading, Name, SearchField, tell } from '../ui/controls';
+import { Button, Dialog, Empty, Failure, Loading, Name, SearchField, tell } from '../ui/controls';
 import { useList } from '../ui/polling';
 import { VirtualList } from '../ui/virtual';
 
@@ -73,7 +73,7 @@ export function RetainedPage() {
           role="table"
           label={t('nav.retained')}
           count={items.length}
-          rowHeight={rowHeight.value + 4}
+          rowHeight={isWide.value ? rowHeight.value + 4 : 60}
           onEnd={list.more}
           header={
             <div role="rowgroup" class="head">
@@ -84,6 +84,7 @@ export function RetainedPage() {
                 <span role="columnheader" class="num">{t('topic.size')}</span>
                 <span role="columnheader">QoS</span>
                 <span role="columnheader">{t('retained.stored')}</span>
+                <span role="columnheader">{t('retained.expires')}</span>
                 <span role="columnheader">{t('retained.publisher')}</span>
               </div>
             </div>
@@ -121,10 +122,8 @@ function Row({ one, isChosen, onToggle }: { one: Retained; isChosen: boolean; on
       <span role="cell" class="value mono"><bdi dir="ltr">{preview(bytes, 120)}</bdi></span>
       <span role="cell" class="num">{formatBytes(one.bytes)}</span>
       <span role="cell" class="num">{one.qos}</span>
-      <span role="cell" class="num">
-        {one.stored_ms === null ? '–' : formatDateTime(one.stored_ms)}
-        {one.expires_ms !== null && <Badge tone="warn">{t('retained.expires', { time: formatDateTime(one.expires_ms) })}</Badge>}
-      </span>
+      <span role="cell" class="num start">{one.stored_ms === null ? '–' : formatDateTime(one.stored_ms)}</span>
+      <span role="cell" class="num start">{one.expires_ms === null ? '–' : formatDateTime(one.expires_ms)}</span>
       <span role="cell">{one.publisher === null ? '–' : <Name text={one.publisher} />}</span>
     </div>
   );

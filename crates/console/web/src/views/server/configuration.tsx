@@ -5,7 +5,7 @@ import { get } from '../../api/client';
 import type { Configuration, Listener } from '../../api/types';
 import { formatNumber, t } from '../../i18n';
 import { plain } from '../../payload/text';
-import { Badge, Check, Failure, Loading } from '../../ui/controls';
+import { Badge, Check, Failure, Loading, Sentence } from '../../ui/controls';
 import { Icon } from '../../ui/icons';
 import { usePolled } from '../../ui/polling';
 
@@ -35,9 +35,9 @@ function Warnings({ config }: { config: Configuration }) {
             <div>
               <p>
                 {warning.line !== null && <span class="num hint">{t('server.line', { n: String(warning.line) })} </span>}
-                {plain(warning.message, 600)}
+                <Sentence text={warning.message} />
               </p>
-              {warning.remedy && <p class="remedy">{plain(warning.remedy, 600)}</p>}
+              {warning.remedy && <p class="remedy"><Sentence text={warning.remedy} /></p>}
             </div>
           </li>
         ))}
@@ -64,7 +64,7 @@ function Listeners({ listeners }: { listeners: Listener[] }) {
         <tbody>
           {listeners.map((one, index) => (
             <tr key={index}>
-              <th scope="row" class="num">{one.port}</th>
+              <th scope="row" class="strong">{one.port}</th>
               <td class="mono">{plain(one.address, 80)}</td>
               <td>{one.protocol === 'websockets' ? 'WebSocket' : 'MQTT'}</td>
               <td>{one.tls ? <Badge tone="good">TLS</Badge> : t('common.no')}</td>

@@ -57,7 +57,7 @@ function Tiles({ now }: { now: Overview }) {
         <span>{now.persistence ? t('server.persistent') : t('server.notPersistent')}</span>
         {now.log?.is_full && <Badge tone="bad">{t('server.diskFull')}</Badge>}
       </p>
-      <dl class="tiles">
+      <dl class={`tiles of-${tiles.length}`}>
         {tiles.map((tile) => (
           <div key={tile.name} class={tile.isBad ? 'tile bad' : 'tile'}>
             <dt>{t(tile.name)}</dt>
@@ -74,6 +74,7 @@ interface Course {
   title: Key;
   lines: { name: string; values: Values }[];
   format: (value: number) => string;
+  isBytes?: boolean;
 }
 
 function coursesOf(answer: SeriesAnswer): Course[] {
@@ -83,14 +84,14 @@ function coursesOf(answer: SeriesAnswer): Course[] {
   const percent = (value: number) => `${formatNumber(value * 100)} %`;
   const courses: Course[] = [
     { title: 'server.messages', format: perSecond, lines: [of(t('server.receivedLine'), 'messages_received_per_s'), of(t('server.sentLine'), 'messages_sent_per_s')] },
-    { title: 'server.bytes', format: bytesPerSecond, lines: [of(t('server.receivedLine'), 'bytes_received_per_s'), of(t('server.sentLine'), 'bytes_sent_per_s')] },
+    { title: 'server.bytes', format: bytesPerSecond, isBytes: true, lines: [of(t('server.receivedLine'), 'bytes_received_per_s'), of(t('server.sentLine'), 'bytes_sent_per_s')] },
     { title: 'server.clients', format: formatNumber, lines: [of(t('clients.connected'), 'clients_connected')] },
     { title: 'server.cpu', format: percent, lines: answer.shard_cpu.map((values, index) => ({ name: t('server.shard', { n: index }), values })) },
-    { title: 'server.memory', format: formatBytes, lines: [of(t('server.memory'), 'memory_bytes')] },
+    { title: 'server.memory', format: formatBytes, isBytes: true, lines: [of(t('server.memory'), 'memory_bytes')] },
     { title: 'server.discardedRate', format: perSecond, lines: [of(t('server.discarded'), 'discarded_per_s')] },
     { title: 'server.queued', format: formatNumber, lines: [of(t('server.queued'), 'queued')] },
     { title: 'server.syncP99', format: formatMicroseconds, lines: [of('p99', 'log_sync_p99_us')] },
-    { title: 'server.log', format: formatBytes, lines: [of(t('server.log'), 'log_bytes')] },
+    { title: 'server.log', format: formatBytes, isBytes: true, lines: [of(t('server.log'), 'log_bytes')] },
   ];
   // A server without persistence has no log, an older one may not know a series.
   return courses.filter((course) => course.lines.some((line) => line.values.some((value) => value !== null)));
@@ -142,6 +143,7 @@ function CourseCard(props: { course: Course; times: number[]; answer: SeriesAnsw
         range={null}
         height={132}
         format={course.format}
+        isBytes={course.isBytes ?? false}
         syncKey="server"
         onCursor={props.onCursor}
         fromZero

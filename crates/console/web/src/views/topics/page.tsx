@@ -3,7 +3,7 @@
 import { useEffect } from 'preact/hooks';
 import { LiveChart } from '../../charts/live_chart';
 import { formatRate, t } from '../../i18n';
-import { link, overall, refusedFilters, tree } from '../../state/live';
+import { isSettled, overall, refusedFilters, tree } from '../../state/live';
 import { isWide } from '../../state/preferences';
 import { chart, go, query, route, setQuery } from '../../state/route';
 import { Button, SearchField } from '../../ui/controls';
@@ -22,6 +22,7 @@ export function TopicsPage() {
   }, [selected]);
 
   const isEmpty = ![...(tree.root.children?.keys() ?? [])].some((name) => name[0] !== '$');
+  const isFirstVisit = isEmpty && isSettled();
   const isListed = isWide.value || selected === '';
   const isDetailed = isWide.value || selected !== '';
   const isDrawn = chart.value.series.length > 0;
@@ -39,9 +40,10 @@ export function TopicsPage() {
             <SearchField label={t('topics.search')} placeholder={t('topics.searchHint')} value={search} onChange={(text) => setQuery('q', text)} pauseMs={120} />
           </div>
           <RefusedNote />
-          {isEmpty && !isWide.value && link.value.name === 'connected' ? <Welcome /> : <TreeList search={search} selected={selected} />}
+          {isFirstVisit && !isWide.value ? <Welcome /> : <TreeList search={search} selected={selected} />}
         </section>
       )}
+      {!isListed && <h1 class="unseen">{t('nav.topics')}</h1>}
       {isDetailed && (
         <section class="pane detail-pane" aria-label={t('topics.detail')}>
           {!isWide.value && (
@@ -52,7 +54,7 @@ export function TopicsPage() {
             </div>
           )}
           <div class="detail-scroll" tabIndex={-1}>
-            {selected !== '' ? <Topic key={selected} topic={selected} /> : isEmpty ? <Welcome /> : <Busiest />}
+            {selected !== '' ? <Topic key={selected} topic={selected} /> : isFirstVisit ? <Welcome /> : <Busiest />}
           </div>
           {isDrawn && (
             <div class="drawer">

@@ -29,6 +29,8 @@ function useMessages(topic: string): MessageHistory {
   const history = useRef(new MessageHistory());
   const [, redraw] = useState(0);
   useEffect(() => {
+    const known = tree.get(topic);
+    if (known?.isTopic && known.payload!.length === known.payloadBytes) history.current.push(fromTree(known));
     let isOver = false;
     let [changed, drawnMs, turn] = [true, 0, 0];
     const stop = listen(topic, (message) => {
@@ -82,7 +84,9 @@ async function remembered(topic: string): Promise<Message[]> {
 /** What the tree knows, until the message itself is there. */
 function fromTree(node: TopicNode): Message {
   const unknown = { qos: null, contentType: null, responseTopic: null, messageExpiryIntervalS: null, userProperties: [] };
-  return { timeMs: node.lastMs, payload: node.payload!, count: 1, retain: node.isRetained, ...unknown };
+  // Of a Retained Message that came because the page subscribed it is not known when it was published.
+  const isReplayed = node.messages === 0;
+  return { timeMs: node.lastMs, payload: node.payload!, count: isReplayed ? 0 : 1, retain: isReplayed, ...unknown };
 }
 
 export function Topic({ topic }: { topic: string }) {
@@ -223,6 +227,7 @@ function NumberLine({ topic, messages, shown }: { topic: string; messages: Messa
 
 function Facts({ node, shown, isCut }: { node: TopicNode | undefined; shown: Message; isCut: boolean }) {
   return (
+    <div class="facts-line">
     <dl class="facts">
       <div>
         <dt>{t('topic.time')}</dt>
@@ -240,10 +245,11 @@ function Facts({ node, shown, isCut }: { node: TopicNode | undefined; shown: Mes
         <dt>{t('topic.messages')}</dt>
         <dd class="num">{formatNumber(node?.messages ?? 0)}</dd>
       </div>
+    </dl>
       {node?.isRetained && <Badge tone="accent">{t('topics.retained')}</Badge>}
       {shown.contentType && <Badge>{plain(shown.contentType, 60)}</Badge>}
       {isCut && <Badge tone="warn">{t('topic.cut', { size: formatBytes(shown.payload.length) })}</Badge>}
-    </dl>
+    </div>
   );
 }
 

@@ -4,7 +4,7 @@ import { signal } from '@preact/signals';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { formatDateTime, formatNumber, formatRate, t } from '../../i18n';
 import { plain, preview } from '../../payload/text';
-import { link, tree } from '../../state/live';
+import { isSettled, tree } from '../../state/live';
 import { rowHeight } from '../../state/preferences';
 import { go, query } from '../../state/route';
 import { topicSearch } from '../../topics/filter';
@@ -154,7 +154,7 @@ export function TreeList({ search, selected }: { search: string; selected: strin
 
 function NoRows({ isSearch }: { isSearch: boolean }) {
   if (isSearch) return <Empty icon="search" title={t('topics.nothingFound')}><p>{t('topics.nothingFoundHint')}</p></Empty>;
-  if (link.value.name === 'connected') return <Empty icon="topics" title={t('topics.none')} />;
+  if (isSettled()) return <Empty icon="topics" title={t('topics.none')} />;
   return <Loading rows={14} />;
 }
 

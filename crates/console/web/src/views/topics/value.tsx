@@ -53,7 +53,7 @@ export function Value({ topic, message, before }: { topic: string; message: Mess
           onClick={() => saveBlob('payload.bin', new Blob([payload as Uint8Array<ArrayBuffer>], { type: 'application/octet-stream' }))}
         />
       </div>
-      <div class="value-body">
+      <div class={view === 'text' && isShort(text!) ? 'value-body short' : 'value-body'}>
         {view === 'text' && <TextView text={text!} />}
         {view === 'json' && <JsonTree document={json!} topic={topic} />}
         {view === 'hex' && <HexView payload={payload} />}
@@ -63,6 +63,8 @@ export function Value({ topic, message, before }: { topic: string; message: Mess
     </section>
   );
 }
+
+const isShort = (text: string) => text.length <= 240 && text.split('\n').length <= 3;
 
 function TextView({ text }: { text: string }) {
   if (text === '') return <p class="hint pad">{t('topic.emptyPayload')}</p>;
