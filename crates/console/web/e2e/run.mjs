@@ -1,0 +1,255 @@
+/**
+ * What a user does, in a real browser against a real server (or the mock): one story after the other.
+ *
+ *   MIDGE_CONSOLE=http://127.0.0.1:9883 MIDGE_USER=ada MIDGE_PASSWORD=secret node e2e/run.mjs [story…]
+ *
+ * MIDGE_USER must be one who may change things; without it nobody logs in, and the stories about logging in are left out.
+ * The story about the server that is lost needs MIDGE_LOSE, a command that takes the server away for a few seconds, or the
+ * mock. Stories use topics below `console-e2e/`, and delete what they retain there.
+ */
+
+import { execSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { BASE, PASSWORD, PHONE, USER, check, goTo, logIn, openPage, until, withBrowser } from './browser.mjs';
+
+const ROOT = `console-e2e/${Date.now().toString(36)}`;
+const authorization = USER === null ? {} : { Authorization: 'Basic ' + Buffer.from(`${USER}:${PASSWORD}`).toString('base64') };
+
+async function api(path, body) {
+  const method = body === undefined ? 'GET' : 'POST';
+  const headers = { ...authorization, 'Content-Type': 'application/json', Origin: new URL(BASE).origin };
+  const response = await fetch(`${BASE}api/midge/v1/${path}`, { method, headers, body: body && JSON.stringify(body) });
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+  return response.status === 204 ? null : response.json();
+}
+
+const publish = (topic, payload, more = {}) => api('publish', { topic: `${ROOT}/${topic}`, payload, qos: 0, retain: false, properties: {}, ...more });
+const isMock = () => fetch(`${BASE}api/midge/v1/session`, { headers: authorization }).then((r) => r.json()).then((s) => s.host_hint === '192.168.1.5');
+
+const connected = (page) => page.locator('.rail .dot.on').waitFor();
+
+const stories = {
+  async 'the page opens and connects'(page) {
+    await goTo(page, '');
+    await connected(page);
+    check((await page.title()).includes('Midge'), 'the title names Midge');
+  },
+
+  async 'a message arrives'(page) {
+    await goTo(page, '#/topics');
+    await connected(page);
+    await publish('north/temperature', '21.5');
+    await page.locator('[data-search]').fill('console-e2e/+/north/#');
+    const row = page.getByRole('treeitem', { name: /temperature/ });
+    await row.waitFor();
+    await row.getByText('21.5').waitFor();
+    await row.click();
+    await page.locator('.number-value', { hasText: '21.5' }).waitFor();
+    await publish('north/temperature', '22.75');
+    await page.locator('.number-value', { hasText: '22.75' }).waitFor();
+    await until(async () => (await page.locator('.history-row').count()) >= 2, 'both are in the history');
+  },
+
+  async 'a chart is drawn of a number in JSON, and is in the address'(page) {
+    await publish('climate', '{"air":{"temperature":20.5},"name":"x"}');
+    await goTo(page, `#/topics/${ROOT}/climate`);
+    await connected(page);
+    const timer = setInterval(() => void publish('climate', JSON.stringify({ air: { temperature: 20 + Math.random() }, name: 'x' })).catch(() => {}), 300);
+    try {
+      await page.getByRole('button', { name: /^2\d\.\d/ }).first().click();
+      await page.locator('.drawer canvas').waitFor();
+      check(decodeURIComponent(page.url()).includes('air.temperature'), 'the address names what is drawn');
+      await page.getByRole('link', { name: /Charts/ }).last().click();
+      await page.locator('.legend td.strong', { hasText: /^2\d/ }).waitFor();
+      const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'CSV' }).click()]);
+      const csv = readFileSync(await download.path(), 'utf8');
+      check(csv.startsWith('time,') && csv.trim().split('\r\n').length >= 2, `the CSV has rows: ${csv.slice(0, 200)}`);
+      const [picture] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'PNG' }).click()]);
+      check(readFileSync(await picture.path()).subarray(1, 4).toString() === 'PNG', 'the picture is a PNG');
+      const other = await openPage(page.context());
+      await other.goto(page.url());
+      await logIn(other);
+      await other.locator('.legend', { hasText: 'air.temperature' }).waitFor();
+      await other.close();
+    } finally {
+      clearInterval(timer);
+    }
+  },
+
+  async 'a message is published'(page) {
+    await goTo(page, `#/publish/${ROOT}/published`);
+    await page.getByLabel('Topic', { exact: true }).waitFor();
+    await page.getByRole('radio', { name: 'JSON' }).check();
+    await page.getByLabel('Payload').fill('{"a": }');
+    await page.getByText(/Line 1, column 7/).waitFor();
+    await page.getByLabel('Payload').fill('{"a": 12345}');
+    await page.getByRole('radio', { name: 'QoS 1' }).check();
+    await page.locator('.form button[type=submit]').click();
+    await page.locator('.note.good').waitFor();
+    await page.locator('.recent-list', { hasText: `${ROOT}/published` }).waitFor();
+    await goTo(page, `#/topics/${ROOT}/published`);
+  },
+
+  async 'what is published while one looks is seen'(page) {
+    await goTo(page, `#/topics/${ROOT}/seen`);
+    await connected(page);
+    await page.waitForTimeout(500);
+    await publish('seen', '<img src=x onerror="document.title=\'harm\'"><script>document.title="harm"</script>');
+    await page.locator('.text-view', { hasText: '<script>' }).waitFor();
+    check(!(await page.title()).includes('harm'), 'HTML of a payload does no harm');
+  },
+
+  async 'a client is found'(page) {
+    await goTo(page, '#/clients');
+    const first = page.locator('.clients-table .rows .row').first();
+    await first.waitFor();
+    const { items } = await api('clients?state=connected&search=console&limit=10').then((answer) => (answer.items.length > 0 ? answer : api('clients?limit=10')));
+    const { id } = items.find((one) => /^[\w-]{1,60}$/.test(one.id)) ?? items[0];
+    await page.locator('[data-search]').fill(id);
+    await page.locator('.clients-table .rows .row', { hasText: id }).first().click();
+    await page.locator('.detail-part dl').waitFor();
+    await page.locator('.detail-part h2', { hasText: id }).waitFor();
+  },
+
+  async 'retained messages are deleted after a preview'(page) {
+    for (const name of ['a', 'b', 'c']) await publish(`retained/${name}`, name, { retain: true });
+    await goTo(page, '#/retained');
+    await page.locator('[data-search]').fill(`${ROOT}/retained/#`);
+    await page.locator('.retained-table .rows .row', { hasText: `${ROOT}/retained/c` }).waitFor();
+    await until(async () => (await page.locator('.retained-table .rows .row').count()) === 3, 'three are found');
+    await page.getByRole('checkbox').first().check();
+    await page.getByRole('button', { name: /Delete 1 chosen/ }).click();
+    await page.locator('dialog .sample', { hasText: `${ROOT}/retained/a` }).waitFor();
+    await page.getByRole('button', { name: 'Delete 1', exact: true }).click();
+    await page.locator('.note.good').waitFor();
+    await page.getByRole('button', { name: /Delete found/ }).click();
+    await page.getByText('2 retained messages would be deleted').waitFor();
+    await page.getByRole('button', { name: 'Delete 2', exact: true }).click();
+    await page.getByText('No retained message matches').waitFor();
+    check((await api(`retained?filter=${encodeURIComponent(`${ROOT}/retained/#`)}`)).items.length === 0, 'the server has none left');
+  },
+
+  async 'every page opens'(page) {
+    for (const hash of ['#/topics', '#/charts', '#/publish', '#/retained', '#/clients', '#/problems', '#/server', '#/server/config', '#/server/sinks', '#/server/access']) {
+      await goTo(page, hash);
+      await page.locator('main h1').first().waitFor();
+      await page.waitForTimeout(700);
+      check((await page.locator('.failure').count()) === 0, `${hash} shows no failure: ${await page.locator('.failure').allInnerTexts()}`);
+    }
+  },
+
+  async 'keys lead everywhere'(page) {
+    await goTo(page, '#/topics');
+    await connected(page);
+    await publish('keys/one', '1');
+    await page.keyboard.press('/');
+    await page.keyboard.type(`${ROOT}/keys/#`);
+    await until(async () => (await page.locator('.tree-row').last().locator('.label').innerText()) === 'one', 'the search has found it');
+    await page.locator('.tree').focus();
+    await page.keyboard.press('End');
+    await page.keyboard.press('Enter');
+    await page.locator('.topic-head h2', { hasText: 'one' }).waitFor();
+    await page.keyboard.press('7');
+    await page.locator('h1', { hasText: 'Server' }).waitFor();
+    await page.keyboard.press('?');
+    await page.locator('dialog[open]').waitFor();
+    await page.keyboard.press('Escape');
+    await page.locator('dialog[open]').waitFor({ state: 'detached' });
+  },
+
+  async 'another language'(page) {
+    await goTo(page, '#/topics');
+    await connected(page);
+    await page.keyboard.press('?');
+    await page.locator('dialog select').selectOption('ja');
+    await page.locator('h1', { hasText: 'トピック' }).waitFor();
+    await page.locator('dialog select').selectOption('ko');
+    await page.locator('h1', { hasText: '토픽' }).waitFor();
+    await page.locator('dialog select').selectOption('en');
+    await page.locator('h1', { hasText: 'Topics' }).waitFor();
+  },
+
+  async 'dark by the system, and by the switch'(page) {
+    const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await goTo(page, '#/topics');
+    await connected(page);
+    check((await ground()) === 'rgb(14, 18, 17)', 'the ground is dark');
+    await page.keyboard.press('?');
+    await page.locator('dialog').getByRole('radio', { name: 'Light' }).check();
+    check((await ground()) === 'rgb(245, 245, 241)', 'the switch wins');
+    await page.locator('dialog').getByRole('radio', { name: 'As the system' }).check();
+    await page.emulateMedia({ colorScheme: null });
+  },
+
+  async 'a phone'(page) {
+    await page.setViewportSize(PHONE);
+    await publish('phone', '7');
+    for (const hash of ['#/topics', `#/topics/${ROOT}/phone`, '#/charts', '#/publish', '#/retained', '#/clients', '#/problems', '#/server', '#/server/config']) {
+      await goTo(page, hash);
+      await page.waitForTimeout(600);
+      const width = await page.evaluate(() => Math.max(document.documentElement.scrollWidth, document.querySelector('main').scrollWidth));
+      check(width <= PHONE.width, `${hash} is not wider than the screen: ${width}`);
+    }
+  },
+
+  async 'a wrong password, then the right one'(page) {
+    if (USER === null) return 'no MIDGE_USER';
+    await page.evaluate(() => sessionStorage.clear()).catch(() => {});
+    await page.goto(BASE);
+    await page.evaluate(() => sessionStorage.clear());
+    await page.reload();
+    if (!(await page.locator('input[name=username]').or(page.locator('.rail')).first().waitFor().then(() => page.locator('input[name=username]').isVisible()))) {
+      await page.keyboard.press('?');
+      await page.locator('dialog').getByRole('button', { name: 'Log in' }).click();
+    }
+    await logIn(page, USER, PASSWORD + '-wrong');
+    await page.getByText('The user name or the password is wrong.').waitFor();
+    await logIn(page);
+    await connected(page);
+    await page.reload();
+    await connected(page);
+    await page.keyboard.press('?');
+    await page.locator('dialog', { hasText: USER }).getByRole('button', { name: 'Log out' }).click();
+    await page.locator('input[name=username]').or(page.locator('.rail')).first().waitFor();
+    await page.evaluate(() => sessionStorage.clear());
+  },
+
+  async 'the server is lost and found again'(page) {
+    const lose = process.env.MIDGE_LOSE;
+    if (!lose && !(await isMock())) return 'no MIDGE_LOSE';
+    await goTo(page, '#/topics');
+    await connected(page);
+    if (lose) execSync(lose, { stdio: 'ignore' });
+    else await fetch(`${BASE}mock/lose`, { method: 'POST', body: '{"ms":3000}' });
+    await page.locator('.lost-bar').waitFor();
+    await connected(page);
+    await page.locator('.lost-bar').waitFor({ state: 'detached' });
+    await publish('found', 'again');
+    await page.locator('[data-search]').fill(`${ROOT}/found`);
+    await page.getByRole('treeitem', { name: /found/ }).getByText('again').waitFor();
+  },
+};
+
+const wanted = process.argv.slice(2);
+let failed = 0;
+await withBrowser(async (context) => {
+  context.setDefaultTimeout(20_000);
+  for (const [name, story] of Object.entries(stories)) {
+    if (wanted.length > 0 && !wanted.some((part) => name.includes(part))) continue;
+    const page = await openPage(context);
+    let outcome;
+    try {
+      const skipped = await story(page);
+      outcome = skipped ? `left out: ${skipped}` : 'good';
+      if (page.faults.length > 0) throw new Error(page.faults.join('\n'));
+    } catch (error) {
+      failed++;
+      outcome = `FAILED\n${error.stack ?? error}`;
+      await page.screenshot({ path: `.shots/failed-${failed}.png` }).catch(() => {});
+    }
+    console.log(`${name}: ${outcome}`);
+    await page.close();
+  }
+});
+process.exitCode = failed === 0 ? 0 : 1;

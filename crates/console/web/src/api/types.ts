@@ -1,0 +1,187 @@
+/** The shapes of the console's HTTP interface, `/api/midge/v1`. Times are ms since 1970. */
+
+export interface Session {
+  username: string | null;
+  can_see: boolean;
+  can_change: boolean;
+  anonymous: boolean;
+  version: string;
+  mqtt_port: number | null;
+  mqtt_tls_port: number | null;
+  websocket_path: string;
+  host_hint: string | null;
+  history: boolean;
+}
+
+export interface Overview {
+  now_ms: number;
+  started_ms: number;
+  version: string;
+  shards: number;
+  persistence: boolean;
+  ready: boolean;
+  clients: { connected: number; away: number; maximum: number };
+  subscriptions: number;
+  shared_groups: number;
+  retained: { count: number; bytes: number };
+  messages: { received: number; sent: number; discarded: number; queued: number; inflight: number };
+  bytes: { received: number; sent: number };
+  connections: { opened: number; refused: number };
+  memory_bytes: number;
+  log: null | {
+    bytes: number;
+    live_bytes: number;
+    disk_free_bytes: number;
+    sync_p50_us: number;
+    sync_p99_us: number;
+    is_full: boolean;
+  };
+  problems_last_hour: number;
+}
+
+export type Values = (number | null)[];
+
+export interface SeriesAnswer {
+  start_ms: number;
+  step_s: number;
+  series: Record<string, Values>;
+  shard_cpu: Values[];
+}
+
+export interface List<T> {
+  items: T[];
+  next: string | null;
+}
+
+export interface Client {
+  id: string;
+  state: 'connected' | 'away';
+  address: string | null;
+  username: string | null;
+  version: string;
+  transport: string;
+  tls: null | { version: string; cipher: string };
+  listener: string | null;
+  since_ms: number;
+  keep_alive_s: number;
+  clean_start: boolean;
+  session_expiry_s: number | null;
+  subscriptions: number;
+  inflight: number;
+  queued: number;
+  queued_bytes: number;
+  received_messages: number;
+  sent_messages: number;
+  received_bytes: number;
+  sent_bytes: number;
+  discarded: number;
+  last_disconnect: null | { time_ms: number; reason: string; reason_code: number | null };
+}
+
+export interface ClientSubscription {
+  filter: string;
+  qos: number;
+  no_local: boolean;
+  retain_as_published: boolean;
+  retain_handling: number;
+  identifier: number | null;
+}
+
+export interface ClientDetail extends Client {
+  subscription_list: ClientSubscription[];
+}
+
+export interface Retained {
+  topic: string;
+  bytes: number;
+  qos: number;
+  payload_base64: string;
+  truncated: boolean;
+  stored_ms: number | null;
+  expires_ms: number | null;
+  publisher: string | null;
+}
+
+export interface RetainedDeletion {
+  count: number;
+  sample: string[];
+  deleted: number;
+}
+
+export interface HistoryAnswer {
+  topic: string;
+  points: { time_ms: number; payload_base64: string; count: number }[];
+  from_ms: number;
+  complete: boolean;
+}
+
+export interface FieldHistoryAnswer {
+  points: [number, number][];
+}
+
+export interface Publication {
+  topic: string;
+  payload?: string;
+  payload_base64?: string;
+  qos: number;
+  retain: boolean;
+  properties: {
+    content_type?: string;
+    response_topic?: string;
+    message_expiry_interval_s?: number;
+    user_properties?: [string, string][];
+  };
+}
+
+export type ProblemKind = 'refused' | 'denied' | 'discarded' | 'disconnected' | 'server';
+
+export interface Problem {
+  time_ms: number;
+  kind: ProblemKind;
+  reason: string;
+  reason_code: number | null;
+  client_id: string | null;
+  address: string | null;
+  username: string | null;
+  topic: string | null;
+  count: number;
+  remedy: string | null;
+}
+
+export interface Problems extends List<Problem> {
+  totals: { kind: ProblemKind; reason: string; count: number }[];
+}
+
+export interface Listener {
+  port: number;
+  address: string;
+  protocol: 'mqtt' | 'websockets';
+  tls: boolean;
+  clients: number;
+  max_connections: number | null;
+  anonymous: boolean;
+}
+
+export interface Configuration {
+  file: string | null;
+  lines: { directive: string; value: string; line: number | null; is_default: boolean }[];
+  warnings: { line: number | null; message: string; remedy: string | null }[];
+}
+
+export interface Explanation {
+  allowed: boolean;
+  rule: null | { file: string; line: number; text: string };
+  why: string;
+}
+
+export interface Sink {
+  name: string;
+  target: string;
+  state: 'connected' | 'waiting' | 'failing' | 'off';
+  lag_messages: number;
+  lag_s: number;
+  written: number;
+  refused: number;
+  ignored: number;
+  last_error: string | null;
+}

@@ -1,0 +1,56 @@
+import { describe, expect, test } from 'vitest';
+import { en } from './en';
+import { browserLanguage, fill, formatBytes, formatDuration, formatRate, formatValue, LANGUAGES } from './index';
+import { ja } from './ja';
+import { ko } from './ko';
+
+const tables: Record<string, Record<string, string>> = { en, ja, ko };
+
+describe.each(Object.keys(LANGUAGES))('%s', (name) => {
+  const table = tables[name]!;
+
+  test('has the same keys as English', () => {
+    expect(Object.keys(table).sort()).toEqual(Object.keys(en).sort());
+  });
+
+  test('has no empty texts', () => {
+    expect(Object.entries(table).filter(([, text]) => text.trim() === '')).toEqual([]);
+  });
+
+  test('has the same gaps as English', () => {
+    const gaps = (text: string) => [...text.matchAll(/\{(\w+)/g)].map((found) => found[1]).sort();
+    for (const [key, text] of Object.entries(en)) expect([key, gaps(table[key]!)]).toEqual([key, gaps(text)]);
+  });
+});
+
+const sources = import.meta.glob<string>(['../**/*.{ts,tsx}', '!../**/*.test.ts', '!./{en,ja,ko}.ts'], {
+  query: '?raw',
+  import: 'default',
+  eager: true,
+});
+
+test('every text is used', () => {
+  const text = Object.values(sources).join('\n');
+  // Some keys are put together while running: `nav.${page}`.
+  const prefixes = [...text.matchAll(/`([a-z]+\.(?:[a-z]+\.)?)\$\{/g)].map((found) => found[1]!);
+  const unused = Object.keys(en).filter((key) => !text.includes(`'${key}'`) && !prefixes.some((prefix) => key.startsWith(prefix)));
+  expect(unused).toEqual([]);
+});
+
+test('gaps are filled', () => {
+  expect(fill('{n|topic|topics} of {who}', { n: 1, who: 'ada' })).toBe('1 topic of ada');
+  expect(fill('{n|topic|topics} of {who}', { n: 12_345, who: '{n}' })).toBe('12,345 topics of {n}');
+  expect(fill('{missing}', {})).toBe('{missing}');
+});
+
+test('the language of the browser', () => {
+  expect(browserLanguage(['fr-FR', 'ko-KR', 'ja'])).toBe('ko');
+  expect(browserLanguage(['fr'])).toBe('en');
+});
+
+test('numbers', () => {
+  expect([0, 0.01, 0.25, 12.4, 4981.2].map(formatRate)).toEqual(['0', '<0.1', '0.3', '12', '4,981']);
+  expect([0, 1023, 1024, 1_500_000, 5e12].map(formatBytes)).toEqual(['0 B', '1,023 B', '1 KiB', '1.4 MiB', '4.5 TiB']);
+  expect([40, 5000, 725_000, 3.6e6, 273_600_000].map(formatDuration)).toEqual(['40 ms', '5 s', '12 min 5 s', '1 h', '3 d 4 h']);
+  expect([21.5, 1234567.891, 0.000001, 1e20].map(formatValue)).toEqual(['21.5', '1,234,567.891', '1.000e-6', '1.000e+20']);
+});

@@ -1,0 +1,129 @@
+/** What comes over MQTT: the tree of all topics, and those that somebody looks at closely. */
+
+import { effect, signal } from '@preact/signals';
+import { credentials } from '../api/client';
+import { MqttLink, type LinkState } from '../mqtt/client';
+import type { Publish } from '../mqtt/codec';
+import { TopicTree } from '../topics/tree';
+import type { Message } from '../topics/history';
+import { login, session } from './session';
+
+/** One value for each topic and half a second is more than anybody reads. */
+const TREE_SAMPLE_MS = 500;
+/** A page that nobody sees keeps up, but lets the server rest. */
+const HIDDEN_SAMPLE_MS = 5000;
+const CLOSE_SAMPLE_MS = 100;
+const TREE = 1;
+const CLOSE = 2;
+const TREE_FILTERS = ['#', '$SYS/#'];
+
+export const tree = new TopicTree();
+export const link = signal<LinkState>({ name: 'off' });
+/** Filters that the server does not let us subscribe to. */
+export const refusedFilters = signal<Map<string, number>>(new Map());
+/** Set with each tick of the rates, for whoever shows numbers of the whole. */
+export const overall = signal({ topics: 0, rate: 0, messages: 0 });
+/** Messages of the whole in each second of the last minutes. */
+export const rateHistory = signal<number[]>([]);
+
+let connectedMs = Infinity;
+/** Whether what is retained has had the time to come, so that an empty tree means that there is nothing. */
+export const isSettled = () => performance.now() - connectedMs > 1500;
+
+/** Topics that somebody looks at closely, and who. */
+const listeners = new Map<string, Set<(message: Message) => void>>();
+let mqtt: MqttLink | null = null;
+
+function received(publish: Publish) {
+  const identifiers = publish.subscriptionIdentifiers;
+  const [isForTree, isClose] =
+    identifiers.length === 0 ? [true, true] : [identifiers.includes(TREE), identifiers.includes(CLOSE)];
+  let count = 0;
+  let timeMs = 0;
+  let own: [string, string][] = [];
+  for (const pair of publish.userProperties) {
+    if (pair[0] === 'midge-count') count = Number(pair[1]) || 1;
+    else if (pair[0] === 'midge-time') timeMs = Number(pair[1]) || 0;
+    else own = [...own, pair];
+  }
+  if (timeMs === 0) timeMs = Date.now();
+  // Without samples, a Retained Message that is the first of its topic is the one that a Subscription begins with.
+  if (count === 0) count = publish.retain && tree.get(publish.topic)?.isTopic !== true ? 0 : 1;
+  if (isForTree) {
+    tree.arrive({ topic: publish.topic, payload: publish.payload, retain: publish.retain, count, timeMs });
+  }
+  const wanted = isClose ? listeners.get(publish.topic) : undefined;
+  if (wanted === undefined) return;
+  const message: Message = {
+    timeMs,
+    payload: publish.payload.slice(),
+    count,
+    retain: publish.retain,
+    qos: publish.qos,
+    contentType: publish.contentType,
+    responseTopic: publish.responseTopic,
+    messageExpiryIntervalS: publish.messageExpiryIntervalS,
+    userProperties: own,
+  };
+  for (const listener of wanted) listener(message);
+}
+
+/** Has each message of a topic told as it comes (at most one in a tenth of a second), until the answer is called. */
+export function listen(topic: string, listener: (message: Message) => void): () => void {
+  const all = listeners.get(topic) ?? new Set();
+  listeners.set(topic, all.add(listener));
+  mqtt?.subscribe({ filter: topic, identifier: CLOSE, sampleMs: CLOSE_SAMPLE_MS });
+  return () => {
+    all.delete(listener);
+    if (all.size > 0) return;
+    listeners.delete(topic);
+    mqtt?.unsubscribe(topic);
+  };
+}
+
+function subscribeTree() {
+  const sampleMs = document.hidden ? HIDDEN_SAMPLE_MS : TREE_SAMPLE_MS;
+  for (const filter of TREE_FILTERS) mqtt?.subscribe({ filter, identifier: TREE, sampleMs });
+}
+
+function connect() {
+  mqtt?.stop();
+  mqtt = null;
+  if (login.value.name !== 'in' || session.value === null) return;
+  const url = new URL(session.value.websocket_path.replace(/^\//, ''), location.href);
+  url.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
+  url.hash = '';
+  refusedFilters.value = new Map();
+  mqtt = new MqttLink(url.href, credentials.peek(), {
+    state: (state) => {
+      link.value = state;
+      connectedMs = state.name === 'connected' ? performance.now() : Infinity;
+    },
+    publish: received,
+    refused: (filter, reasonCode) => (refusedFilters.value = new Map(refusedFilters.value).set(filter, reasonCode)),
+  });
+  subscribeTree();
+  for (const topic of listeners.keys()) mqtt.subscribe({ filter: topic, identifier: CLOSE, sampleMs: CLOSE_SAMPLE_MS });
+  mqtt.start();
+}
+
+/** Tries now what would be tried later. */
+export const reconnect = () => connect();
+
+const RATE_SECONDS = 120;
+
+export function startLive() {
+  effect(() => {
+    if (login.value.name !== 'in') tree.clear();
+    connect();
+  });
+  document.addEventListener('visibilitychange', subscribeTree);
+  let before = performance.now();
+  setInterval(() => {
+    const now = performance.now();
+    tree.tick((now - before) / 1000);
+    before = now;
+    overall.value = { topics: tree.topics, rate: tree.rate, messages: tree.messages };
+    rateHistory.value = [...rateHistory.value, tree.rate].slice(-RATE_SECONDS);
+  }, 1000);
+}

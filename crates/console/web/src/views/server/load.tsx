@@ -1,0 +1,153 @@
+/** Rates, connections, CPU, memory and log, as numbers of now and as courses. */
+
+import { useMemo, useState } from 'preact/hooks';
+import { get } from '../../api/client';
+import type { Overview, SeriesAnswer, Values } from '../../api/types';
+import { lineColor, Plot } from '../../charts/plot';
+import { formatBytes, formatDateTime, formatDuration, formatMicroseconds, formatNumber, formatRate, formatTime, t, type Key } from '../../i18n';
+import { isDark } from '../../state/preferences';
+import { query, setQuery } from '../../state/route';
+import { Badge, Failure, Loading, Segmented } from '../../ui/controls';
+import { usePolled } from '../../ui/polling';
+
+const WINDOWS = ['15m', '1h', '24h'] as const;
+
+export function Load() {
+  const window = WINDOWS.find((one) => one === query('w')) ?? '15m';
+  const overview = usePolled(() => get<Overview>('overview'), 'overview', 2000);
+  const series = usePolled(() => get<SeriesAnswer>('series', { window }), window, window === '15m' ? 5000 : 15_000);
+  if (overview.error && !overview.data) return <Failure message={overview.error.message} onRetry={overview.refresh} />;
+  return (
+    <>
+      {overview.data ? <Tiles now={overview.data} /> : <Loading rows={3} />}
+      <div class="toolbar">
+        <h2>{t('server.courses')}</h2>
+        <span class="grow" />
+        <Segmented
+          label={t('charts.window')}
+          value={window}
+          options={WINDOWS.map((value) => ({ value, text: t(`server.window.${value}`) }))}
+          onChange={(value) => setQuery('w', value === '15m' ? null : value)}
+        />
+      </div>
+      {series.data ? <Courses answer={series.data} /> : series.error ? <Failure message={series.error.message} onRetry={series.refresh} /> : <Loading rows={12} />}
+    </>
+  );
+}
+
+function Tiles({ now }: { now: Overview }) {
+  const tiles: { name: Key; value: string; more: string; isBad?: boolean }[] = [
+    { name: 'server.clients', value: formatNumber(now.clients.connected), more: t('server.away', { n: now.clients.away }) },
+    { name: 'server.subscriptions', value: formatNumber(now.subscriptions), more: t('server.shared', { n: now.shared_groups }) },
+    { name: 'nav.retained', value: formatNumber(now.retained.count), more: formatBytes(now.retained.bytes) },
+    { name: 'server.queued', value: formatNumber(now.messages.queued), more: t('server.inflight', { n: now.messages.inflight }) },
+    { name: 'server.discarded', value: formatNumber(now.messages.discarded), more: t('server.sinceStart') },
+    { name: 'server.memory', value: formatBytes(now.memory_bytes), more: t('server.shards', { n: now.shards }) },
+  ];
+  if (now.log) {
+    tiles.push({ name: 'server.log', value: formatBytes(now.log.bytes), more: t('server.logMore', { live: formatBytes(now.log.live_bytes), free: formatBytes(now.log.disk_free_bytes) }), isBad: now.log.is_full });
+    tiles.push({ name: 'server.sync', value: formatMicroseconds(now.log.sync_p50_us), more: t('server.syncMore', { p99: formatMicroseconds(now.log.sync_p99_us) }) });
+  }
+  return (
+    <>
+      <p class="server-line">
+        <Badge tone={now.ready ? 'good' : 'bad'}>{now.ready ? t('server.ready') : t('server.notReady')}</Badge>
+        <span class="num">Midge {now.version}</span>
+        <span class="num">{t('server.up', { time: formatDuration(Math.max(0, now.now_ms - now.started_ms)) })}</span>
+        <span>{now.persistence ? t('server.persistent') : t('server.notPersistent')}</span>
+        {now.log?.is_full && <Badge tone="bad">{t('server.diskFull')}</Badge>}
+      </p>
+      <dl class={`tiles of-${tiles.length}`}>
+        {tiles.map((tile) => (
+          <div key={tile.name} class={tile.isBad ? 'tile bad' : 'tile'}>
+            <dt>{t(tile.name)}</dt>
+            <dd class="num">{tile.value}</dd>
+            <dd class="hint num">{tile.more}</dd>
+          </div>
+        ))}
+      </dl>
+    </>
+  );
+}
+
+interface Course {
+  title: Key;
+  lines: { name: string; values: Values }[];
+  format: (value: number) => string;
+  isBytes?: boolean;
+}
+
+function coursesOf(answer: SeriesAnswer): Course[] {
+  const of = (name: string, key: string) => ({ name, values: answer.series[key] ?? [] });
+  const perSecond = (value: number) => `${formatRate(value)}/s`;
+  const bytesPerSecond = (value: number) => `${formatBytes(value)}/s`;
+  const percent = (value: number) => `${formatNumber(value * 100)} %`;
+  const courses: Course[] = [
+    { title: 'server.messages', format: perSecond, lines: [of(t('server.receivedLine'), 'messages_received_per_s'), of(t('server.sentLine'), 'messages_sent_per_s')] },
+    { title: 'server.bytes', format: bytesPerSecond, isBytes: true, lines: [of(t('server.receivedLine'), 'bytes_received_per_s'), of(t('server.sentLine'), 'bytes_sent_per_s')] },
+    { title: 'server.clients', format: formatNumber, lines: [of(t('clients.connected'), 'clients_connected')] },
+    { title: 'server.cpu', format: percent, lines: answer.shard_cpu.map((values, index) => ({ name: t('server.shard', { n: index }), values })) },
+    { title: 'server.memory', format: formatBytes, isBytes: true, lines: [of(t('server.memory'), 'memory_bytes')] },
+    { title: 'server.discardedRate', format: perSecond, lines: [of(t('server.discarded'), 'discarded_per_s')] },
+    { title: 'server.queued', format: formatNumber, lines: [of(t('server.queued'), 'queued')] },
+    { title: 'server.syncP99', format: formatMicroseconds, lines: [of('p99', 'log_sync_p99_us')] },
+    { title: 'server.log', format: formatBytes, isBytes: true, lines: [of(t('server.log'), 'log_bytes')] },
+  ];
+  // A server without persistence has no log, an older one may not know a series.
+  return courses.filter((course) => course.lines.some((line) => line.values.some((value) => value !== null)));
+}
+
+function Courses({ answer }: { answer: SeriesAnswer }) {
+  const courses = useMemo(() => coursesOf(answer), [answer]);
+  const [cursorMs, setCursor] = useState<number | null>(null);
+  const times = useMemo(() => {
+    const length = Math.max(...courses.flatMap((course) => course.lines.map((line) => line.values.length)), 0);
+    return Array.from({ length }, (_, index) => answer.start_ms + index * answer.step_s * 1000);
+  }, [answer]);
+  return (
+    <div class="courses">
+      {courses.map((course) => (
+        <CourseCard key={course.title} {...{ course, times, cursorMs, answer }} onCursor={setCursor} />
+      ))}
+    </div>
+  );
+}
+
+function CourseCard(props: { course: Course; times: number[]; answer: SeriesAnswer; cursorMs: number | null; onCursor: (timeMs: number | null) => void }) {
+  const { course, times, answer, cursorMs } = props;
+  const columns = useMemo(() => course.lines.map((line) => line.values), [answer]);
+  const at = cursorMs === null ? times.length - 1 : Math.round((cursorMs - answer.start_ms) / (answer.step_s * 1000));
+  void isDark.value;
+  return (
+    <section class="card course" aria-label={t(course.title)}>
+      <header>
+        <h3>{t(course.title)}</h3>
+        <ul class="course-values">
+          {course.lines.map((line, index) => {
+            const value = line.values[at];
+            return (
+              <li key={line.name}>
+                {course.lines.length > 1 && <span class="swatch" style={{ background: lineColor(index) }} />}
+                {course.lines.length > 1 && <span class="hint">{line.name}</span>}
+                <span class="num strong">{value === null || value === undefined ? '–' : course.format(value)}</span>
+              </li>
+            );
+          })}
+        </ul>
+      </header>
+      <Plot
+        label={t('server.courseOf', { name: t(course.title), from: formatDateTime(times[0] ?? 0), to: formatTime(times.at(-1) ?? 0) })}
+        times={times}
+        columns={columns}
+        series={course.lines.map((_, index) => ({ color: lineColor(index), isFilled: course.lines.length === 1 }))}
+        range={null}
+        height={132}
+        format={course.format}
+        isBytes={course.isBytes ?? false}
+        syncKey="server"
+        onCursor={props.onCursor}
+        fromZero
+      />
+    </section>
+  );
+}
