@@ -161,6 +161,7 @@ fn start(
         log: Arc::clone(log),
         started_ms,
         folder: options.persistence.as_ref().map(|persistence| persistence.folder.clone()),
+        sinks: Arc::clone(&threads.sinks),
     }));
     let tree_print = TreePrint::new(Arc::clone(&threads.peers), clock, Arc::clone(log));
     let (desk, supervisor) = (Arc::<Desk>::default(), Arc::new(Supervisor::of_environment()));

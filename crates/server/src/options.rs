@@ -446,6 +446,8 @@ fn rules_of(config: &Config, identity: Identity) -> midge_broker::Options {
         global_max_clients: config.global_max_clients.map(u64::from),
         client_id_prefix: config.clientid_prefixes.as_deref().unwrap_or_default().into(),
         topic_levels_max: usize::from(config.topic_levels_max),
+        keeps_samples: !config.console.history.is_empty()
+            && config.listeners.iter().any(|it| it.protocol == Protocol::Console),
         seed: unpredictable(),
         queue_memory_bytes: QUEUE_MEMORY_BYTES / shards_of(config) as u64,
         queue_run_bytes: QUEUE_RUN_BYTES,

@@ -9,6 +9,7 @@ fn parts<'a>(topic: &'a str, payload: &'a [u8]) -> MessageParts<'a> {
         qos: QoS::AtMostOnce,
         retain: false,
         received_s: 0,
+        received_ns: 0,
         expiry_interval_s: None,
     }
 }

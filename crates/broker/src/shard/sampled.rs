@@ -169,6 +169,7 @@ impl Shard {
             qos: QoS::AtMostOnce,
             retain: false,
             received_s: 0,
+            received_ns: 0,
             expiry_interval_s: None,
         };
         let one = [identifier];

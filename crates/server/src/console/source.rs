@@ -35,6 +35,7 @@ use crate::peers::Peers;
 use crate::published::SocketCounts;
 use crate::settings::{Door, Settings};
 use crate::shard::accept::Handed;
+use crate::sinks::{SinkReport, Sinks};
 
 /// See the module.
 pub(crate) struct ConsoleSource {
@@ -43,6 +44,8 @@ pub(crate) struct ConsoleSource {
     sessions_maximum: AtomicU64,
     /// The shard that gets the next connection.
     next_shard: AtomicUsize,
+    /// By shard: the number of the next sample.
+    samples_seen: Mutex<Vec<u64>>,
 }
 
 /// Whom to ask.
@@ -56,12 +59,14 @@ pub(crate) struct SourceParts {
     pub(crate) started_ms: u64,
     /// The log on disk.
     pub(crate) folder: Option<PathBuf>,
+    pub(crate) sinks: Arc<Sinks>,
 }
 
 impl ConsoleSource {
     pub(crate) fn new(parts: SourceParts) -> ConsoleSource {
         let (sessions_maximum, next_shard) = (AtomicU64::new(0), AtomicUsize::new(0));
-        ConsoleSource { parts, configuration: Mutex::default(), sessions_maximum, next_shard }
+        let samples_seen = Mutex::default();
+        ConsoleSource { parts, configuration: Mutex::default(), sessions_maximum, next_shard, samples_seen }
     }
 
     pub(super) fn set_configuration(&self, configuration: Arc<Configuration>) {
@@ -112,6 +117,32 @@ impl ConsoleSource {
         let next_shard = || (shard + 1 < shards).then(|| format!("{}:", shard + 1));
         let next = next.map(|next| format!("{shard}:{}", next.write())).or_else(next_shard);
         Ok(Portion { items, next })
+    }
+
+    /// With what waits in its Session, which a shard knows.
+    fn describe_sink(&self, report: SinkReport) -> Sink {
+        let SinkReport { name, client_id, shown, written, refused, left_alone, lag_ms, trouble, .. } = report;
+        let session = self.peers().shards().find_map(|shard| {
+            let client_id = client_id.clone();
+            self.peers().inquire(shard, move |shard| shard.list_client(&client_id, 0))?
+        });
+        let lag_messages = session.map_or(0, |(client, _)| client.session.queued + client.session.inflight);
+        let state = match (&trouble, lag_ms) {
+            (Some(_), _) => "failing",
+            (None, 0) => "connected",
+            (None, _) => "waiting",
+        };
+        Sink {
+            name,
+            target: shown,
+            state,
+            lag_messages,
+            lag_s: lag_ms / 1000,
+            written,
+            refused,
+            ignored: left_alone,
+            last_error: trouble,
+        }
     }
 
     fn describe_client(&self, client: Client, settings: &Settings) -> console::Client {
@@ -411,6 +442,7 @@ impl Source for ConsoleSource {
                 qos: QoS::from_u8(publication.qos).unwrap_or(QoS::AtMostOnce),
                 retain: publication.retain,
                 received_s: shard.seconds() as u32,
+                received_ns: 0,
                 expiry_interval_s: publication.message_expiry_interval_s,
             };
             shard.publish_for_operator(&parts)
@@ -457,7 +489,7 @@ impl Source for ConsoleSource {
     }
 
     fn sinks(&self) -> Vec<Sink> {
-        Vec::new()
+        self.parts.sinks.reports().into_iter().map(|report| self.describe_sink(report)).collect()
     }
 
     fn checks(&self) -> Vec<Check> {
@@ -487,9 +519,30 @@ impl Source for ConsoleSource {
         self.peers().incidents.take().into_iter().chain(troubles).collect()
     }
 
-    /// Shards keep none yet: this is where the pull of their rings belongs.
     fn take_samples(&self) -> Vec<Sample> {
-        Vec::new()
+        let mut taken = Vec::new();
+        let mut seen = self.samples_seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.resize(self.peers().shards().len(), 0);
+        for (shard, seen) in self.peers().shards().zip(seen.iter_mut()) {
+            loop {
+                let from = *seen;
+                let Some(portion) = self.peers().inquire(shard, move |shard| shard.broker().samples_since(from)) else {
+                    break;
+                };
+                *seen = portion.next;
+                if portion.samples.is_empty() {
+                    break;
+                }
+                taken.extend(portion.samples.into_iter().map(|sample| Sample {
+                    topic: sample.topic.to_string(),
+                    payload: sample.payload.to_vec(),
+                    time_ms: sample.received_ms,
+                    count: sample.count.into(),
+                }));
+            }
+        }
+        taken.sort_by_key(|sample| sample.time_ms);
+        taken
     }
 
     fn shard_time_ns(&self) -> Vec<u64> {

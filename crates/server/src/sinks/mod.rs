@@ -79,7 +79,9 @@ impl Sinks {
     /// How things are with each.
     pub(crate) fn reports(&self) -> Vec<SinkReport> {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.iter().map(|it| it.handle.numbers.report(it.options.name(), it.options.shown())).collect()
+        let report =
+            |it: &Running| it.handle.numbers.report(it.options.name(), it.options.client_id(), it.options.shown());
+        running.iter().map(report).collect()
     }
 
     /// Ends all. What was not handed on is in their Sessions.

@@ -10,6 +10,8 @@ use crate::clock::wall_ms;
 pub struct SinkReport {
     /// `influxdb`, `webhook` or `file`.
     pub name: &'static str,
+    /// How its Session is called.
+    pub client_id: String,
     /// What it is, for people.
     pub shown: String,
     /// Records that the target has taken.
@@ -51,7 +53,7 @@ impl Numbers {
         }
     }
 
-    pub(super) fn report(&self, name: &'static str, shown: String) -> SinkReport {
+    pub(super) fn report(&self, name: &'static str, client_id: String, shown: String) -> SinkReport {
         let get = |number: &AtomicU64| number.load(Ordering::Relaxed);
         let lag_ms = match get(&self.oldest_ns) {
             0 => 0,
@@ -60,6 +62,7 @@ impl Numbers {
         let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
         SinkReport {
             name,
+            client_id,
             shown,
             written: get(&self.written),
             refused: get(&self.refused),
