@@ -47,6 +47,7 @@ pub(crate) fn all() -> bool {
         python::PAHO_1,
         python::PAHO_2,
         python::AIOMQTT,
+        python::SCHEMATHESIS,
         node::MQTT_JS,
         tools::CARGO_DENY,
     ];
