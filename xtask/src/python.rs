@@ -1,5 +1,5 @@
-//! Python environments: one for each major version of paho-mqtt, the client that most MQTT programs are written with, and one for
-//! aiomqtt, which Home Assistant and its like use.
+//! Python environments: one for each major version of paho-mqtt, the client that most MQTT programs are written with, one for
+//! aiomqtt, which Home Assistant and its like use, and one for schemathesis, which tries what an API says of itself.
 //!
 //! Version 1 and version 2 of paho-mqtt differ in their callbacks, and programs written for either are in use.
 
@@ -27,6 +27,13 @@ pub(crate) const AIOMQTT: Step = Step {
     folder: "python/aiomqtt",
     recipe: "aiomqtt==2.5.1",
     make: |folder| make(folder, AIOMQTT.recipe),
+};
+
+pub(crate) const SCHEMATHESIS: Step = Step {
+    name: "schemathesis 4.32.5",
+    folder: "python/schemathesis",
+    recipe: "schemathesis==4.32.5",
+    make: |folder| make(folder, SCHEMATHESIS.recipe),
 };
 
 fn make(folder: &Path, requirement: &str) -> Result<(), Failure> {

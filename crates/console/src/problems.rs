@@ -96,7 +96,9 @@ impl Problems {
     }
 
     fn count(&mut self, incident: &Incident) {
-        let key = (incident.kind, incident.reason.clone());
+        // What the server says of itself has as many texts as there are paths and addresses.
+        let reason = if incident.kind == Kind::Server { TOLD_IN_THE_LOG } else { &incident.reason };
+        let key = (incident.kind, reason.to_owned());
         if self.totals.len() < TOTALS_MAX || self.totals.contains_key(&key) {
             *self.totals.entry(key).or_default() += incident.count;
         }
@@ -205,6 +207,9 @@ const ALIKE_WITHIN: usize = 200;
 
 /// Reasons that are counted: there are some dozen, apart from those that the system words.
 const TOTALS_MAX: usize = 200;
+
+/// All that the server says of itself.
+const TOLD_IN_THE_LOG: &str = "told in the log";
 
 /// Clients of whom it is known how they went.
 const LAST_DISCONNECTS_MAX: usize = 50_000;

@@ -107,6 +107,14 @@ pub fn aiomqtt() -> Result<PathBuf, Missing> {
     made("python/aiomqtt", "bin/python", "Python with aiomqtt")
 }
 
+/// The program that tries what the description of an API allows.
+///
+/// # Errors
+/// When it was not set up.
+pub fn schemathesis() -> Result<PathBuf, Missing> {
+    made("python/schemathesis", "bin/schemathesis", "schemathesis")
+}
+
 /// The folder that stands for `/` of Debian's libraries for clients (libmosquitto, Paho for C and for Go) and of Go.
 ///
 /// # Errors

@@ -114,6 +114,16 @@ impl Client {
         self.begin_frames();
     }
 
+    /// The same where a web server answers, which says more than it has to; `headers` as in [`Client::ask_upgrade`].
+    #[track_caller]
+    pub fn upgrade_behind_http(&mut self, headers: &str) {
+        let answer = self.ask_upgrade(&format!("{MQTT}{headers}")).to_lowercase();
+        assert!(answer.starts_with("http/1.1 101 "), "{answer}");
+        assert!(answer.contains("\r\nsec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo=\r\n"), "{answer}");
+        assert!(answer.contains("\r\nsec-websocket-protocol: mqtt\r\n"), "{answer}");
+        self.begin_frames();
+    }
+
     /// Asks for WebSocket with these header lines; the head of the answer, or what came of it.
     pub fn ask_upgrade(&mut self, headers: &str) -> String {
         self.send_bytes(upgrade_request(headers).as_bytes());

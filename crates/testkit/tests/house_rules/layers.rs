@@ -15,6 +15,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("midge-client-mio", &["midge-client-core", "midge-client-transport", "midge-codec", "midge-net"]),
     ("midge-client", &["midge-client-core", "midge-client-transport", "midge-codec", "midge-store"]),
     ("midge-config", &[]),
+    // Knows no server: whoever has one answers it.
+    ("midge-console", &[]),
     ("midge-auth", &[]),
     ("midge-net", &[]),
     ("midge-store", &[]),
@@ -27,6 +29,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "midge-broker",
             "midge-codec",
             "midge-config",
+            "midge-console",
             "midge-mosquitto-db",
             "midge-net",
             "midge-persistence",
