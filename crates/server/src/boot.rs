@@ -326,6 +326,7 @@ fn spawn(
         threads.push(thread.spawn(move || run_shard(shard)).map_err(no_thread)?);
     }
     sinks.put_in_force(&options.sinks).map_err(no_thread)?;
+    peers.let_in();
     Ok(Threads { peers, shards: threads, writer, admin: admin.flatten(), sinks })
 }
 

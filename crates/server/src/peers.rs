@@ -35,6 +35,8 @@ pub(crate) struct Peers {
     /// When it was last told that nothing can be accepted; 0: never.
     shortage_told_ms: AtomicU64,
     stopping: AtomicBool,
+    /// Clients may come: the server's own services are there.
+    lets_in: AtomicBool,
     /// The log's thread, where there is one.
     log: OnceLock<Thread>,
     /// Who reads from it.
@@ -122,6 +124,7 @@ impl Peers {
             peers: wakers.into_iter().map(peer).collect(),
             shortage_told_ms: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
+            lets_in: AtomicBool::new(false),
             log: OnceLock::new(),
             reads: OnceLock::new(),
             settings: Mutex::new(settings),
@@ -308,6 +311,16 @@ impl Peers {
         let news_ms = now_ms.max(1);
         is_news
             && self.shortage_told_ms.compare_exchange(told_ms, news_ms, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// From now on clients may come. Whoever came before waits in the sockets.
+    pub(crate) fn let_in(&self) {
+        self.lets_in.store(true, Ordering::Release);
+        self.wake_all();
+    }
+
+    pub(crate) fn lets_in(&self) -> bool {
+        self.lets_in.load(Ordering::Acquire)
     }
 
     /// Has all shards end in order.

@@ -13,7 +13,7 @@ pub enum Answer {
     Taken,
     /// Some or all of the records will never be taken.
     Refused {
-        /// How many, if it has taken all the others.
+        /// How many, if it says so.
         dropped: Option<u64>,
         /// Why.
         reason: String,
@@ -45,8 +45,8 @@ pub struct Delivery {
     whole: Option<(Vec<u8>, Vec<u32>)>,
     /// What is left to be sent: each is one request, the last one is next.
     requests: Vec<Vec<usize>>,
-    /// Records that were amended once: what is still wrong with them then is hopeless.
-    amended: Vec<bool>,
+    /// How often each record was amended: one that still is not taken after that is hopeless.
+    amended: Vec<u8>,
     taken: u64,
 }
 
@@ -100,57 +100,35 @@ impl Delivery {
         let Some((bytes, ends)) = self.whole.take() else { return self.requests.pop().unwrap_or_default() };
         let starts = std::iter::once(0).chain(ends.iter().copied());
         self.records = starts.zip(&ends).map(|(start, &end)| bytes[start as usize..end as usize].to_vec()).collect();
-        self.amended = vec![false; ends.len()];
+        self.amended = vec![0; ends.len()];
         (0..ends.len()).collect()
     }
 
+    /// Those that are meant are amended or set aside; all others are sent again, for what is said of one may hide what is to be said of
+    /// another. Where nobody can tell which are meant, halves are tried.
     fn refused(&mut self, format: &mut impl Format, dropped: Option<u64>, reason: &str) -> Vec<SetAside> {
         let request = self.next_request();
-        if dropped.is_some_and(|dropped| dropped >= request.len() as u64) && request.len() > 1 {
-            return self.judge_all(format, request, reason);
-        }
+        let is_none_taken = dropped.is_some_and(|dropped| dropped >= request.len() as u64);
         let blames: Vec<Blame> = request.iter().map(|&at| format.blame(reason, &self.records[at])).collect();
-        let blamed = blames.iter().filter(|blame| matches!(blame, Blame::Amended(_) | Blame::Hopeless)).count() as u64;
-        if blamed == 0 || dropped.is_some_and(|dropped| dropped != blamed) || blames.contains(&Blame::Unknown) {
+        let is_blamed = |blame: &Blame| match blame {
+            Blame::Taken => false,
+            Blame::Unknown => is_none_taken,
+            Blame::Amended(_) | Blame::Hopeless => true,
+        };
+        if !blames.iter().any(is_blamed) {
             return self.split(request, reason);
         }
         let (mut again, mut aside) = (Vec::new(), Vec::new());
         for (at, blame) in request.into_iter().zip(blames) {
             match blame {
-                Blame::Amended(record) if !self.amended[at] => {
+                blame if !is_blamed(&blame) => again.push(at),
+                Blame::Amended(record) if self.amended[at] < AMENDED_MAX => {
                     self.records[at] = record;
-                    self.amended[at] = true;
+                    self.amended[at] += 1;
                     again.push(at);
                 }
-                Blame::Amended(_) | Blame::Hopeless => aside.push(self.set_aside(at, reason)),
-                // Without a count nobody has said that these were taken.
-                Blame::Taken | Blame::Unknown if dropped.is_none() => again.push(at),
-                Blame::Taken | Blame::Unknown => self.taken += 1,
+                _ => aside.push(self.set_aside(at, reason)),
             }
-        }
-        if !again.is_empty() {
-            self.requests.push(again);
-        }
-        aside
-    }
-
-    /// None of them was taken.
-    fn judge_all(&mut self, format: &mut impl Format, request: Vec<usize>, reason: &str) -> Vec<SetAside> {
-        let (mut again, mut aside) = (Vec::new(), Vec::new());
-        for at in request {
-            match format.blame(reason, &self.records[at]) {
-                Blame::Amended(record) if !self.amended[at] => {
-                    self.records[at] = record;
-                    self.amended[at] = true;
-                    again.push(at);
-                }
-                // The reason is another record's.
-                Blame::Taken => again.push(at),
-                Blame::Unknown | Blame::Hopeless | Blame::Amended(_) => aside.push(self.set_aside(at, reason)),
-            }
-        }
-        if aside.is_empty() && !again.iter().any(|&at| self.amended[at]) {
-            return self.split(again, reason);
         }
         if !again.is_empty() {
             self.requests.push(again);
@@ -198,6 +176,9 @@ impl BackOff {
         *self = BackOff::default();
     }
 }
+
+/// More fields than have another type than InfluxDB knows, mostly.
+const AMENDED_MAX: u8 = 16;
 
 const FIRST_MS: u64 = 250;
 const LONGEST_MS: u64 = 30_000;

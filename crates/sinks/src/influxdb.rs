@@ -253,9 +253,20 @@ fn reason_of(body: &str, status: u16) -> String {
     let json: Option<serde_json::Value> = serde_json::from_str(body).ok();
     let text = json.as_ref().and_then(|json| json.get("message").or(json.get("error"))?.as_str());
     let detail = json.as_ref().and_then(|json| json.get("data")).map(|data| format!(": {data}")).unwrap_or_default();
-    let said = text.unwrap_or(body).trim();
-    let cut: String = said.chars().chain(detail.chars()).take(REASON_CHARS_MAX).collect();
-    if cut.is_empty() { format!("status {status}") } else { cut }
+    match format!("{}{detail}", text.unwrap_or(body).trim()) {
+        said if said.is_empty() => format!("status {status}"),
+        said => shortened(&said),
+    }
+}
+
+/// Of a long text beginning and end: InfluxDB repeats a point, and says behind that what is wrong with it.
+fn shortened(text: &str) -> String {
+    let count = text.chars().count();
+    if count <= REASON_CHARS_MAX {
+        return text.to_owned();
+    }
+    let (first, last) = (text.chars().take(REASON_CHARS_MAX / 2), text.chars().skip(count - REASON_CHARS_MAX / 2));
+    first.chain(" … ".chars()).chain(last).collect()
 }
 
 /// How many points of the request were not taken, where all others were.

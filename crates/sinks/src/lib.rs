@@ -45,7 +45,7 @@ pub trait Format {
         body.extend_from_slice(records);
     }
 
-    /// What the target says to refuse some records of a batch, of which it took the others: what is to be done with this one.
+    /// What the target says when it refuses some records of a batch: what is to be done with this one.
     fn blame(&mut self, reason: &str, record: &[u8]) -> Blame {
         let _ = (reason, record);
         Blame::Unknown

@@ -457,6 +457,32 @@ fn a_web_service_has_an_address() {
     }
 }
 
+/// Of other systems, what would leave messages lying is an error.
+#[test]
+fn what_is_to_be_handed_on_has_somewhere_to_go() {
+    let check = |text: &str, line: u32, expected: &str| {
+        let found = errors(text);
+        assert!(found.starts_with(&format!("Error: {expected}")), "{text}: {found}");
+        assert!(found.contains(&format!("at m.conf:{line}.")), "{text}: {found}");
+    };
+    check("influxdb_topic #", 1, "The 'influxdb_' options require influxdb_url.");
+    check("influxdb_database d\ninfluxdb_url http://a", 2, "The 'influxdb_url' option requires influxdb_topic.");
+    let one_of_two = "The 'influxdb_url' option requires either influxdb_database";
+    check("influxdb_url http://a\ninfluxdb_topic #", 1, one_of_two);
+    check("influxdb_url http://a\ninfluxdb_topic #\ninfluxdb_database d\ninfluxdb_bucket b", 1, one_of_two);
+    check("influxdb_url nowhere", 1, "'nowhere' is no address of a web service.");
+    check("influxdb_topic a#", 1, "Invalid topic 'a#': it is no topic filter");
+    check("influxdb_topic $share/g/a", 1, "Invalid topic '$share/g/a': nobody shares these messages");
+    check("influxdb_measurement {0}", 1, "Invalid 'influxdb_measurement' value ({0}).");
+    check("influxdb_tags a={1} b", 1, "Invalid 'influxdb_tags' value (b).");
+    check("influxdb_precision m", 1, "Invalid 'influxdb_precision' value (m).");
+    check("influxdb_time at noon", 1, "Invalid 'influxdb_time' value (noon).");
+    check("influxdb_time", 1, "Empty 'influxdb_time' value");
+    check("webhook_topic #", 1, "The 'webhook_' options require webhook_url.");
+    check("file_sink f", 1, "The 'file_sink' option requires file_sink_topic.");
+    check("file_sink_keep 2", 1, "The 'file_sink_' options require file_sink.");
+}
+
 /// Without OpenSSL a server would start and encrypt nothing.
 #[test]
 #[cfg(not(feature = "openssl"))]

@@ -54,6 +54,14 @@ fn passwords_cross_a_network_in_plain_text() {
 }
 
 #[test]
+fn what_an_outage_of_another_system_costs() {
+    let influxdb = "influxdb_database d\ninfluxdb_topic #\ninfluxdb_url http://a";
+    check(influxdb, &["3 persistence is off: what waits for InfluxDB is in memory only"]);
+    check(&format!("{influxdb}\npersistence true\npersistence_location /p"), &[]);
+    check("file_sink f\nfile_sink_topic #", &["1 persistence is off: what waits for the file"]);
+}
+
+#[test]
 fn queues_without_bound_in_memory() {
     check("\nmax_queued_messages 0", &["2 nothing bounds what waits"]);
     check("max_queued_messages 0\nmax_queued_bytes 1000000", &[]);

@@ -2,8 +2,8 @@
 
 use crate::support::{config, notes};
 use midge_config::{
-    Address, Bound, Config, JwtAuth, Listener, LogTypes, Network, PersistenceSync, Protocol, ProtocolVersions,
-    SocketDomain, TlsVersion,
+    Address, Bound, Config, FileSink, InfluxDb, JwtAuth, Listener, LogTypes, Network, PersistenceSync, Protocol,
+    ProtocolVersions, SocketDomain, TemplatePart, TimeUnit, TlsVersion, Webhook,
 };
 
 /// Below a plain listener, the lines change the configuration in just this way.
@@ -162,6 +162,55 @@ fn tokens_and_web_services_are_of_the_listener_that_names_them() {
     check_listener("auth_http_cafile /c", |l| l.http.cafile = Some("/c".to_owned()));
     let two = config("per_listener_settings true\nlistener 1\nauth_http_user_url http://a\nlistener 2\n");
     assert_eq!([two.listeners[0].http.is_on(), two.listeners[1].http.is_on()], [true, false]);
+}
+
+#[test]
+fn messages_are_handed_on_to_other_systems() {
+    const TO_INFLUXDB: &str = "influxdb_url http://a:8086\ninfluxdb_database db\ninfluxdb_topic a/+\n";
+    let influxdb = |lines: &str, change: fn(&mut InfluxDb)| {
+        check(&format!("{TO_INFLUXDB}{lines}"), |c| {
+            let influxdb = &mut c.sinks.influxdb;
+            influxdb.url = Some("http://a:8086".to_owned());
+            influxdb.database = Some("db".to_owned());
+            influxdb.topics = vec!["a/+".to_owned()];
+            change(influxdb);
+        });
+    };
+    influxdb("", |_| {});
+    influxdb("influxdb_topic b/#\ninfluxdb_topic a/+", |it| it.topics.push("b/#".to_owned()));
+    influxdb("influxdb_username me\ninfluxdb_password it is secret", |it| {
+        (it.username, it.password) = (Some("me".to_owned()), Some("it is secret".to_owned()));
+    });
+    influxdb("influxdb_measurement m-{1}", |it| {
+        it.measurement = vec![TemplatePart::Text("m-".to_owned()), TemplatePart::Level(1)];
+    });
+    influxdb("influxdb_tags a={-1} b={topic}", |it| {
+        it.tags = vec![("a".to_owned(), vec![TemplatePart::Level(-1)]), ("b".to_owned(), vec![TemplatePart::Topic])];
+    });
+    influxdb("influxdb_fields a b.c", |it| it.fields = Some(vec!["a".to_owned(), "b.c".to_owned()]));
+    influxdb("influxdb_time at.ms ms", |it| it.time = Some(("at.ms".to_owned(), TimeUnit::Milliseconds)));
+    influxdb("influxdb_time at", |it| it.time = Some(("at".to_owned(), TimeUnit::Seconds)));
+    influxdb("influxdb_precision us", |it| it.precision = TimeUnit::Microseconds);
+    influxdb("influxdb_numbers as_written", |it| it.integers = true);
+    influxdb("influxdb_cafile /c", |it| it.cafile = Some("/c".to_owned()));
+    check("influxdb_url https://a\ninfluxdb_org o\ninfluxdb_bucket b\ninfluxdb_token t\ninfluxdb_topic #", |c| {
+        let influxdb = &mut c.sinks.influxdb;
+        influxdb.url = Some("https://a".to_owned());
+        (influxdb.org, influxdb.bucket) = (Some("o".to_owned()), Some("b".to_owned()));
+        (influxdb.token, influxdb.topics) = (Some("t".to_owned()), vec!["#".to_owned()]);
+    });
+    check("webhook_url https://a/b?c\nwebhook_topic #\nwebhook_secret s\nwebhook_cafile /c", |c| {
+        c.sinks.webhook = Webhook {
+            url: Some("https://a/b?c".to_owned()),
+            topics: vec!["#".to_owned()],
+            secret: Some("s".to_owned()),
+            cafile: Some("/c".to_owned()),
+        };
+    });
+    check("file_sink /f\nfile_sink_topic #\nfile_sink_max_bytes 1024\nfile_sink_keep 2", |c| {
+        let (path, topics) = (Some("/f".to_owned()), vec!["#".to_owned()]);
+        c.sinks.file = FileSink { path, topics, max_bytes: 1024, keep: 2 };
+    });
 }
 
 /// What comes with Mosquitto is found by its name, wherever its file is.

@@ -194,8 +194,12 @@ impl Shard {
         self.look_at_settings();
         self.broker.handle_restored(&mut self.turn);
         self.finish_turn();
-        self.open_doors()?;
+        let mut lets_in = false;
         while !self.peers.is_stopping() {
+            if !lets_in && self.peers.lets_in() {
+                lets_in = true;
+                self.open_doors()?;
+            }
             self.wait()?;
             self.take_durable();
             self.broker.look_at_snapshot();

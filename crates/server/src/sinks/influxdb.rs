@@ -39,8 +39,8 @@ impl InfluxTarget {
                 (format!("/write?db={}&precision={unit}", escaped(&name)), authorization)
             }
             InfluxDbAccount::Bucket { name, org, token } => {
-                let org = org.map(|org| format!("&org={}", escaped(&org))).unwrap_or_default();
-                let path = format!("/api/v2/write?bucket={}{org}&precision={unit}", escaped(&name));
+                let org = org.map(|org| format!("org={}&", escaped(&org))).unwrap_or_default();
+                let path = format!("/api/v2/write?{org}bucket={}&precision={unit}", escaped(&name));
                 (path, token.map(|token| format!("Token {token}")))
             }
         };

@@ -61,18 +61,21 @@ impl Sinks {
         Sinks { surroundings, running: Mutex::default() }
     }
 
-    /// From now on there are these: one that has changed begins anew, the others go on. What waits for one that is gone goes with its
+    /// From now on there are these, and have subscribed: one that has changed begins anew, the others go on. What waits for one that is gone goes with its
     /// Session, which the shards end.
     pub(crate) fn put_in_force(&self, wanted: &[SinkOptions]) -> io::Result<()> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         for gone in running.extract_if(.., |it| !wanted.contains(&it.options)) {
             gone.handle.stop();
         }
+        let mut begun = 0;
         for options in wanted {
             if running.iter().all(|it| it.options != *options) {
                 running.push(Running { options: options.clone(), handle: self.begin(options)? });
+                begun += 1;
             }
         }
+        running.iter().rev().take(begun).for_each(|it| it.handle.wait_until_subscribed());
         Ok(())
     }
 

@@ -34,7 +34,8 @@ pub(super) enum Came {
 }
 
 impl Pipe {
-    /// Comes as this client for messages of these topics, of which so many may be under way.
+    /// Comes as this client for messages of these topics, of which so many may be under way. When this returns, the server has all
+    /// Subscriptions: no message passes by that is published from now on.
     pub(super) fn begin(stream: UnixStream, client_id: &str, topics: &[String], window: u16) -> io::Result<Pipe> {
         let (input, output) = (vec![0; INPUT_BYTES], Vec::new());
         let mut pipe = Pipe { stream, input, at: 0, filled: 0, output };
@@ -65,7 +66,27 @@ impl Pipe {
         let subscribe = Subscribe { packet_id: FIRST, properties, filters };
         subscribe.encode(Version::V5, &mut pipe.output);
         pipe.flush()?;
+        pipe.await_subscriptions()?;
         Ok(pipe)
+    }
+
+    /// Reads on to SUBACK. Messages that stand before it stay where they are.
+    fn await_subscriptions(&mut self) -> io::Result<()> {
+        let mut at = 0;
+        loop {
+            while let Some(header) = fixed_header(&self.input[at..self.filled]).map_err(no_mqtt)? {
+                let length = usize::from(header.length) + header.remaining as usize;
+                let Some(packet) = self.input[..self.filled].get(at..at + length) else { break };
+                match header.first >> 4 {
+                    SUBACK => return Ok(()),
+                    CONNACK if packet.get(usize::from(header.length) + 1) != Some(&0) => return Err(not_let_in()),
+                    _ => at += length,
+                }
+            }
+            if self.read(Some(PATIENCE))? != Came::Bytes {
+                return Err(io::Error::other("the server does not answer"));
+            }
+        }
     }
 
     /// A handle by which others end reading.
@@ -119,10 +140,7 @@ impl Pipe {
                     };
                     return Ok(Some((message, packet_id)));
                 }
-                CONNACK if self.input[at..at + length].get(start + 1) != Some(&0) => {
-                    return Err(io::Error::other("the server does not let it in"));
-                }
-                // Of what is granted there is nothing to be chosen; of other packets nothing to be learnt.
+                // Of other packets there is nothing to be learnt.
                 _ => {}
             }
         }
@@ -149,12 +167,17 @@ impl Pipe {
     }
 }
 
+fn not_let_in() -> io::Error {
+    io::Error::other("the server does not let it in")
+}
+
 fn no_mqtt(error: midge_codec::DecodeError) -> io::Error {
     io::Error::other(error.message())
 }
 
 const PUBLISH: u8 = PacketType::Publish as u8;
 const CONNACK: u8 = PacketType::ConnAck as u8;
+const SUBACK: u8 = PacketType::SubAck as u8;
 
 const FIRST: PacketId = match PacketId::new(1) {
     Some(first) => first,

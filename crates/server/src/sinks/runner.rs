@@ -4,6 +4,7 @@ use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -32,6 +33,8 @@ pub(super) struct Handle {
     pub(super) numbers: Arc<Numbers>,
     stop: Arc<Stop>,
     thread: JoinHandle<()>,
+    /// Tells once, when it has subscribed.
+    subscribed: Receiver<()>,
 }
 
 /// The order to stop.
@@ -63,6 +66,11 @@ struct Teller {
 }
 
 impl Handle {
+    /// Waits until it has subscribed, so that no message passes by; but not for ever, should it be unable to.
+    pub(super) fn wait_until_subscribed(&self) {
+        let _ = self.subscribed.recv_timeout(PATIENCE);
+    }
+
     /// Ends it, and waits until it has. What the target has not taken stays in the Session.
     pub(super) fn stop(self) {
         self.stop.is_ordered.store(true, Ordering::Release);
@@ -106,14 +114,16 @@ impl Runner {
     /// Begins.
     pub(super) fn start<F: Format + Send + 'static>(self, format: F, target: impl Target) -> io::Result<Handle> {
         let (numbers, stop) = (Arc::clone(&self.numbers), Arc::clone(&self.stop));
-        let work = Work { runner: self, format, target, back_off: BackOff::default(), body: Vec::new(), down: None };
+        let (tell_subscribed, subscribed) = mpsc::channel();
+        let (back_off, body) = (BackOff::default(), Vec::new());
+        let work = Work { runner: self, format, target, back_off, body, down: None, tell_subscribed };
         let thread = thread::Builder::new().name(format!("sink-{}", work.runner.name));
         let run = move || {
             let on_panic = AbortOnPanic;
             work.run();
             drop(on_panic);
         };
-        Ok(Handle { numbers, stop, thread: thread.spawn(run)? })
+        Ok(Handle { numbers, stop, thread: thread.spawn(run)?, subscribed })
     }
 }
 
@@ -126,6 +136,7 @@ struct Work<F, T> {
     body: Vec<u8>,
     /// Since when, and why, the target takes nothing.
     down: Option<(Instant, String)>,
+    tell_subscribed: Sender<()>,
 }
 
 impl<F: Format, T: Target> Work<F, T> {
@@ -147,6 +158,8 @@ impl<F: Format, T: Target> Work<F, T> {
         let window = u16::try_from(limits.messages * 2).unwrap_or(u16::MAX);
         let pipe = Pipe::begin(self.runner.peers.open_pipe()?, client_id, topics, window)?;
         *self.runner.stop.stream.lock().unwrap_or_else(PoisonError::into_inner) = Some(pipe.stream()?);
+        // Later ones are not waited for.
+        let _ = self.tell_subscribed.send(());
         Ok(pipe)
     }
 
@@ -311,6 +324,9 @@ impl FilterStopping for io::Result<()> {
         if stop.is_ordered() { Ok(()) } else { self }
     }
 }
+
+/// For a Subscription to be there.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A pipe that was closed is opened again after so long.
 const AGAIN_MS: u64 = 250;

@@ -106,6 +106,11 @@ fn answers_say_what_is_to_be_done() {
         Answer::Refused { dropped: None, .. }
     ));
     assert!(matches!(answer(413, ""), Answer::TooLarge(_)));
+    let long = format!("{{\"error\":\"unable to parse '{}': max key length exceeded\"}}", "x".repeat(70_000));
+    let Answer::Refused { reason, .. } = answer(400, &long) else { panic!("refused") };
+    assert!(
+        reason.starts_with("unable to parse 'xx") && reason.ends_with("max key length exceeded") && reason.len() < 600
+    );
     let later = |status, body, part: &str| {
         let Answer::Later { reason, remedy } = answer(status, body) else { panic!("{status} is not for later") };
         assert!(remedy.contains(part), "{status} {body}: {reason}: {remedy}");

@@ -1,0 +1,107 @@
+//! A server that speaks HTTP, takes down what it is sent, and answers as it is told.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Instant;
+
+use midge_testkit::PATIENCE;
+
+/// See the module.
+pub(crate) struct StandIn {
+    port: u16,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    requests: Mutex<Vec<Request>>,
+    come: Condvar,
+}
+
+/// What came.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Request {
+    /// Method and target.
+    pub(crate) line: String,
+    /// As they came, names in small letters.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Request {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|header| header.0 == name).map(|header| &*header.1)
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("UTF-8")
+    }
+}
+
+impl StandIn {
+    /// Answers each request as `answer` says: a status and a body.
+    pub(crate) fn start(answer: impl Fn(&Request) -> (u16, String) + Send + Sync + 'static) -> StandIn {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let port = listener.local_addr().expect("a port").port();
+        let (state, answer) = (Arc::<State>::default(), Arc::new(answer));
+        let of_server = Arc::clone(&state);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let (state, answer) = (Arc::clone(&of_server), Arc::clone(&answer));
+                std::thread::spawn(move || serve(&stream, &state, &*answer));
+            }
+        });
+        StandIn { port, state }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Waits until so many requests have come, and gives all.
+    #[track_caller]
+    pub(crate) fn requests(&self, count: usize) -> Vec<Request> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut requests = self.state.requests.lock().expect("no thread panics");
+        while requests.len() < count {
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "{count} requests were expected: {requests:#?}");
+            requests = self.state.come.wait_timeout(requests, left).expect("no thread panics").0;
+        }
+        requests.clone()
+    }
+}
+
+fn serve(stream: &TcpStream, state: &State, answer: &dyn Fn(&Request) -> (u16, String)) {
+    let mut reader = BufReader::new(stream);
+    while let Some(request) = read(&mut reader) {
+        let (status, body) = answer(&request);
+        state.requests.lock().expect("no thread panics").push(request);
+        state.come.notify_all();
+        let head = format!("HTTP/1.1 {status} -\r\ncontent-length: {}\r\n\r\n", body.len());
+        let mut writer = stream;
+        if writer.write_all(&[head.as_bytes(), body.as_bytes()].concat()).is_err() {
+            return;
+        }
+    }
+}
+
+fn read(reader: &mut impl BufRead) -> Option<Request> {
+    let mut next = || {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok().filter(|count| *count > 0).map(|_| line.trim_end().to_owned())
+    };
+    let line = next()?.trim_end_matches(" HTTP/1.1").to_owned();
+    let mut headers = Vec::new();
+    loop {
+        let header = next()?;
+        let Some((name, value)) = header.split_once(": ") else { break };
+        headers.push((name.to_ascii_lowercase(), value.to_owned()));
+    }
+    let length =
+        headers.iter().find(|header| header.0 == "content-length").map_or(0, |it| it.1.parse().expect("a number"));
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some(Request { line, headers, body })
+}
