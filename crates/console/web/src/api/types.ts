@@ -1,4 +1,4 @@
-/** The shapes of the console's HTTP interface, `/api/midge/v1`. Times are ms since 1970. */
+/** The shapes of the console's HTTP interface, `/api/midge/v1`. Times are ms since 1970; null is what the server does not know. */
 
 export interface Session {
   username: string | null;
@@ -24,16 +24,16 @@ export interface Overview {
   subscriptions: number;
   shared_groups: number;
   retained: { count: number; bytes: number };
-  messages: { received: number; sent: number; discarded: number; queued: number; inflight: number };
+  messages: { received: number; sent: number; discarded: number; queued: number; inflight: number | null };
   bytes: { received: number; sent: number };
   connections: { opened: number; refused: number };
   memory_bytes: number;
   log: null | {
-    bytes: number;
-    live_bytes: number;
-    disk_free_bytes: number;
-    sync_p50_us: number;
-    sync_p99_us: number;
+    bytes: number | null;
+    live_bytes: number | null;
+    disk_free_bytes: number | null;
+    sync_p50_us: number | null;
+    sync_p99_us: number | null;
     is_full: boolean;
   };
   problems_last_hour: number;
@@ -64,7 +64,7 @@ export interface Client {
   listener: string | null;
   since_ms: number;
   keep_alive_s: number;
-  clean_start: boolean;
+  clean_start: boolean | null;
   session_expiry_s: number | null;
   subscriptions: number;
   inflight: number;
@@ -81,9 +81,9 @@ export interface Client {
 export interface ClientSubscription {
   filter: string;
   qos: number;
-  no_local: boolean;
-  retain_as_published: boolean;
-  retain_handling: number;
+  no_local: boolean | null;
+  retain_as_published: boolean | null;
+  retain_handling: number | null;
   identifier: number | null;
 }
 
@@ -95,7 +95,7 @@ export interface Retained {
   topic: string;
   bytes: number;
   qos: number;
-  payload_base64: string;
+  payload_base64: string | null;
   truncated: boolean;
   stored_ms: number | null;
   expires_ms: number | null;
@@ -106,6 +106,13 @@ export interface RetainedDeletion {
   count: number;
   sample: string[];
   deleted: number;
+}
+
+export interface KnownTopic {
+  topic: string;
+  last_ms: number | null;
+  messages: number | null;
+  retained: boolean;
 }
 
 export interface HistoryAnswer {
@@ -155,7 +162,7 @@ export interface Problems extends List<Problem> {
 export interface Listener {
   port: number;
   address: string;
-  protocol: 'mqtt' | 'websockets';
+  protocol: string;
   tls: boolean;
   clients: number;
   max_connections: number | null;

@@ -32,6 +32,8 @@ export interface PlotProps {
   syncKey?: string;
   /** Values are bytes: round numbers are those of KiB and MiB. */
   isBytes?: boolean;
+  /** Values are counts: there are no halves. */
+  isWhole?: boolean;
   /** The vertical axis begins at nought. */
   fromZero?: boolean;
   /** Called with the picture, so that it can be kept. */
@@ -124,7 +126,7 @@ function optionsOf(latest: { current: PlotProps }, width: number): uPlotType.Opt
     size: (_plot, values) => 16 + 6.6 * Math.max(3, ...(values ?? []).map((value) => value.length)),
     values: (_plot, splits) => splits.map((value) => latest.current.format(value)),
     space: 34,
-    ...(props.isBytes ? { incrs: BYTE_STEPS } : {}),
+    ...(props.isBytes ? { incrs: BYTE_STEPS } : props.isWhole ? { incrs: WHOLE_STEPS } : {}),
   });
   const valueRange: uPlotType.Scale.Range = (_plot, min, max) => {
     if (min === null || max === null || !Number.isFinite(min) || !Number.isFinite(max)) return [0, 1];
@@ -136,7 +138,7 @@ function optionsOf(latest: { current: PlotProps }, width: number): uPlotType.Opt
     width,
     height: props.height,
     legend: { show: false },
-    padding: [8, hasRight ? 4 : 10, 0, 0],
+    padding: [8, hasRight ? 4 : 24, 0, 0],
     cursor: {
       points: { size: 6 },
       drag: { x: props.onSelect !== undefined, y: false, setScale: false },
@@ -187,6 +189,8 @@ function optionsOf(latest: { current: PlotProps }, width: number): uPlotType.Opt
 }
 
 const BYTE_STEPS = [0, 1, 2, 3, 4].flatMap((power) => [1, 2, 5, 10, 20, 50, 100, 200, 500].map((step) => step * 1024 ** power));
+
+const WHOLE_STEPS = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 
 /** Single values are seen as points as long as they are few. */
 function pointsShown(plot: uPlotType, index: number): boolean {

@@ -203,7 +203,8 @@ export const en = {
   'json.afterEnd': 'nothing may follow the value',
   'json.tooMany': 'it holds too many values',
 
-  'retained.count': '{n}{more} messages',
+  'retained.count': '{n|message|messages}',
+  'retained.countMore': 'more than {n} messages',
   'retained.search': 'Topic filter',
   'retained.none': 'Nothing is retained',
   'retained.noneHint': 'A message published with retain stays here, and is the first that a new subscriber gets.',
@@ -226,7 +227,8 @@ export const en = {
   'retained.deleted': '{n|retained message|retained messages} deleted.',
   'retained.confirmOne': 'The retained message of this topic is deleted. There is no way back.',
 
-  'clients.count': '{n}{more} sessions',
+  'clients.count': '{n|session|sessions}',
+  'clients.countMore': 'more than {n} sessions',
   'clients.search': 'Client id, user or address',
   'clients.state': 'State',
   'clients.all': 'All',
@@ -309,6 +311,7 @@ export const en = {
   'server.shards': '{n|shard|shards}',
   'server.shard': 'shard {n}',
   'server.log': 'Log on disk',
+  'server.logFree': '{free} free',
   'server.logMore': '{live} live, {free} free',
   'server.sync': 'Log sync',
   'server.syncMore': 'p50; p99 is {p99}',

@@ -26,7 +26,7 @@ export const ja: Table = {
   'nav.charts': 'グラフ',
   'nav.publish': '送信',
   'nav.retained': '保持',
-  'nav.clients': 'クライアント',
+  'nav.clients': '接続',
   'nav.problems': '問題',
   'nav.server': 'サーバー',
 
@@ -205,7 +205,8 @@ export const ja: Table = {
   'json.afterEnd': '値の後に余分な文字があります',
   'json.tooMany': '値が多すぎます',
 
-  'retained.count': '{n}{more} 件',
+  'retained.count': '{n} 件',
+  'retained.countMore': '{n} 件以上',
   'retained.search': 'トピックフィルター',
   'retained.none': '保持メッセージはありません',
   'retained.noneHint': '保持付きで送信されたメッセージがここに残り、新しい購読者に最初に届きます。',
@@ -228,7 +229,8 @@ export const ja: Table = {
   'retained.deleted': '保持メッセージを {n} 件削除しました。',
   'retained.confirmOne': 'このトピックの保持メッセージを削除します。元に戻せません。',
 
-  'clients.count': 'セッション {n}{more}',
+  'clients.count': 'セッション {n}',
+  'clients.countMore': 'セッション {n} 以上',
   'clients.search': 'クライアント ID・ユーザー・アドレス',
   'clients.state': '状態',
   'clients.all': 'すべて',
@@ -311,6 +313,7 @@ export const ja: Table = {
   'server.shards': 'シャード {n}',
   'server.shard': 'シャード {n}',
   'server.log': 'ディスク上のログ',
+  'server.logFree': '空き {free}',
   'server.logMore': '有効 {live}、空き {free}',
   'server.sync': 'ログ同期',
   'server.syncMore': 'p50（p99 は {p99}）',

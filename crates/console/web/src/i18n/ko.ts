@@ -205,7 +205,8 @@ export const ko: Table = {
   'json.afterEnd': '값 뒤에 다른 내용이 있습니다',
   'json.tooMany': '값이 너무 많습니다',
 
-  'retained.count': '{n}{more}건',
+  'retained.count': '{n}건',
+  'retained.countMore': '{n}건 이상',
   'retained.search': '토픽 필터',
   'retained.none': '보존된 메시지가 없습니다',
   'retained.noneHint': '보존으로 발행한 메시지가 여기 남아 새 구독자에게 먼저 전달됩니다.',
@@ -228,7 +229,8 @@ export const ko: Table = {
   'retained.deleted': '보존 메시지 {n}건을 삭제했습니다.',
   'retained.confirmOne': '이 토픽의 보존 메시지를 삭제합니다. 되돌릴 수 없습니다.',
 
-  'clients.count': '세션 {n}{more}개',
+  'clients.count': '세션 {n}개',
+  'clients.countMore': '세션 {n}개 이상',
   'clients.search': '클라이언트 ID, 사용자, 주소',
   'clients.state': '상태',
   'clients.all': '전체',
@@ -311,6 +313,7 @@ export const ko: Table = {
   'server.shards': '샤드 {n}개',
   'server.shard': '샤드 {n}',
   'server.log': '디스크 로그',
+  'server.logFree': '여유 {free}',
   'server.logMore': '유효 {live}, 여유 {free}',
   'server.sync': '로그 동기화',
   'server.syncMore': 'p50(p99는 {p99})',

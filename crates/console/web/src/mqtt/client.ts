@@ -82,7 +82,7 @@ export class MqttLink {
       const { username, password } = this.login ?? {};
       const connect = { clientId: this.clientId, keepAliveSeconds: KEEP_ALIVE_S, username, password };
       this.send(encodeConnect({ ...connect, maximumPacketBytes: MAXIMUM_PACKET_BYTES }));
-      this.startPinging();
+      this.startPinging(KEEP_ALIVE_S);
     };
     socket.onmessage = (event: MessageEvent<unknown>) => {
       if (event.data instanceof ArrayBuffer && this.socket === socket) this.received(new Uint8Array(event.data));
@@ -128,14 +128,14 @@ export class MqttLink {
     if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(bytes as Uint8Array<ArrayBuffer>);
   }
 
-  private startPinging() {
+  private startPinging(keepAliveS: number) {
     this.heardMs = performance.now();
     clearInterval(this.pingTimer);
     this.pingTimer = window.setInterval(() => {
       const silentMs = performance.now() - this.heardMs;
-      if (silentMs > KEEP_ALIVE_S * 1500) this.lost();
+      if (silentMs > keepAliveS * 1500) this.lost();
       else this.send(encodePingreq());
-    }, KEEP_ALIVE_S * 500);
+    }, keepAliveS * 500);
   }
 
   // Bytes wait until the next frame and are worked off within a budget, so that a flood does not stop the page.
@@ -183,7 +183,7 @@ export class MqttLink {
         this.handlers.publish(packet);
         return;
       case 'connack':
-        if (packet.reasonCode === 0) this.connected();
+        if (packet.reasonCode === 0) this.connected(packet.serverKeepAliveS);
         else this.refused(packet.reasonCode, packet.reasonString);
         return;
       case 'suback': {
@@ -202,7 +202,9 @@ export class MqttLink {
     }
   }
 
-  private connected() {
+  private connected(serverKeepAliveS: number | null) {
+    // 3.2.2.3.14: the server's word counts.
+    if (serverKeepAliveS !== null && serverKeepAliveS > 0) this.startPinging(serverKeepAliveS);
     this.isConnected = true;
     this.pauseMs = FIRST_PAUSE_MS;
     this.handlers.state({ name: 'connected' });

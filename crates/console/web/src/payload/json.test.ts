@@ -92,9 +92,9 @@ describe('paths', () => {
     expect(nodeAt(readJson('[1]'), '1')).toBe(-1);
   });
 
-  test('booleans are one and nought, strings no numbers', () => {
-    const values = readJson('[true, false, "1", null, 1e999]');
-    expect(values.nodes.slice(1).map((node) => numberOf(values, node))).toEqual([1, 0, null, null, null]);
+  test('booleans are one and nought, strings only if they are numbers', () => {
+    const values = readJson('[true, false, " -1.5e1", "1 a", "", "0x10", null, 1e999]');
+    expect(values.nodes.slice(1).map((node) => numberOf(values, node))).toEqual([1, 0, -15, null, null, null, null, null]);
   });
 
   test('are split at dots', () => {

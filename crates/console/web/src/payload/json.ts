@@ -49,6 +49,7 @@ export class JsonError extends Error {
 
 const MOST_NODES = 1_000_000;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+const NUMBER_STRING = /^"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*"$/;
 const SPACE = /[ \t\r\n]*/y;
 // eslint-disable-next-line no-control-regex
 const PLAIN_STRING = /[^"\\\u0000-\u001f]*/y;
@@ -233,11 +234,12 @@ export function scalarText(document: JsonDocument, node: JsonNode): string {
   return node.kind === 'string' ? stringValue(text) : text;
 }
 
-/** What a chart can draw: numbers, and booleans as 1 and 0. */
+/** What a chart can draw: numbers, strings that are numbers (many devices send those), and booleans as 1 and 0. */
 export function numberOf(document: JsonDocument, node: JsonNode): number | null {
   const text = document.text.slice(node.start, node.end);
   if (node.kind === 'number') return finite(Number(text));
   if (node.kind === 'boolean') return text === 'true' ? 1 : 0;
+  if (node.kind === 'string' && NUMBER_STRING.test(text)) return finite(Number(text.slice(1, -1)));
   return null;
 }
 

@@ -81,15 +81,18 @@ async function loadHistory(series: { topic: string; path: string }, one: Drawn, 
   }
 }
 
+/** Paths that the server reads as we do; names with dots and brackets in them are looked for here. */
+const isPlainPath = (path: string) => /^[^\\[\]$]+$/.test(path) && path.split('.').every((part) => part !== '');
+
 async function history(series: { topic: string; path: string }, sinceMs: number): Promise<[number, number][]> {
-  if (series.path !== '') {
+  if (series.path !== '' && isPlainPath(series.path)) {
     const parameters = { topic: series.topic, since_ms: sinceMs, field: series.path };
     const points = (await get<FieldHistoryAnswer>('history', parameters)).points;
     return points.filter(([time, value]) => Number.isFinite(time) && Number.isFinite(value));
   }
   const answer = await get<HistoryAnswer>('history', { topic: series.topic, since_ms: sinceMs });
   return answer.points.flatMap((point): [number, number][] => {
-    const value = payloadNumber(fromBase64(point.payload_base64));
+    const value = numberIn(fromBase64(point.payload_base64), series.path);
     return value === null ? [] : [[point.time_ms, value]];
   });
 }

@@ -1,7 +1,8 @@
 /** What comes over MQTT: the tree of all topics, and those that somebody looks at closely. */
 
 import { effect, signal } from '@preact/signals';
-import { credentials } from '../api/client';
+import { ApiError, credentials, get } from '../api/client';
+import type { KnownTopic, List } from '../api/types';
 import { MqttLink, type LinkState } from '../mqtt/client';
 import type { Publish } from '../mqtt/codec';
 import { TopicTree } from '../topics/tree';
@@ -110,14 +111,40 @@ function connect() {
 /** Tries now what would be tried later. */
 export const reconnect = () => connect();
 
+const MOST_KNOWN = 100_000;
+/** Between two pages of the list, so that neither the server nor the page has much to do at once. */
+const KNOWN_PAUSE_MS = 150;
+
+/** Enters what the server remembers to have seen, so that topics that seldom speak are in the tree. */
+async function loadKnown() {
+  let cursor: string | null = null;
+  try {
+    for (let count = 0; count < MOST_KNOWN && login.peek().name === 'in'; ) {
+      const answer: List<KnownTopic> = await get('topics', { cursor, limit: 1000 });
+      for (const one of answer.items) tree.know(one.topic, one.last_ms ?? 0, one.retained);
+      if (answer.next === null) return;
+      cursor = answer.next;
+      count += answer.items.length;
+      await new Promise((resolve) => setTimeout(resolve, KNOWN_PAUSE_MS));
+    }
+  } catch (error) {
+    // What comes over MQTT is shown all the same.
+    if (!(error instanceof ApiError)) throw error;
+  }
+}
+
 const RATE_SECONDS = 120;
 
 export function startLive() {
   effect(() => {
-    if (login.value.name !== 'in') tree.clear();
+    if (login.value.name === 'in') void loadKnown();
+    else tree.clear();
     connect();
   });
   document.addEventListener('visibilitychange', subscribeTree);
+  // Who leaves says so; a page that is shown again as it was (bfcache) has to come back.
+  addEventListener('pagehide', () => mqtt?.stop());
+  addEventListener('pageshow', (event) => event.persisted && connect());
   let before = performance.now();
   setInterval(() => {
     const now = performance.now();

@@ -48,6 +48,15 @@ describe('the tree', () => {
     expect(tree.get('a')!.rate).toBe(0);
   });
 
+  test('topics that only the server knows of are there without a value', () => {
+    const tree = treeOf('a/b');
+    tree.know('a/c', 77, true);
+    tree.know('a/b', 1, true);
+    expect(tree.topics).toBe(2);
+    expect(tree.get('a/c')).toMatchObject({ isTopic: true, payload: null, lastMs: 77, isRetained: true });
+    expect(tree.get('a/b')).toMatchObject({ lastMs: 5, isRetained: false });
+  });
+
   test('empty levels are levels', () => {
     expect(shown(treeOf('/a/'), ['', '/a'])).toEqual(['', '/a', '/a/']);
   });

@@ -26,10 +26,12 @@ export class TopicNode {
   children: Map<string, TopicNode> | null = null;
   /** Children by name, made when it is needed. */
   private sorted: TopicNode[] | null = null;
-  /** Bytes of the last message; null as long as there was none for exactly this topic. */
+  /** Bytes of the last message; null as long as none was seen for exactly this topic. */
   payload: Uint8Array | null = null;
   payloadBytes = 0;
   isRetained = false;
+  /** There were messages of exactly this topic, though maybe before the page was opened. */
+  isTopic = false;
   lastMs = 0;
   messages = 0;
   /** In each second, smoothed. For the node with all below it. */
@@ -54,10 +56,6 @@ export class TopicNode {
     const from = digitsAt(name);
     this.nameText = name.slice(0, from);
     this.nameNumber = from < name.length ? Number(name.slice(from)) : -1;
-  }
-
-  get isTopic() {
-    return this.payload !== null;
   }
 
   child(name: string): TopicNode | undefined {
@@ -127,7 +125,7 @@ export class TopicTree {
       this.isFull = true;
       return;
     }
-    if (!node.isTopic) for (let up: TopicNode | null = node; up; up = up.parent) up.topicsBelow++;
+    this.count(node);
     this.keepPayload(node, arrival.payload);
     if (arrival.retain) node.isRetained = arrival.payload.length > 0;
     node.lastMs = arrival.timeMs;
@@ -136,6 +134,22 @@ export class TopicTree {
     this.sinceTick += arrival.count;
     for (let up: TopicNode | null = node; up; up = up.parent) up.sinceTick += arrival.count;
     this.version++;
+  }
+
+  /** There is such a topic, says the server, though nothing of it has come yet. */
+  know(topic: string, lastMs: number, isRetained: boolean) {
+    const node = this.byTopic.get(topic) ?? this.insert(topic);
+    if (node === null || node.isTopic) return;
+    this.count(node);
+    node.lastMs = lastMs;
+    node.isRetained = isRetained;
+    this.version++;
+  }
+
+  private count(node: TopicNode) {
+    if (node.isTopic) return;
+    node.isTopic = true;
+    for (let up: TopicNode | null = node; up; up = up.parent) up.topicsBelow++;
   }
 
   /** The Retained Message of a topic is gone, as somebody here has deleted it. */

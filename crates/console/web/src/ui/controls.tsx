@@ -190,7 +190,7 @@ async function copy(text: string): Promise<boolean> {
 export function Command({ text }: { text: string }) {
   return (
     <div class="command">
-      <code tabIndex={0}>{text}</code>
+      <code>{text}</code>
       <CopyButton text={text} />
     </div>
   );
@@ -240,7 +240,10 @@ export function Dialog(props: { title: string; onClose: () => void; children: Co
     const dialog = element.current!;
     const before = document.activeElement;
     dialog.showModal();
+    // Whoever goes to another page has left the question.
+    addEventListener('hashchange', props.onClose);
     return () => {
+      removeEventListener('hashchange', props.onClose);
       dialog.close();
       if (before instanceof HTMLElement) before.focus();
     };

@@ -9,6 +9,8 @@ import { tree } from '../state/live';
 import { chart, setChart } from '../state/route';
 import { MOST_SERIES, sameSeries } from '../state/url';
 import { topicSearch } from '../topics/filter';
+import { topBy } from '../topics/top';
+import { PREVIEW_BYTES, type TopicNode } from '../topics/tree';
 import { Button, Empty, SearchField } from '../ui/controls';
 import { useTick } from '../ui/tick';
 
@@ -19,20 +21,20 @@ interface Found {
 }
 
 const MOST_FOUND = 60;
-/** Looking into all payloads for numbers must not take longer than a part of a frame. */
-const BUDGET_MS = 6;
+/** Looking into payloads for numbers must not hold up the page. */
+const BUDGET_MS = 12;
 
 /** Numbers that were seen last, those of what comes most often first. */
 function numbersSeen(search: string): Found[] {
-  const matches = topicSearch(search) ?? (() => true);
+  const matches = topicSearch(search);
   const start = performance.now();
   const found: Found[] = [];
-  const nodes = [...tree.allTopics()].filter((node) => node.isTopic && node.payload!.length < 16_384);
-  if (search === '') nodes.sort((one, other) => other.rate - one.rate);
+  const isWanted = (node: TopicNode) => node.payload !== null && node.payload.length < PREVIEW_BYTES && (matches?.(node.topic) ?? node.topic[0] !== '$');
+  // What was found by a search is shown even if it is silent.
+  const silent = matches ? 1e-9 : 0;
+  const nodes = topBy(tree.allTopics(), MOST_FOUND * 2, (node) => (isWanted(node) ? Math.max(node.rate, silent) : 0));
   for (const node of nodes) {
-    if (found.length >= MOST_FOUND || performance.now() - start > BUDGET_MS * 4) break;
-    if (node.topic[0] === '$' && search === '') continue;
-    if (!matches(node.topic)) continue;
+    if (found.length >= MOST_FOUND || performance.now() - start > BUDGET_MS) break;
     const value = payloadNumber(node.payload!);
     if (value !== null) found.push({ topic: node.topic, path: '', value });
     else found.push(...numbersInJson(node.topic, node.payload!));

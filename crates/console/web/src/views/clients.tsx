@@ -60,7 +60,7 @@ export function ClientsPage() {
         <section class="list-part" aria-labelledby="page-title">
           <header class="page-head">
             <h1 id="page-title">{t('nav.clients')}</h1>
-            <p class="counts num">{list.items && t('clients.count', { n: items.length, more: list.hasMore ? '+' : '' })}</p>
+            <p class="counts num">{list.items && t(list.hasMore ? 'clients.countMore' : 'clients.count', { n: items.length })}</p>
           </header>
           <div class="toolbar">
             <SearchField label={t('clients.search')} value={search} onChange={(text) => setQuery('q', text)} />
@@ -252,7 +252,7 @@ function Facts({ one }: { one: ClientDetail }) {
     ['TLS', one.tls ? `${plain(one.tls.version, 20)} · ${plain(one.tls.cipher, 60)}` : t('common.no')],
     [t('clients.since'), `${formatDateTime(one.since_ms)} (${formatDuration(Math.max(0, Date.now() - one.since_ms))})`],
     [t('clients.keepAlive'), one.keep_alive_s === 0 ? t('common.no') : formatDuration(one.keep_alive_s * 1000)],
-    [t('clients.cleanStart'), one.clean_start ? t('common.yes') : t('common.no')],
+    [t('clients.cleanStart'), one.clean_start === null ? '–' : one.clean_start ? t('common.yes') : t('common.no')],
     [t('clients.expiry'), expiry],
     [t('clients.inflight'), formatNumber(one.inflight)],
     [t('clients.queue'), `${formatNumber(one.queued)} · ${formatBytes(one.queued_bytes)}`],
@@ -294,7 +294,7 @@ function Facts({ one }: { one: ClientDetail }) {
                 <Badge>QoS {subscription.qos}</Badge>
                 {subscription.no_local && <Badge>No Local</Badge>}
                 {subscription.retain_as_published && <Badge>Retain As Published</Badge>}
-                {subscription.retain_handling > 0 && <Badge>Retain Handling {subscription.retain_handling}</Badge>}
+                {(subscription.retain_handling ?? 0) > 0 && <Badge>Retain Handling {subscription.retain_handling}</Badge>}
                 {subscription.identifier !== null && <Badge>Identifier {subscription.identifier}</Badge>}
               </span>
             </li>

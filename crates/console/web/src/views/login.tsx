@@ -50,7 +50,7 @@ export function LoginPage() {
         <Check checked={remember} onChange={setRemember}>
           {t('login.remember')}
         </Check>
-        <Button look="primary" type="submit" disabled={isBusy || waitS > 0 || username === ''}>
+        <Button look="primary" type="submit" disabled={isBusy || waitS > 0}>
           {isBusy ? t('login.busy') : t('login.logIn')}
         </Button>
       </form>

@@ -40,7 +40,7 @@ export function RetainedPage() {
     <div class="page fill">
       <header class="page-head">
         <h1>{t('nav.retained')}</h1>
-        <p class="counts num">{list.items && t('retained.count', { n: items.length, more: list.hasMore ? '+' : '' })}</p>
+        <p class="counts num">{list.items && t(list.hasMore ? 'retained.countMore' : 'retained.count', { n: items.length })}</p>
       </header>
       <div class="toolbar">
         <SearchField label={t('retained.search')} placeholder="greenhouse/+/door" value={search} onChange={(text) => setQuery('filter', text)} />
@@ -108,7 +108,7 @@ export function RetainedPage() {
 }
 
 function Row({ one, isChosen, onToggle }: { one: Retained; isChosen: boolean; onToggle: (topic: string) => void }) {
-  const bytes = fromBase64(one.payload_base64);
+  const bytes = fromBase64(one.payload_base64 ?? '');
   return (
     <div role="row" class={`row${isChosen ? ' chosen' : ''}`}>
       <span role="cell">
@@ -158,8 +158,8 @@ function DeleteDialog({ deletion, onClose, onDone }: { deletion: Deletion; onClo
       {preview && (
         <>
           <p>
+            {deletion.filter && <><code><bdi dir="ltr">{plain(deletion.filter)}</bdi></code>: </>}
             {t('retained.preview', { n: preview.count })}
-            {deletion.filter && <> <code><bdi dir="ltr">{plain(deletion.filter)}</bdi></code></>}
           </p>
           <ul class="sample" tabIndex={0} aria-label={t('retained.sample')}>
             {preview.sample.map((topic) => (

@@ -46,6 +46,8 @@ function Warnings({ config }: { config: Configuration }) {
   );
 }
 
+const PROTOCOLS: Record<string, string | undefined> = { mqtt: 'MQTT', websockets: 'WebSocket', http_api: 'HTTP' };
+
 function Listeners({ listeners }: { listeners: Listener[] }) {
   return (
     <div class="table-frame card" tabIndex={0} role="group" aria-label={t('server.listeners')}>
@@ -66,7 +68,7 @@ function Listeners({ listeners }: { listeners: Listener[] }) {
             <tr key={index}>
               <th scope="row" class="strong">{one.port}</th>
               <td class="mono">{plain(one.address, 80)}</td>
-              <td>{one.protocol === 'websockets' ? 'WebSocket' : 'MQTT'}</td>
+              <td>{PROTOCOLS[one.protocol] ?? plain(one.protocol, 30)}</td>
               <td>{one.tls ? <Badge tone="good">TLS</Badge> : t('common.no')}</td>
               <td>{one.anonymous ? <Badge tone="warn">{t('common.yes')}</Badge> : t('common.no')}</td>
               <td class="num">{formatNumber(one.clients)}</td>

@@ -11,6 +11,7 @@ import { Badge, Failure, Loading, Segmented } from '../../ui/controls';
 import { usePolled } from '../../ui/polling';
 
 const WINDOWS = ['15m', '1h', '24h'] as const;
+const WINDOW_MS = { '15m': 900_000, '1h': 3_600_000, '24h': 86_400_000 };
 
 export function Load() {
   const window = WINDOWS.find((one) => one === query('w')) ?? '15m';
@@ -30,23 +31,30 @@ export function Load() {
           onChange={(value) => setQuery('w', value === '15m' ? null : value)}
         />
       </div>
-      {series.data ? <Courses answer={series.data} /> : series.error ? <Failure message={series.error.message} onRetry={series.refresh} /> : <Loading rows={12} />}
+      {series.data ? <Courses answer={series.data} lengthMs={WINDOW_MS[window]} /> : series.error ? <Failure message={series.error.message} onRetry={series.refresh} /> : <Loading rows={12} />}
     </>
   );
 }
+
+/** What the server does not know is a dash. */
+const known = (value: number | null, format: (value: number) => string) => (value === null ? '–' : format(value));
 
 function Tiles({ now }: { now: Overview }) {
   const tiles: { name: Key; value: string; more: string; isBad?: boolean }[] = [
     { name: 'server.clients', value: formatNumber(now.clients.connected), more: t('server.away', { n: now.clients.away }) },
     { name: 'server.subscriptions', value: formatNumber(now.subscriptions), more: t('server.shared', { n: now.shared_groups }) },
     { name: 'nav.retained', value: formatNumber(now.retained.count), more: formatBytes(now.retained.bytes) },
-    { name: 'server.queued', value: formatNumber(now.messages.queued), more: t('server.inflight', { n: now.messages.inflight }) },
+    { name: 'server.queued', value: formatNumber(now.messages.queued), more: now.messages.inflight === null ? '' : t('server.inflight', { n: now.messages.inflight }) },
     { name: 'server.discarded', value: formatNumber(now.messages.discarded), more: t('server.sinceStart') },
     { name: 'server.memory', value: formatBytes(now.memory_bytes), more: t('server.shards', { n: now.shards }) },
   ];
   if (now.log) {
-    tiles.push({ name: 'server.log', value: formatBytes(now.log.bytes), more: t('server.logMore', { live: formatBytes(now.log.live_bytes), free: formatBytes(now.log.disk_free_bytes) }), isBad: now.log.is_full });
-    tiles.push({ name: 'server.sync', value: formatMicroseconds(now.log.sync_p50_us), more: t('server.syncMore', { p99: formatMicroseconds(now.log.sync_p99_us) }) });
+    const { log } = now;
+    const free = known(log.disk_free_bytes, formatBytes);
+    const room = log.live_bytes === null ? t('server.logFree', { free }) : t('server.logMore', { live: formatBytes(log.live_bytes), free });
+    const slow = log.sync_p99_us === null ? '' : t('server.syncMore', { p99: formatMicroseconds(log.sync_p99_us) });
+    tiles.push({ name: 'server.log', value: known(log.bytes, formatBytes), more: room, isBad: log.is_full });
+    tiles.push({ name: 'server.sync', value: known(log.sync_p50_us, formatMicroseconds), more: slow });
   }
   return (
     <>
@@ -75,6 +83,7 @@ interface Course {
   lines: { name: string; values: Values }[];
   format: (value: number) => string;
   isBytes?: boolean;
+  isWhole?: boolean;
 }
 
 function coursesOf(answer: SeriesAnswer): Course[] {
@@ -85,11 +94,11 @@ function coursesOf(answer: SeriesAnswer): Course[] {
   const courses: Course[] = [
     { title: 'server.messages', format: perSecond, lines: [of(t('server.receivedLine'), 'messages_received_per_s'), of(t('server.sentLine'), 'messages_sent_per_s')] },
     { title: 'server.bytes', format: bytesPerSecond, isBytes: true, lines: [of(t('server.receivedLine'), 'bytes_received_per_s'), of(t('server.sentLine'), 'bytes_sent_per_s')] },
-    { title: 'server.clients', format: formatNumber, lines: [of(t('clients.connected'), 'clients_connected')] },
+    { title: 'server.clients', format: formatNumber, isWhole: true, lines: [of(t('clients.connected'), 'clients_connected')] },
     { title: 'server.cpu', format: percent, lines: answer.shard_cpu.map((values, index) => ({ name: t('server.shard', { n: index }), values })) },
     { title: 'server.memory', format: formatBytes, isBytes: true, lines: [of(t('server.memory'), 'memory_bytes')] },
     { title: 'server.discardedRate', format: perSecond, lines: [of(t('server.discarded'), 'discarded_per_s')] },
-    { title: 'server.queued', format: formatNumber, lines: [of(t('server.queued'), 'queued')] },
+    { title: 'server.queued', format: formatNumber, isWhole: true, lines: [of(t('server.queued'), 'queued')] },
     { title: 'server.syncP99', format: formatMicroseconds, lines: [of('p99', 'log_sync_p99_us')] },
     { title: 'server.log', format: formatBytes, isBytes: true, lines: [of(t('server.log'), 'log_bytes')] },
   ];
@@ -97,24 +106,27 @@ function coursesOf(answer: SeriesAnswer): Course[] {
   return courses.filter((course) => course.lines.some((line) => line.values.some((value) => value !== null)));
 }
 
-function Courses({ answer }: { answer: SeriesAnswer }) {
+function Courses({ answer, lengthMs }: { answer: SeriesAnswer; lengthMs: number }) {
   const courses = useMemo(() => coursesOf(answer), [answer]);
   const [cursorMs, setCursor] = useState<number | null>(null);
   const times = useMemo(() => {
     const length = Math.max(...courses.flatMap((course) => course.lines.map((line) => line.values.length)), 0);
     return Array.from({ length }, (_, index) => answer.start_ms + index * answer.step_s * 1000);
   }, [answer]);
+  // The whole window, also of a server that has just started: its time without values is seen as such.
+  const end = times.at(-1) ?? answer.start_ms;
+  const range: [number, number] = [Math.min(times[0] ?? end, end - lengthMs), end];
   return (
     <div class="courses">
       {courses.map((course) => (
-        <CourseCard key={course.title} {...{ course, times, cursorMs, answer }} onCursor={setCursor} />
+        <CourseCard key={course.title} {...{ course, times, cursorMs, answer, range }} onCursor={setCursor} />
       ))}
     </div>
   );
 }
 
-function CourseCard(props: { course: Course; times: number[]; answer: SeriesAnswer; cursorMs: number | null; onCursor: (timeMs: number | null) => void }) {
-  const { course, times, answer, cursorMs } = props;
+function CourseCard(props: { course: Course; times: number[]; answer: SeriesAnswer; range: [number, number]; cursorMs: number | null; onCursor: (timeMs: number | null) => void }) {
+  const { course, times, answer, range, cursorMs } = props;
   const columns = useMemo(() => course.lines.map((line) => line.values), [answer]);
   const at = cursorMs === null ? times.length - 1 : Math.round((cursorMs - answer.start_ms) / (answer.step_s * 1000));
   void isDark.value;
@@ -140,10 +152,11 @@ function CourseCard(props: { course: Course; times: number[]; answer: SeriesAnsw
         times={times}
         columns={columns}
         series={course.lines.map((_, index) => ({ color: lineColor(index), isFilled: course.lines.length === 1 }))}
-        range={null}
+        range={range}
         height={132}
         format={course.format}
         isBytes={course.isBytes ?? false}
+        isWhole={course.isWhole ?? false}
         syncKey="server"
         onCursor={props.onCursor}
         fromZero

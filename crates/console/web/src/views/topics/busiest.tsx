@@ -4,22 +4,15 @@ import { formatNumber, formatRate, t } from '../../i18n';
 import { plain, preview } from '../../payload/text';
 import { overall, rateHistory, tree } from '../../state/live';
 import { hrefOf } from '../../state/route';
+import { topBy } from '../../topics/top';
 import type { TopicNode } from '../../topics/tree';
 import { Sparkline } from '../../ui/sparkline';
 
 const SHOWN = 12;
 
 function busiest(below: TopicNode | null): TopicNode[] {
-  const top: TopicNode[] = [];
-  for (const node of tree.allTopics()) {
-    if (!node.isTopic || node.children !== null || node.rate === 0) continue;
-    if (below !== null && !node.topic.startsWith(below.topic + '/')) continue;
-    if (top.length === SHOWN && node.rate <= top[SHOWN - 1]!.rate) continue;
-    top.push(node);
-    top.sort((one, other) => other.rate - one.rate);
-    top.length = Math.min(top.length, SHOWN);
-  }
-  return top;
+  const prefix = below === null ? '' : below.topic + '/';
+  return topBy(tree.allTopics(), SHOWN, (node) => (node.isTopic && node.children === null && node.topic.startsWith(prefix) ? node.rate : 0));
 }
 
 /** Drawn with its parent, once a second. */

@@ -30,7 +30,7 @@ function useMessages(topic: string): MessageHistory {
   const [, redraw] = useState(0);
   useEffect(() => {
     const known = tree.get(topic);
-    if (known?.isTopic && known.payload!.length === known.payloadBytes) history.current.push(fromTree(known));
+    if (known && known.payload?.length === known.payloadBytes) history.current.push(fromTree(known));
     let isOver = false;
     let [changed, drawnMs, turn] = [true, 0, 0];
     const stop = listen(topic, (message) => {
@@ -94,7 +94,7 @@ export function Topic({ topic }: { topic: string }) {
   const [pinned, setPinned] = useState<Message | null>(null);
   const node = tree.get(topic);
   const { messages } = history;
-  const newest = messages.at(-1) ?? (node?.isTopic ? fromTree(node) : null);
+  const newest = messages.at(-1) ?? (node?.payload ? fromTree(node) : null);
   const shown = pinned ?? newest;
   const index = shown === null ? -1 : messages.indexOf(shown);
   const before = index > 0 ? messages[index - 1]! : null;

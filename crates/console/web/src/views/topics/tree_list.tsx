@@ -217,7 +217,7 @@ function Row({ node, index, now, isOpen, isSelected, isActive, onToggle, onChoos
           <span class="unseen">{t('topics.retained')}</span>
         </span>
       )}
-      <span class="value" title={node.isTopic ? formatDateTime(node.lastMs) : undefined}>
+      <span class="value" title={node.lastMs > 0 ? formatDateTime(node.lastMs) : undefined}>
         {node.payload !== null && <bdi dir="ltr">{previewOf(node.payload)}</bdi>}
       </span>
       <span class={`rate num${node.rate > 0 ? '' : ' zero'}`}>{node.rate > 0 ? formatRate(node.rate) : ''}</span>
