@@ -124,6 +124,11 @@ impl Call<'_> {
         self.parameters.get(name)?.as_u64()
     }
 
+    /// Where a page begins; `None`: at the beginning.
+    pub(crate) fn cursor(&self) -> Option<&str> {
+        self.text("cursor").filter(|cursor| !cursor.is_empty())
+    }
+
     /// How many items are wanted.
     pub(crate) fn limit(&self) -> usize {
         self.number("limit").unwrap_or(LIMIT) as usize

@@ -86,16 +86,17 @@ enum Order {
 }
 
 impl Console {
-    /// Starts the thread. Nothing is open yet.
+    /// Starts the thread. Nothing is open yet. It, and those that wait for it, begin with `on_thread_start`.
     ///
     /// # Errors
     /// When the system has no thread or no event loop left.
-    pub fn start(source: Arc<dyn Source>) -> io::Result<Console> {
+    pub fn start(source: Arc<dyn Source>, on_thread_start: fn()) -> io::Result<Console> {
         let (orders, receiver) = mpsc::unbounded_channel();
         let mut runtime = Builder::new_current_thread();
         let runtime = runtime.enable_all().max_blocking_threads(WAITING_THREADS).thread_name("console-wait");
-        let runtime = runtime.thread_stack_size(STACK_BYTES).build()?;
+        let runtime = runtime.thread_stack_size(STACK_BYTES).on_thread_start(on_thread_start).build()?;
         thread::Builder::new().name("console".to_owned()).stack_size(STACK_BYTES).spawn(move || {
+            on_thread_start();
             runtime.block_on(run(Arc::new(State::new(source)), receiver));
             // Somebody may wait for a shard that has ended.
             runtime.shutdown_background();
@@ -172,7 +173,7 @@ async fn run(state: Arc<State>, mut orders: mpsc::UnboundedReceiver<Order>) {
     loop {
         tokio::select! {
             order = orders.recv() => {
-                let Some(Order::PutInForce(rules, entrances, done)) = order else { return };
+                let Some(Order::PutInForce(rules, entrances, done)) = order else { break };
                 state.set_rules(rules);
                 change(&state, &mut open, entrances).await;
                 let _ = done.send(());
@@ -186,6 +187,9 @@ async fn run(state: Arc<State>, mut orders: mpsc::UnboundedReceiver<Order>) {
             }
         }
     }
+    open.into_values().for_each(|gone| gone.accepting.abort());
+    // Shards send away who came in here, and what they say to them is on its way.
+    let _ = timeout(FAREWELL_TIME, state.relays.acquire_many(RELAYS_MAX as u32)).await;
 }
 
 /// A socket that is listened on.
@@ -515,6 +519,9 @@ const RELAYS_MAX: usize = 1_024;
 
 /// For a handshake of TLS, for the head of a request, and for a connection on which nothing is asked.
 const HEAD_TIME: Duration = Duration::from_secs(30);
+
+/// For the last words to browsers.
+const FAREWELL_TIME: Duration = Duration::from_secs(5);
 
 const BODY_TIME: Duration = Duration::from_secs(30);
 

@@ -47,6 +47,9 @@ pub trait Source: Send + Sync + 'static {
     /// Publishes for somebody who may.
     fn publish(&self, publication: &Publication) -> Result<(), PublishRefusal>;
 
+    /// Waits until all that was done is kept for good. `false`: the disk does not take it now.
+    fn settle(&self) -> bool;
+
     /// Where clients come in.
     fn listeners(&self) -> Vec<Listener>;
 

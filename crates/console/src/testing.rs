@@ -101,6 +101,10 @@ impl Source for MadeUp {
         Ok(())
     }
 
+    fn settle(&self) -> bool {
+        true
+    }
+
     fn listeners(&self) -> Vec<Listener> {
         vec![Listener {
             port: 1883,

@@ -188,6 +188,32 @@ fn what_is_there_all_the_while_is_listed_whatever_comes_and_goes() {
 }
 
 #[test]
+fn a_listing_goes_on_behind_any_of_its_items() {
+    let mut conversation = Conversation::new(World::new(Options::default(), 1, 1));
+    let script = "c connects v5 clean
+                  c subscribes a qos=1 $share/g/b qos=1 c qos=0
+                  d connects v5 clean
+                  d subscribes e qos=2
+                  d publishes r/1 qos=0 retain m=1
+                  d publishes r/2 qos=0 retain m=2";
+    conversation.play(script).expect("as the script says");
+    let shard = conversation.world.shard(0);
+    let all = shard.list_subscriptions(SubscriptionCursor::START).subscriptions;
+    assert_eq!(all.len(), 4);
+    for (index, listed) in all.iter().enumerate() {
+        let cursor = SubscriptionCursor::from_parts(listed.behind.to_parts());
+        assert_eq!(shard.list_subscriptions(cursor).subscriptions, all[index + 1..]);
+    }
+    let retained = shard.list_retained(0, 1);
+    assert_eq!((retained.messages.len(), retained.places.len()), (2, 2));
+    let behind_first = shard.list_retained(retained.places[0] + 1, 1);
+    assert_eq!(behind_first.messages[0].topic(), retained.messages[1].topic());
+    let session = shard.list_session("d").expect("it is there");
+    assert_eq!((&*session.client_id, session.subscriptions), ("d", 1));
+    assert!(shard.list_session("x").is_none());
+}
+
+#[test]
 fn retained_messages_are_listed_until_they_expire() {
     for shards in SHARDS {
         let mut conversation = Conversation::new(World::new(Options::default(), shards, 1));

@@ -1,5 +1,6 @@
 //! Clients and their Subscriptions.
 
+use hyper::StatusCode;
 use serde_json::{Value, json};
 
 use super::{has, page};
@@ -51,8 +52,9 @@ pub(crate) fn disconnect(call: &Call<'_>) -> Result<Outcome, Refusal> {
     if !call.state.source.disconnect(id, end_session) {
         return Err(no_client());
     }
+    call.settle()?;
     let what = if end_session { "ended the session of" } else { "disconnected" };
-    call.audit("console_disconnect", format!("{what} the client '{id}'"));
+    call.audit("console_disconnect", &format!("{what} the client '{id}'"));
     Ok(Outcome::Done)
 }
 
@@ -79,8 +81,15 @@ pub(crate) fn subscriptions(call: &Call<'_>) -> Result<Outcome, Refusal> {
 }
 
 impl Call<'_> {
+    /// What was done is answered for when it is kept.
+    pub(crate) fn settle(&self) -> Result<(), Refusal> {
+        let message = "It was done, but the disk does not take it now: after a restart it may be undone.";
+        let not_kept = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "not_kept", message);
+        if self.state.source.settle() { Ok(()) } else { Err(not_kept()) }
+    }
+
     /// Tells the operator's log who has done what from where.
-    pub(crate) fn audit(&self, event: &'static str, what: String) {
+    pub(crate) fn audit(&self, event: &'static str, what: &str) {
         let username = self.asker.account.as_ref().and_then(|account| account.username.as_deref());
         let who = username.unwrap_or("somebody");
         let text = format!("Console: {who} at {} {what}.", self.asker.address);

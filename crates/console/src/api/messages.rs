@@ -59,8 +59,9 @@ pub(crate) fn delete_retained(call: &Call<'_>) -> Result<Outcome, Refusal> {
             call.state.source.publish(&clear).map_err(refused)?;
             deleted += 1;
         }
+        call.settle()?;
         let what = filter.map_or_else(|| format!("{} topics", found.len()), |filter| format!("'{filter}'"));
-        call.audit("console_retained_delete", format!("deleted {deleted} retained messages of {what}"));
+        call.audit("console_retained_delete", &format!("deleted {deleted} retained messages of {what}"));
     }
     let sample: Vec<&&String> = may.iter().take(SAMPLE).collect();
     Ok(Outcome::Json(json!({"count": may.len(), "sample": sample, "deleted": deleted})))
@@ -91,9 +92,10 @@ pub(crate) fn publish(call: &Call<'_>) -> Result<Outcome, Refusal> {
         return Err(Refusal::forbidden(format!("You may not publish to '{}'.", publication.topic)));
     }
     call.state.source.publish(&publication).map_err(refused)?;
+    call.settle()?;
     let retained = if publication.retain { ", retained" } else { "" };
     let what = format!("published {} bytes to '{}'{retained}", publication.payload.len(), publication.topic);
-    call.audit("console_publish", what);
+    call.audit("console_publish", &what);
     // Who gets it is found out on the shards, whom nobody waits for.
     Ok(Outcome::Json(json!({"matched": null})))
 }

@@ -19,7 +19,7 @@ pub(super) fn page<T>(
     mut show: impl FnMut(T) -> Option<Value>,
 ) -> Result<Outcome, Refusal> {
     let (mut items, limit) = (Vec::new(), call.limit());
-    let mut at = call.text("cursor").unwrap_or_default().to_owned();
+    let mut at = call.cursor().unwrap_or_default().to_owned();
     for _ in 0..PORTIONS_MAX {
         let portion = ask(&at).map_err(|WrongPlace| wrong_cursor())?;
         for (item, behind) in portion.items {
@@ -37,7 +37,8 @@ pub(super) fn page<T>(
 }
 
 pub(super) fn page_of(items: Vec<Value>, next: Option<&str>) -> Outcome {
-    Outcome::Json(json!({"items": items, "next": next}))
+    let members = [("items".to_owned(), Value::Array(items)), ("next".to_owned(), json!(next))];
+    Outcome::Json(Value::Object(members.into_iter().collect()))
 }
 
 pub(super) fn wrong_cursor() -> Refusal {

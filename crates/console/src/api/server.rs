@@ -109,7 +109,7 @@ pub(crate) fn series(call: &Call<'_>) -> Result<Outcome, Refusal> {
 /// `GET problems`
 pub(crate) fn problems(call: &Call<'_>) -> Result<Outcome, Refusal> {
     call.state.refresh();
-    let before = match call.text("cursor") {
+    let before = match call.cursor() {
         Some(cursor) => cursor.parse().map_err(|_| super::wrong_cursor())?,
         None => u64::MAX,
     };

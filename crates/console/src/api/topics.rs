@@ -11,7 +11,7 @@ use crate::routes::{Call, Outcome};
 /// `GET topics`: first those of the history, by name, then others with a Retained Message.
 pub(crate) fn list(call: &Call<'_>) -> Result<Outcome, Refusal> {
     let (filter, limit) = (filter_of(call)?, call.limit());
-    let cursor = call.text("cursor").unwrap_or("h");
+    let cursor = call.cursor().unwrap_or("h");
     call.state.refresh();
     let mut items = Vec::new();
     let mut place = match cursor.split_at_checked(1) {

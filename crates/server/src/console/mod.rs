@@ -43,12 +43,14 @@ impl Consoles {
             sockets.filter_map(|socket| entrance(settings, socket, options, journal)).collect();
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if entrances.is_empty() {
-            *running = None;
+            if let Some(console) = running.take() {
+                console.put_in_force(Rules::default(), Vec::new());
+            }
             return;
         }
         if running.is_none() {
             let source = Arc::<ConsoleSource>::clone(&self.source);
-            match Console::start(source) {
+            match Console::start(source, give_way) {
                 Ok(console) => *running = Some(console),
                 Err(error) => {
                     return journal.line(LogType::Error, format_args!("Error: there is no console: {error}."));
@@ -60,6 +62,15 @@ impl Consoles {
         }
     }
 }
+
+/// Clients are served first where there is not time for all.
+fn give_way() {
+    // Where the system does not take it, nothing is lost but that.
+    let _ = rustix::process::setpriority_process(None, NICENESS);
+}
+
+/// A tenth of the time of who wants as much.
+const NICENESS: i32 = 10;
 
 fn entrance(settings: &Settings, socket: &Socket, options: &Options, journal: &mut Journal) -> Option<Entrance> {
     let door: &Door = settings.door(socket.listener);

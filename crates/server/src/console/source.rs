@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use midge_auth::Access;
 use midge_broker::message::{Message, MessageParts};
@@ -454,6 +454,23 @@ impl Source for ConsoleSource {
         }
     }
 
+    fn settle(&self) -> bool {
+        let Some(log) = self.parts.shared.log() else { return true };
+        // What a shard did in one turn is handed over at its end, and answers come in the next one.
+        let has_ended = |shard| self.peers().inquire(shard, |_| ()).is_none();
+        if self.peers().shards().any(has_ended) {
+            return false;
+        }
+        let (wanted, begun) = (log.next(), Instant::now());
+        while log.durable() < wanted {
+            if begun.elapsed() > SETTLE_TIME {
+                return false;
+            }
+            std::thread::sleep(SETTLE_STEP);
+        }
+        true
+    }
+
     fn listeners(&self) -> Vec<Listener> {
         let settings = self.peers().settings();
         let there = settings.doors.iter().enumerate().filter(|(_, door)| door.of.is_some());
@@ -727,6 +744,10 @@ const CLIENT_ID: &str = "http-api";
 
 /// Subscriptions that are shown of one client.
 const SUBSCRIPTIONS_SHOWN: usize = 1_000;
+
+/// How long the disk may take; it syncs within milliseconds.
+const SETTLE_TIME: Duration = Duration::from_secs(10);
+const SETTLE_STEP: Duration = Duration::from_millis(1);
 
 /// When somebody may ask again who came when too many waited.
 const WAIT_S: u64 = 3;

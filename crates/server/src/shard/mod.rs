@@ -394,6 +394,13 @@ impl Shard {
 
     /// Hands what has happened so far to the log.
     fn write_log(&mut self) {
+        if !self.turn.events.is_empty() {
+            self.tell_events();
+        }
+        self.log.flush(self.turn.now.wall_s);
+    }
+
+    fn tell_events(&mut self) {
         let wanted = self.log.wanted_events();
         for event in self.turn.events.drain(..) {
             let connection = event.connection.and_then(|id| self.connections.get(id.0 as usize));
@@ -407,7 +414,6 @@ impl Shard {
                 tls::tell_negotiated(&mut self.log, self.turn.now.wall_s, &event, address, tls);
             }
         }
-        self.log.flush(self.turn.now.wall_s);
     }
 
     /// Whether some peer has so much mail waiting that we should not make more.

@@ -53,7 +53,8 @@ fn it_is_encrypted_like_other_listeners() {
         certificate.display(),
         key.display()
     ));
-    let trust = Trust::new(&authority, Versions::All, None);
+    server.expect_log(" running");
+    let trust = Trust::new(&authority, Versions::Tls12, None);
     let connect = || Client::try_connect_tls(SocketAddr::from(([127, 0, 0, 1], port)), &trust).expect("encrypted");
     let mut client = connect();
     client.send_bytes(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
@@ -79,6 +80,7 @@ fn mosquittos_api_is_there_with_its_shapes() {
     fs::write(&acl, "topic read /api/v1/version\ntopic read /api/v1/listeners\ntopic read /api/v1/none\n")
         .expect("written");
     let server = Server::start(&format!("acl_file {}\nlistener {port} 127.0.0.1\nprotocol http_api\n", acl.display()));
+    server.expect_log(" running");
     let api = Console::at(port).with("Host: any.name");
     let version = api.get("/api/v1/version");
     assert_eq!((version.status, version.header("access-control-allow-origin")), (200, "*"));

@@ -117,7 +117,7 @@ fn rights_to_topics_hold_for_who_may_see_everything_else() {
     bob.expect("CONNACK 0x00");
     for topic in ["open/1", "secret/1"] {
         bob.send(&format!("PUBLISH {topic} qos=1 id=1 retain m=x"));
-        bob.expect("PUBACK id=1");
+        bob.expect("PUBACK id=1 0x10");
     }
     let ada = console.as_user("ada", "ada");
     let topics = |told: serde_json::Value| {

@@ -22,5 +22,7 @@ use http::Console;
 fn start(lines: &str) -> (Server, Console) {
     let port = free_port();
     let server = Server::start(&format!("{lines}\nconsole_listener {port}\n"));
+    // The first listener is open before the others are.
+    server.expect_log(" running");
     (server, Console::at(port))
 }

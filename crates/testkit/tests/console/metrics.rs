@@ -34,7 +34,7 @@ fn metrics_are_told_as_prometheus_reads_them() {
     client.send("CONNECT v5 id=c session-expiry-interval=300");
     client.expect("CONNACK 0x00");
     client.send("PUBLISH a qos=1 id=1 retain m=x");
-    client.expect("PUBACK id=1");
+    client.expect("PUBACK id=1 0x10");
     let answer = console.get("/metrics");
     assert_eq!(answer.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
     let told = families(&answer.body);

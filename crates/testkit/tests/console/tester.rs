@@ -22,9 +22,9 @@ fn a_tester_of_apis_finds_nothing() {
         .arg("run")
         .arg(format!("http://127.0.0.1:{}/api/midge/v1/openapi.json", console.port()))
         .args(["--auth", "ada:ada", "--max-examples", "25", "--seed", "7", "--phases", "examples,coverage,fuzzing"])
-        // What it does not call so is taken as well, where it means nothing else: a header that nobody looks at.
-        .args(["--exclude-checks", "unsupported_method,positive_data_acceptance"])
-        .args(["--exclude-operation-id", "healthz", "--suppress-health-check", "all", "--no-color"])
+        // Texts have rules that no schema says: a Topic Name has no wildcards.
+        .args(["--exclude-checks", "positive_data_acceptance", "--generation-database", "none"])
+        .args(["--suppress-health-check", "all", "--no-color"])
         .output()
         .expect("it runs");
     let text = String::from_utf8_lossy(&output.stdout);

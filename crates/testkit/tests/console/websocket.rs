@@ -92,6 +92,7 @@ fn listener_options_below_it_count_there() {
     let port = midge_testkit::ports::free_port();
     let server =
         midge_testkit::Server::start(&format!("console_listener {port}\nmax_connections 1\nmount_point browsers/\n"));
+    server.expect_log(" running");
     let console = crate::http::Console::at(port);
     let mut first = console.connect();
     first.upgrade_behind_http(OURS);
