@@ -13,6 +13,7 @@ mod restarts;
 mod retained;
 mod rights;
 mod room;
+mod services;
 mod sessions;
 mod shared_subscriptions;
 mod subscriptions;
