@@ -33,7 +33,7 @@ fn a_service_is_given_everything_with_its_time() {
         p publishes a/5 m=5 retain
         p publishes b m=no
         s< PUBLISH a/1 qos=1 id={one} user-property=x:y user-property={time1} m=1
-        s< PUBLISH a/2 qos=1 id={two} user-property={time2} m=2
+        s< PUBLISH a/2 qos=1 id={two} user-property={time2} message-expiry-interval=1 m=2
         s< nothing
         s> PUBACK id={one}
         s< PUBLISH a/3 qos=1 id=? user-property={time3} m=3
@@ -41,7 +41,7 @@ fn a_service_is_given_everything_with_its_time() {
         server restarts after 30s
         s comes to listener 65535
         s connects v5 id=$midge/s session-expiry-interval=4294967295 session-present
-        s< PUBLISH a/2 qos=1 id={two} dup user-property={time2} m=2
+        s< PUBLISH a/2 qos=1 id={two} dup user-property={time2} message-expiry-interval=? m=2
         s< PUBLISH a/3 qos=1 id={three} dup user-property={time3} m=3
         s< PUBLISH a/4 qos=1 id={four} user-property={time4} m=4
         s< PUBLISH a/5 qos=1 id={five} user-property={time5} m=5
