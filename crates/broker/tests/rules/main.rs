@@ -14,6 +14,7 @@ mod retained;
 mod rights;
 mod room;
 mod samples;
+mod services;
 mod sessions;
 mod shared_subscriptions;
 mod subscriptions;

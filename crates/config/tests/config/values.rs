@@ -8,7 +8,7 @@ use midge_config::{
 
 /// Below a plain listener, the lines change the configuration in just this way.
 #[track_caller]
-fn check(lines: &str, change: fn(&mut Config)) {
+fn check(lines: &str, change: impl FnOnce(&mut Config)) {
     let mut expected = config("listener 1883\n");
     let before = expected.clone();
     change(&mut expected);

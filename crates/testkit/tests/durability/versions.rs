@@ -3,9 +3,10 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use midge_testkit::environment::midge_program;
-use midge_testkit::{Conversation, Server};
+use midge_testkit::{Conversation, PATIENCE, Server};
 use rustix::process::Signal;
 
 use crate::folder::Folder;
@@ -33,12 +34,14 @@ p publishes a/2 qos=2 m=fourth
 p publishes b qos=1 m=shared
 p publishes r/large qos=1 m="x"*10000 retain
 p publishes r/small qos=1 m=small retain
+p publishes q m=waits-too
 "#;
 
 /// ... and then what only the log tells.
 const BEHIND: &str = r"
 p publishes a/2 qos=1 m=fifth
 p publishes b qos=1 m=shared-too
+p publishes q m=waits-as-well
 d connects v311 clean will=w will.qos=1 will.m=died
 ";
 
@@ -71,8 +74,10 @@ m< PUBLISH r/small m=small retain
 /// Has a server play the story, and copies what it has kept.
 fn keep(copy: &Path) {
     let folder = Folder::new();
-    let server =
-        Server::start(&format!("shards 1\nlog_type all\ncheck_retain_source true\n{}", folder.configuration()));
+    // It cannot be written to: what is for it waits.
+    let sink = "file_sink /nowhere/at/all\nfile_sink_topic q";
+    let configuration = format!("shards 1\nlog_type all\ncheck_retain_source true\n{sink}\n{}", folder.configuration());
+    let server = Server::start(&configuration);
     let mut conversation = Conversation::with(&server);
     conversation.play(BEFORE);
     server.signal(Signal::USR1);
@@ -84,11 +89,30 @@ fn keep(copy: &Path) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// `waits`: whether a service is among those who are there again.
 #[track_caller]
-fn check(folder: &Folder) {
-    let server = Server::start(&format!("shards 2\n{}", folder.configuration()));
-    server.expect_log("Restored from*3 sessions with 4 subscriptions");
+fn check(folder: &Folder, waits: bool) {
+    let configuration = folder.configuration();
+    let server = Server::start(&format!("shards 2\nfile_sink m.jsonl\nfile_sink_topic q\n{configuration}"));
+    let (sessions, subscriptions) = if waits { (4, 5) } else { (3, 4) };
+    server.expect_log(&format!("Restored from*{sessions} sessions with {subscriptions} subscriptions"));
     Conversation::with(&server).play(AFTER);
+    let deadline = Instant::now() + PATIENCE;
+    let read = || std::fs::read_to_string(server.path("m.jsonl")).unwrap_or_default();
+    while waits && read().lines().count() < 2 {
+        assert!(Instant::now() < deadline, "what waited has come: {}", read());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let expected: &[&str] = if waits { &["waits-too", "waits-as-well"] } else { &[] };
+    let lines = read();
+    assert_eq!(lines.lines().count(), expected.len());
+    for (line, payload) in lines.lines().zip(expected) {
+        // When the server of that version received it.
+        assert!(
+            line.starts_with("{\"time\":\"20") && line.ends_with(&format!("\"payload\":\"{payload}\"}}")),
+            "{line}"
+        );
+    }
 }
 
 /// How long a segment was made: what is kept here lacks the zeros at its end.
@@ -100,7 +124,7 @@ fn made_bytes(segment: &[u8]) -> usize {
 }
 
 #[track_caller]
-fn check_version(version: &str) {
+fn check_version(version: &str, waits: bool) {
     let folder = Folder::new();
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/durability/versions").join(version);
     std::fs::create_dir(folder.log()).expect("the folder of the log");
@@ -109,23 +133,29 @@ fn check_version(version: &str) {
         bytes.resize(bytes.len().max(made_bytes(&bytes)), 0);
         std::fs::write(folder.log().join(file.file_name()), bytes).expect("a copy");
     }
-    check(&folder);
+    check(&folder, waits);
 }
 
 #[test]
 fn what_this_version_keeps() {
     let folder = Folder::new();
     keep(&folder.log());
-    check(&folder);
+    check(&folder, true);
 }
 
 #[test]
 fn what_version_1_has_kept() {
-    check_version("1");
+    check_version("1", false);
 }
 
 /// Who the clients are, too.
 #[test]
 fn what_version_2_has_kept() {
-    check_version("2");
+    check_version("2", false);
+}
+
+/// What waits for services, and when it was received.
+#[test]
+fn what_version_3_has_kept() {
+    check_version("3", true);
 }

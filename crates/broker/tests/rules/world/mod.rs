@@ -17,7 +17,7 @@ use authority::Authority;
 use midge_broker::outbox::Gathered;
 use midge_broker::{
     Arrival, ConnectionEnd, ConnectionId, Consumed, Counters, FirstBytes, Gauges, ListenerId, LogState, Next, Now,
-    Options, Parcel, ReadRequest, Shard, ShardId, Shared, Turn,
+    Options, Parcel, ReadRequest, ServiceOptions, Shard, ShardId, Shared, Turn,
 };
 use midge_choices::Random;
 use std::collections::VecDeque;
@@ -125,6 +125,26 @@ impl World {
 
     fn now(&self) -> Now {
         Now { monotonic_ms: self.now_ms, wall_s: self.wall_s, wall_ns: 0 }
+    }
+
+    /// From now on there is only this service, and it wants this.
+    pub(crate) fn want_services(&mut self, wanted: Option<(&str, &str)>) {
+        self.settle();
+        let service = |(client_id, filter): (&str, &str)| ServiceOptions {
+            client_id: client_id.into(),
+            filters: vec![filter.into()],
+        };
+        let services = wanted.into_iter().map(service).collect();
+        self.options = Arc::new(Options { services, ..(*self.options).clone() });
+        for at in 0..self.lanes.len() {
+            let now = self.now();
+            let lane = &mut self.lanes[at];
+            lane.turn.now = now;
+            lane.shard.put_in_force(Arc::clone(&self.options));
+            lane.shard.look_at_services(&mut lane.turn);
+            lane.is_dirty = true;
+        }
+        self.settle();
     }
 
     /// A new connection, accepted by some shard.
