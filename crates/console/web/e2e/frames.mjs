@@ -109,6 +109,12 @@ try {
       await goTo(page, '#/topics/greenhouse/north/climate?s=greenhouse/north/temperature&s=greenhouse/north/climate~.air.co2');
       await page.waitForTimeout(4000);
       report('a topic and a chart', await measure(page, cdp, 8000));
+      await goTo(page, '#/charts?s=greenhouse/north/temperature');
+      await page.waitForTimeout(3000);
+      report('all numbers, and a chart', await measure(page, cdp, 8000));
+      await cdp.send('HeapProfiler.collectGarbage');
+      const { metrics } = await cdp.send('Performance.enable').then(() => cdp.send('Performance.getMetrics'));
+      console.log(`heap: ${(metrics.find((one) => one.name === 'JSHeapUsedSize').value / 2 ** 20).toFixed(0)} MiB`);
       for (const fault of page.faults) console.error(fault);
     },
   );

@@ -83,12 +83,14 @@ export function LiveChart({ height, isSmall = false }: { height: number; isSmall
   return (
     <section class="live-chart" aria-label={t('charts.picture')}>
       <div class="toolbar">
-        <Segmented
-          label={t('charts.window')}
-          value={state.range ? 0 : state.windowS}
-          options={WINDOWS_S.filter((s) => !isSmall || s <= 3600).map((value) => ({ value, text: formatDuration(value * 1000) }))}
-          onChange={(windowS) => setChart({ ...state, windowS, range: null })}
-        />
+        {(!isSmall || isWide.value) && (
+          <Segmented
+            label={t('charts.window')}
+            value={state.range ? 0 : state.windowS}
+            options={WINDOWS_S.filter((s) => !isSmall || s <= 3600).map((value) => ({ value, text: formatDuration(value * 1000) }))}
+            onChange={(windowS) => setChart({ ...state, windowS, range: null })}
+          />
+        )}
         <Button
           icon={isStill ? 'play' : 'pause'}
           onClick={() => (isStill ? live() : setPausedAt(Date.now()))}

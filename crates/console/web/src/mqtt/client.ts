@@ -10,6 +10,7 @@ import {
   type Packet,
   type Publish,
 } from './codec';
+import { openSocket, type Socket } from './socket';
 
 export type LinkState =
   | { name: 'off' }
@@ -44,7 +45,8 @@ const FRAME_BUDGET_MS = 5;
 const FINAL_REASONS = new Set([0x86, 0x87, 0x8a, 0x8c, 0x84, 0x85]);
 
 export class MqttLink {
-  private socket: WebSocket | null = null;
+  private socket: Socket | null = null;
+  private isOpen = false;
   private stream = new PacketStream(MAXIMUM_PACKET_BYTES);
   private wanted = new Map<string, Wanted>();
   private packetIdentifier = 0;
@@ -68,23 +70,18 @@ export class MqttLink {
   start() {
     this.end();
     this.handlers.state({ name: 'connecting' });
-    let socket: WebSocket;
-    try {
-      socket = new WebSocket(this.url, 'mqtt');
-    } catch {
-      this.lost();
-      return;
-    }
+    const socket = openSocket(this.url, 'mqtt');
     this.socket = socket;
     this.stream = new PacketStream(MAXIMUM_PACKET_BYTES);
-    socket.binaryType = 'arraybuffer';
     socket.onopen = () => {
+      if (this.socket !== socket) return;
+      this.isOpen = true;
       const { username, password } = this.login ?? {};
       const connect = { clientId: this.clientId, keepAliveSeconds: KEEP_ALIVE_S, username, password };
       this.send(encodeConnect({ ...connect, maximumPacketBytes: MAXIMUM_PACKET_BYTES }));
       this.startPinging(KEEP_ALIVE_S);
     };
-    socket.onmessage = (event: MessageEvent<unknown>) => {
+    socket.onmessage = (event) => {
       if (event.data instanceof ArrayBuffer && this.socket === socket) this.received(new Uint8Array(event.data));
     };
     socket.onclose = () => {
@@ -125,7 +122,7 @@ export class MqttLink {
   }
 
   private send(bytes: Uint8Array) {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(bytes as Uint8Array<ArrayBuffer>);
+    if (this.isOpen) this.socket?.send(bytes as Uint8Array<ArrayBuffer>);
   }
 
   private startPinging(keepAliveS: number) {
@@ -234,6 +231,7 @@ export class MqttLink {
     const socket = this.socket;
     this.socket = null;
     this.isConnected = false;
+    this.isOpen = false;
     this.waiting = [];
     this.waitingBytes = 0;
     this.pending.clear();

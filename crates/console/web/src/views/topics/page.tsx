@@ -58,7 +58,7 @@ export function TopicsPage() {
           </div>
           {isDrawn && (
             <div class="drawer">
-              <LiveChart height={isWide.value ? 190 : 150} isSmall />
+              <LiveChart height={isWide.value ? 190 : 120} isSmall />
             </div>
           )}
         </section>
