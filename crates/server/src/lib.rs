@@ -49,6 +49,7 @@ pub use check::{About, Finding, check, way_to_read};
 pub use check_encryption::{EncryptionFault, check_encryption};
 pub use failure::StartError;
 pub use log::{LogDestination, LogOptions, LogType, LogTypes};
+pub use midge_net::words;
 pub use options::{Endpoint, Identity, ListenerOptions, Options};
 pub use persistence::{Autosave, ExportReport, PersistenceOptions, SyncPolicy, export};
 pub use process::{NoAccount, Wanted, daemonize, outlive_file_size_limit};
