@@ -8,7 +8,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum Failure {
     /// The host's name has no address.
-    #[error("the name {host} cannot be looked up ({error}): check how it is written, and the name service")]
+    #[error("the name {host} cannot be looked up ({}): check how it is written, and the name service", words(error))]
     Lookup {
         /// As it was given.
         host: Box<str>,
@@ -45,11 +45,18 @@ pub enum Failure {
     #[error("{0}")]
     Settings(&'static str),
     /// A connection that was there has broken.
-    #[error("the connection has broken: {0}")]
+    #[error("the connection has broken: {}", words(.0))]
     Broken(io::Error),
     /// The other side has closed it without DISCONNECT.
     #[error("the server has closed the connection")]
     Closed,
+}
+
+/// What the system says, without the number that Rust adds.
+fn words(error: &io::Error) -> String {
+    let mut text = error.to_string();
+    text.truncate(text.rfind(" (os error ").unwrap_or(text.len()));
+    text
 }
 
 fn no_connection(to: &str, error: &io::Error) -> String {
@@ -59,10 +66,10 @@ fn no_connection(to: &str, error: &io::Error) -> String {
         }
         ErrorKind::NotFound => format!("there is no socket {to}: check the path, and whether the server runs"),
         ErrorKind::PermissionDenied => format!("{to} may not be used by this user"),
-        ErrorKind::AddrNotAvailable => format!("{to} cannot be reached from the address to bind to ({error})"),
+        ErrorKind::AddrNotAvailable => format!("{to} cannot be reached from the address to bind to ({})", words(error)),
         ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable => {
-            format!("there is no way to {to} ({error}): check the network")
+            format!("there is no way to {to} ({}): check the network", words(error))
         }
-        _ => format!("{to} cannot be reached: {error}"),
+        _ => format!("{to} cannot be reached: {}", words(error)),
     }
 }

@@ -1,5 +1,6 @@
 //! What a user does: publish, subscribe, leave.
 
+use std::fmt;
 use std::sync::Arc;
 
 use midge_client_core::{Accepted, Acknowledge, DropReason, Message, Options, Record, Refusal};
@@ -31,7 +32,7 @@ struct Handle {
 }
 
 /// Why something did not come about.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[derive(Clone, Copy, PartialEq, Eq, Error)]
 pub enum Error {
     /// It was not taken over.
     #[error(transparent)]
@@ -57,7 +58,7 @@ pub enum Error {
 }
 
 /// Why the first connection did not come about.
-#[derive(Clone, Debug, Error)]
+#[derive(Clone, Error)]
 pub enum ConnectError {
     /// The options cannot stand in a CONNECT.
     #[error("no CONNECT can say that: {0}")]
@@ -68,6 +69,20 @@ pub enum ConnectError {
     /// The Server does not want us, with this Reason Code where it has said one.
     #[error("{}", name_refusal(.0, .1))]
     Refused(Option<ReasonCode>, &'static str),
+}
+
+/// What a program says whose `main` ends with it is the sentence.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What a program says whose `main` ends with it is the sentence.
+impl fmt::Debug for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 fn name_refusal(reason_code: &Option<ReasonCode>, cause: &str) -> String {
@@ -204,6 +219,12 @@ impl Client {
         self.shared().lock().client.held()
     }
 
+    /// Messages of QoS 1 and 2 that were acknowledged and thrown away unseen, since the client was made: what no stream wanted when
+    /// [`Incoming`] was gone, and what stood unread in a stream that was dropped.
+    pub fn discarded(&self) -> u64 {
+        self.shared().lock().inbox.discarded
+    }
+
     /// Subscribes with one filter, and waits for the answer: a stream of its messages, and the QoS that was granted. A Subscription is
     /// given up with [`Client::unsubscribe`], not by dropping its stream.
     ///
@@ -218,7 +239,7 @@ impl Client {
             let mut state = self.shared().lock();
             // Only where the Server has said that it takes them: it would refuse everything otherwise.
             let is_available = state.client.is_online() && state.client.limits().subscription_identifier_available;
-            is_available.then(|| state.inbox.next_identifier())
+            is_available.then(|| state.inbox.identifiers.give(parsed.filter()))
         };
         if let Some(identifier) = identifier {
             properties.push(Property::SubscriptionIdentifier(identifier));
@@ -239,12 +260,14 @@ impl Client {
     /// # Errors
     /// When that is no filter, or the Server says no.
     pub async fn unsubscribe(&self, filter: &str) -> Result<(), Error> {
+        let parsed = TopicFilter::parse(filter)?;
         let mut filters = UnsubscribeFiltersBuf::new();
-        filters.push(TopicFilter::parse(filter)?);
+        filters.push(parsed);
         match self.unsubscribe_with(filters, PropertiesBuf::new()).await?.first() {
-            Some(code) if code.is_error() => Err(Error::Denied(*code)),
-            _ => Ok(()),
+            Some(code) if code.is_error() => return Err(Error::Denied(*code)),
+            _ => self.shared().lock().inbox.identifiers.forget(parsed.filter()),
         }
+        Ok(())
     }
 
     /// Subscribes with any filters, options and Properties, and waits for the answer: one Reason Code for each filter. Messages come by
@@ -257,7 +280,17 @@ impl Client {
         filters: SubscribeFiltersBuf,
         properties: PropertiesBuf,
     ) -> Result<Vec<ReasonCode>, Error> {
-        self.ask(|client| client.subscribe(filters, properties)).await
+        if let Some(identifier) = properties.as_properties().subscription_identifier() {
+            self.shared().lock().inbox.identifiers.note(identifier);
+        }
+        let codes = self.ask(|client| client.subscribe(filters, properties)).await?;
+        if codes.iter().any(|code| !code.is_error()) {
+            let now_ms = self.shared().now_ms();
+            self.shared().lock().inbox.held.note_subscribed(now_ms);
+            // There is room to read on, and a deadline.
+            self.shared().wake.notify_one();
+        }
+        Ok(codes)
     }
 
     /// Gives Subscriptions up, and waits for the answer: one Reason Code for each filter, none before version 5.

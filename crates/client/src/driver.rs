@@ -132,6 +132,7 @@ impl Connection<'_> {
             return Ok(None);
         }
         let now_ms = self.shared.now_ms();
+        state.end_holding_if_due(now_ms);
         let is_blocked = self.write(&mut state, now_ms)?;
         if std::mem::take(&mut state.has_ended) {
             // There may be room for one who waits to publish.
@@ -150,7 +151,9 @@ impl Connection<'_> {
         let has_room = state.inbox.has_room() || state.is_waited_for();
         let may_read = has_room && state.client.output().len() < UNWRITTEN_BYTES_MAX;
         state.is_paused = !may_read;
-        let deadline_ms = self.leave_by_ms.or(state.client.next_deadline_ms()).unwrap_or(NEVER_MS);
+        let held_until_ms = state.inbox.held.deadline_ms().filter(|_| state.client.is_online());
+        let next_ms = state.client.next_deadline_ms().into_iter().chain(held_until_ms).min();
+        let deadline_ms = self.leave_by_ms.or(next_ms).unwrap_or(NEVER_MS);
         Ok(Some(Wait { is_blocked, may_read, deadline_ms }))
     }
 

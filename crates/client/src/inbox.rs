@@ -11,11 +11,13 @@ use midge_codec::{Publish, QoS, topic_matches};
 use slab::Slab;
 use tokio::sync::{Notify, oneshot};
 
+use crate::held::Held;
+use crate::identifiers::Identifiers;
 use crate::incoming::{Incident, Received, ReceivedMessage};
 use crate::waiting::Waiting;
 
 /// All that waits.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Inbox {
     /// Streams, by number.
     routes: Slab<Route>,
@@ -29,13 +31,18 @@ pub(crate) struct Inbox {
     bytes: usize,
     /// What is to be acknowledged, as nobody else will.
     pub(crate) settled: Vec<Receipt>,
-    last_identifier: u32,
+    /// Messages of QoS 1 and 2 that were thrown away unseen.
+    pub(crate) discarded: u64,
+    pub(crate) held: Held,
+    pub(crate) identifiers: Identifiers,
 }
 
 /// A stream.
 #[derive(Debug)]
 struct Route {
     wants: Wants,
+    /// The Subscription is there, and its user has the stream.
+    is_granted: bool,
     waiting: Waiting,
     notify: Arc<Notify>,
 }
@@ -50,19 +57,49 @@ pub(crate) enum Wants {
 }
 
 impl Inbox {
+    pub(crate) fn new(held: Held) -> Inbox {
+        Inbox {
+            routes: Slab::new(),
+            requests: HashMap::new(),
+            last_request: 0,
+            response_topic: None,
+            messages: 0,
+            bytes: 0,
+            settled: Vec::new(),
+            discarded: 0,
+            held,
+            identifiers: Identifiers::default(),
+        }
+    }
+
     /// A new stream: its number, and what tells of arrivals.
     pub(crate) fn open(&mut self, wants: Wants) -> (usize, Arc<Notify>) {
         let notify = Arc::new(Notify::new());
-        let route = Route { wants, waiting: Waiting::default(), notify: Arc::clone(&notify) };
+        let route = Route { wants, is_granted: false, waiting: Waiting::default(), notify: Arc::clone(&notify) };
         // There are few, mostly one: room for four would be much of what an idle client takes.
         self.routes.reserve_exact(1);
         (self.routes.insert(route), notify)
     }
 
-    /// A Subscription Identifier that no stream has.
-    pub(crate) fn next_identifier(&mut self) -> u32 {
-        self.last_identifier = FIRST_IDENTIFIER + (self.last_identifier + 1) % FIRST_IDENTIFIER;
-        self.last_identifier
+    /// The Subscription of this stream is there: what was held for it comes before what has come since.
+    pub(crate) fn grant(&mut self, route: usize) {
+        let Some(route) = self.routes.get_mut(route) else { return };
+        route.is_granted = true;
+        let Wants::Subscription(filter, _) = &route.wants else { return };
+        let held = self.held.take_for(filter);
+        if held.is_empty() {
+            return;
+        }
+        let mut newer = std::mem::take(&mut route.waiting);
+        for message in &held {
+            self.messages += 1;
+            self.bytes += route.push(&message.into());
+        }
+        while let Some(incident) = newer.next() {
+            if let Incident::Message(message) = incident {
+                route.push(&message);
+            }
+        }
     }
 
     /// Takes all that waits for a stream, in exchange for the memory of what was taken before.
@@ -75,18 +112,57 @@ impl Inbox {
         }
     }
 
-    /// The same for a stream that is gone.
-    pub(crate) fn close(&mut self, route: usize) -> Waiting {
-        let mut taken = Waiting::default();
-        self.take(route, &mut taken);
-        self.routes.try_remove(route);
+    /// A stream is gone, which had taken messages that it has not handed out.
+    pub(crate) fn close(&mut self, route: usize, mut taken: Waiting) {
+        let mut left = Waiting::default();
+        self.take(route, &mut left);
+        if let Some(Route { wants: Wants::Subscription(filter, _), is_granted, .. }) = self.routes.try_remove(route) {
+            let is_other =
+                |(_, route): (usize, &Route)| matches!(&route.wants, Wants::Subscription(of, _) if *of == filter);
+            if is_granted {
+                self.held.note_dropped(&filter);
+            } else if !self.routes.iter().any(is_other) {
+                self.identifiers.forget(&filter);
+            }
+        }
         self.routes.shrink_to_fit();
-        taken
+        for waiting in [&mut taken, &mut left] {
+            while let Some(incident) = waiting.next() {
+                if let Incident::Message(message) = incident {
+                    self.hold(&message);
+                }
+            }
+        }
+        // Where `Incoming` was read by nobody, streams may be there for what stood in it.
+        let granted: Vec<_> = self.routes.iter().filter(|(_, route)| route.is_granted).map(|(at, _)| at).collect();
+        granted.into_iter().for_each(|route| self.grant(route));
+    }
+
+    /// Nobody takes this message: it waits for a Subscription, or is thrown away.
+    fn hold(&mut self, message: &Received<'_>) {
+        if !self.held.hold(message)
+            && let Some(receipt) = message.receipt
+        {
+            self.discard(receipt);
+        }
+    }
+
+    fn discard(&mut self, receipt: Receipt) {
+        self.discarded += 1;
+        self.settled.push(receipt);
+    }
+
+    /// Throws away what was held for too long.
+    pub(crate) fn end_holding_if_due(&mut self, now_ms: u64) {
+        for message in self.held.end_if_due(now_ms) {
+            Received::from(&message).receipt.into_iter().for_each(|receipt| self.discard(receipt));
+        }
     }
 
     /// Whether more may come without anybody having asked for it.
     pub(crate) fn has_room(&self) -> bool {
-        self.messages < MESSAGES_MAX && self.bytes < BYTES_MAX
+        let (messages, bytes) = self.held.load();
+        self.messages + messages < MESSAGES_MAX && self.bytes + bytes < BYTES_MAX
     }
 
     /// Wakes everybody.
@@ -101,6 +177,9 @@ impl Inbox {
             Event::Message(publish, _) if publish.qos == QoS::AtMostOnce && self.is_overfull() => {}
             Event::Message(publish, receipt) => self.handle_message(publish, Received::new(publish, *receipt)),
             event => {
+                if let Event::Connected(connack) = event {
+                    self.held.handle_connected(connack.session_present);
+                }
                 if let Some(incident) = Incident::of(event) {
                     self.tell(incident);
                 }
@@ -129,7 +208,7 @@ impl Inbox {
         if self.response_topic.as_deref() == Some(publish.topic) {
             return self.respond(message);
         }
-        let Inbox { routes, messages, bytes, .. } = self;
+        let Inbox { routes, messages, bytes, identifiers, .. } = self;
         let mut push = |route: &mut Route, message: Received<'_>| {
             *messages += 1;
             *bytes += route.push(&message);
@@ -138,7 +217,7 @@ impl Inbox {
         for (_, route) in routes {
             if matches!(route.wants, Wants::Rest) {
                 rest = Some(route);
-            } else if route.wants(publish)
+            } else if route.wants(publish, identifiers)
                 && let Some(other) = last.replace(route)
             {
                 // A copy is not acknowledged.
@@ -147,7 +226,7 @@ impl Inbox {
         }
         match last.or(rest) {
             Some(route) => push(route, message),
-            None => self.settled.extend(message.receipt),
+            None => self.hold(&message),
         }
     }
 
@@ -171,6 +250,14 @@ impl Inbox {
     /// Nobody will get any.
     pub(crate) fn end_requests(&mut self) {
         self.requests.clear();
+    }
+
+    /// Responses come on this topic. Those that have come already are answers to an earlier process.
+    pub(crate) fn accept_responses(&mut self, topic: &str) {
+        self.response_topic = Some(topic.into());
+        for message in self.held.take_for(topic) {
+            self.respond((&message).into());
+        }
     }
 
     /// Hands a response to who waits for it.
@@ -203,14 +290,15 @@ impl Route {
         }
     }
 
-    /// Where the Server says for which Subscriptions a message is, that counts too: it may have sent others for the others.
-    fn wants(&self, publish: &Publish<'_>) -> bool {
+    /// Where the Server says for which Subscriptions a message is, that counts too: it may have sent others for the others. Unless it
+    /// means those of an earlier process alone.
+    fn wants(&self, publish: &Publish<'_>, identifiers: &Identifiers) -> bool {
         let Wants::Subscription(filter, identifier) = &self.wants else { return false };
         // Mostly a filter is the topic itself, which is quicker to see than to match.
         (**filter == *publish.topic || topic_matches(filter, publish.topic))
             && identifier.is_none_or(|own| {
-                let mut identifiers = publish.properties.raw.subscription_identifiers().peekable();
-                identifiers.peek().is_none() || identifiers.any(|meant| meant == own)
+                let meant = || publish.properties.raw.subscription_identifiers();
+                meant().any(|meant| meant == own) || !meant().any(|meant| identifiers.has(meant))
             })
     }
 }
@@ -226,6 +314,3 @@ const BYTES_MAX: usize = 16 << 20;
 
 /// So many times as much may come while answers are waited for.
 const OVERFULL: usize = 4;
-
-/// Users' own are below.
-const FIRST_IDENTIFIER: u32 = 1 << 26;

@@ -22,14 +22,18 @@
 //! - A message for which [`Client::publish`] has given a [`Delivery`] is sent, over as many connections as it takes, and its
 //!   delivery tells how it ended; `midge-client-core` says what each QoS promises.
 //! - Who publishes faster than the Server takes waits; who receives more slowly than the Server sends is sent no more.
-//! - A message of QoS 1 or 2 is acknowledged when it is handed out, not before.
+//! - A message of QoS 1 or 2 is acknowledged when it is handed out, not before; [`Client::discarded`] counts those that nobody wanted.
+//! - What waited in a Session for a program that was away waits for its Subscriptions.
 //! - No order of calls dead-locks: the task waits for nobody while it holds the lock, and calls nothing of the user's.
 //!
-//! To read: `client.rs` for what a user does, `driver.rs` for the task, `inbox.rs` for the way of a message to its stream.
+//! To read: `client.rs` for what a user does, `driver.rs` for the task, `inbox.rs` for the way of a message to its stream, `held.rs` for those
+//! that come before it.
 #![forbid(unsafe_code)]
 
 mod client;
 mod driver;
+mod held;
+mod identifiers;
 mod inbox;
 mod incoming;
 mod outbox;

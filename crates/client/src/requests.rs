@@ -14,7 +14,7 @@ impl Client {
     pub async fn accept_responses(&self, topic: &str) -> Result<(), Error> {
         let mut filters = SubscribeFiltersBuf::new();
         filters.push(TopicFilter::parse(topic)?, SubscriptionOptions { qos: QoS::AtLeastOnce, ..Default::default() });
-        self.shared().lock().inbox.response_topic = Some(topic.into());
+        self.shared().lock().inbox.accept_responses(topic);
         let codes = self.subscribe_with(filters, PropertiesBuf::new()).await?;
         match codes.first() {
             Some(code) if code.is_error() => Err(Error::Denied(*code)),

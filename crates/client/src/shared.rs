@@ -5,10 +5,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use midge_client_core::{Acknowledge, Client, DropReason, Event};
-use midge_codec::{PropertiesBuf, ReasonCode};
+use midge_codec::{PropertiesBuf, ReasonCode, Version};
 use tokio::sync::{Notify, oneshot};
 
 use crate::client::Error;
+use crate::held::Held;
 use crate::inbox::Inbox;
 use crate::incoming::Incident;
 use crate::outbox::Gate;
@@ -58,10 +59,12 @@ pub(crate) struct State {
 impl Shared {
     /// Of a client that acknowledges by hand: messages are acknowledged when they are handed out.
     pub(crate) fn new(client: Client, acknowledge: Acknowledge, gate: Option<Box<Gate>>) -> Shared {
+        // CONNACK of version 3.1 has no word for it.
+        let may_be_untold = client.options().version == Version::V31 && !client.options().clean_start;
         let state = State {
             client,
             waiting: HashMap::new(),
-            inbox: Inbox::default(),
+            inbox: Inbox::new(Held::new(may_be_untold)),
             gate,
             is_paused: false,
             has_ended: false,
@@ -143,10 +146,23 @@ impl State {
             }
             inbox.handle(&event);
         });
-        for receipt in inbox.settled.drain(..) {
-            client.acknowledge(receipt, ReasonCode::SUCCESS);
-        }
+        self.settle();
         outcome
+    }
+
+    /// Acknowledges what nobody else will.
+    pub(crate) fn settle(&mut self) {
+        for receipt in self.inbox.settled.drain(..) {
+            self.client.acknowledge(receipt, ReasonCode::SUCCESS);
+        }
+    }
+
+    /// Gives up what was held for too long. While there is no connection it may still be asked for.
+    pub(crate) fn end_holding_if_due(&mut self, now_ms: u64) {
+        if self.client.is_online() {
+            self.inbox.end_holding_if_due(now_ms);
+            self.settle();
+        }
     }
 
     /// Whether somebody may wait for an answer of the Server's.

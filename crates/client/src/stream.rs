@@ -23,12 +23,14 @@ pub struct Subscription {
 }
 
 /// What happens that belongs to no [`Subscription`]: connections, their ends, and messages that no stream is for. Who does not want to
-/// know drops it: then messages without a stream are acknowledged and thrown away.
+/// know drops it: then messages without a stream are acknowledged and thrown away, and [`Client::discarded`](crate::Client::discarded)
+/// counts them. But what the Server had kept for the Session since an earlier program waits for the first [`Subscription`] to which it belongs.
 #[derive(Debug)]
 pub struct Incoming(Listener);
 
 impl Subscription {
     pub(crate) fn new(listener: Listener, granted: QoS) -> Subscription {
+        listener.shared.lock().inbox.grant(listener.route);
         Subscription { listener, granted }
     }
 
@@ -112,18 +114,15 @@ impl Listener {
     }
 }
 
-/// What nobody will ask for any more is acknowledged: it would hold up what comes behind it.
+/// What nobody will ask for any more is acknowledged, unless it is held: it would hold up what comes behind it.
 impl Drop for Listener {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
-        let mut left = state.inbox.close(self.route);
-        for waiting in [&mut self.taken, &mut left] {
-            while let Some(incident) = waiting.next() {
-                if let Incident::Message(Received { receipt: Some(receipt), .. }) = incident {
-                    state.client.acknowledge(receipt, ReasonCode::SUCCESS);
-                }
-            }
+        if state.is_over {
+            return;
         }
+        state.inbox.close(self.route, std::mem::take(&mut self.taken));
+        state.settle();
         drop(state);
         self.shared.wake.notify_one();
     }

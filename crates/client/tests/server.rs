@@ -194,6 +194,12 @@ async fn refusals_are_told() {
         panic!("{:?}", refused.err())
     };
     assert_eq!(cause, "the server has refused the connection");
+    let refused = refused.map(drop);
+    assert_eq!(
+        format!("{refused:?}"),
+        "Err(the server has refused the connection: Not authorized)",
+        "what `main` would say"
+    );
     let without_username = Options { password: Some((*b"p").into()), ..Options::new(Version::V311, "c") };
     assert!(Client::start(endpoint(&locked), without_username).is_err());
 }

@@ -11,6 +11,7 @@ use midge_auth::{
 };
 use midge_codec::{TopicFilter, check_topic_name};
 use midge_config::{Address, Config, Listener};
+use midge_server::words;
 use midge_tools::flags::{Flag, Kind, Operand, Section, Stop, Table, Takes, Word, lossy};
 
 use crate::command_line::Serve;
@@ -184,7 +185,8 @@ fn refused(listener: &Listener, user_name: Option<&str>, client_id: &str, config
 
 /// What the file means for the client, and its text. What is wrong with it was told.
 fn read_rights(path: &str, user_name: Option<&str>, client_id: &str) -> Result<(Rights, String), Status> {
-    let unreadable = |error| told(&format!("Error: Unable to open acl_file \"{path}\": {error}."), Status::Failure);
+    let unreadable =
+        |error| told(&format!("Error: Unable to open acl_file \"{path}\": {}.", words(&error)), Status::Failure);
     let bytes = fs::read(path).map_err(unreadable)?;
     let acl = Acl::parse(path, &bytes).map_err(|error| told(&error.to_string(), Status::Usage))?.content;
     Ok((Rights::new(&Arc::new(acl), user_name, client_id), String::from_utf8_lossy(&bytes).into_owned()))

@@ -9,6 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{self, Path, PathBuf};
 
 use midge_server::json::{self, Object};
+use midge_server::words;
 use midge_tools::flags::{Flag, Kind, Moment, Operand, Relation, Rule, Section, Stop, Table, Takes, Word, lossy};
 
 use crate::subcommand::{self, Subcommand};
@@ -52,12 +53,12 @@ fn back_up(wish: Wish) -> Status {
 
 /// Gives the bytes that were copied. The error is the message for the user.
 fn ask(socket: &Path, folder: &Path) -> Result<u64, String> {
-    let absolute = path::absolute(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let absolute = path::absolute(folder).map_err(|error| format!("{}: {}", folder.display(), words(&error)))?;
     let directory = absolute.to_str().ok_or_else(|| format!("{} is not UTF-8", absolute.display()))?;
     let mut stream = UnixStream::connect(socket).map_err(|error| nobody(socket, &error))?;
     let mut command = Object::new();
     command.text("command", "backup").text("directory", directory);
-    let broken = |error: io::Error| format!("the server at {} does not answer: {error}", socket.display());
+    let broken = |error: io::Error| format!("the server at {} does not answer: {}", socket.display(), words(&error));
     // Whom the server does not let in it tells why, and reads nothing.
     let _ = stream.write_all(format!("{}\n", command.finish()).as_bytes());
     // No bound on the time: large logs take long.
@@ -86,9 +87,12 @@ fn nobody(socket: &Path, error: &io::Error) -> String {
              folder of a server that does not run can be copied as it is"
         ),
         io::ErrorKind::PermissionDenied => {
-            format!("the server's socket {socket} cannot be used: {error}; only the user that runs the server may")
+            format!(
+                "the server's socket {socket} cannot be used: {}; only the user that runs the server may",
+                words(error)
+            )
         }
-        _ => format!("the server's socket {socket} cannot be used: {error}"),
+        _ => format!("the server's socket {socket} cannot be used: {}", words(error)),
     }
 }
 

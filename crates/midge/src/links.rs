@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
+use midge_server::words;
 use midge_tools::flags::{Kind, Operand, Section, Stop, Table};
 
 use crate::Status;
@@ -36,7 +37,7 @@ fn link(folder: &Path) -> Status {
             Status::Success
         }
         Err(error) => {
-            eprintln!("Error: unable to make links in {}: {error}.", folder.display());
+            eprintln!("Error: unable to make links in {}: {}.", folder.display(), words(&error));
             Status::Failure
         }
     }

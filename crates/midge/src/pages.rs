@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use midge_server::words;
 use midge_tools::flags::{Kind, Operand, Page, Section, Stop, Table, lossy};
 use midge_tools::{completions, man, print};
 
@@ -42,7 +43,7 @@ fn write_pages(folder: &Path) -> Status {
             Status::Success
         }
         Err(error) => {
-            eprintln!("Error: unable to write manual pages into {}: {error}.", folder.display());
+            eprintln!("Error: unable to write manual pages into {}: {}.", folder.display(), words(&error));
             Status::Failure
         }
     }

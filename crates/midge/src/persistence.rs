@@ -11,6 +11,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use midge_config::Persistence;
+use midge_server::words;
 
 /// What the environment says.
 #[derive(Clone, Debug, Default)]
@@ -84,9 +85,10 @@ pub(crate) fn look_for_user(persistence: &mut Persistence, environment: &Environ
 fn make(folder: &Path) -> Result<(), String> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
         format!(
-            "Error: cannot create {}, where what is acknowledged is to be kept: {error}.\nName another place with \
+            "Error: cannot create {}, where what is acknowledged is to be kept: {}.\nName another place with \
              XDG_STATE_HOME, or start with a configuration file (-c): with one, nothing is kept unless it says so.",
-            folder.display()
+            folder.display(),
+            words(&error)
         )
     })
 }

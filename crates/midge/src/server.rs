@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use midge_config::{Config, ConfigError, Level, Loaded, LogTypes, Mentions, Note, Persistence};
-use midge_server::{Identity, LogType, Options, StartError};
+use midge_server::{Identity, LogType, Options, StartError, words};
 use midge_tools::flags::lossy;
 
 use crate::command_line::{self, Serve, Wish};
@@ -59,11 +59,11 @@ fn serve(identity: Identity, wish: &Serve) -> Status {
     if wish.is_daemon
         && let Err(error) = midge_server::daemonize()
     {
-        eprintln!("Error: unable to go into the background: {error}.");
+        eprintln!("Error: unable to go into the background: {}.", words(&error));
         return Status::Failure;
     }
     if let Err(error) = midge_server::outlive_file_size_limit() {
-        eprintln!("Error: unable to handle signals: {error}.");
+        eprintln!("Error: unable to handle signals: {}.", words(&error));
         return Status::Failure;
     }
     let again = wish.clone();

@@ -48,7 +48,7 @@ fn all_errors_are_shown_with_their_lines() {
          Error found at {file}:3.\n  3 |   max_qos   9\n    |             ^\n\
          Error: Empty 'pid_file' value in configuration.\n\
          Error found at {file}:5.\n  5 | pid_file\n    |         ^\n\
-         Error: Unable to open password_file \"/no/such/file\": No such file or directory (os error 2).\n\
+         Error: Unable to open password_file \"/no/such/file\": No such file or directory.\n\
          Error found at {file}:4.\n  4 | password_file /no/such/file\n    |               ^^^^^^^^^^^^^"
     );
     check(&["check", &file], 3, "", &expected);

@@ -130,7 +130,7 @@ fn a_configuration_can_be_tested_without_starting() {
 fn a_port_in_use_is_named_with_status_1() {
     let port = free_port();
     let _taken = TcpListener::bind(("127.0.0.1", port)).expect("bound");
-    let said = format!("Error: Address already in use (os error 98): cannot listen on 127.0.0.1:{port}.");
+    let said = format!("Error: Address already in use: cannot listen on 127.0.0.1:{port}.");
     check(PROGRAM, &["-p", &port.to_string()], 1, "", &said);
     check(PROGRAM, &["-q", "-p", &port.to_string()], 1, "", &said);
     let folder = Folder::new();

@@ -138,7 +138,7 @@ fn a_test_of_the_configuration_looks_at_the_folder() {
     let (status, said, config) = test("missing");
     let log = folder.path("missing/mosquitto.db.midge");
     let expected = format!(
-        "Error: cannot create {}: No such file or directory (os error 2); the folder around it does not exist; create it first.",
+        "Error: cannot create {}: No such file or directory; the folder around it does not exist; create it first.",
         log.display()
     );
     assert!(status == Some(3) && said.starts_with(&format!("{expected}\nError found at {config}:")), "{said}");

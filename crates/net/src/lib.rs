@@ -24,6 +24,7 @@ mod stream;
 pub mod sys;
 pub mod tls;
 pub mod websocket;
+mod words;
 
 pub use address::Address;
 pub use inherited::Inherited;
@@ -33,3 +34,4 @@ pub use listener::{
 };
 pub use regular_file::{check_folder, check_readable, open_regular_file, read_regular_file};
 pub use stream::{ROOM_BYTES_MIN, Received, Stream};
+pub use words::words;

@@ -14,6 +14,7 @@ use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 
+use crate::words::words;
 use crate::{Address, Stream, sys};
 
 /// A listening socket. Dropping it closes it, and removes the path of a Unix socket.
@@ -60,7 +61,7 @@ pub struct BindError {
 /// What the system says comes first: behind "Error: " scripts look for that, as Mosquitto has it.
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: cannot listen on {}", self.error, self.what)
+        write!(f, "{}: cannot listen on {}", words(&self.error), self.what)
     }
 }
 

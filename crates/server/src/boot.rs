@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use midge_broker::Shared;
 use midge_broker::ids::ShardId;
-use midge_net::{Inherited, sys};
+use midge_net::{Inherited, sys, words};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
@@ -120,7 +120,10 @@ fn start(
     }
     notes.iter().for_each(|note| journal.line(LogType::Warning, format_args!("{note}")));
     if let Err(error) = sys::raise_open_files_limit() {
-        journal.line(LogType::Warning, format_args!("Warning: unable to raise the limit of open files: {error}"));
+        journal.line(
+            LogType::Warning,
+            format_args!("Warning: unable to raise the limit of open files: {}", words(&error)),
+        );
     }
     // Before anybody can see that we run.
     let signals = Signals::new([SIGTERM, SIGINT, SIGUSR1, SIGUSR2, libc::SIGRTMIN()]);
@@ -334,7 +337,7 @@ fn spawn(
 fn run_shard(shard: Shard) {
     let on_panic = AbortOnPanic;
     if let Err(error) = shard.run() {
-        eprintln!("Error: an event loop failed: {error}.");
+        eprintln!("Error: an event loop failed: {}.", words(&error));
         std::process::exit(1);
     }
     drop(on_panic);

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::io;
 
-use midge_net::BindError;
 use midge_net::tls::TlsError;
+use midge_net::{BindError, words};
 
 use crate::authority::FileProblem;
 use crate::persistence;
@@ -58,11 +58,11 @@ impl fmt::Display for Failure {
             Failure::Collision(error, None) => write!(f, "{error}. Another listener of the configuration has it."),
             Failure::Tls(error) => write!(f, "{error}"),
             Failure::Account(error) => write!(f, "{error}."),
-            Failure::Log(error) => write!(f, "{error}."),
+            Failure::Log(error) => write!(f, "{}.", words(error)),
             Failure::Persistence(error) => write!(f, "{error}"),
             // It says itself that it is an error.
             Failure::Access(error) => f.write_str(error.to_string().trim_start_matches("Error: ")),
-            Failure::System(what, error) => write!(f, "{what}: {error}."),
+            Failure::System(what, error) => write!(f, "{what}: {}.", words(error)),
         }
     }
 }

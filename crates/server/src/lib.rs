@@ -53,6 +53,7 @@ pub use check_encryption::{EncryptionFault, check_encryption};
 pub use failure::StartError;
 pub use log::{LogDestination, LogOptions, LogType, LogTypes};
 pub use midge_console::source::{Configuration, ConfigurationLine, ConfigurationWarning};
+pub use midge_net::words;
 pub use options::{Endpoint, Identity, ListenerOptions, Options};
 pub use persistence::{Autosave, ExportReport, PersistenceOptions, SyncPolicy, export};
 pub use process::{NoAccount, Wanted, daemonize, outlive_file_size_limit};

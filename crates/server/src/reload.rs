@@ -18,7 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use midge_net::tls::KeyLog;
-use midge_net::{Inherited, Listener, open_regular_file};
+use midge_net::{Inherited, Listener, open_regular_file, words};
 
 use crate::authority::Authority;
 use crate::boot::Reload;
@@ -293,12 +293,13 @@ impl Reloading {
 /// Has a socket that is there be as a listener says now.
 fn adjust(socket: &Listener, options: &ListenerOptions, journal: &mut Journal) {
     if let Err(error) = socket.set_no_delay(options.no_delay) {
-        journal.line(LogType::Warning, format_args!("Warning: set_tcp_nodelay: {error}."));
+        journal.line(LogType::Warning, format_args!("Warning: set_tcp_nodelay: {}.", words(&error)));
     }
     if let Endpoint::Unix(path) = &options.endpoint
         && let Err(error) = fs::set_permissions(path, Permissions::from_mode(options.unix_socket_mode))
     {
-        journal.line(LogType::Warning, format_args!("Warning: unix_socket_mode of {}: {error}.", path.display()));
+        let text = format_args!("Warning: unix_socket_mode of {}: {}.", path.display(), words(&error));
+        journal.line(LogType::Warning, text);
     }
 }
 

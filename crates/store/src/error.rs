@@ -189,7 +189,7 @@ pub struct MissingSegment {
 
 /// An operation that the system refused.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("cannot {operation} {}: {error}", .path.display())]
+#[error("cannot {operation} {}: {}", .path.display(), words(error))]
 pub struct Failure {
     /// What was tried.
     pub operation: Operation,
@@ -197,6 +197,13 @@ pub struct Failure {
     pub path: PathBuf,
     /// What the system says.
     pub error: Arc<io::Error>,
+}
+
+/// What the system says, without the number that Rust adds.
+fn words(error: &io::Error) -> String {
+    let mut text = error.to_string();
+    text.truncate(text.rfind(" (os error ").unwrap_or(text.len()));
+    text
 }
 
 /// What is done with files.

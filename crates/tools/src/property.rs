@@ -37,15 +37,24 @@ impl PacketProperties {
         };
         let (command, name, value) = (word()?, word()?, word()?);
         let packet = Packet::named(command)
-            .ok_or_else(|| format!("Error: Invalid command {command} given in --property argument."))?;
+            .ok_or_else(|| format!("Error: Invalid command {command} given in --property argument.\n{PACKETS}"))?;
+        // A Server says for which Subscriptions a message is.
+        let is_senders = |name| packet != Publish || name != "subscription-identifier";
         let row = ROWS.iter().find(|row| row.name == name);
-        let row = row.ok_or_else(|| format!("Error: Invalid property name {name} given in --property argument."))?;
+        let row = row.ok_or_else(|| {
+            let names: Vec<_> = ROWS
+                .iter()
+                .filter(|row| row.packets.contains(&packet) && is_senders(row.name))
+                .map(|row| row.name)
+                .collect();
+            let names = names.join(", ");
+            format!("Error: Invalid property name {name} given in --property argument.\nProperties of {command} are: {names}.")
+        })?;
         if !row.packets.contains(&packet) {
             return Err(format!("Error: {name} property not allowed for {command} in --property argument."));
         }
         let refusal = || format!("Error: {name} property not supported for {command} in --property argument.");
-        let is_senders = packet != Publish || name != "subscription-identifier";
-        let properties = self.of(packet).filter(|_| is_senders).ok_or_else(refusal)?;
+        let properties = self.of(packet).filter(|_| is_senders(name)).ok_or_else(refusal)?;
         let is_repeated = !matches!(row.value, Value::Pair(_));
         let property = match row.value {
             Value::Byte(make) => make(number(name, value, u64::from(u8::MAX))? as u8),
@@ -125,6 +134,9 @@ const ALL: [Packet; 14] = [
     Auth,
     Will,
 ];
+
+/// Those whose Properties the user can name.
+const PACKETS: &str = "Packets are: connect, publish, subscribe, unsubscribe, disconnect, will.";
 
 /// How a Property is made of what the user writes.
 enum Value {
@@ -277,8 +289,15 @@ mod tests {
         for words in ["", "connect", "connect receive-maximum", "connect user-property key"] {
             refuse(words, missing);
         }
-        refuse("fly receive-maximum 1", "Error: Invalid command fly given in --property argument.");
-        refuse("connect fly 1", "Error: Invalid property name fly given in --property argument.");
+        refuse(
+            "fly receive-maximum 1",
+            "Error: Invalid command fly given in --property argument.\n\
+             Packets are: connect, publish, subscribe, unsubscribe, disconnect, will.",
+        );
+        refuse(
+            "unsubscribe fly 1",
+            "Error: Invalid property name fly given in --property argument.\nProperties of unsubscribe are: user-property.",
+        );
     }
 
     #[test]

@@ -44,7 +44,12 @@ impl ServerUrl {
             "mqtts" => (false, true),
             "ws" => (true, false),
             "wss" => (true, true),
-            _ => return Err("Error: Unsupported URL scheme.".to_owned()),
+            _ => {
+                let given = if scheme.is_empty() { String::new() } else { format!(", and not with {scheme}://") };
+                return Err(format!(
+                    "Error: Unsupported URL scheme.\nA URL begins with mqtt://, mqtts://, ws:// or wss://{given}."
+                ));
+            }
         };
         let missing = "Error: Invalid URL for -L argument specified - topic missing.";
         let (authority, topic) = match rest.split_once('/') {
@@ -71,14 +76,14 @@ impl ProxyUrl {
     /// With the message for the user, as Mosquitto words it.
     pub(crate) fn parse(url: &str) -> Result<ProxyUrl, String> {
         let rest = url.strip_prefix("socks5h://");
-        let rest = rest.ok_or_else(|| format!("Error: Unsupported proxy protocol: {url}"))?;
+        let rest = rest.ok_or_else(|| format!("Error: Unsupported proxy protocol: {url}\n{PROXY_FORM}"))?;
         let (username, password, host) = take_user(rest.trim_end_matches('/'));
         if password.as_ref().is_some_and(|password| password.contains(':')) {
             return Err("Error: Username cannot contain ':'.".to_owned());
         }
         let (host, port) = host_and_port(host, 1080).map_err(|_| invalid_port(host))?;
         if host.is_empty() {
-            return Err("Error: Invalid proxy. It is socks5h://[user[:password]@]host[:port].".to_owned());
+            return Err(format!("Error: Invalid proxy. {PROXY_FORM}"));
         }
         if port == 0 {
             return Err(invalid_port("0"));
@@ -106,7 +111,9 @@ fn host_and_port(text: &str, usual_port: u16) -> Result<(String, u16), String> {
         None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
     };
     let port = match port {
-        Some(port) => port.parse().map_err(|_| format!("Error: Invalid port given: {port}"))?,
+        Some(port) => port
+            .parse()
+            .map_err(|_| format!("Error: Invalid port given: {port}\nA port is a number from 1 to 65535."))?,
         None => usual_port,
     };
     Ok((host.to_owned(), port))
@@ -139,6 +146,8 @@ fn decoded(text: Option<String>, what: &str) -> Result<Option<String>, String> {
     Ok(Some(decoded))
 }
 
+const PROXY_FORM: &str = "It is socks5h://[user[:password]@]host[:port].";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,12 +174,14 @@ mod tests {
     fn what_is_no_server_is_refused() {
         let check =
             |url: &str, expected: &str| assert_eq!(ServerUrl::parse(url, true), Err(expected.to_owned()), "{url}");
-        for url in ["invalid://h/t", "", "h/t"] {
-            check(url, "Error: Unsupported URL scheme.");
+        let schemes = "Error: Unsupported URL scheme.\nA URL begins with mqtt://, mqtts://, ws:// or wss://";
+        check("invalid://h/t", &format!("{schemes}, and not with invalid://."));
+        for url in ["", "h/t"] {
+            check(url, &format!("{schemes}."));
         }
         check("mqtt://localhost", "Error: Invalid URL for -L argument specified - topic missing.");
-        check("mqtt://localhost:x/t", "Error: Invalid port given: x");
-        check("mqtt://localhost:65536/t", "Error: Invalid port given: 65536");
+        check("mqtt://localhost:x/t", "Error: Invalid port given: x\nA port is a number from 1 to 65535.");
+        check("mqtt://localhost:65536/t", "Error: Invalid port given: 65536\nA port is a number from 1 to 65535.");
         check("mqtt://localhost:/t", "Error: Empty port in URL.");
         check("mqtt://:@localhost/t", "Error: Empty username in URL.");
     }
@@ -191,7 +202,10 @@ mod tests {
     #[test]
     fn what_is_no_proxy_is_refused() {
         let check = |url: &str, expected: &str| assert_eq!(ProxyUrl::parse(url), Err(expected.to_owned()), "{url}");
-        check("http://host", "Error: Unsupported proxy protocol: http://host");
+        check(
+            "http://host",
+            "Error: Unsupported proxy protocol: http://host\nIt is socks5h://[user[:password]@]host[:port].",
+        );
         check("socks5h://", "Error: Invalid proxy. It is socks5h://[user[:password]@]host[:port].");
         check("socks5h://a:b:c@host", "Error: Username cannot contain ':'.");
         let encoding = |what, code| {

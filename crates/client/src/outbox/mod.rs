@@ -6,6 +6,7 @@
 
 mod gate;
 
+use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,7 +30,7 @@ pub struct Outbox {
 }
 
 /// Why an outbox cannot be used.
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub enum OutboxError {
     /// The folder, or what is in it.
     #[error("the outbox cannot be opened: {0}")]
@@ -49,6 +50,13 @@ pub enum OutboxError {
     /// The options ask for no Session that would outlive a connection.
     #[error("{0}")]
     Session(&'static str),
+}
+
+/// What a program says whose `main` ends with it is the sentence.
+impl fmt::Debug for OutboxError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl Outbox {

@@ -3,13 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use midge_server::words;
+
 /// The folder with the segments. The error is the message for the user.
 pub(crate) fn log_in(folder: &Path) -> Result<PathBuf, String> {
     let shown = folder.display();
-    let entries = fs::read_dir(folder).map_err(|error| format!("cannot list {shown}: {error}"))?;
+    let entries = fs::read_dir(folder).map_err(|error| format!("cannot list {shown}: {}", words(&error)))?;
     let mut logs = Vec::new();
     for entry in entries {
-        let path = entry.map_err(|error| format!("cannot list {shown}: {error}"))?.path();
+        let path = entry.map_err(|error| format!("cannot list {shown}: {}", words(&error)))?.path();
         if has_ending(&path, "segment") {
             return Ok(folder.to_path_buf());
         }

@@ -13,6 +13,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use midge_broker::record::{Batch, RecordError};
+use midge_server::words;
 use midge_store::{
     BATCH_HEADER_BYTES, Examined, FileRole, InspectedBatch, InspectedFile, Inspection, OpenError, SystemDisk,
 };
@@ -47,7 +48,7 @@ fn show(place: &Path, form: Form) -> Result<Status, String> {
         Ok(status) => Ok(status),
         // Whoever reads it has seen enough.
         Err(Stopped::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Status::Success),
-        Err(Stopped::Output(error)) => Err(format!("cannot write what was found: {error}")),
+        Err(Stopped::Output(error)) => Err(format!("cannot write what was found: {}", words(&error))),
         Err(Stopped::Disk(error)) => Err(error),
     }
 }

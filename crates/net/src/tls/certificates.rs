@@ -11,8 +11,9 @@ use rustls::sign::{CertifiedKey, SigningKey};
 
 use super::client::cryptography;
 use super::der::Certificate;
-use super::listener::{TlsError, cause, no_certificate, no_key, no_pair, passphrase};
+use super::listener::{TlsError, no_certificate, no_key, no_pair, passphrase};
 use super::{chain, common_name, private_key};
+use crate::words::words;
 
 /// All certificates of a listener; the first one is for whoever asks for none of the others.
 #[derive(Debug)]
@@ -91,7 +92,7 @@ fn read_key(
     provider: &CryptoProvider,
 ) -> Result<Arc<dyn SigningKey>, TlsError> {
     let unable = |why: &str| no_key(whose, file, why);
-    let pem = std::fs::read(file).map_err(|error| unable(&cause(&error)))?;
+    let pem = std::fs::read(file).map_err(|error| unable(&words(&error)))?;
     let key = private_key::read(&pem, passphrase).map_err(|why| unable(&why))?;
     provider.key_provider.load_private_key(key).map_err(|_| unable(NO_USABLE_KEY))
 }
@@ -162,7 +163,7 @@ pub(crate) fn is_for(name: &str, asked: &str) -> bool {
 
 /// The certificates of a PEM file. The error is a sentence's part for the operator.
 pub(crate) fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    parse_chain(&std::fs::read(path).map_err(|error| cause(&error))?)
+    parse_chain(&std::fs::read(path).map_err(|error| words(&error))?)
 }
 
 /// The same of what such a file holds.

@@ -9,7 +9,7 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::CertificateDer;
 
 use super::certificates::parse_chain;
-use super::listener::cause;
+use crate::words::words;
 
 /// The certificates that vouch for servers, of what a file holds. The error is a cause in words: there is none that does.
 pub fn issuers(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
@@ -24,7 +24,7 @@ pub fn issuers(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
 pub fn issuers_of_system() -> Result<Vec<CertificateDer<'static>>, String> {
     let path = SYSTEM_FILES.iter().map(Path::new).find(|path| path.exists());
     let path = path.ok_or("this system has no file of them; name one")?;
-    issuers(&fs::read(path).map_err(|error| cause(&error))?)
+    issuers(&fs::read(path).map_err(|error| words(&error))?)
 }
 
 /// The cryptography of all our connections.

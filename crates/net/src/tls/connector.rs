@@ -16,11 +16,12 @@ use super::KeyLog;
 use super::certificates::{load, parse_chain};
 use super::ciphers::{self, UnknownCipher};
 use super::client::{cryptography, issuers_of_system};
-use super::listener::{TlsError, TlsVersion, cause, no_authorities};
+use super::listener::{TlsError, TlsVersion, no_authorities};
 #[cfg(feature = "openssl")]
 use super::openssl_client::{OpenSslClient, OpenSslConnector};
 use super::server_certificates::ServerCertificates;
 use crate::regular_file::read_regular_file;
+use crate::words::words;
 
 /// What is asked for. By default the system says whom to trust, and the server's name has to be right.
 #[derive(Clone, Debug, Default)]
@@ -181,7 +182,7 @@ fn versions(options: &ConnectorOptions) -> Result<Vec<&'static SupportedProtocol
 fn trusted(options: &ConnectorOptions) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let mut trusted = Vec::new();
     if let Some(path) = &options.cafile {
-        let certificates = read_regular_file(path).map_err(|error| cause(&error)).and_then(|pem| parse_chain(&pem));
+        let certificates = read_regular_file(path).map_err(|error| words(&error)).and_then(|pem| parse_chain(&pem));
         match certificates {
             Ok(certificates) if certificates.is_empty() => {
                 return Err(no_authorities("cafile", path, "there is no certificate in it"));
@@ -191,7 +192,7 @@ fn trusted(options: &ConnectorOptions) -> Result<Vec<CertificateDer<'static>>, T
         }
     }
     if let Some(path) = &options.capath {
-        let entries = fs::read_dir(path).map_err(|error| no_authorities("capath", path, &cause(&error)))?;
+        let entries = fs::read_dir(path).map_err(|error| no_authorities("capath", path, &words(&error)))?;
         // Whatever is no certificate has another reason to be there.
         let certificates =
             entries.flatten().filter_map(|entry| parse_chain(&read_regular_file(&entry.path()).ok()?).ok());

@@ -3,7 +3,6 @@
 
 use std::fmt;
 use std::fs;
-use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +13,7 @@ use super::openssl_context::{self, OpenSslContext};
 use super::rustls_context::{self, RustlsContext};
 use super::trust::Trust;
 use super::{KeyLog, Library, PreSharedKeys, Tls};
+use crate::words::words;
 
 /// What is asked for. Fields go by the options of the configuration.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -252,7 +252,7 @@ pub(crate) fn readable_by_all(key: &Path) -> Option<String> {
 /// The first line of the file.
 pub(crate) fn passphrase(path: &Path) -> Result<Vec<u8>, TlsError> {
     let text = fs::read(path).map_err(|error| {
-        let text = format!("Unable to read keyfile_passphrase_file \"{}\": {}.", path.display(), cause(&error));
+        let text = format!("Unable to read keyfile_passphrase_file \"{}\": {}.", path.display(), words(&error));
         TlsError::of_file(path, text)
     })?;
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
@@ -291,11 +291,4 @@ pub(crate) fn no_revocations(path: &Path, why: &str) -> TlsError {
         path,
         format!("Unable to load certificate revocation file \"{}\". Check crlfile: {why}.", path.display()),
     )
-}
-
-/// The system's words without the number that Rust adds.
-pub(crate) fn cause(error: &io::Error) -> String {
-    let text = error.to_string();
-    let end = text.find(" (os error").unwrap_or(text.len());
-    text[..end].to_owned()
 }

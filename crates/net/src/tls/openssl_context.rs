@@ -24,11 +24,12 @@ use super::certificates::{date_remark, host_names, is_for};
 use super::client::cryptography;
 use super::client_certificates;
 use super::listener::{
-    ALPN, TlsError, TlsOptions, TlsVersion, cause, no_certificate, no_key, no_pair, passphrase, readable_by_all,
+    ALPN, TlsError, TlsOptions, TlsVersion, no_certificate, no_key, no_pair, passphrase, readable_by_all,
 };
 use super::openssl_connection::OpenSslConnection;
 use super::trust::Trust;
 use super::{PreSharedKeys, psk};
+use crate::words::words;
 
 /// See the module.
 pub(crate) struct OpenSslContext {
@@ -239,7 +240,7 @@ fn read_identity(
 
 /// All certificates of a file, at least one.
 fn read_certificates(path: &Path) -> Result<Vec<X509>, TlsError> {
-    let pem = fs::read(path).map_err(|error| no_certificate("server", path, &cause(&error)))?;
+    let pem = fs::read(path).map_err(|error| no_certificate("server", path, &words(&error)))?;
     let chain = X509::stack_from_pem(&pem).map_err(|error| no_certificate("server", path, &reason(&error)))?;
     if chain.is_empty() {
         return Err(no_certificate("server", path, "there is no certificate in it"));
@@ -248,7 +249,7 @@ fn read_certificates(path: &Path) -> Result<Vec<X509>, TlsError> {
 }
 
 fn read_key(path: &Path, passphrase: &[u8]) -> Result<PKey<Private>, TlsError> {
-    let pem = fs::read(path).map_err(|error| no_key("server", path, &cause(&error)))?;
+    let pem = fs::read(path).map_err(|error| no_key("server", path, &words(&error)))?;
     // Without a callback OpenSSL would ask at the terminal.
     let key = PKey::private_key_from_pem_callback(&pem, |room| {
         let length = passphrase.len().min(room.len());

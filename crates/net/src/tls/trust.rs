@@ -12,9 +12,10 @@ use rustls::pki_types::CertificateDer;
 
 use super::certificates::parse_chain;
 use super::client::cryptography;
-use super::listener::{TlsError, TlsOptions, cause, no_authorities, no_revocations};
+use super::listener::{TlsError, TlsOptions, no_authorities, no_revocations};
 use super::revocations::Revocations;
 use crate::regular_file::read_regular_file;
+use crate::words::words;
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
@@ -43,7 +44,7 @@ impl Trust {
         }
         if let Some(path) = &options.capath {
             let unable = |why: &str| no_authorities("capath", path, why);
-            let folder = read_folder(path, before, remarks).map_err(|error| unable(&cause(&error)))?;
+            let folder = read_folder(path, before, remarks).map_err(|error| unable(&words(&error)))?;
             if folder.values().all(Vec::is_empty) && options.require_certificate {
                 return Err(unable("there is no certificate in it"));
             }
@@ -108,7 +109,7 @@ fn read<T: Clone>(
             remarks.push(out_of_reach(path));
             Ok(kept.clone())
         }
-        (Err(error), _) => Err(cause(&error)),
+        (Err(error), _) => Err(words(&error)),
     }
 }
 

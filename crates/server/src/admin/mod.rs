@@ -34,6 +34,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use midge_net::words;
 use midge_store::{Reader, SystemDisk};
 
 use self::conversation::Conversation;
@@ -63,7 +64,7 @@ impl Admin {
                 let is_long = error.kind() == io::ErrorKind::InvalidInput;
                 let advice = if is_long { " Name a shorter path with admin_socket." } else { "" };
                 let what = "there are no backups, and neither midge top nor midge trace";
-                let path = path.display();
+                let (path, error) = (path.display(), words(&error));
                 let text = format_args!("Warning: cannot listen on {path}, so that {what}: {error}.{advice}");
                 parts.tell(LogType::Warning, text);
                 return Ok(None);

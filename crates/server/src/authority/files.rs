@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use midge_auth::{Acl, Algorithm, FileError, Keys, Loaded, Passwords, TokenPolicy};
 use midge_config::JwtAuth;
-use midge_net::{check_folder, check_readable, read_regular_file};
+use midge_net::{check_folder, check_readable, read_regular_file, words};
 
 use super::keyring::Keyring;
 use crate::process::check_link;
@@ -73,7 +73,7 @@ impl fmt::Display for FileProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             FileProblem::Unreadable { directive, path, error } => {
-                write!(f, "Error: Unable to open {directive} \"{path}\": {error}.")
+                write!(f, "Error: Unable to open {directive} \"{path}\": {}.", words(error))
             }
             FileProblem::Malformed(error) => write!(f, "{error}"),
             FileProblem::Unusable { text, .. } => write!(f, "Error: {text}"),

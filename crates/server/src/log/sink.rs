@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use midge_net::words;
 use rustix::fs::OFlags;
 
 use super::LogDestination;
@@ -148,5 +149,5 @@ fn append_to(path: &Path) -> io::Result<File> {
 }
 
 fn unable(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("unable to open log file {}: {error}", path.display()))
+    io::Error::new(error.kind(), format!("unable to open log file {}: {}", path.display(), words(error)))
 }

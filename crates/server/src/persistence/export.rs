@@ -15,6 +15,7 @@ use midge_mosquitto_db::{
     BaseMessage, Client, ClientMessage, Config, Direction, Retained, SessionExpiry, State, Subscription, WriteError,
     Writer,
 };
+use midge_net::words;
 use midge_persistence::{read, start};
 use midge_store::{Log, OpenError, Options, Repair, SystemDisk};
 
@@ -38,7 +39,8 @@ pub fn export(
     rules: &midge_broker::Options,
     file: &Path,
 ) -> Result<ExportReport, String> {
-    fs::symlink_metadata(folder).map_err(|error| format!("there is no log at {}: {error}", folder.display()))?;
+    fs::symlink_metadata(folder)
+        .map_err(|error| format!("there is no log at {}: {}", folder.display(), words(&error)))?;
     let options = Options { allow_symlinks, ..options_on_disk_of(folder) };
     let opened = Log::open(SystemDisk, folder, options, Repair::No).map_err(|error| match error {
         OpenError::InUse { .. } => format!(
@@ -58,14 +60,15 @@ pub fn export(
         io::ErrorKind::AlreadyExists => {
             format!("{shown} is there already, and is left as it is: name another file, or move that one away")
         }
-        _ => format!("cannot make {shown}: {error}"),
+        _ => format!("cannot make {shown}: {}", words(&error)),
     })?;
     let exported = write(&saved, now, output).map_err(|error| {
         // Half a database is worse than none.
         let _ = fs::remove_file(file);
         format!("{shown} was not written: {error}")
     })?;
-    give_to_owner_of_folder(file).map_err(|error| format!("{shown} is written, but not its owner's: {error}"))?;
+    give_to_owner_of_folder(file)
+        .map_err(|error| format!("{shown} is written, but not its owner's: {}", words(&error)))?;
     let Exported { sessions, subscriptions, messages, retained, .. } = exported;
     let told = format!(
         "Exported {sessions} sessions, {subscriptions} subscriptions, {messages} messages and {retained} retained messages to \

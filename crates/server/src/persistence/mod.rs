@@ -15,6 +15,8 @@ mod writer;
 use std::io;
 use std::path::PathBuf;
 
+use midge_net::words;
+
 use midge_persistence::start::StartError;
 pub use midge_persistence::{Autosave, SyncPolicy};
 use midge_store::{Log, OpenError, SystemDisk};
@@ -102,7 +104,7 @@ impl std::fmt::Display for Failure {
                 )
             }
             Failure::Unreadable { database, error } => {
-                let path = database.display();
+                let (path, error) = (database.display(), words(error));
                 write!(
                     f,
                     "{path} cannot be imported: {error}. Nothing was changed. Whoever the server runs as must be able to read it: \

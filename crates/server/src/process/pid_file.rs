@@ -4,6 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use midge_net::words;
+
 use super::owned::target_of;
 use super::{Account, check_link, folder_of, is_on_full_disk};
 
@@ -40,7 +42,7 @@ impl Drop for PidFile {
 }
 
 fn unable(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("unable to write {}: {error}", path.display()))
+    io::Error::new(error.kind(), format!("unable to write {}: {}", path.display(), words(error)))
 }
 
 /// One that is there gives back what it takes.

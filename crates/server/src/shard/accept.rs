@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use midge_broker::ids::ListenerId;
-use midge_net::{Address, Stream, sys};
+use midge_net::{Address, Stream, sys, words};
 use mio::Token;
 use mio::net::UnixStream;
 
@@ -118,7 +118,7 @@ impl Shard {
         self.settings = settings;
         if was_open && let Err(error) = self.open_doors() {
             self.acceptor.rest(self.turn.now.monotonic_ms);
-            self.warn(format_args!("Warning: unable to wait for new connections: {error}"));
+            self.warn(format_args!("Warning: unable to wait for new connections: {}", words(&error)));
         }
     }
 
@@ -138,7 +138,7 @@ impl Shard {
             && let Err(error) = self.open_doors()
         {
             self.acceptor.rest(now_ms);
-            self.warn(format_args!("Warning: unable to wait for new connections: {error}"));
+            self.warn(format_args!("Warning: unable to wait for new connections: {}", words(&error)));
         }
     }
 
@@ -162,7 +162,7 @@ impl Shard {
         let now_ms = self.turn.now.monotonic_ms;
         self.acceptor.rest(now_ms);
         if self.peers.is_news_of_shortage(now_ms) {
-            self.warn(format_args!("Warning: unable to accept new connections for now: {error}"));
+            self.warn(format_args!("Warning: unable to accept new connections for now: {}", words(error)));
         }
     }
 

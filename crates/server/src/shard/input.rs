@@ -8,7 +8,7 @@ use std::io;
 
 use midge_broker::ids::ListenerId;
 use midge_broker::{ConnectionEnd, Consumed, FirstBytes, Next};
-use midge_net::Received;
+use midge_net::{Received, words};
 
 use super::connection::{Connection, Mark, Phase};
 use super::memory_limit::MEMORY_LIMIT;
@@ -278,15 +278,8 @@ enum Read {
 pub(super) fn end_of(error: &io::Error) -> ConnectionEnd {
     match error.kind() {
         io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => ConnectionEnd::ClosedByClient,
-        _ => ConnectionEnd::SocketError(system_text(error)),
+        _ => ConnectionEnd::SocketError(words(error).into()),
     }
-}
-
-/// The system's words without the number that Rust adds.
-fn system_text(error: &io::Error) -> Box<str> {
-    let text = error.to_string();
-    let end = text.find(" (os error").unwrap_or(text.len());
-    text[..end].into()
 }
 
 fn retry(mut read: impl FnMut() -> io::Result<Received>) -> io::Result<Received> {
@@ -320,7 +313,7 @@ mod tests {
     #[test]
     fn the_systems_words_are_told_without_its_number() {
         let error = io::Error::from_raw_os_error(110);
-        assert_eq!(&*system_text(&error), "Connection timed out");
+        assert_eq!(words(&error), "Connection timed out");
         assert!(matches!(end_of(&error), ConnectionEnd::SocketError(text) if &*text == "Connection timed out"));
         let reset = io::Error::from_raw_os_error(104);
         assert!(matches!(end_of(&reset), ConnectionEnd::ClosedByClient));

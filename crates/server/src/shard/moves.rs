@@ -2,7 +2,7 @@
 
 use midge_broker::Arrival;
 use midge_broker::ids::ShardId;
-use midge_net::{Address, Stream};
+use midge_net::{Address, Stream, words};
 
 use super::connection::{Connection, Phase};
 use super::input::end_of;
@@ -30,7 +30,7 @@ impl Shard {
         self.taps.forget(connection_id(index));
         if let Err(error) = mio::event::Source::deregister(&mut connection.stream, self.poll.registry()) {
             // Nothing is lost: the other shard registers it anew, and here its events are not known any more.
-            self.warn(format_args!("Warning: a connection could not leave its event loop: {error}"));
+            self.warn(format_args!("Warning: a connection could not leave its event loop: {}", words(&error)));
         }
         let (seen, input, settings_number) = (connection.seen_by_proxy(), input.to_vec(), self.settings_number);
         let Connection { stream, address, listener, .. } = connection;

@@ -13,6 +13,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use midge_net::words;
+
 use midge_broker::SubscriptionCursor;
 use midge_broker::ids::ShardId;
 
@@ -52,7 +54,8 @@ impl TreePrint {
         });
         if let Err(error) = started {
             self.is_printing.store(false, Ordering::Relaxed);
-            let text = format_args!("Warning: SIGUSR2: the tree of subscriptions cannot be printed: {error}.");
+            let text =
+                format_args!("Warning: SIGUSR2: the tree of subscriptions cannot be printed: {}.", words(&error));
             journal.line(LogType::Warning, text);
         }
     }
@@ -73,7 +76,8 @@ impl TreePrint {
                 journal.line(LogType::Notice, text);
             }
             Err(error) => {
-                let text = format_args!("Warning: SIGUSR2: the tree of subscriptions cannot be printed: {error}.");
+                let text =
+                    format_args!("Warning: SIGUSR2: the tree of subscriptions cannot be printed: {}.", words(&error));
                 journal.line(LogType::Warning, text);
             }
         }

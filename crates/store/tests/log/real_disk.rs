@@ -93,7 +93,7 @@ fn a_folder_that_cannot_be_made_is_told_with_the_reason() {
     assert_eq!(
         error,
         format!(
-            "cannot create {}: No such file or directory (os error 2); the folder around it does not exist; create it first",
+            "cannot create {}: No such file or directory; the folder around it does not exist; create it first",
             folder.display()
         )
     );

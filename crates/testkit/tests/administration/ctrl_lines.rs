@@ -115,7 +115,6 @@ pub(crate) const GROUPS: &[Group] = &[
         "-P wrong dynsec createRole never",
         // What there is not.
         "dynsec nothing",
-        "nothing listRoles",
         // A new file.
         "dynsec init new admin secret",
         "dynsec init newer admin < secret\\nsecret\\n",
@@ -131,6 +130,7 @@ pub(crate) const GROUPS: &[Group] = &[
         why: "2.1 calls that 'Invalid input', and what is right is told",
         differs: &[Part::Stderr],
         lines: &[
+            "nothing listRoles",
             "dynsec createClient",
             "dynsec createClient ada -p",
             "dynsec createClient ada -c",

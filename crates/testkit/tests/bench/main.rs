@@ -245,6 +245,7 @@ fn what_makes_no_sense_is_refused() {
         ("--pid 0", "Error: Invalid process ID given: 0"),
         ("idle --clients 99999999", "Error: 99999999 clients are more than this process may have open files"),
         ("--cafile /no/such", "/no/such"),
+        ("--html /no/such/report", "Error: Unable to write \"/no/such/report\": No such file or directory."),
         ("-P secret", "Error: A password (-P) needs a username (-u)"),
     ] {
         check_refusal(line, expected);

@@ -31,9 +31,11 @@ mod watch;
 mod worker;
 
 use std::ffi::OsString;
+use std::fs::OpenOptions;
 use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
 use std::sync::Arc;
-use std::{fs, process};
+use std::{fs, io, process};
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
@@ -59,6 +61,7 @@ fn run(called: &Called, words: &[OsString]) -> u8 {
     let prepared = Plan::new(&settings).and_then(|plan| {
         let servers = server::servers(&settings, &plan)?;
         check_open_files(&plan)?;
+        settings.load.html.as_deref().map_or(Ok(()), check_writable)?;
         Ok((plan, servers))
     });
     match prepared {
@@ -124,8 +127,28 @@ fn show(report: &Report, load: &LoadSettings) -> u8 {
     let Some(path) = &load.html else { return 0 };
     match fs::write(path, html::text(report)) {
         Ok(()) => 0,
-        Err(error) => fail(&format!("Error: Unable to write \"{}\": {}.", path.display(), output::reason(&error))),
+        Err(error) => fail(&unwritable(path, &error)),
     }
+}
+
+/// A report that cannot be written is told before anything is measured. Leaves what is there as it is.
+fn check_writable(path: &Path) -> Result<(), String> {
+    let is_new = match path.metadata() {
+        Ok(there) if there.is_file() => false,
+        // To open a pipe, or a terminal, would be to use it.
+        Ok(_) => return Ok(()),
+        Err(_) => true,
+    };
+    let opened = OpenOptions::new().append(true).create(true).open(path);
+    opened.map_err(|error| unwritable(path, &error))?;
+    if is_new {
+        let _ = fs::remove_file(path);
+    }
+    Ok(())
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> String {
+    format!("Error: Unable to write \"{}\": {}.", path.display(), output::reason(error))
 }
 
 fn fail(message: &str) -> u8 {

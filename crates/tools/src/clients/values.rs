@@ -41,16 +41,17 @@ pub(crate) fn filter(flag: &str, kind: &str, word: &OsStr) -> Result<String, Str
 pub(crate) fn qos(before: &str, behind: &str, word: &OsStr) -> Result<QoS, String> {
     let word = word.to_string_lossy();
     let qos = word.parse().ok().and_then(QoS::from_u8);
-    qos.ok_or_else(|| format!("Error: Invalid {before}{word}{behind}"))
+    qos.ok_or_else(|| format!("Error: Invalid {before}{word}{behind}\nQoS is 0, 1 or 2."))
 }
 
 /// `-V`.
 pub(crate) fn version(word: &OsStr) -> Result<Version, String> {
-    match &*word.to_string_lossy() {
+    let word = word.to_string_lossy();
+    match &*word {
         "31" | "mqttv31" => Ok(Version::V31),
         "311" | "mqttv311" => Ok(Version::V311),
         "5" | "mqttv5" => Ok(Version::V5),
-        _ => Err("Error: Invalid protocol version argument given.".to_owned()),
+        _ => Err(format!("Error: Invalid protocol version argument given.\n'{word}' is none of 5, 311 and 31.")),
     }
 }
 
@@ -94,7 +95,7 @@ pub(crate) fn some_path(word: &OsStr) -> Result<Option<PathBuf>, String> {
 pub(crate) fn port(word: &OsStr) -> Result<Option<u16>, String> {
     let word = word.to_string_lossy();
     let port = word.parse().ok().filter(|&port: &u16| port > 0);
-    port.map(Some).ok_or_else(|| format!("Error: Invalid port given: {word}"))
+    port.map(Some).ok_or_else(|| format!("Error: Invalid port given: {word}\nA port is a number from 1 to 65535."))
 }
 
 /// `-A`.
@@ -141,13 +142,13 @@ pub(crate) fn repeat_delay(word: &OsStr) -> Result<Duration, String> {
 /// `-W`.
 pub(crate) fn timeout_s(word: &OsStr) -> Result<Option<u32>, String> {
     let seconds = number(word).and_then(|seconds| u32::try_from(seconds).ok()).filter(|&seconds| seconds > 0);
-    seconds.map(Some).ok_or_else(|| format!("Error: Invalid timeout \"{}\".", word.display()))
+    seconds.map(Some).ok_or_else(|| format!("Error: Invalid timeout \"{}\".\n{FROM_ONE_ON}", word.display()))
 }
 
 /// `-C`.
 pub(crate) fn count(word: &OsStr) -> Result<Option<u32>, String> {
     let count = number(word).and_then(|count| u32::try_from(count).ok()).filter(|&count| count > 0);
-    count.map(Some).ok_or_else(|| format!("Error: Invalid message count \"{}\".", word.display()))
+    count.map(Some).ok_or_else(|| format!("Error: Invalid message count \"{}\".\n{FROM_ONE_ON}", word.display()))
 }
 
 /// `--random-filter`.
@@ -170,6 +171,8 @@ pub(super) fn chart(word: &OsStr) -> Result<Option<JsonPath>, String> {
 pub(crate) fn format(word: &OsStr) -> Result<Option<Format>, String> {
     Format::parse(word.as_bytes()).map(Some).map_err(|error| format!("Error: {error}"))
 }
+
+const FROM_ONE_ON: &str = "It is a whole number from 1 on.";
 
 fn number(word: &OsStr) -> Option<i64> {
     word.to_string_lossy().parse().ok()

@@ -86,7 +86,10 @@ fn run(called: &Called, words: &[OsString]) -> u8 {
 
 fn named(name: &str) -> Result<&'static Module, Failure> {
     let module = MODULES.into_iter().find(|module| module.name.eq_ignore_ascii_case(name));
-    module.ok_or_else(|| Failure::new(10, &format!("Error: Module '{name}' not supported.")))
+    module.ok_or_else(|| {
+        let names = MODULES.map(|module| module.name).join(", ");
+        Failure::new(10, &format!("Error: Module '{name}' not supported.\nThere are: {names}."))
+    })
 }
 
 /// Tells why something was not done; gives the exit status.

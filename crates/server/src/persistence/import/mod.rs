@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use midge_broker::Now;
 use midge_broker::recovery::Import;
 use midge_mosquitto_db::{ReadError, ReadErrorKind, Reader};
-use midge_net::open_regular_file;
+use midge_net::{open_regular_file, words};
 use midge_persistence::start::StartError;
 use midge_store::{Disk, Locked, Log, OpenError, Repair, SystemDisk};
 
@@ -130,7 +130,7 @@ fn clear(folder: &Path) -> Result<(), Failure> {
     }
     let failed = |error: io::Error| Failure::Import {
         database: folder.to_path_buf(),
-        cause: format!("what an import left that was broken off cannot be removed: {error}"),
+        cause: format!("what an import left that was broken off cannot be removed: {}", words(&error)),
     };
     match SystemDisk.lock(&folder.join(LOCK)).map_err(failed)? {
         Locked::InUse(process) => Err(Failure::Open(OpenError::InUse { folder: folder.to_path_buf(), process })),
