@@ -116,7 +116,11 @@ impl<D: Disk> Pool<D> {
         bound: Bound,
     ) -> Result<(), Refusal> {
         while self.ready_count() < usual_count {
-            self.make(disk, self.usual_room_bytes(), bound)?;
+            match self.make(disk, self.usual_room_bytes(), bound) {
+                // One of a size that nobody waits for takes the room.
+                Err(Refusal::Full(_)) if self.remove_odd(disk, others)? => {}
+                made => made?,
+            }
         }
         for room_bytes in others {
             let wanted = others.iter().filter(|other| *other == room_bytes).count();
@@ -207,6 +211,22 @@ impl<D: Disk> Pool<D> {
         let usual = self.usual_room_bytes();
         let index = self.ready.iter().position(|spare| spare.room_bytes == usual);
         index.map_or(Ok(()), |index| self.remove(disk, index))
+    }
+
+    /// Removes one of another size than the usual one and these, if there is one: it was made for a batch that was never written.
+    fn remove_odd(&mut self, disk: &D, others: &[u64]) -> Result<bool, Failure> {
+        let usual = self.usual_room_bytes();
+        let is_odd = |spare: &Spare<D>| spare.room_bytes != usual && !others.contains(&spare.room_bytes);
+        let index = self.ready.iter().position(is_odd);
+        index.map_or(Ok(()), |index| self.remove(disk, index))?;
+        Ok(index.is_some())
+    }
+
+    /// Whether a file can be taken that is not one of the reserve, as far as is known without making one.
+    pub(crate) fn has_room_for_another(&self, disk: &D) -> bool {
+        let missing = (self.options.reserve_segments as usize + 1).saturating_sub(self.ready_count()) as u64;
+        missing == 0
+            || disk.free_bytes(&self.folder).is_none_or(|free_bytes| free_bytes / self.options.segment_bytes >= missing)
     }
 
     /// Sees to it that a ready file has a number greater than `sequence`.

@@ -4,7 +4,8 @@ use std::io;
 use std::path::Path;
 
 use crate::error::Context;
-use crate::{Disk, EntryKind, Failure, Locked, OpenError, Operation, Options};
+use crate::segment::sequence_of;
+use crate::{Disk, Entry, EntryKind, Failure, Locked, OpenError, Operation, Options};
 
 /// The file that is locked, with the number of the process in it.
 const LOCK: &str = "lock";
@@ -19,6 +20,7 @@ pub(crate) fn check<D: Disk>(disk: &D, folder: &Path, options: &Options) -> Resu
         Err(error) => Err(error).context(Operation::Open, folder)?,
     }
     check_access(disk, folder)?;
+    check_segments(disk, folder, options)?;
     let lock = folder.join(LOCK);
     let may_lock = match disk.kind(&lock) {
         Ok(EntryKind::SymbolicLink) if !options.allow_symlinks => return Err(OpenError::SymbolicLink(lock)),
@@ -69,6 +71,24 @@ fn check_access<D: Disk>(disk: &D, folder: &Path) -> Result<(), OpenError> {
         }
         _ => refused(disk, folder, failure),
     })
+}
+
+/// A start opens each of them to write.
+fn check_segments<D: Disk>(disk: &D, folder: &Path, options: &Options) -> Result<(), OpenError> {
+    let mut entries = disk.list(folder).context(Operation::List, folder)?;
+    entries.retain(|entry| sequence_of(&entry.name).is_some());
+    for Entry { name, kind } in entries {
+        let path = folder.join(name);
+        if kind == EntryKind::SymbolicLink && !options.allow_symlinks {
+            return Err(OpenError::SymbolicLink(path));
+        }
+        match disk.may_write(&path) {
+            // Whoever is at work there has removed it or given it another name.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            may_write => may_write.context(Operation::Open, &path)?,
+        }
+    }
+    Ok(())
 }
 
 fn may_make_in<D: Disk>(disk: &D, folder: &Path) -> io::Result<()> {

@@ -3,7 +3,8 @@
 //! What must hold:
 //! * what was synced is found again, or the log is refused ([`Damage`]);
 //! * a bad batch is damage if anything good behind it states that it was synced, and a torn tail otherwise;
-//! * the log goes on in a new segment, so that nothing behind a cut is ever read again;
+//! * the log goes on in a new segment, so that nothing behind a cut is ever read again; where there is no room for one, in the
+//!   last one, whose rest is filled with zeros: a disk that the log itself has filled up must not keep it from being opened;
 //! * opening never makes anything worse: until a header is written for the new segment, what was good stays as it is.
 
 mod choice;
@@ -29,7 +30,7 @@ use crate::batch::Seal;
 use crate::error::Context;
 use crate::log::{Bound, Held, Pool, Recovered, Refusal, Shared, begin_segment};
 use crate::segment::{Segment, SegmentHeader};
-use crate::{Disk, Log, OpenError, Operation, Options, Position, Repair, Snapshot};
+use crate::{Disk, Limit, Log, OpenError, Operation, Options, Position, Repair, Snapshot};
 
 /// A log that has been opened, and how it was found.
 #[derive(Debug)]
@@ -114,22 +115,34 @@ pub(crate) fn open<D: Disk>(disk: D, folder: &Path, options: Options, repair: Re
     let mut pool = Pool::new(folder, options);
     let (base, room_bytes) = (Position(0), pool.usual_room_bytes());
     let mut header = SegmentHeader { identity, sequence: 0, base, previous_end: base, snapshot, room_bytes };
-    let mut is_begun = false;
+    let (mut is_begun, mut may_go_on) = (false, false);
     if let Some(link @ Link { segment, header: last }) = links.back() {
         let Tail { end, cut } = tail::find(&disk, segment, seal, surgeon.as_mut())?;
         report.cut = cut.filter(|_| !link.is_shortened());
         header = SegmentHeader { sequence: last.sequence, base: end, previous_end: end, ..header };
-        is_begun = segment.base == end && last.snapshot == snapshot && !link.is_shortened();
+        may_go_on = last.snapshot == snapshot && !link.is_shortened();
+        is_begun = segment.base == end && may_go_on;
         if is_begun {
             // Another segment would begin where this one does.
-            tail::clean(&disk, segment)?;
+            tail::clean(&disk, segment, end)?;
         }
     }
     fill_pool(&disk, &mut pool, &links, spares, header.base)?;
     if !is_begun {
-        provide(&disk, &mut pool, folder)?;
-        let segment = begin_segment(&disk, &mut pool, header)?;
-        links.push_back(Link { segment, header });
+        let provided = match may_go_on && !pool.has_room_for_another(&disk) {
+            true => Err(Refusal::Full(Limit::Disk)),
+            // A log that is as large as it may be is opened all the same: what is in it may make room.
+            false => pool.provide(&disk, 1, &[], Bound::MayBeExceeded),
+        };
+        match (provided, links.back().filter(|_| may_go_on)) {
+            (Ok(()), _) => {
+                let segment = begin_segment(&disk, &mut pool, header)?;
+                links.push_back(Link { segment, header });
+            }
+            (Err(Refusal::Full(_)), Some(last)) => tail::clean(&disk, &last.segment, header.base)?,
+            (Err(Refusal::Full(limit)), None) => return Err(OpenError::Full { folder: folder.to_path_buf(), limit }),
+            (Err(Refusal::Failed(failure)), _) => return Err(failure.into()),
+        }
     }
     report.lost = surgeon.map(Surgeon::into_lost).unwrap_or_default();
 
@@ -185,15 +198,6 @@ fn fill_pool<D: Disk>(
         }
     }
     Ok(())
-}
-
-fn provide<D: Disk>(disk: &D, pool: &mut Pool<D>, folder: &Path) -> Result<(), OpenError> {
-    // A log that is as large as it may be is opened all the same: what is in it may make room.
-    match pool.provide(disk, 1, &[], Bound::MayBeExceeded) {
-        Ok(()) => Ok(()),
-        Err(Refusal::Failed(failure)) => Err(failure.into()),
-        Err(Refusal::Full(limit)) => Err(OpenError::Full { folder: folder.to_path_buf(), limit }),
-    }
 }
 
 /// The segments as the log and its readers hold them, and the last of them.

@@ -55,9 +55,10 @@ pub(super) fn find<D: Disk>(
     }
 }
 
-/// Makes an empty segment as good as new: what a torn write left in it could otherwise stand behind what is written next.
-pub(super) fn clean<D: Disk>(disk: &D, segment: &Segment<D>) -> Result<(), Failure> {
-    write_zeros(disk, &segment.file, &segment.path, SEGMENT_HEADER_BYTES, SEGMENT_HEADER_BYTES + segment.room_bytes)?;
+/// Makes the rest of a segment as good as new: what a torn write left in it could otherwise stand behind what is written next.
+pub(super) fn clean<D: Disk>(disk: &D, segment: &Segment<D>, end: Position) -> Result<(), Failure> {
+    let behind = SEGMENT_HEADER_BYTES + segment.room_bytes;
+    write_zeros(disk, &segment.file, &segment.path, segment.offset(end), behind)?;
     segment.sync(disk)
 }
 

@@ -84,6 +84,44 @@ fn a_full_disk_can_be_opened_and_cleared() {
     );
 }
 
+/// Who is killed again and again, each time behind a few batches, fills the disk with files that are hardly begun.
+#[test]
+fn a_log_that_has_filled_its_disk_is_opened_as_often_as_one_likes() {
+    let disk = MemoryDisk::new(1);
+    disk.limit_bytes(Some(8192 * 7));
+    let mut next = 0;
+    for round in 0..200 {
+        let mut log = must_open(&disk).log;
+        assert!(numbers(&log).into_iter().eq(0..next), "round {round}");
+        match log.write(&mut buffer(&[payload(next)])) {
+            Ok(()) => next += 1,
+            Err(WriteError::Full { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+        log.sync().expect("synced");
+    }
+    assert!(next > 15, "only {next}");
+    // What stands there can still be given up.
+    let mut log = must_open(&disk).log;
+    let from = log.end();
+    log.retire(snapshot_at(from)).expect("a segment is in reserve");
+    put(&mut log, next..next + 10);
+    assert!(numbers(&log).into_iter().eq(next..next + 10));
+}
+
+/// It was made for a large batch, of which nothing came.
+#[test]
+fn a_file_of_a_size_that_nobody_waits_for_makes_room() {
+    let disk = MemoryDisk::new(1);
+    put(&mut must_open(&disk).log, 0..3);
+    let odd = segment(9);
+    disk.put(&odd, &[0; 30_000]);
+    disk.limit_bytes(Some(disk.used_bytes()));
+    let mut log = must_open(&disk).log;
+    log.prepare().expect("there is room for three");
+    assert!(!disk.paths().contains(&odd) && numbers(&log) == [0, 1, 2]);
+}
+
 #[test]
 fn a_disk_without_room_for_the_first_segment_says_so() {
     let disk = MemoryDisk::new(1);

@@ -103,7 +103,7 @@ fn a_folder_that_cannot_be_made_is_told_with_the_reason() {
 }
 
 #[test]
-fn a_folder_that_may_not_be_written_is_told_with_its_owner() {
+fn a_folder_that_may_not_be_written_is_told_with_its_mode() {
     let scratch = Scratch::new("readonly");
     fs::create_dir(scratch.log()).expect("made");
     fs::set_permissions(scratch.log(), fs::Permissions::from_mode(0o500)).expect("set");
@@ -112,10 +112,30 @@ fn a_folder_that_may_not_be_written_is_told_with_its_owner() {
         Ok(_) => assert!(fs::write(scratch.log().join("lock"), "").is_ok()),
         Err(error) => {
             let said = error.to_string();
-            assert!(said.contains("Permission denied") && said.contains("must be able to write"), "{said}");
+            let help =
+                format!("; its mode does not let its own user make files in it: chmod 700 {}", scratch.log().display());
+            assert!(said.contains("Permission denied") && said.ends_with(&help), "{said}");
         }
     }
     fs::set_permissions(scratch.log(), fs::Permissions::from_mode(0o700)).expect("set");
+}
+
+#[test]
+fn a_segment_that_may_not_be_written_is_told_before_a_start_and_by_it() {
+    let scratch = Scratch::new("readonly-segment");
+    put(&mut open(&scratch.log()).expect("opened").log, 0..3);
+    let segment = scratch.log().join("0000000001.segment");
+    fs::set_permissions(&segment, fs::Permissions::from_mode(0o400)).expect("set");
+    let told = Log::check_folder(&SystemDisk, &scratch.log(), &OPTIONS).err().map(|error| error.to_string());
+    let refused = open(&scratch.log()).err().map(|error| error.to_string());
+    assert_eq!(told, refused, "before, and by a start");
+    match refused {
+        Some(said) => {
+            assert!(said.starts_with(&format!("cannot open {}: Permission denied", segment.display())), "{said}")
+        }
+        // The superuser may write everywhere.
+        None => assert!(fs::OpenOptions::new().write(true).open(&segment).is_ok()),
+    }
 }
 
 #[test]
@@ -132,8 +152,11 @@ fn symbolic_links_are_refused_unless_allowed() {
     symlink(scratch.0.join("elsewhere"), &file).expect("linked");
     let error = open(&real).expect_err("refused");
     assert!(matches!(&error, OpenError::SymbolicLink(path) if *path == file), "{error}");
+    let error = Log::check_folder(&SystemDisk, &real, &OPTIONS).expect_err("told before");
+    assert!(matches!(&error, OpenError::SymbolicLink(path) if *path == file), "{error}");
 
     let options = Options { allow_symlinks: true, ..OPTIONS };
+    Log::check_folder(&SystemDisk, &scratch.log(), &options).expect("allowed");
     let opened = Log::open(SystemDisk, &scratch.log(), options, Repair::No).expect("opened");
     assert_eq!(numbers(&opened.log), [0, 1, 2]);
     drop(opened);
