@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn it_is_sent_when_it_is_large_or_old() {
         let mut batch = Batch::new(Limits { messages: 2, bytes: 1000, wait_ms: 50 });
-        let mut add = |batch: &mut Batch, payload: &[u8], id, now_ms| {
+        let add = |batch: &mut Batch, payload: &[u8], id, now_ms| {
             let message = Message { topic: "a", payload, received_ns: 1000 * now_ms };
             batch.add(&mut JsonLines, &message, id, now_ms).expect("a record");
         };

@@ -97,25 +97,18 @@ mod tests {
     fn a_batch_is_a_list_and_a_file_has_lines() {
         let one = Message { topic: "a/\"b", payload: b"21.5\n", received_ns: 1_714_564_800_000_000_256 };
         let other = Message { topic: "c", payload: &[0xff, 0], received_ns: 951_868_799_000_000_000 };
-        let check = |mut format: Box<dyn FnMut(&Message<'_>, &mut Vec<u8>)>,
-                     body: &dyn Fn(&[u8]) -> Vec<u8>,
-                     expected: &str| {
-            let mut records = Vec::new();
-            format(&one, &mut records);
-            format(&other, &mut records);
-            assert_eq!(String::from_utf8_lossy(&body(&records)), expected);
-        };
         let first = r#"{"time":"2024-05-01T12:00:00.000000256Z","topic":"a/\"b","payload":"21.5\n"}"#;
         let second = r#"{"time":"2000-02-29T23:59:59.000000000Z","topic":"c","payload_base64":"/wA="}"#;
-        let body = |records: &[u8]| {
-            let mut body = Vec::new();
-            JsonBatch.body(records, &mut body);
-            body
-        };
-        let batch = |message: &Message<'_>, out: &mut Vec<u8>| JsonBatch.append(message, out).expect("a record");
-        let lines = |message: &Message<'_>, out: &mut Vec<u8>| JsonLines.append(message, out).expect("a record");
-        check(Box::new(batch), &body, &format!("[{first},\n{second}]\n"));
-        check(Box::new(lines), &<[u8]>::to_vec, &format!("{first}\n{second}\n"));
+        check(&mut JsonBatch, &[one, other], &format!("[{first},\n{second}]\n"));
+        check(&mut JsonLines, &[one, other], &format!("{first}\n{second}\n"));
+    }
+
+    #[track_caller]
+    fn check(format: &mut impl Format, messages: &[Message<'_>], expected: &str) {
+        let (mut records, mut body) = (Vec::new(), Vec::new());
+        messages.iter().for_each(|message| format.append(message, &mut records).expect("a record"));
+        format.body(&records, &mut body);
+        assert_eq!(String::from_utf8_lossy(&body), expected);
     }
 
     proptest! {

@@ -55,14 +55,16 @@ pub fn of_text(text: &str) -> Option<i64> {
     if !is_real {
         return None;
     }
-    let digits = rest.strip_prefix('.').map_or(0, |rest| rest.bytes().take_while(u8::is_ascii_digit).count());
-    let (fraction, offset) = if rest.starts_with('.') { rest[1..].split_at(digits) } else { ("", rest) };
-    if rest.starts_with('.') && digits == 0 {
+    let (fraction, offset) = match rest.strip_prefix('.') {
+        Some(rest) => rest.split_at(rest.bytes().take_while(u8::is_ascii_digit).count()),
+        None => ("0", rest),
+    };
+    if fraction.is_empty() {
         return None;
     }
     let seconds = days_since_1970(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset_s(offset)?;
     let fraction_ns = fraction.bytes().take(9).fold(0, |ns, digit| ns * 10 + i64::from(digit - b'0'));
-    let missing = 9_u32.saturating_sub(digits as u32);
+    let missing = 9_u32.saturating_sub(fraction.len() as u32);
     seconds.checked_mul(1_000_000_000)?.checked_add(fraction_ns * 10_i64.pow(missing))
 }
 

@@ -35,7 +35,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     }))
     .reloadable()
     .doc("Messages of topics that match this filter become points; may be given more than once."),
-    directive("influxdb_measurement", Global, Text(Again::Replaces, measurement))
+    directive("influxdb_measurement", Global, Text(Again::Replaces, |draft, text| measurement(draft, &text)))
         .default("{topic}")
         .reloadable()
         .doc("What points are called: {topic}, {1} for the first level of the topic, {-1} for its last one, and text between."),
@@ -146,8 +146,8 @@ fn add_filter(draft: &mut Draft, filter: String, place: fn(&mut Draft) -> &mut V
     }
 }
 
-fn measurement(draft: &mut Draft, text: String) {
-    match template(&text) {
+fn measurement(draft: &mut Draft, text: &str) {
+    match template(text) {
         Some(template) => draft.config.sinks.influxdb.measurement = template,
         None => draft.error_in(
             Part::Value,

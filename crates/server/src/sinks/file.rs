@@ -20,10 +20,10 @@ pub(super) struct FileTarget {
     path: PathBuf,
     max_bytes: u64,
     keep: u16,
-    open: Option<Open>,
+    current: Option<Current>,
 }
 
-struct Open {
+struct Current {
     file: File,
     bytes: u64,
     /// Times of lines that may come again.
@@ -33,22 +33,22 @@ struct Open {
 impl FileTarget {
     pub(super) fn new(options: FileOptions) -> FileTarget {
         let FileOptions { path, max_bytes, keep, .. } = options;
-        FileTarget { path: path.into(), max_bytes, keep, open: None }
+        FileTarget { path: path.into(), max_bytes, keep, current: None }
     }
 
     fn append(&mut self, lines: &[u8]) -> io::Result<()> {
-        if self.open.as_ref().is_some_and(|open| open.bytes >= self.max_bytes) {
+        if self.current.as_ref().is_some_and(|current| current.bytes >= self.max_bytes) {
             self.rotate()?;
         }
-        let open = match &mut self.open {
-            Some(open) => open,
-            None => self.open.insert(Open::open(&self.path)?),
+        let current = match &mut self.current {
+            Some(current) => current,
+            None => self.current.insert(Current::open(&self.path)?),
         };
-        match open.append(lines) {
+        match current.append(lines) {
             Ok(()) => Ok(()),
             Err(error) => {
                 // What stands there of it is looked at anew.
-                self.open = None;
+                self.current = None;
                 Err(error)
             }
         }
@@ -56,7 +56,7 @@ impl FileTarget {
 
     /// FILE becomes FILE.1, FILE.1 becomes FILE.2 and so on.
     fn rotate(&mut self) -> io::Result<()> {
-        let written = self.open.take().map(|open| open.written);
+        let written = self.current.take().map(|current| current.written);
         for number in (1..self.keep).rev() {
             let older = numbered(&self.path, number);
             if older.exists() {
@@ -65,7 +65,7 @@ impl FileTarget {
         }
         fs::rename(&self.path, numbered(&self.path, 1))?;
         let written = written.unwrap_or_default();
-        self.open = Some(Open { written, ..Open::open(&self.path)? });
+        self.current = Some(Current { written, ..Current::open(&self.path)? });
         Ok(())
     }
 }
@@ -82,8 +82,8 @@ impl Target for FileTarget {
     }
 }
 
-impl Open {
-    fn open(path: &Path) -> io::Result<Open> {
+impl Current {
+    fn open(path: &Path) -> io::Result<Current> {
         let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
         let mut written = BTreeSet::new();
         if let Ok(mut before) = File::open(numbered(path, 1)) {
@@ -91,7 +91,7 @@ impl Open {
         }
         let whole = read_times(&mut file, &mut written)?;
         file.set_len(whole)?;
-        Ok(Open { file, bytes: whole, written })
+        Ok(Current { file, bytes: whole, written })
     }
 
     fn append(&mut self, lines: &[u8]) -> io::Result<()> {

@@ -127,22 +127,16 @@ impl Pipe {
             }
             let at = self.at;
             self.at += length;
-            match header.first >> 4 {
-                PUBLISH => {
-                    let body = &self.input[at + start..at + length];
-                    let publish = Publish::decode(Version::V5, header, body).map_err(no_mqtt)?;
-                    let packet_id = publish.packet_id.map_or(0, PacketId::get);
-                    let received_ns = publish.properties.forward.parts().last().and_then(received_ns);
-                    let message = Message {
-                        topic: publish.topic,
-                        payload: publish.payload,
-                        received_ns: received_ns.unwrap_or_default(),
-                    };
-                    return Ok(Some((message, packet_id)));
-                }
-                // Of other packets there is nothing to be learnt.
-                _ => {}
+            // Of other packets there is nothing to be learnt.
+            if header.first >> 4 != PUBLISH {
+                continue;
             }
+            let body = &self.input[at + start..at + length];
+            let publish = Publish::decode(Version::V5, header, body).map_err(no_mqtt)?;
+            let packet_id = publish.packet_id.map_or(0, PacketId::get);
+            let received_ns = publish.properties.forward.parts().last().and_then(received_ns).unwrap_or_default();
+            let message = Message { topic: publish.topic, payload: publish.payload, received_ns };
+            return Ok(Some((message, packet_id)));
         }
     }
 

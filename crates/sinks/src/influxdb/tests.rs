@@ -146,7 +146,7 @@ fn parse(line: &str) -> Point {
                 part.push(next);
             }
             '"' if is_field && kinds.ends_with('=') => is_quoted = !is_quoted,
-            ',' | ' ' | '=' if !is_quoted && !(character == '=' && kinds.is_empty()) => {
+            ',' | ' ' | '=' if !(is_quoted || character == '=' && kinds.is_empty()) => {
                 is_field |= character == ' ';
                 kinds.push(character);
                 parts.push(String::new());
