@@ -1,3 +1,5 @@
+//! Deliveries to targets that refuse, are away, or take little at a time.
+
 use super::*;
 use crate::batch::Limits;
 use crate::json::JsonLines;

@@ -1,3 +1,5 @@
+//! Points as InfluxDB reads them, and its answers.
+
 use super::*;
 use crate::template::Part;
 use proptest::prelude::*;

@@ -79,5 +79,12 @@ fn its_certificate_is_vouched_for_or_not() {
     );
     server.reload_with(&configuration(&path("issuer.pem", &authority.certificate())));
     server.expect_log("Error: InfluxDB at https*takes no messages: database not found*");
-    server.reload_with(&configuration("/nowhere/at/all.pem"));
+    // It is a web service as well, of those that do not take messages.
+    let web_service = |cafile: &str| format!("webhook_url {url}/ping\nwebhook_topic a\nwebhook_cafile {cafile}");
+    server.reload_with(&web_service(&other));
+    publish(&server, &["a qos=1 m=1"]);
+    server.expect_log("Error: The web service https*certificate of its issuer with webhook_cafile*");
+    server.reload_with(&web_service(&path("issuer.pem", &authority.certificate())));
+    publish(&server, &["a qos=1 m=1"]);
+    server.expect_log("Error: The web service https*takes no messages: status 4*; see webhook_url.*");
 }

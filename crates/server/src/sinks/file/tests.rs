@@ -1,3 +1,5 @@
+//! What stands in files, whatever happens to who writes them.
+
 use super::*;
 use midge_sinks::json::JsonLines;
 use midge_sinks::{Format, Message};
