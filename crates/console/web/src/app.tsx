@@ -5,7 +5,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { isAnswering } from './api/client';
 import { formatNumber, formatRate, t } from './i18n';
 import { link, overall, rateHistory, reconnect } from './state/live';
-import { go, hrefOf, route } from './state/route';
+import { go, hrefOf, query, route } from './state/route';
 import { login, session } from './state/session';
 import { PAGES, type Page } from './state/url';
 import { Button, Name, Notes } from './ui/controls';
@@ -55,7 +55,7 @@ function useKeys(openSettings: () => void) {
       const page = PAGES[Number(event.key) - 1];
       if (event.key === '/') document.querySelector<HTMLElement>('[data-search]')?.focus();
       else if (event.key === '?') openSettings();
-      else if (event.key === 'Escape' && route.value.page === 'topics' && route.value.item !== '') go('topics');
+      else if (event.key === 'Escape' && route.value.page === 'topics' && route.value.item !== '') go('topics', '', query('q') ? [['q', query('q')!]] : []);
       else if (page) go(page);
       else return;
       event.preventDefault();

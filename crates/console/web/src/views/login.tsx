@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { t } from '../i18n';
-import { askSession, login, logIn } from '../state/session';
+import { askSession, login, logIn, session } from '../state/session';
 import { Button, Check, Field } from '../ui/controls';
 import { Logo } from '../ui/icons';
 import { useTick } from '../ui/tick';
@@ -18,6 +18,8 @@ export function LoginPage() {
   useTick(1000);
   useEffect(() => field.current?.focus(), []);
   const failure = state.name === 'login' ? state.failure : null;
+  // Somebody who may look without a name came here by himself.
+  const mayStay = session.value?.can_see === true && session.value.username === null;
   const waitS = failure?.name === 'tooMany' ? Math.max(0, Math.ceil((failure.retryAtMs - Date.now()) / 1000)) : 0;
   const message =
     failure === null || (failure.name === 'tooMany' && waitS === 0)
@@ -53,6 +55,7 @@ export function LoginPage() {
         <Button look="primary" type="submit" disabled={isBusy || waitS > 0}>
           {isBusy ? t('login.busy') : t('login.logIn')}
         </Button>
+        {mayStay && <Button onClick={() => (login.value = { name: 'in' })}>{t('common.cancel')}</Button>}
       </form>
       <div class="login-settings">
         <LanguageChoice />

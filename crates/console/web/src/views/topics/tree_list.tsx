@@ -23,7 +23,10 @@ const MOST_OPENED = 40;
 
 const open = signal<ReadonlySet<string>>(new Set());
 const closedInSearch = signal<ReadonlySet<string>>(new Set());
-let isFirstOpening = true;
+const OPENING_MS = 4000;
+/** Until when groups are opened that come; nothing opens by itself under the hands of the user later. */
+let openingEndMs = Infinity;
+const considered = new Set<string>();
 
 /** Opens the way to a topic. */
 export function openTo(topic: string) {
@@ -41,11 +44,13 @@ function openAtFirst() {
   const opened = new Set(open.value);
   let shown = top.length;
   for (const node of top) {
-    if (node.children === null || shown + node.children.size > MOST_OPENED) continue;
-    shown += node.children.size;
-    opened.add(node.topic);
+    if (node.children === null) continue;
+    const isNew = !considered.has(node.topic) && shown + node.children.size <= MOST_OPENED;
+    considered.add(node.topic);
+    if (isNew) opened.add(node.topic);
+    if (opened.has(node.topic)) shown += node.children.size;
   }
-  open.value = opened;
+  if (opened.size > open.value.size) open.value = opened;
 }
 
 let searches = 0;
@@ -68,10 +73,8 @@ function useRows(searchText: string): TopicNode[] {
       if (document.hidden) return;
       const now = performance.now();
       if (tree.structure !== structure && now - madeMs > STRUCTURE_MS) {
-        if (isFirstOpening && tree.root.children !== null) {
-          isFirstOpening = false;
-          openAtFirst();
-        }
+        if (tree.topics > 0 && openingEndMs === Infinity) openingEndMs = now + OPENING_MS;
+        if (now < openingEndMs) openAtFirst();
         [structure, madeMs] = [tree.structure, now];
         make();
       } else if (tree.version !== version) {
@@ -90,6 +93,7 @@ export function TreeList({ search, selected }: { search: string; selected: strin
   const isSearch = search.trim() !== '';
   const isOpen = (node: TopicNode) => (isSearch ? !closedInSearch.value.has(node.topic) : open.value.has(node.topic));
   const toggle = (node: TopicNode) => {
+    openingEndMs = 0;
     if (isSearch) closedInSearch.value = toggled(closedInSearch.value, node.topic);
     else open.value = toggled(open.value, node.topic);
   };
