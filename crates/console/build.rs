@@ -12,7 +12,9 @@ use flate2::{Compression, GzBuilder};
 fn main() {
     let dist = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("set by cargo")).join("web/dist");
     let out = PathBuf::from(env::var("OUT_DIR").expect("set by cargo"));
-    println!("cargo::rerun-if-changed={}", dist.display());
+    // What is not there would be looked for with each build, and so is the folder in which it would appear.
+    let watched = if dist.exists() { dist.clone() } else { dist.ancestors().nth(2).unwrap_or(&dist).to_path_buf() };
+    println!("cargo::rerun-if-changed={}", watched.display());
     let mut files = Vec::new();
     gather(&dist, &dist, &mut files);
     files.sort();

@@ -416,7 +416,7 @@ fn refused(state: &State, address: SocketAddr, login: Option<&Login>, refusal: L
     };
     let username = login.map(|login| login.username.as_str());
     let text = format!("Console: {} at {address} {what}.", username.unwrap_or("somebody"));
-    state.source.tell(&News { event: "console_login_failed", username, address, is_notice: true, text });
+    state.source.tell(&News { event: "console_login_failed", username, address, is_endless: true, text });
     refused
 }
 

@@ -506,8 +506,8 @@ pub struct News<'a> {
     pub username: Option<&'a str>,
     /// From where.
     pub address: SocketAddr,
-    /// Something was changed, or somebody has failed to log in; otherwise a remark for who looks for faults.
-    pub is_notice: bool,
+    /// Anybody can cause it without end, so that beyond some in a second they are only counted.
+    pub is_endless: bool,
     /// What, a sentence.
     pub text: String,
 }

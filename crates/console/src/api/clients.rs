@@ -93,7 +93,7 @@ impl Call<'_> {
         let username = self.asker.account.as_ref().and_then(|account| account.username.as_deref());
         let who = username.unwrap_or("somebody");
         let text = format!("Console: {who} at {} {what}.", self.asker.address);
-        self.state.source.tell(&News { event, username, address: self.asker.address, is_notice: true, text });
+        self.state.source.tell(&News { event, username, address: self.asker.address, is_endless: false, text });
     }
 }
 

@@ -8,7 +8,9 @@
 //! What must hold: shards do nothing for a console that nobody looks at but to note what they would tell the log, once a turn; the
 //! console's thread is there while a listener is that speaks HTTP, and nobody waits for it but a reload.
 
+mod describe;
 mod figures;
+mod places;
 mod source;
 mod witness;
 

@@ -1,7 +1,7 @@
 //! What the console is answered: from what shards publish where that is enough, and from what they say when they are asked.
 
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -11,10 +11,7 @@ use std::time::{Duration, Instant};
 use midge_auth::Access;
 use midge_broker::message::{Message, MessageParts};
 use midge_broker::sys::Report;
-use midge_broker::{
-    Authentication, Credentials, Identity, ListedSubscription, ListenerId, LogState, ShardId, Shared,
-    SubscriptionCursor,
-};
+use midge_broker::{Authentication, Credentials, Identity, ListenerId, LogState, ShardId, Shared, SubscriptionCursor};
 use midge_codec::{QoS, Version};
 use midge_console::source as console;
 use midge_console::source::{
@@ -22,15 +19,19 @@ use midge_console::source::{
     Publication, PublishRefusal, Question, Reason, Retained, SHOWN_PAYLOAD_BYTES, Sink, Subscription, Totals,
     WrongPlace,
 };
-use midge_console::{EntranceKind, Incident, Sample, Source};
+use midge_console::{Incident, Sample, Source};
 use midge_net::{Address, Stream};
 
+use super::describe::{
+    describe_listener, describe_subscription, explained, host_hint, name_of, port_of, thread_time_ns,
+};
+use super::places::PlaceOnShard;
 use super::witness::{discarded, trouble};
-use crate::authority::{Asked, Look, Why};
+use crate::authority::{Asked, Look};
 use crate::clock::{self, Clock};
 use crate::inquiry::Client;
 use crate::log::{About as AboutLine, Log, LogBuffer, LogType};
-use crate::options::{Endpoint, Identity as Name};
+use crate::options::Identity as Name;
 use crate::peers::Peers;
 use crate::published::SocketCounts;
 use crate::settings::{Door, Settings};
@@ -46,6 +47,7 @@ pub(crate) struct ConsoleSource {
     next_shard: AtomicUsize,
     /// By shard: the number of the next sample.
     samples_seen: Mutex<Vec<u64>>,
+    lines: Mutex<LogBuffer>,
 }
 
 /// Whom to ask.
@@ -65,8 +67,9 @@ pub(crate) struct SourceParts {
 impl ConsoleSource {
     pub(crate) fn new(parts: SourceParts) -> ConsoleSource {
         let (sessions_maximum, next_shard) = (AtomicU64::new(0), AtomicUsize::new(0));
+        let lines = Mutex::new(LogBuffer::new(Arc::clone(&parts.log)));
         let samples_seen = Mutex::default();
-        ConsoleSource { parts, configuration: Mutex::default(), sessions_maximum, next_shard, samples_seen }
+        ConsoleSource { parts, configuration: Mutex::default(), sessions_maximum, next_shard, samples_seen, lines }
     }
 
     pub(super) fn set_configuration(&self, configuration: Arc<Configuration>) {
@@ -207,35 +210,6 @@ impl ConsoleSource {
 
     fn totals_of_server(&self) -> midge_broker::sys::Totals {
         self.peers().totals_with(&self.parts.shared, self.parts.clock.monotonic_ms())
-    }
-}
-
-/// A place in what one shard lists, as text that goes through others' hands.
-trait PlaceOnShard: Sized {
-    fn read(text: &str) -> Option<Self>;
-    fn write(&self) -> String;
-}
-
-impl PlaceOnShard for u32 {
-    fn read(text: &str) -> Option<u32> {
-        text.parse().ok()
-    }
-
-    fn write(&self) -> String {
-        self.to_string()
-    }
-}
-
-impl PlaceOnShard for SubscriptionCursor {
-    fn read(text: &str) -> Option<SubscriptionCursor> {
-        let mut parts = text.split('.');
-        let read = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-        parts.next().is_none().then(|| SubscriptionCursor::from_parts(read))
-    }
-
-    fn write(&self) -> String {
-        let (slot, memberships, subscriptions) = self.to_parts();
-        format!("{slot}.{memberships}.{subscriptions}")
     }
 }
 
@@ -569,10 +543,14 @@ impl Source for ConsoleSource {
     fn tell(&self, news: &News<'_>) {
         let wall_s = clock::wall_s();
         let address = Address::of(news.address);
-        let kind = if news.is_notice { LogType::Notice } else { LogType::Debug };
+        let kind = LogType::Notice;
         let about = AboutLine { username: news.username, ..AboutLine::connection(news.event, &address) };
-        let mut log = LogBuffer::new(Arc::clone(&self.parts.log));
-        log.line_about(wall_s, kind, &about, format_args!("{}", news.text));
+        let (mut log, text) =
+            (self.lines.lock().unwrap_or_else(PoisonError::into_inner), format_args!("{}", news.text));
+        match news.is_endless {
+            true => log.repeated_line_about(wall_s, kind, ("logins to the console", &about), text),
+            false => log.line_about(wall_s, kind, &about, text),
+        }
         log.flush(wall_s);
     }
 
@@ -620,71 +598,6 @@ impl console::Rights for RightsOf {
     }
 }
 
-fn describe_subscription(listed: ListedSubscription) -> Subscription {
-    let shared = listed.filter.strip_prefix("$share/").and_then(|rest| rest.split_once('/'));
-    let (share, filter) = match shared {
-        Some((share, filter)) => (Some(share.to_owned()), filter.to_owned()),
-        None => (None, listed.filter.to_string()),
-    };
-    Subscription {
-        client_id: listed.client_id.into(),
-        filter,
-        share,
-        qos: listed.qos,
-        no_local: listed.is_no_local,
-        retain_as_published: listed.is_retain_as_published,
-        identifier: listed.identifier,
-    }
-}
-
-fn describe_listener(settings: &Settings, number: usize, door: &Door) -> Listener {
-    let (port, address) = match door.of.as_ref().map(|at| &at.endpoint) {
-        Some(Endpoint::Tcp { host, port, .. }) => (*port, host.clone().unwrap_or_else(|| "*".to_owned())),
-        Some(Endpoint::Unix(path)) => (0, path.display().to_string()),
-        None => (0, String::new()),
-    };
-    Listener {
-        port,
-        address,
-        protocol: match (door.http, &door.websocket) {
-            (Some(EntranceKind::Console), _) => "console",
-            (Some(EntranceKind::HttpApi), _) => "http_api",
-            (None, Some(_)) => "websockets",
-            (None, None) => "mqtt",
-        },
-        tls: door.encryption.is_some(),
-        mtls: door.encryption.as_ref().is_some_and(|encryption| encryption.options.require_certificate),
-        clients: door.gate.open().into(),
-        max_connections: door.gate.max(),
-        anonymous: settings.broker.listeners.get(number).is_some_and(|rules| rules.allow_anonymous),
-    }
-}
-
-/// The port, or the path.
-fn name_of(door: &Door) -> String {
-    match door.of.as_ref().map(|at| &at.endpoint) {
-        Some(Endpoint::Tcp { port, .. }) => port.to_string(),
-        Some(Endpoint::Unix(path)) => path.display().to_string(),
-        None => String::new(),
-    }
-}
-
-fn port_of(door: &Door) -> Option<u16> {
-    match door.of.as_ref().map(|at| &at.endpoint)? {
-        Endpoint::Tcp { port, .. } => Some(*port),
-        Endpoint::Unix(_) => None,
-    }
-}
-
-/// The address by which this machine reaches others, and so others it. Nothing is sent to find it out.
-fn host_hint() -> Option<String> {
-    let socket = UdpSocket::bind(("0.0.0.0", 0)).ok()?;
-    // An address of the documentation (RFC 5737): the system only looks by which way it would go.
-    socket.connect(("192.0.2.1", 9)).ok()?;
-    let ip = socket.local_addr().ok()?.ip();
-    (!ip.is_unspecified() && !ip.is_loopback()).then(|| ip.to_string())
-}
-
 /// The properties that are forwarded, as they stand on the wire (MQTT 5.0, 2.2.2.2).
 fn properties(publication: &Publication) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -704,39 +617,6 @@ fn properties(publication: &Publication) -> Vec<u8> {
         text(&mut bytes, value);
     }
     bytes
-}
-
-fn explained(why: Why, access: Access, topic: &str) -> Explanation {
-    let Why { decision, acl_file, is_special, is_all } = why;
-    if access == Access::Publish && midge_broker::is_server_topic(topic) {
-        let why = "Topics of the server itself cannot be published to.".to_owned();
-        return Explanation { allowed: false, rule: None, why };
-    }
-    if is_special {
-        let why = "User Name or Client Identifier has a '+', '#' or '/' in it, and so is granted nothing.".to_owned();
-        return Explanation { allowed: false, rule: None, why };
-    }
-    let rule = decision.line().zip(acl_file).map(|(line, file)| {
-        let text = std::fs::read_to_string(&file).ok();
-        let text = text.and_then(|text| Some(text.lines().nth(line as usize - 1)?.trim().to_owned()));
-        (file, line, text.unwrap_or_default())
-    });
-    let more = if is_all { "" } else { " What tokens and web services grant counts beside it when somebody logs in." };
-    let told = decision.to_string();
-    let why = format!("{}{}.{more}", told[..1].to_uppercase(), &told[1..]);
-    Explanation { allowed: decision.is_allowed(), rule, why }
-}
-
-/// What a thread has computed, by the system's account of it.
-#[cfg(target_os = "linux")]
-fn thread_time_ns(thread: u32) -> Option<u64> {
-    let schedule = std::fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).ok()?;
-    schedule.split(' ').next()?.parse().ok()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn thread_time_ns(_: u32) -> Option<u64> {
-    None
 }
 
 /// By this identifier the rights of who asks by HTTP are judged; Mosquitto's API has the same.
@@ -765,27 +645,5 @@ mod tests {
             ..Publication::default()
         };
         assert_eq!(properties(&publication), *b"\x03\0\x01a\x08\0\x01b\x26\0\x01k\0\x01v");
-    }
-
-    #[test]
-    fn places_come_back_from_their_text_and_nonsense_is_none() {
-        let cursor = SubscriptionCursor::from_parts((1, 2, 3));
-        assert_eq!(SubscriptionCursor::read(&cursor.write()), Some(cursor));
-        for text in ["", "1", "1.2", "1.2.3.4", "a.b.c", "-1.0.0"] {
-            assert_eq!(SubscriptionCursor::read(text), None, "{text}");
-        }
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn the_system_keeps_account_of_threads() {
-        let me = rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs();
-        let before = thread_time_ns(me).expect("an account");
-        let begun = Instant::now();
-        let mut sum = 0_u64;
-        while begun.elapsed().as_millis() < 50 {
-            sum = std::hint::black_box(sum + 1);
-        }
-        assert!(thread_time_ns(me).expect("an account") >= before);
     }
 }
