@@ -11,6 +11,7 @@ use sync::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Mutex, Ordering};
 use std::collections::BTreeMap;
 
 use crate::ids::ShardId;
+use crate::limits;
 use crate::record::batch_of_large;
 
 #[cfg(loom)]
@@ -81,6 +82,13 @@ struct SnapshotStage {
     from: AtomicU64,
     move_before: AtomicU64,
     may_spill: AtomicBool,
+    /// It is given up before more than this was written for the sake of snapshots,
+    written_max: AtomicU64,
+    /// unless shards and the retained store hold no more than this.
+    held_max: AtomicU64,
+    /// What they hold in memory that it has to write.
+    held: AtomicU64,
+    is_given_up: AtomicBool,
     /// Bytes that shards have ever handed over for the sake of snapshots.
     written: AtomicU64,
     /// Shards whose mail of batches before `from` is posted.
@@ -108,6 +116,10 @@ pub struct SnapshotOrder {
     pub move_before: u64,
     /// What waits for clients that are away is written as runs, which the snapshots after this one need not write again.
     pub may_spill: bool,
+    /// It is given up before it has written more than this; `None` is never.
+    pub bytes_max: Option<u64>,
+    /// Nor is it when there is no more to be written than this, which has room.
+    pub held_bytes_max: u64,
 }
 
 /// What a finished snapshot covers.
@@ -380,6 +392,12 @@ impl LogQueue {
         stage.from.store(self.next(), Ordering::SeqCst);
         stage.move_before.store(order.move_before, Ordering::SeqCst);
         stage.may_spill.store(order.may_spill, Ordering::SeqCst);
+        let written_max =
+            order.bytes_max.map_or(u64::MAX, |max| stage.written.load(Ordering::SeqCst).saturating_add(max));
+        stage.written_max.store(written_max, Ordering::SeqCst);
+        stage.held_max.store(order.held_bytes_max, Ordering::SeqCst);
+        stage.held.store(0, Ordering::SeqCst);
+        stage.is_given_up.store(false, Ordering::SeqCst);
         stage.arrived.store(0, Ordering::SeqCst);
         stage.is_common_finished.store(false, Ordering::SeqCst);
         stage.finished.store(0, Ordering::SeqCst);
@@ -396,10 +414,23 @@ impl LogQueue {
         self.snapshot_number() % 2 == 1
     }
 
+    /// Whether a snapshot was given up, once: all shards have left it.
+    pub fn take_given_up(&self) -> bool {
+        let is_given_up = self.have_all_finished() && self.is_snapshot_given_up();
+        if is_given_up {
+            self.snapshot.number.fetch_add(1, Ordering::SeqCst);
+        }
+        is_given_up
+    }
+
+    fn have_all_finished(&self) -> bool {
+        self.is_snapshot_under_way() && self.snapshot.finished.load(Ordering::SeqCst) == self.waits.len()
+    }
+
     /// The finished snapshot, once: `None` while there is none.
     pub fn take_snapshot(&self) -> Option<SnapshotDone> {
         let stage = &self.snapshot;
-        if !self.is_snapshot_under_way() || stage.finished.load(Ordering::SeqCst) < self.waits.len() {
+        if !self.have_all_finished() || self.is_snapshot_given_up() {
             return None;
         }
         let from = stage.from.load(Ordering::SeqCst);
@@ -421,14 +452,30 @@ impl LogQueue {
         self.snapshot.number.load(Ordering::SeqCst)
     }
 
-    /// One more shard has posted all mail of batches from before the snapshot began.
-    pub(crate) fn snapshot_arrived(&self) {
+    /// One more shard has posted all mail of batches from before the snapshot began. It holds so many bytes that are to be written.
+    pub(crate) fn snapshot_arrived(&self, held_bytes: u64) {
+        self.snapshot.held.fetch_add(held_bytes, Ordering::SeqCst);
         self.snapshot.arrived.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Whether all have.
     pub(crate) fn have_all_arrived(&self) -> bool {
         self.snapshot.arrived.load(Ordering::SeqCst) == self.waits.len()
+    }
+
+    /// Whether the snapshot under way has no room for another portion of what there was for it. All shards are to leave it then.
+    pub(crate) fn is_snapshot_to_be_left(&self) -> bool {
+        let stage = &self.snapshot;
+        let written = stage.written.load(Ordering::SeqCst).saturating_add(limits::SNAPSHOT_PORTION_BYTES as u64);
+        let is_too_long = written > stage.written_max.load(Ordering::SeqCst);
+        if is_too_long && stage.held.load(Ordering::SeqCst) > stage.held_max.load(Ordering::SeqCst) {
+            stage.is_given_up.store(true, Ordering::SeqCst);
+        }
+        self.is_snapshot_given_up()
+    }
+
+    fn is_snapshot_given_up(&self) -> bool {
+        self.snapshot.is_given_up.load(Ordering::SeqCst)
     }
 
     /// Retained writes up to this number are covered by what is written now.
@@ -527,9 +574,9 @@ mod tests {
     fn a_snapshot_is_finished_when_every_shard_is() {
         let queue = LogQueue::new(2, 10);
         assert!(queue.begin_snapshot(SnapshotOrder::default()) && !queue.begin_snapshot(SnapshotOrder::default()));
-        queue.snapshot_arrived();
+        queue.snapshot_arrived(0);
         assert!(!queue.have_all_arrived());
-        queue.snapshot_arrived();
+        queue.snapshot_arrived(0);
         assert!(queue.have_all_arrived());
         queue.set_retained_sequence(7);
         queue.snapshot_finished(&SnapshotPart { floor: 5, kept_bytes: 100, stored_bytes: 10, moved_bytes: 3 });
@@ -547,6 +594,32 @@ mod tests {
         };
         assert_eq!(queue.take_snapshot(), Some(done));
         assert_eq!(queue.take_snapshot(), None);
-        assert!(queue.begin_snapshot(SnapshotOrder::default()));
+        assert!(!queue.take_given_up() && queue.begin_snapshot(SnapshotOrder::default()));
+    }
+
+    #[test]
+    fn a_snapshot_without_room_is_given_up_by_all_shards() {
+        let check = |held_bytes: u64, is_given_up: bool| {
+            let queue = LogQueue::new(2, 10);
+            queue.begin_snapshot(SnapshotOrder {
+                bytes_max: Some(100),
+                held_bytes_max: 50,
+                ..SnapshotOrder::default()
+            });
+            queue.snapshot_arrived(held_bytes);
+            queue.snapshot_arrived(20);
+            queue.note_snapshot_bytes(100);
+            assert!(!queue.is_snapshot_to_be_left());
+            queue.note_snapshot_bytes(1);
+            assert_eq!(queue.is_snapshot_to_be_left(), is_given_up);
+            queue.snapshot_finished(&SnapshotPart::default());
+            assert!(!queue.take_given_up(), "one is still at it");
+            queue.snapshot_finished(&SnapshotPart::default());
+            assert_eq!((queue.take_given_up(), queue.take_snapshot().is_none()), (is_given_up, is_given_up));
+            assert!(!queue.take_given_up() && !queue.is_snapshot_under_way());
+        };
+        check(31, true);
+        // Such a short one has room.
+        check(30, false);
     }
 }

@@ -10,6 +10,9 @@
 //! more. What that needs is known as an upper bound; the log counts as full when there is little more than that, and shortly
 //! before, everything is moved at once. Room is *scarce* when the disk itself has no more: then nothing may be recorded but
 //! what makes room. So the log may hold about half of what the disk, or the operator, allows.
+//!
+//! Servers that are killed while they write snapshots use that room up all the same. **One that takes the last of it is given
+//! up**: a little is left for what is taken from the queues, until so little is held that a snapshot of it has room.
 
 use midge_broker::{SnapshotDone, SnapshotOrder};
 
@@ -176,7 +179,8 @@ impl Snapshots {
         let state = self.state + 2 * grown;
         let may_spill = spare > state + step + self.bounds.spill_max + self.bounds.growth_min;
         let order = if spare > state + step + self.bounds.growth_min {
-            SnapshotOrder { move_before: self.sweep.map_or(0, |sweep| sweep.upto.min(log.start + step)), may_spill }
+            let move_before = self.sweep.map_or(0, |sweep| sweep.upto.min(log.start + step));
+            SnapshotOrder { move_before, may_spill, ..SnapshotOrder::default() }
         } else {
             // The last chance: everything is moved at once. Where there is no room for that, servers that were killed have left what
             // they had written of snapshots, or others use the disk: then no more is moved than a part of the room takes.
@@ -185,7 +189,9 @@ impl Snapshots {
             let sweep = self.sweep.filter(|_| !has_room);
             let sweep = sweep.unwrap_or(Sweep { upto: log.end, step: part, moved: 0, large_since: log.large });
             self.sweep = Some(Sweep { step: part, ..sweep });
-            SnapshotOrder { move_before: sweep.upto.min(log.start.saturating_add(part)), may_spill: false }
+            let bytes_max = Some(log.room.saturating_sub(self.margin(log) / 2));
+            let move_before = sweep.upto.min(log.start.saturating_add(part));
+            SnapshotOrder { move_before, may_spill: false, bytes_max, held_bytes_max: log.room / 4 * 3 }
         };
         let spill = if may_spill { self.bounds.spill_max } else { 0 };
         self.under_way = (state + step + spill).max(alive + 2 * grown).max(1);

@@ -12,6 +12,7 @@
 //!   a shard *arrives* with the end of a turn, when its mail of batches from before is posted, and begins to write after
 //!   all have arrived and it has drained its inbox once more.
 //! - A Session's queue is written before its exchanges: a message only moves from the one to the other.
+//! - Where it takes more room than there is for it, all shards leave it, and what was written of it means nothing.
 //! - A message that moves between a share group and a member meanwhile could be missed by both parts: the move is
 //!   recorded, with the message. A shard finishes with a turn that ends after the groups were written, so that all moves
 //!   which these did not see any more are in the log before the snapshot is.
@@ -24,7 +25,7 @@ use crate::ids::ShardId;
 use crate::limits;
 use crate::log_queue::{LogQueue, SnapshotPart};
 use crate::message::{Message, MessageParts};
-use crate::queue::Run;
+use crate::queue::{MESSAGE_OVERHEAD_BYTES, Run};
 use crate::record::{EntryRecord, Holder, Records, SessionName, SubscriptionRecord};
 use crate::retained::RetainedMessage;
 use crate::session::{Kept, Port};
@@ -87,6 +88,10 @@ enum Stage {
 /// Beside those that may have been in memory.
 const RUNS_SPARE: u64 = 16;
 
+/// What a Session and a Subscription may take in a snapshot.
+const SESSION_BYTES: u64 = 128;
+const SUBSCRIPTION_BYTES: u64 = 64;
+
 /// The shard that writes what belongs to none.
 const COMMON: ShardId = ShardId(0);
 
@@ -116,8 +121,22 @@ impl Shard {
             && let Some(log) = self.shared.log()
         {
             self.walk.stage = Stage::Waiting;
-            log.snapshot_arrived();
+            log.snapshot_arrived(self.held_for_snapshot());
         }
+    }
+
+    /// About how many bytes a snapshot has to write of what is in memory here; of the retained store, too, where that is this shard's
+    /// to write.
+    fn held_for_snapshot(&self) -> u64 {
+        let sessions = self.sessions.len() as u64 * SESSION_BYTES + self.subscriptions * SUBSCRIPTION_BYTES;
+        let messages = self.bytes_held + self.messages_held * MESSAGE_OVERHEAD_BYTES;
+        let retained = match self.id == COMMON {
+            true => {
+                self.shared.retained().bytes() as u64 + self.shared.retained().len() as u64 * MESSAGE_OVERHEAD_BYTES
+            }
+            false => 0,
+        };
+        sessions + messages + retained
     }
 
     /// Whether this shard waits for others, or for the log to take what it has. Nobody wakes it then: it is to look again soon,
@@ -148,6 +167,10 @@ impl Shard {
     pub(super) fn write_snapshot(&mut self, turn: &mut Turn) -> bool {
         if self.is_writing_snapshot() {
             if self.is_log_behind() {
+                return false;
+            }
+            if self.shared.log().is_some_and(LogQueue::is_snapshot_to_be_left) {
+                self.walk.stage = Stage::Finished;
                 return false;
             }
             // The portion is a batch of its own: what it names must have its place in the log.

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use midge_broker::{LogQueue, LogState, Now, Shared, SnapshotDone};
+use midge_broker::{LogQueue, LogState, Now, Shared, SnapshotDone, SnapshotOrder};
 use midge_store::{Disk, Log, WriteError};
 
 use super::{Autosave, Did, Effect, FULL_PAUSE_MS, Keeper, KeeperOptions, LOOK_AGAIN_MS, Next, Phase, Then, shards};
@@ -119,6 +119,10 @@ impl<D: Disk> Keeper<D> {
 
     /// Has a finished snapshot put in force, looks for room, and begins a snapshot when one is due or ordered.
     pub(super) fn look(&mut self, shared: &Shared, queue: &LogQueue, now: Now) -> Next {
+        if queue.take_given_up() {
+            self.care.plan.give_up();
+            self.did = Did::Snapshot;
+        }
         if let Some(done) = queue.take_snapshot() {
             self.care.finished = Some(done);
         }
@@ -210,7 +214,9 @@ impl<D: Disk> Keeper<D> {
 
     fn begin_snapshot(&mut self, shared: &Shared, queue: &LogQueue, log: &Extent, now_ms: u64) {
         let order = self.care.plan.begin(log);
-        queue.begin_snapshot(order);
+        // A short one has room in the reserve.
+        let held_bytes_max = order.held_bytes_max.max(self.log.segment_bytes() / 2);
+        queue.begin_snapshot(SnapshotOrder { held_bytes_max, ..order });
         self.care.is_ordered = false;
         let changes = Some(queue.changes());
         self.care.is_repetition = self.care.changes_saved == changes;

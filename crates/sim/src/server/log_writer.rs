@@ -78,7 +78,9 @@ impl LogWriter {
         let (start, end) = (self.keeper.log().start().0, self.keeper.log().end().0);
         let move_before =
             if self.ground.one_in(2) { start + self.ground.below((end - start) as usize + 1) as u64 } else { 0 };
-        if queue.begin_snapshot(SnapshotOrder { move_before, may_spill: self.ground.one_in(2) }) {
+        let may_spill = self.ground.one_in(2);
+        let bytes_max = self.ground.one_in(4).then(|| self.ground.below(1_000_000) as u64);
+        if queue.begin_snapshot(SnapshotOrder { move_before, may_spill, bytes_max, ..SnapshotOrder::default() }) {
             self.ground.say(NAME, || format!("begins a snapshot, and moves what stands before {move_before}"));
             (0..self.gates.len() as u16).for_each(|shard| self.wake(ShardId(shard)));
         }

@@ -56,6 +56,9 @@ pub(crate) enum Refusal {
 /// How many files are kept beyond the reserve. More, and retired ones are removed.
 const READY_MAX: u32 = 3;
 
+/// So many files beyond the reserve are room that nobody has to be sparing with.
+const AMPLE_SEGMENTS: u32 = 6;
+
 /// While a file is being made. What is found under this name was never used.
 pub(crate) const UNFINISHED: &str = "unfinished";
 
@@ -222,9 +225,10 @@ impl<D: Disk> Pool<D> {
         Ok(index.is_some())
     }
 
-    /// Whether a file can be taken that is not one of the reserve, as far as is known without making one.
-    pub(crate) fn has_room_for_another(&self, disk: &D) -> bool {
-        let missing = (self.options.reserve_segments as usize + 1).saturating_sub(self.ready_count()) as u64;
+    /// Whether there is so much room that a file may be begun without need, as far as is known without making one.
+    pub(crate) fn has_ample_room(&self, disk: &D) -> bool {
+        let missing =
+            u64::from(self.options.reserve_segments + AMPLE_SEGMENTS).saturating_sub(self.ready_count() as u64);
         missing == 0
             || disk.free_bytes(&self.folder).is_none_or(|free_bytes| free_bytes / self.options.segment_bytes >= missing)
     }

@@ -3,8 +3,9 @@
 //! What must hold:
 //! * what was synced is found again, or the log is refused ([`Damage`]);
 //! * a bad batch is damage if anything good behind it states that it was synced, and a torn tail otherwise;
-//! * the log goes on in a new segment, so that nothing behind a cut is ever read again; where there is no room for one, in the
-//!   last one, whose rest is filled with zeros: a disk that the log itself has filled up must not keep it from being opened;
+//! * the log goes on in a new segment, so that nothing behind a cut is ever read again; where room is short, in the last
+//!   one, whose rest is filled with zeros: what makes room needs it, and a disk that the log itself has filled must not keep it
+//!   from being opened;
 //! * opening never makes anything worse: until a header is written for the new segment, what was good stays as it is.
 
 mod choice;
@@ -129,7 +130,7 @@ pub(crate) fn open<D: Disk>(disk: D, folder: &Path, options: Options, repair: Re
     }
     fill_pool(&disk, &mut pool, &links, spares, header.base)?;
     if !is_begun {
-        let provided = match may_go_on && !pool.has_room_for_another(&disk) {
+        let provided = match may_go_on && !pool.has_ample_room(&disk) {
             true => Err(Refusal::Full(Limit::Disk)),
             // A log that is as large as it may be is opened all the same: what is in it may make room.
             false => pool.provide(&disk, 1, &[], Bound::MayBeExceeded),

@@ -204,7 +204,7 @@ impl World {
         let shared = self.shared.clone();
         let log = shared.log().expect("a log");
         let may_spill = self.random.one_in(2);
-        assert!(log.begin_snapshot(SnapshotOrder { move_before, may_spill }));
+        assert!(log.begin_snapshot(SnapshotOrder { move_before, may_spill, ..SnapshotOrder::default() }));
         for _ in 0..super::STEPS_MAX {
             for number in 0..self.lanes.len() {
                 self.begin(number).shard.look_at_snapshot();

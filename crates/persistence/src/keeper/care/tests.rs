@@ -19,6 +19,7 @@ const CONNECT: &[u8] = b"\x10\x0e\0\x04MQTT\x05\x02\0\0\0\0\x01p";
 
 /// A server with one shard on a disk of its own.
 struct World {
+    disk: MemoryDisk,
     shared: Arc<Shared>,
     shard: Shard,
     turn: Turn,
@@ -31,13 +32,28 @@ impl World {
     fn new(disk_bytes: u64, segment_bytes: u64) -> World {
         let disk = MemoryDisk::new(1);
         disk.limit_bytes(Some(disk_bytes));
+        World::start(disk, segment_bytes, 0)
+    }
+
+    fn start(disk: MemoryDisk, segment_bytes: u64, now_ms: u64) -> World {
+        let now = Now { monotonic_ms: now_ms, wall_s: now_ms / 1000 };
         let how = Options { segment_bytes, reserve_segments: 2, ..Options::default() };
-        let log = Log::open(disk, "/log".as_ref(), how, Repair::No).expect("a new log").log;
+        let mut log = Log::open(disk.clone(), "/log".as_ref(), how, Repair::No).expect("the log has room").log;
+        let options = Arc::default();
+        let (recovery, _) = crate::start::replay(&log, &options).expect("readable");
         let shared = Arc::new(Shared::new(1, 0).with_log(crate::start::queue(&log, 1)));
+        let mut shards = [Shard::new(options, ShardId(0), Arc::clone(&shared))];
+        let recovered = crate::start::restore(recovery, &mut log, &shared, &mut shards, || now).expect("restored");
         let how = KeeperOptions { sync: SyncPolicy::Always, autosave: None, bounds: Bounds::new(1, None) };
-        let keeper = Keeper::new(log, 0, &how, Now::default());
-        let shard = Shard::new(Arc::default(), ShardId(0), Arc::clone(&shared));
-        World { shared, shard, turn: Turn::new(1), keeper, now_ms: 0, snapshots: 0 }
+        let keeper = Keeper::new(log, recovered.kept_bytes, &how, now);
+        let [shard] = shards;
+        World { disk, shared, shard, turn: Turn::new(1), keeper, now_ms, snapshots: 0 }
+    }
+
+    /// Another one goes on with what this one has left behind.
+    fn killed(self) -> World {
+        let segment_bytes = self.keeper.log().segment_bytes();
+        World::start(self.disk.kill(), segment_bytes, self.now_ms + 10)
     }
 
     fn is_ready(&self) -> bool {
@@ -53,9 +69,18 @@ impl World {
 
     /// It publishes a Retained Message with QoS 1.
     fn retain(&mut self, number: usize) {
-        let length = 2 + 4 + 2 + 1 + PAYLOAD_BYTES as u16;
-        let head = [0x33, length as u8 & 0x7f | 0x80, (length >> 7) as u8, 0, 4];
-        let publish = [&head[..], format!("{number:04}").as_bytes(), &[0, 1, 0], &[0; PAYLOAD_BYTES]].concat();
+        self.publish(number, PAYLOAD_BYTES);
+    }
+
+    /// And nothing more.
+    fn publish(&mut self, number: usize, payload_bytes: usize) {
+        let length = 2 + 4 + 2 + 1 + payload_bytes as u16;
+        let length = match length {
+            ..128 => vec![length as u8],
+            128.. => vec![length as u8 & 0x7f | 0x80, (length >> 7) as u8],
+        };
+        let topic = format!("{number:04}");
+        let publish = [&[0x33], &length[..], &[0, 4], topic.as_bytes(), &[0, 1, 0], &vec![0; payload_bytes]].concat();
         self.shard.handle_bytes(CLIENT, &publish, &mut self.turn);
         self.live();
         // So that there is time to look how much room there is.
@@ -64,25 +89,28 @@ impl World {
 
     /// Both take turns until there is nothing to do at once.
     fn live(&mut self) {
-        loop {
-            let now = Now { monotonic_ms: self.now_ms, wall_s: self.now_ms / 1000, wall_ns: 0 };
-            self.turn.now = now;
-            self.shard.look_at_snapshot();
-            let has_work = self.shard.handle_work(&mut self.turn);
-            self.shard.hand_over(&mut self.turn);
-            self.shard.note_turn_finished();
-            self.turn.clear();
-            let next = self.keeper.step(&self.shared, now, false).expect("the disk is sound");
-            let is_saved = |effect| matches!(effect, Effect::SnapshotSaved { .. });
-            match next {
-                Next::PutInForce(done) => self.keeper.put_in_force(done).expect("the disk is sound"),
-                Next::Wait(_) => return,
-                Next::Rest(_) if !has_work && !self.shard.awaits_snapshot() => return,
-                _ => {}
-            }
-            self.snapshots +=
-                std::iter::from_fn(|| self.keeper.next_effect()).filter(|effect| is_saved(*effect)).count();
+        while self.step() {}
+    }
+
+    /// A turn of the shard, and a step of the log's keeper. Whether there is more to do at once.
+    fn step(&mut self) -> bool {
+        let now = Now { monotonic_ms: self.now_ms, wall_s: self.now_ms / 1000, wall_ns: 0 };
+        self.turn.now = now;
+        self.shard.look_at_snapshot();
+        let has_work = self.shard.handle_work(&mut self.turn);
+        self.shard.hand_over(&mut self.turn);
+        self.shard.note_turn_finished();
+        self.turn.clear();
+        let next = self.keeper.step(&self.shared, now, false).expect("the disk is sound");
+        let is_saved = |effect| matches!(effect, Effect::SnapshotSaved { .. });
+        match next {
+            Next::PutInForce(done) => self.keeper.put_in_force(done).expect("the disk is sound"),
+            Next::Wait(_) => return false,
+            Next::Rest(_) if !has_work && !self.shard.awaits_snapshot() => return false,
+            _ => {}
         }
+        self.snapshots += std::iter::from_fn(|| self.keeper.next_effect()).filter(|effect| is_saved(*effect)).count();
+        true
     }
 
     fn wait(&mut self, seconds: u64) {
@@ -149,5 +177,30 @@ fn a_full_disk_has_room_for_a_snapshot_whatever_the_segments() {
             world.wait(1);
             assert_eq!(world.snapshots, 1, "on a disk of {mib} MiB");
         }
+    }
+}
+
+/// What each of them has written of a snapshot is of no use to the next one, and takes the room that a whole one needs.
+#[test]
+fn servers_that_are_killed_during_their_snapshots_leave_the_next_one_room_to_start_and_to_go_on() {
+    for (mib, steps) in [(12, 17), (16, 40)] {
+        let disk_bytes = mib << 20;
+        let mut world = filled_with(disk_bytes, Options::segment_bytes_on(disk_bytes));
+        let retained = world.shared.retained().len();
+        for round in 0..25 {
+            world = world.killed();
+            world.keeper.order_snapshot();
+            for _ in 0..steps + round % 7 {
+                world.step();
+            }
+        }
+        world = world.killed();
+        assert_eq!(world.shared.retained().len(), retained, "on a disk of {mib} MiB");
+        world.connect();
+        (20..retained).for_each(|number| world.publish(number, 0));
+        world.wait(30);
+        assert!(world.is_ready() && world.snapshots > 0, "on a disk of {mib} MiB, after {steps} steps");
+        world = world.killed();
+        assert_eq!(world.shared.retained().len(), 20);
     }
 }
