@@ -39,7 +39,7 @@ const stories = {
     await goTo(page, '#/topics');
     await connected(page);
     await publish('north/temperature', '21.5');
-    await page.locator('[data-search]').fill('console-e2e/+/north/#');
+    await page.locator('[data-search]').fill(`${ROOT}/+/#`);
     const row = page.getByRole('treeitem', { name: /temperature/ });
     await row.waitFor();
     await row.getByText('21.5').waitFor();
@@ -155,7 +155,7 @@ const stories = {
     await page.locator('[data-search]').fill(`${ROOT}/retained/#`);
     await page.locator('.retained-table .rows .row', { hasText: `${ROOT}/retained/c` }).waitFor();
     await until(async () => (await page.locator('.retained-table .rows .row').count()) === 3, 'three are found');
-    await page.getByRole('checkbox').first().check();
+    await page.getByRole('checkbox', { name: `${ROOT}/retained/a` }).check();
     await page.getByRole('button', { name: /Delete 1 chosen/ }).click();
     await page.locator('dialog .sample', { hasText: `${ROOT}/retained/a` }).waitFor();
     await page.getByRole('button', { name: 'Delete 1', exact: true }).click();

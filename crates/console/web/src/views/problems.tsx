@@ -1,6 +1,6 @@
 /** Everything that was refused or discarded: why, whose it was, and what to do. */
 
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import type { Problem, ProblemKind, Problems } from '../api/types';
 import { formatDateTime, formatNumber, t } from '../i18n';
 import { plain } from '../payload/text';
@@ -24,13 +24,16 @@ export function ProblemsPage() {
   const [totals, setTotals] = useState<Problems['totals']>([]);
   const list = useList<Problem, Problems>('problems', { kind, search }, 5000, (answer) => setTotals(answer.totals));
   const items = list.items ?? [];
+  // Totals come above the search: both are shown when the first answer is there, so that nothing moves.
+  const isKnown = useRef(false);
+  isKnown.current ||= list.items !== null || list.error !== null;
   return (
     <div class="page">
       <header class="page-head">
         <h1>{t('nav.problems')}</h1>
       </header>
-      <Totals totals={totals} search={search} />
-      <div class="toolbar">
+      {isKnown.current && <Totals totals={totals} search={search} />}
+      <div class="toolbar" hidden={!isKnown.current}>
         <SearchField label={t('problems.search')} value={search} onChange={(text) => setQuery('q', text)} />
         <Segmented
           label={t('problems.kind')}

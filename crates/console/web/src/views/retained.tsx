@@ -1,6 +1,6 @@
 /** Retained Messages: look, search, and delete many at once, which is shown before it is done. */
 
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import { ApiError, post } from '../api/client';
 import type { Retained, RetainedDeletion } from '../api/types';
 import { formatBytes, formatDateTime, formatNumber, t } from '../i18n';
@@ -21,6 +21,8 @@ function filterOf(text: string): string {
   return wanted.endsWith('/') ? wanted + '#' : wanted + '/#';
 }
 
+const byTopic = (one: Retained, other: Retained) => (one.topic < other.topic ? -1 : one.topic > other.topic ? 1 : 0);
+
 type Deletion = { filter: string | null; topics: string[] | null };
 
 export function RetainedPage() {
@@ -30,7 +32,8 @@ export function RetainedPage() {
   const list = useList<Retained>('retained', { filter: fault ? null : filter || null }, 10_000);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [deletion, setDeletion] = useState<Deletion | null>(null);
-  const items = list.items ?? [];
+  // In the server's order as long as there is more of it; what is whole can be sorted.
+  const items = useMemo(() => (list.hasMore ? (list.items ?? []) : [...(list.items ?? [])].sort(byTopic)), [list.items]);
   const toggle = (topic: string) => {
     const next = new Set(chosen);
     if (!next.delete(topic)) next.add(topic);

@@ -13,13 +13,14 @@ export function ConfigurationPart() {
   const config = usePolled(() => get<Configuration>('config'), 'config', 15_000);
   const listeners = usePolled(() => get<Listener[]>('listeners'), 'listeners', 5000);
   if (config.error && !config.data) return <Failure message={config.error.message} onRetry={config.refresh} />;
+  if (config.data === null || (listeners.data === null && listeners.error === null)) return <Loading rows={14} />;
   return (
     <>
-      {config.data && <Warnings config={config.data} />}
+      <Warnings config={config.data} />
       <h2>{t('server.listeners')}</h2>
-      {listeners.data ? <Listeners listeners={listeners.data} /> : listeners.error ? <Failure message={listeners.error.message} onRetry={listeners.refresh} /> : <Loading rows={3} />}
+      {listeners.data ? <Listeners listeners={listeners.data} /> : <Failure message={listeners.error!.message} onRetry={listeners.refresh} />}
       <h2>{t('server.inForce')}</h2>
-      {config.data ? <Lines config={config.data} /> : <Loading rows={10} />}
+      <Lines config={config.data} />
     </>
   );
 }

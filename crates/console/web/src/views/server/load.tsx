@@ -20,7 +20,7 @@ export function Load() {
   if (overview.error && !overview.data) return <Failure message={overview.error.message} onRetry={overview.refresh} />;
   return (
     <>
-      {overview.data ? <Tiles now={overview.data} /> : <Loading rows={3} />}
+      <div class="tiles-room">{overview.data ? <Tiles now={overview.data} /> : <Loading rows={3} />}</div>
       <div class="toolbar">
         <h2>{t('server.courses')}</h2>
         <span class="grow" />
