@@ -36,7 +36,7 @@ impl World {
     }
 
     fn start(disk: MemoryDisk, segment_bytes: u64, now_ms: u64) -> World {
-        let now = Now { monotonic_ms: now_ms, wall_s: now_ms / 1000 };
+        let now = Now { monotonic_ms: now_ms, wall_s: now_ms / 1000, wall_ns: 0 };
         let how = Options { segment_bytes, reserve_segments: 2, ..Options::default() };
         let mut log = Log::open(disk.clone(), "/log".as_ref(), how, Repair::No).expect("the log has room").log;
         let options = Arc::default();
