@@ -602,7 +602,7 @@ mod tests {
         let check = |held_bytes: u64, is_given_up: bool| {
             let queue = LogQueue::new(2, 10);
             queue.begin_snapshot(SnapshotOrder {
-                bytes_max: Some(100),
+                bytes_max: Some(limits::SNAPSHOT_PORTION_BYTES as u64 + 100),
                 held_bytes_max: 50,
                 ..SnapshotOrder::default()
             });
