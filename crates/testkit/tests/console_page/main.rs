@@ -111,7 +111,7 @@ fn people_find_what_they_look_for() {
         if lose.exists() {
             server.kill();
             fs::remove_file(&lose).expect("removed");
-            std::thread::sleep(Duration::from_secs(2));
+            std::thread::sleep(Duration::from_secs(4));
             server.restart();
         }
         sleep_briefly();
