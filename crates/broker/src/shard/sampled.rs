@@ -132,8 +132,8 @@ impl Shard {
         }
         while let Some(viewer) = self.viewers.due(now_ms) {
             let (slot, identifier) = (viewer.slot, viewer.identifier);
-            let Some(port) = self.sessions.port(slot) else { return };
-            let Some(id) = port.connection().filter(|_| !port.is(Port::CONGESTED)) else {
+            let reader = self.sessions.port(slot).and_then(|port| port.connection().map(|id| (port, id)));
+            let Some((port, id)) = reader.filter(|(port, _)| !port.is(Port::CONGESTED)) else {
                 viewer.put_off(now_ms);
                 continue;
             };

@@ -90,7 +90,7 @@ function coursesOf(answer: SeriesAnswer): Course[] {
   const of = (name: string, key: string) => ({ name, values: answer.series[key] ?? [] });
   const perSecond = (value: number) => `${formatRate(value)}/s`;
   const bytesPerSecond = (value: number) => `${formatBytes(value)}/s`;
-  const percent = (value: number) => `${formatNumber(value * 100)} %`;
+  const percent = (value: number) => `${formatNumber(value * 100, value < 0.1 ? 1 : 0)} %`;
   const courses: Course[] = [
     { title: 'server.messages', format: perSecond, lines: [of(t('server.receivedLine'), 'messages_received_per_s'), of(t('server.sentLine'), 'messages_sent_per_s')] },
     { title: 'server.bytes', format: bytesPerSecond, isBytes: true, lines: [of(t('server.receivedLine'), 'bytes_received_per_s'), of(t('server.sentLine'), 'bytes_sent_per_s')] },
