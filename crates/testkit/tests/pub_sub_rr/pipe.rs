@@ -45,6 +45,30 @@ fn no_line_of_a_long_pipe_is_lost_when_the_server_is_killed() {
     assert!(peak_kib < PEAK_KIB_MAX, "{peak_kib} KiB for {megabytes} MB");
 }
 
+/// What stands in the pipe cannot be read meanwhile, and to look at it all the time brings nobody back.
+#[test]
+fn a_pipe_that_waits_for_its_server_computes_nothing() {
+    let mut server = Server::start("");
+    let (publisher, mut input) = fed(tool_of(&server, "pub -t lines -q 1 -l -i writer"));
+    let publisher = Running(publisher);
+    input.write_all(b"one\n").expect("the tool reads");
+    server.expect_log("as writer");
+    server.kill();
+    input.write_all(b"two\n").expect("the tool reads");
+    let before = processor_ticks(publisher.0.id());
+    thread::sleep(Duration::from_secs(2));
+    let ticks = processor_ticks(publisher.0.id()) - before;
+    assert!(ticks < 20, "{ticks} hundredths of a second of processor time in 2 s");
+}
+
+/// Processor time of a process so far, in hundredths of a second.
+fn processor_ticks(process_id: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process_id}/stat")).expect("it runs");
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+    let [user, system] = [11, 12].map(|field| fields[field].parse::<u64>().expect("a number"));
+    user + system
+}
+
 /// A tool that would wait for its server for ever. It does not outlive the test.
 struct Running(Child);
 

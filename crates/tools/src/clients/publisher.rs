@@ -97,6 +97,9 @@ impl Work for Publisher<'_> {
             return Err(refused(refusal));
         }
         if !self.is_online {
+            if let Input::Lines(input) = &self.input {
+                input.rest(line);
+            }
             return Ok(());
         }
         let is_done = match &mut self.input {
@@ -164,6 +167,15 @@ impl LineInput {
         }
         line.driver.set_watching(watched.id, self.lines.wants_more());
         Ok(self.lines.is_over())
+    }
+}
+
+impl LineInput {
+    /// Nothing is read for now: to be told again and again that something could be would keep a processor busy.
+    fn rest(&self, line: &mut Line<'_>) {
+        if let Some(watched) = &self.watched {
+            line.driver.set_watching(watched.id, false);
+        }
     }
 }
 
