@@ -89,8 +89,10 @@ fn people_find_what_they_look_for() {
         Command::new(midge_program()).args(["passwd", "-b", "-c"]).arg(&passwords).args(["ada", "secret"]).status();
     assert!(made.is_ok_and(|status| status.success()));
     let port = free_port();
-    let mut server =
-        Server::start(&format!("password_file {}\nconsole_listener {port}\nconsole_admin ada\n", passwords.display()));
+    let mut server = Server::start(&format!(
+        "allow_anonymous false\npassword_file {}\nconsole_listener {port}\nconsole_admin ada\n",
+        passwords.display()
+    ));
     // Whoever tells the story has the server taken away by making this file, and waits until it is gone.
     let lose = page.join("lose");
     let script = format!("touch '{0}'; while [ -e '{0}' ]; do sleep 0.1; done", lose.display());
