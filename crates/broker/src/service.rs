@@ -5,7 +5,7 @@
 //! - its Client Identifier begins with [`CLIENT_ID_PREFIX`], which nobody from the network may use;
 //! - it is given each message with the QoS that it asked for, so that QoS 0 waits and lasts as QoS 1 does;
 //! - its queue is bounded by the room for the log, not by the limits for clients; a message in it does not expire;
-//! - each message has the time of its receipt ([`Receipts`]), in the record too, and a User Property tells it.
+//! - each message has the time of its receipt (`Receipts`), in the record too, and a User Property tells it.
 //!
 //! Two messages never have the same time of receipt: where that is a key elsewhere, none takes another one's place.
 
@@ -55,7 +55,7 @@ pub(crate) fn append_received(properties: &[u8], received_ns: u64, out: &mut Vec
     Property::UserProperty(RECEIVED, text).encode(out);
 }
 
-/// The time that [`append_received`] wrote behind these properties.
+/// The time that `append_received` wrote behind these properties.
 pub fn received_ns(properties: &[u8]) -> Option<u64> {
     let digits = properties.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
     let (before, digits) = properties.split_at(properties.len() - digits);

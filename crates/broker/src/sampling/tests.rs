@@ -1,3 +1,5 @@
+//! A shard looks at what is published: how much, for whom, and what is kept.
+
 use super::*;
 use midge_codec::QoS;
 
