@@ -135,9 +135,11 @@ fn nobody_can_be_a_service() {
     server.expect_log("*client identifier of a service of the server*");
     publish_on(&server, 0, 10);
     wait_until("they are there", || influxdb.count("flow", "value") == 10);
-    let overview = crate::reloads::overview(&server);
-    let sink = &overview["sink_influxdb"];
-    assert_eq!((&sink["written_total"], &sink["lag_ms"], &sink["refused_total"]), (&json!(10), &json!(0), &json!(0)));
+    // They are counted when InfluxDB has answered.
+    wait_until("they are counted", || {
+        let sink = &crate::reloads::overview(&server)["sink_influxdb"];
+        (&sink["written_total"], &sink["lag_ms"], &sink["refused_total"]) == (&json!(10), &json!(0), &json!(0))
+    });
     // A property of the pipe is no other client's.
     Conversation::with(&server).play(
         r"
