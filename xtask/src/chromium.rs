@@ -6,6 +6,7 @@
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use crate::setup::{Failure, Step, disk, run};
 
@@ -13,11 +14,19 @@ pub(crate) const CHROMIUM: Step =
     Step { name: "Debian's chromium", folder: "chromium", recipe: "chromium", make: make_chromium };
 
 fn make_chromium(folder: &Path) -> Result<(), Failure> {
-    if !is_installed() && install().is_err() {
-        // The package lists of a fresh machine are absent or old.
-        run(Command::new("apt-get").arg("update"), APT)?;
-        install()?;
+    let mut installed = if is_installed() { Ok(()) } else { install() };
+    for _ in 0..ATTEMPTS {
+        if installed.is_ok() {
+            break;
+        }
+        // The package lists of a fresh machine are absent or old. Another step may be fetching them, and then this fails and waits.
+        let updated = run(Command::new("apt-get").arg("update"), APT);
+        if updated.is_err() {
+            std::thread::sleep(PAUSE);
+        }
+        installed = install();
     }
+    installed?;
     let link = folder.join("chromium");
     symlink(PROGRAM, &link).map_err(|error| disk(&link, &error))
 }
@@ -28,9 +37,24 @@ fn is_installed() -> bool {
 
 fn install() -> Result<(), Failure> {
     let mut apt = Command::new("apt-get");
-    apt.args(["install", "--yes", "--no-install-recommends", "chromium"]).env("DEBIAN_FRONTEND", "noninteractive");
+    // With the typeface that the page asks for first, so that it looks the same everywhere.
+    apt.args([
+        "install",
+        "--yes",
+        "--no-install-recommends",
+        "-o",
+        LOCK,
+        "chromium",
+        "fonts-inter",
+        "fonts-dejavu-core",
+    ]);
+    apt.env("DEBIAN_FRONTEND", "noninteractive");
     run(&mut apt, APT).map(drop)
 }
 
+/// Other programs install things too, and each in its turn.
+const LOCK: &str = "DPkg::Lock::Timeout=120";
+const ATTEMPTS: usize = 6;
+const PAUSE: Duration = Duration::from_secs(10);
 const PROGRAM: &str = "/usr/bin/chromium";
 const APT: &str = "needs root and Debian's apt-get: `apt-get install chromium`, then `cargo xtask setup`";
