@@ -6,27 +6,19 @@
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
+use crate::debian;
 use crate::setup::{Failure, Step, disk, run};
 
 pub(crate) const CHROMIUM: Step =
     Step { name: "Debian's chromium", folder: "chromium", recipe: "chromium", make: make_chromium };
 
 fn make_chromium(folder: &Path) -> Result<(), Failure> {
-    let mut installed = if is_installed() { Ok(()) } else { install() };
-    for _ in 0..ATTEMPTS {
-        if installed.is_ok() {
-            break;
-        }
-        // The package lists of a fresh machine are absent or old. Another step may be fetching them, and then this fails and waits.
-        let updated = run(Command::new("apt-get").arg("update"), APT);
-        if updated.is_err() {
-            std::thread::sleep(PAUSE);
-        }
-        installed = install();
+    if !is_installed() && install().is_err() {
+        // The package lists of a fresh machine are absent or old. As when something is downloaded, the next attempt tells.
+        let updated = debian::update();
+        install().map_err(|failure| updated.err().unwrap_or(failure))?;
     }
-    installed?;
     let link = folder.join("chromium");
     symlink(PROGRAM, &link).map_err(|error| disk(&link, &error))
 }
@@ -54,7 +46,5 @@ fn install() -> Result<(), Failure> {
 
 /// Other programs install things too, and each in its turn.
 const LOCK: &str = "DPkg::Lock::Timeout=120";
-const ATTEMPTS: usize = 6;
-const PAUSE: Duration = Duration::from_secs(10);
 const PROGRAM: &str = "/usr/bin/chromium";
 const APT: &str = "needs root and Debian's apt-get: `apt-get install chromium`, then `cargo xtask setup`";

@@ -13,6 +13,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use crate::setup::{Failure, Step, disk, run, write};
 
@@ -105,8 +106,19 @@ fn download_or_update(into: &Path, names: &[&str]) -> Result<(), Failure> {
         return Ok(());
     }
     // One unreachable source makes `update` fail although the one we need was read; the download tells.
-    let updated = run(Command::new("apt-get").arg("update"), APT);
+    let updated = update();
     download(into, names).map_err(|failure| updated.err().unwrap_or(failure))
+}
+
+/// Fetches the package lists, once for all steps: apt lets one process at a time do that, and the others would fail.
+pub(crate) fn update() -> Result<(), Failure> {
+    static IS_UPDATED: Mutex<bool> = Mutex::new(false);
+    let mut is_updated = IS_UPDATED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !*is_updated {
+        run(Command::new("apt-get").arg("update"), APT)?;
+        *is_updated = true;
+    }
+    Ok(())
 }
 
 fn download(into: &Path, names: &[&str]) -> Result<(), Failure> {
