@@ -49,10 +49,11 @@ fn no_line_of_a_long_pipe_is_lost_when_the_server_is_killed() {
 #[test]
 fn a_pipe_that_waits_for_its_server_computes_nothing() {
     let mut server = Server::start("");
-    let (publisher, mut input) = fed(tool_of(&server, "pub -t lines -q 1 -l -i writer"));
+    let (publisher, mut input) = fed(tool_of(&server, "pub -t lines -q 1 -r -l -i writer"));
     let publisher = Running(publisher);
     input.write_all(b"one\n").expect("the tool reads");
-    server.expect_log("as writer");
+    // It publishes what it has been told that it may: from now on it comes back.
+    check(tool_of(&server, "sub -t lines -C 1"), "one\n");
     server.kill();
     input.write_all(b"two\n").expect("the tool reads");
     let before = processor_ticks(publisher.0.id());
