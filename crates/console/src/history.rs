@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use crate::api::filter_matches;
+use midge_codec::topic_matches;
 
 /// A message that stands for those that came with it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -80,7 +80,7 @@ impl History {
 
     /// Forgets everything that none of these filters matches.
     pub fn keep_only(&mut self, filters: &[String]) {
-        let is_wanted = |topic: &str| filters.iter().any(|filter| filter_matches(filter, topic));
+        let is_wanted = |topic: &str| filters.iter().any(|filter| topic_matches(filter, topic));
         let bytes = &mut self.bytes;
         self.topics.retain(|topic, points| {
             let stays = is_wanted(topic);

@@ -1,5 +1,7 @@
 //! What the console has seen so far: it looks once a second, and whenever somebody wants to know.
 
+use midge_codec::topic_matches;
+
 use crate::history::History;
 use crate::problems::{Kind, LastDisconnect, LastDisconnects, Problems};
 use crate::series::{Look, Series};
@@ -40,7 +42,7 @@ impl Observations {
                 self.problems.add(incident);
             }
         }
-        let is_wanted = |topic: &str| history.iter().any(|filter| crate::api::filter_matches(filter, topic));
+        let is_wanted = |topic: &str| history.iter().any(|filter| topic_matches(filter, topic));
         let samples = source.take_samples().into_iter().filter(|sample| is_wanted(&sample.topic));
         samples.for_each(|sample| self.history.append(sample));
     }

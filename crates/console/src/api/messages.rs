@@ -2,9 +2,10 @@
 
 use base64ct::{Base64, Encoding};
 use hyper::StatusCode;
+use midge_codec::topic_matches;
 use serde_json::{Value, json};
 
-use super::{filter_matches, filter_of, is_filter, is_topic, page};
+use super::{filter_of, is_filter, is_topic, page};
 use crate::answer::Refusal;
 use crate::routes::{Call, Outcome};
 use crate::source::{Publication, PublishRefusal, Retained, SHOWN_PAYLOAD_BYTES};
@@ -16,7 +17,7 @@ pub(crate) fn retained(call: &Call<'_>) -> Result<Outcome, Refusal> {
         call,
         |at| call.state.source.retained(at),
         |message| {
-            let is_wanted = filter_matches(&filter, &message.topic) && call.may_receive(&message.topic);
+            let is_wanted = topic_matches(&filter, &message.topic) && call.may_receive(&message.topic);
             is_wanted.then(|| describe(&message))
         },
     )
@@ -73,7 +74,7 @@ fn topics_of(call: &Call<'_>, filter: &str) -> Result<Vec<String>, Refusal> {
     loop {
         let portion = call.state.source.retained(&at).map_err(|_| super::wrong_cursor())?;
         let found = portion.items.into_iter().map(|(message, _)| message.topic);
-        topics.extend(found.filter(|topic| !topic.starts_with("$SYS/") && filter_matches(filter, topic)));
+        topics.extend(found.filter(|topic| !topic.starts_with("$SYS/") && topic_matches(filter, topic)));
         if topics.len() > DELETED_MAX {
             let message = format!("More than {DELETED_MAX} messages match. Delete them in parts.");
             return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many", message));

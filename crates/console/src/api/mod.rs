@@ -5,6 +5,7 @@ pub(crate) mod messages;
 pub(crate) mod server;
 pub(crate) mod topics;
 
+use midge_codec::{TopicFilter, check_topic_name};
 use serde_json::{Value, json};
 
 use crate::answer::Refusal;
@@ -50,39 +51,14 @@ pub(super) fn has(text: &str, wanted: &str) -> bool {
     text.to_lowercase().contains(wanted)
 }
 
-/// Whether a Topic Filter matches a Topic Name (MQTT 5.0, 4.7), where both are well formed.
-pub(crate) fn filter_matches(filter: &str, topic: &str) -> bool {
-    if topic.starts_with('$') && filter.starts_with(['#', '+']) {
-        return false;
-    }
-    let (mut filter, mut topic) = (filter.split('/'), topic.split('/'));
-    loop {
-        match (filter.next(), topic.next()) {
-            (Some("#"), _) => return true,
-            (None, None) => return true,
-            (Some("+"), Some(_)) => {}
-            (Some(wanted), Some(level)) if wanted == level => {}
-            _ => return false,
-        }
-    }
-}
-
 /// Whether a Topic Filter is well formed (MQTT 5.0, 4.7.1).
 pub(crate) fn is_filter(filter: &str) -> bool {
-    let levels = filter.split('/').count();
-    !filter.is_empty()
-        && filter.len() <= usize::from(u16::MAX)
-        && !filter.contains('\0')
-        && filter.split('/').enumerate().all(|(index, level)| match level {
-            "#" => index + 1 == levels,
-            "+" => true,
-            level => !level.contains(['+', '#']),
-        })
+    TopicFilter::parse(filter).is_ok()
 }
 
 /// Whether a Topic Name is well formed (MQTT 5.0, 4.7.3).
 pub(crate) fn is_topic(topic: &str) -> bool {
-    !topic.is_empty() && topic.len() <= usize::from(u16::MAX) && !topic.contains(['+', '#', '\0'])
+    check_topic_name(topic).is_ok()
 }
 
 /// The filter that is asked for; all where none is.
@@ -97,13 +73,15 @@ const PORTIONS_MAX: usize = 128;
 
 #[cfg(test)]
 mod tests {
+    use midge_codec::topic_matches;
+
     use super::*;
 
     #[test]
     fn filters_match_as_the_specification_says() {
         let check = |filter: &str, topic: &str, expected: bool| {
             assert!(is_filter(filter) && is_topic(topic));
-            assert_eq!(filter_matches(filter, topic), expected, "{filter} {topic}");
+            assert_eq!(topic_matches(filter, topic), expected, "{filter} {topic}");
         };
         check("#", "a/b", true);
         check("a/#", "a", true);

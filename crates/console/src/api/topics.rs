@@ -1,9 +1,10 @@
 //! Topics and their last hour.
 
 use base64ct::{Base64, Encoding};
+use midge_codec::topic_matches;
 use serde_json::{Value, json};
 
-use super::{filter_matches, filter_of, is_topic, page_of, wrong_cursor};
+use super::{filter_of, is_topic, page_of, wrong_cursor};
 use crate::answer::Refusal;
 use crate::history::Point;
 use crate::routes::{Call, Outcome};
@@ -18,7 +19,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Outcome, Refusal> {
         Some(("h", after)) => {
             let observations = call.state.observations();
             for (topic, last_ms, messages) in observations.history.topics_after(after) {
-                if !filter_matches(&filter, topic) || !call.may_receive(topic) {
+                if !topic_matches(&filter, topic) || !call.may_receive(topic) {
                     continue;
                 }
                 items.push(json!({
@@ -40,7 +41,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Outcome, Refusal> {
         let portion = call.state.source.retained(&place).map_err(|_| wrong_cursor())?;
         for (message, behind) in portion.items {
             let topic = &message.topic;
-            let is_wanted = filter_matches(&filter, topic) && call.may_receive(topic);
+            let is_wanted = topic_matches(&filter, topic) && call.may_receive(topic);
             if !is_wanted || call.state.observations().history.knows(topic) {
                 continue;
             }

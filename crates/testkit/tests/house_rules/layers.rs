@@ -16,7 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("midge-client", &["midge-client-core", "midge-client-transport", "midge-codec", "midge-store"]),
     ("midge-config", &[]),
     // Knows no server: whoever has one answers it.
-    ("midge-console", &[]),
+    ("midge-console", &["midge-codec"]),
     ("midge-sinks", &[]),
     ("midge-auth", &[]),
     ("midge-net", &[]),
