@@ -52,8 +52,9 @@ pub enum Failure {
     Closed,
 }
 
-/// What the system says, without the number that Rust adds.
-fn words(error: &io::Error) -> String {
+/// What the system says about an error, in its words alone, without the number that Rust adds: `No such file or directory`. It is
+/// `midge-net`'s as well, without which this crate can be built.
+pub fn words(error: &io::Error) -> String {
     let mut text = error.to_string();
     text.truncate(text.rfind(" (os error ").unwrap_or(text.len()));
     text

@@ -25,7 +25,7 @@ mod websocket;
 #[cfg(feature = "websocket")]
 pub use endpoint::WebSocket;
 pub use endpoint::{Address, Endpoint, Proxy};
-pub use failure::Failure;
+pub use failure::{Failure, words};
 pub use layers::Layers;
 #[cfg(feature = "openssl")]
 pub use midge_net::tls::PreSharedKey;
