@@ -12,7 +12,7 @@ use midge_auth::Access;
 use midge_broker::message::{Message, MessageParts};
 use midge_broker::sys::Report;
 use midge_broker::{Authentication, Credentials, Identity, ListenerId, LogState, ShardId, Shared, SubscriptionCursor};
-use midge_codec::{QoS, Version};
+use midge_codec::{Property, QoS, Version};
 use midge_console::source as console;
 use midge_console::source::{
     About, Account, Check, Configuration, Explanation, Listener, LogTotals, Login, LoginRefusal, News, Place, Portion,
@@ -601,20 +601,14 @@ impl console::Rights for RightsOf {
 /// The properties that are forwarded, as they stand on the wire (MQTT 5.0, 2.2.2.2).
 fn properties(publication: &Publication) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let text = |bytes: &mut Vec<u8>, text: &str| {
-        bytes.extend_from_slice(&(text.len() as u16).to_be_bytes());
-        bytes.extend_from_slice(text.as_bytes());
-    };
-    for (identifier, value) in [(0x03, &publication.content_type), (0x08, &publication.response_topic)] {
-        if let Some(value) = value {
-            bytes.push(identifier);
-            text(&mut bytes, value);
-        }
+    if let Some(value) = &publication.content_type {
+        Property::ContentType(value).encode(&mut bytes);
+    }
+    if let Some(value) = &publication.response_topic {
+        Property::ResponseTopic(value).encode(&mut bytes);
     }
     for (key, value) in &publication.user_properties {
-        bytes.push(0x26);
-        text(&mut bytes, key);
-        text(&mut bytes, value);
+        Property::UserProperty(key, value).encode(&mut bytes);
     }
     bytes
 }
