@@ -146,6 +146,12 @@ pub fn memory() -> Memory {
     Memory { current: kilobytes(&status, "RssAnon:").unwrap_or(0) * 1024 }
 }
 
+/// What the thread with this number (`gettid`) has computed so far, in nanoseconds; `None`: it is gone, or the system keeps no account.
+pub fn thread_time_ns(thread: u32) -> Option<u64> {
+    let schedule = fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).ok()?;
+    schedule.split(' ').next()?.parse().ok()
+}
+
 fn kilobytes(status: &str, name: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().strip_suffix("kB")?.trim().parse().ok()
@@ -199,5 +205,19 @@ mod tests {
         assert!(memory().current > 0);
         assert!(raise_open_files_limit().expect("the soft limit may be raised") > 0);
         assert_eq!(getrlimit(Resource::Nofile).current, getrlimit(Resource::Nofile).maximum);
+    }
+
+    #[test]
+    fn the_system_keeps_account_of_threads() {
+        let me = rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs();
+        let before = thread_time_ns(me).expect("an account");
+        // The account is brought up to date when the thread is taken off its core.
+        let computed = |_| (0..1_000_000_u64).fold(0, |sum, number| std::hint::black_box(sum ^ number));
+        let has_grown = |_: &u64| {
+            std::thread::yield_now();
+            thread_time_ns(me).expect("an account") > before
+        };
+        assert!((0..1_000).map(computed).any(|sum| has_grown(&sum)));
+        assert_eq!(thread_time_ns(u32::MAX), None);
     }
 }

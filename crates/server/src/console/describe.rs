@@ -1,4 +1,4 @@
-//! What the console is told of listeners, Subscriptions, rights and threads, in its own words.
+//! What the console is told of listeners, Subscriptions and rights, in its own words.
 
 use std::net::UdpSocket;
 
@@ -95,36 +95,4 @@ pub(super) fn explained(why: Why, access: Access, topic: &str) -> Explanation {
     let told = decision.to_string();
     let why = format!("{}{}.{more}", told[..1].to_uppercase(), &told[1..]);
     Explanation { allowed: decision.is_allowed(), rule, why }
-}
-
-/// What a thread has computed, by the system's account of it.
-#[cfg(target_os = "linux")]
-pub(super) fn thread_time_ns(thread: u32) -> Option<u64> {
-    let schedule = std::fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).ok()?;
-    schedule.split(' ').next()?.parse().ok()
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(super) fn thread_time_ns(_: u32) -> Option<u64> {
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Instant;
-
-    use super::*;
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn the_system_keeps_account_of_threads() {
-        let me = rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs();
-        let before = thread_time_ns(me).expect("an account");
-        let begun = Instant::now();
-        let mut sum = 0_u64;
-        while begun.elapsed().as_millis() < 50 {
-            sum = std::hint::black_box(sum + 1);
-        }
-        assert!(thread_time_ns(me).expect("an account") >= before);
-    }
 }
