@@ -5,7 +5,7 @@
 //! connection on its way between shards is never refused: it has a Session to go to.
 
 use std::io;
-use std::os::unix::net;
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
@@ -13,10 +13,9 @@ use std::thread::Thread;
 use midge_broker::ReadRequest;
 use midge_broker::ids::ShardId;
 use midge_broker::sys::Totals;
-use midge_net::Address;
+use midge_net::{Address, Stream};
 use midge_persistence::RunRead;
 use mio::Waker;
-use mio::net::UnixStream;
 
 use crate::authority::{Answer, Asker, Authority, Check, Failures, Workers};
 use crate::console::{Incidents, LogFigures};
@@ -88,16 +87,14 @@ pub(crate) struct Inbox {
     pub(crate) portions: Vec<Portion>,
     /// What somebody wants to know.
     pub(crate) inquiries: Vec<Inquiry>,
-    /// Connections that the console's thread has accepted.
+    /// Connections that other threads have accepted, or made.
     pub(crate) handed: Vec<Handed>,
-    /// Our ends of the pipes of services.
-    pub(crate) pipes: Vec<UnixStream>,
 }
 
 impl Inbox {
     fn is_empty(&self) -> bool {
-        let Inbox { read, answers, portions, inquiries, handed, pipes } = self;
-        let asks_nothing = inquiries.is_empty() && portions.is_empty() && handed.is_empty() && pipes.is_empty();
+        let Inbox { read, answers, portions, inquiries, handed } = self;
+        let asks_nothing = inquiries.is_empty() && portions.is_empty() && handed.is_empty();
         read.is_empty() && answers.is_empty() && asks_nothing
     }
 }
@@ -211,12 +208,9 @@ impl Peers {
     }
 
     /// A pipe into the server for a service, over which it speaks MQTT: its end, which blocks.
-    pub(crate) fn open_pipe(&self) -> io::Result<net::UnixStream> {
-        let (ours, theirs) = net::UnixStream::pair()?;
-        ours.set_nonblocking(true)?;
-        let first = ShardId(0);
-        self.inbox(first).pipes.push(UnixStream::from_std(ours));
-        self.wake(first);
+    pub(crate) fn open_pipe(&self) -> io::Result<UnixStream> {
+        let (ours, theirs) = UnixStream::pair()?;
+        self.hand(ShardId(0), Handed::pipe(Stream::of_pair(ours)?));
         Ok(theirs)
     }
 

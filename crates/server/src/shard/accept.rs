@@ -7,7 +7,6 @@ use std::sync::Arc;
 use midge_broker::ids::ListenerId;
 use midge_net::{Address, Stream, sys, words};
 use mio::Token;
-use mio::net::UnixStream;
 
 use super::connection::{Mark, Phase};
 use super::memory_limit::MEMORY_LIMIT;
@@ -37,13 +36,22 @@ struct Newcomer {
     until_ms: u64,
 }
 
-/// A connection that the console's thread has accepted.
+/// A connection that was accepted, or made, by a thread that is no shard.
 pub(crate) struct Handed {
+    /// A console's, or [`ListenerId::SERVICES`].
     pub(crate) listener: ListenerId,
     pub(crate) stream: Stream,
     pub(crate) address: Address,
-    /// It is encrypted as far as the console's thread.
+    /// It is encrypted as far as that thread.
     pub(crate) is_encrypted: bool,
+}
+
+impl Handed {
+    /// Our end of the pipe of one of the server's own services.
+    pub(crate) fn pipe(stream: Stream) -> Handed {
+        let address = Address::Unix(Arc::new(PathBuf::from("itself")));
+        Handed { listener: ListenerId::SERVICES, stream, address, is_encrypted: false }
+    }
 }
 
 impl Acceptor {
@@ -166,11 +174,13 @@ impl Shard {
         }
     }
 
-    /// Takes what the console's thread has accepted and hands over.
+    /// Takes what other threads have accepted and hand over.
     pub(super) fn take_handed(&mut self, handed: Vec<Handed>) {
         for Handed { listener, stream, address, is_encrypted } in handed {
+            if listener == ListenerId::SERVICES {
+                self.serve_service(stream, address);
             // A reload may have made the listener another one meanwhile.
-            if self.settings.doors.get(usize::from(listener.0)).is_some_and(|door| door.http.is_some()) {
+            } else if self.settings.doors.get(usize::from(listener.0)).is_some_and(|door| door.http.is_some()) {
                 self.admit(listener, stream, address, is_encrypted);
             }
         }
@@ -237,15 +247,12 @@ impl Shard {
         self.greetings.push(self.turn.now.monotonic_ms, index, generation);
     }
 
-    /// Serves the server's own services: like clients, of whom nobody asks how many there may be.
-    pub(super) fn take_pipes(&mut self, pipes: Vec<UnixStream>) {
-        for pipe in pipes {
-            let address = Address::Unix(Arc::new(PathBuf::from("itself")));
-            let index = self.insert(Stream::Unix(pipe), address, ListenerId::SERVICES.0, Phase::Greeting);
-            if let Err(error) = self.register(index) {
-                self.remove(index);
-                self.warn(format_args!("Warning: unable to serve a pipe of the server itself: {error}"));
-            }
+    /// Serves one of the server's own services: like a client, but nobody asks how many of them there may be.
+    fn serve_service(&mut self, stream: Stream, address: Address) {
+        let index = self.insert(stream, address, ListenerId::SERVICES.0, Phase::Greeting);
+        if let Err(error) = self.register(index) {
+            self.remove(index);
+            self.warn(format_args!("Warning: unable to serve a pipe of the server itself: {error}"));
         }
     }
 

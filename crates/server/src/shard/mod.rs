@@ -205,7 +205,7 @@ impl Shard {
             self.broker.look_at_snapshot();
             // Mail first: what was published before a client came back was published while it was away.
             self.take_mail();
-            let Inbox { read, answers, portions, inquiries, handed, pipes } = self.peers.take_inbox(self.id);
+            let Inbox { read, answers, portions, inquiries, handed } = self.peers.take_inbox(self.id);
             self.take_reads(read);
             self.accept();
             self.look_at_settings();
@@ -214,7 +214,6 @@ impl Shard {
             self.take_answers(answers);
             self.take_portions(portions);
             inquiries.into_iter().for_each(|inquiry| self.take_inquiry(inquiry));
-            self.take_pipes(pipes);
             self.take_arrivals();
             self.take_time();
             self.take_output_room();
