@@ -21,6 +21,15 @@ impl Version {
         self as u8
     }
 
+    /// The number of the specification: `3.1.1`.
+    pub const fn number(self) -> &'static str {
+        match self {
+            Version::V31 => "3.1",
+            Version::V311 => "3.1.1",
+            Version::V5 => "5.0",
+        }
+    }
+
     /// The Protocol Name of CONNECT.
     pub const fn protocol_name(self) -> &'static str {
         match self {

@@ -11,8 +11,11 @@ use std::time::{Duration, Instant};
 use midge_auth::Access;
 use midge_broker::message::{Message, MessageParts};
 use midge_broker::sys::Report;
-use midge_broker::{Authentication, Credentials, Identity, ListenerId, LogState, ShardId, Shared, SubscriptionCursor};
-use midge_codec::{Property, QoS, Version};
+use midge_broker::{
+    Authentication, Credentials, Identity, ListedSubscription, ListenerId, LogState, ShardId, Shared,
+    SubscriptionCursor,
+};
+use midge_codec::{Property, QoS};
 use midge_console::source as console;
 use midge_console::source::{
     About, Account, Check, Configuration, Explanation, Listener, LogTotals, Login, LoginRefusal, News, Place, Portion,
@@ -22,9 +25,7 @@ use midge_console::source::{
 use midge_console::{Incident, Sample, Source};
 use midge_net::{Address, Stream};
 
-use super::describe::{
-    describe_listener, describe_subscription, explained, host_hint, name_of, port_of, thread_time_ns,
-};
+use super::describe::{describe_listener, describe_subscription, explained, host_hint, name_of, port_of};
 use super::places::PlaceOnShard;
 use super::witness::{discarded, trouble};
 use crate::authority::{Asked, Look};
@@ -35,6 +36,7 @@ use crate::options::Identity as Name;
 use crate::peers::Peers;
 use crate::published::SocketCounts;
 use crate::settings::{Door, Settings};
+use crate::shard::Shard;
 use crate::shard::accept::Handed;
 use crate::sinks::{SinkReport, Sinks};
 
@@ -122,14 +124,19 @@ impl ConsoleSource {
         Ok(Portion { items, next })
     }
 
+    /// The client with this identifier, of which one shard knows, and at most so many of its Subscriptions.
+    fn find_client(&self, client_id: &str, subscriptions_max: usize) -> Option<(Client, Vec<ListedSubscription>)> {
+        self.peers().shards().find_map(|shard| {
+            let client_id = client_id.to_owned();
+            self.peers().inquire(shard, move |shard| shard.list_client(&client_id, subscriptions_max))?
+        })
+    }
+
     /// With what waits in its Session, which a shard knows.
     fn describe_sink(&self, report: SinkReport) -> Sink {
         let SinkReport { name, client_id, shown, written, refused, left_alone, lag_ms, trouble, .. } = report;
-        let session = self.peers().shards().find_map(|shard| {
-            let client_id = client_id.clone();
-            self.peers().inquire(shard, move |shard| shard.list_client(&client_id, 0))?
-        });
-        let lag_messages = session.map_or(0, |(client, _)| client.session.queued + client.session.inflight);
+        let lag_messages =
+            self.find_client(&client_id, 0).map_or(0, |(client, _)| client.session.queued + client.session.inflight);
         let state = match (&trouble, lag_ms) {
             (Some(_), _) => "failing",
             (None, 0) => "connected",
@@ -155,11 +162,7 @@ impl ConsoleSource {
             let is_unix = matches!(socket.address, Address::Unix(_));
             console::Connection {
                 address: socket.address.to_string(),
-                version: match connection.version {
-                    Version::V31 => "3.1",
-                    Version::V311 => "3.1.1",
-                    Version::V5 => "5.0",
-                },
+                version: connection.version.number(),
                 transport: if socket.is_websocket {
                     "websocket"
                 } else if is_unix {
@@ -363,10 +366,7 @@ impl Source for ConsoleSource {
 
     fn client(&self, client_id: &str) -> Option<(console::Client, Vec<Subscription>)> {
         let settings = self.peers().settings();
-        let (client, subscriptions) = self.peers().shards().find_map(|shard| {
-            let client_id = client_id.to_owned();
-            self.peers().inquire(shard, move |shard| shard.list_client(&client_id, SUBSCRIPTIONS_SHOWN))?
-        })?;
+        let (client, subscriptions) = self.find_client(client_id, SUBSCRIPTIONS_SHOWN)?;
         Some((self.describe_client(client, &settings), subscriptions.into_iter().map(describe_subscription).collect()))
     }
 
@@ -385,10 +385,10 @@ impl Source for ConsoleSource {
     fn retained(&self, at: &Place) -> Result<Portion<Retained>, WrongPlace> {
         let from: u32 = if at.is_empty() { 0 } else { at.parse().map_err(|_| WrongPlace)? };
         // All of them stand in what shards share, and any can look there.
-        let asked = self
-            .peers()
-            .inquire(ShardId(0), move |shard| (shard.broker().list_retained(from, shard.seconds()), shard.seconds()));
-        let Some((portion, _)) = asked else { return Ok(Portion { items: Vec::new(), next: None }) };
+        let list = move |shard: &Shard| shard.broker().list_retained(from, shard.seconds());
+        let Some(portion) = self.peers().inquire(ShardId(0), list) else {
+            return Ok(Portion { items: Vec::new(), next: None });
+        };
         let items = portion.messages.iter().zip(&portion.places);
         let items = items.map(|(message, place)| (self.describe_retained(message), (place + 1).to_string()));
         Ok(Portion { items: items.collect(), next: portion.next.map(|next| next.to_string()) })
@@ -512,6 +512,9 @@ impl Source for ConsoleSource {
 
     fn take_samples(&self) -> Vec<Sample> {
         let mut taken = Vec::new();
+        if !self.peers().settings().broker.keeps_samples {
+            return taken;
+        }
         let mut seen = self.samples_seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.resize(self.peers().shards().len(), 0);
         for (shard, seen) in self.peers().shards().zip(seen.iter_mut()) {
@@ -537,7 +540,10 @@ impl Source for ConsoleSource {
     }
 
     fn shard_time_ns(&self) -> Vec<u64> {
-        self.peers().shards().map(|shard| thread_time_ns(self.peers().thread(shard)).unwrap_or(0)).collect()
+        self.peers()
+            .shards()
+            .map(|shard| midge_net::sys::thread_time_ns(self.peers().thread(shard)).unwrap_or(0))
+            .collect()
     }
 
     fn tell(&self, news: &News<'_>) {

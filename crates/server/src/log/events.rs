@@ -1,7 +1,6 @@
 //! What the broker tells, as objects of JSON (`log_format json`): one for each event, what it is about in members of its own.
 
 use midge_broker::event::{DisconnectReason, Event, EventKind, PublishSummary};
-use midge_codec::Version;
 use midge_net::Address;
 
 use super::lines::{discard, ended, refusal};
@@ -131,12 +130,7 @@ fn fill(object: &mut Object<'_>, kind: &EventKind) {
 
 fn fill_connected(object: &mut Object<'_>, kind: &EventKind) {
     let EventKind::Connected { version, clean_start, keep_alive_s, will, .. } = kind else { return };
-    let version = match version {
-        Version::V31 => "3.1",
-        Version::V311 => "3.1.1",
-        Version::V5 => "5.0",
-    };
-    object.text("version", version);
+    object.text("version", version.number());
     object.flag("clean_start", *clean_start);
     object.number("keep_alive_s", (*keep_alive_s).into());
     if let Some((topic, _, _, _)) = will {
