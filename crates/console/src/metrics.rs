@@ -1,28 +1,113 @@
-//! Metrics as Prometheus reads them (text format 0.0.4): each with its unit in its name, what it is, and what kind it is of.
+//! What the server measures, as values: families of samples, of which `/metrics` and others make what they send.
+//!
+//! What must hold: a family is a row of one table, with its unit in its name, what it is, and what kind it is of; who sends metrics
+//! elsewhere begins with the same values as who answers `/metrics` (`prometheus.rs`).
 
-use std::fmt::{Display, Write};
 use std::ops::ControlFlow;
 
 use crate::routes::Call;
-use crate::source::{Client, HISTOGRAM_BUCKETS, Histogram, LogTotals, Totals};
+use crate::source::{Client, HISTOGRAM_BUCKETS, Histogram, LogTotals, Source, Totals};
 
 /// A family of metrics.
 #[derive(Debug)]
 pub struct Metric {
     /// Its name.
     pub name: &'static str,
-    /// `counter`, `gauge` or `histogram`.
-    pub kind: &'static str,
+    /// What can be done with its values.
+    pub kind: MetricKind,
     /// What it is.
     pub help: &'static str,
 }
 
+/// What can be done with the values of a family.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MetricKind {
+    /// It only grows while the server runs.
+    Counter,
+    /// It goes up and down.
+    Gauge,
+    /// Counts by size, each of which only grows.
+    Histogram,
+}
+
+/// What a family counts in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unit {
+    /// Things of their own kind.
+    Things,
+    /// Bytes.
+    Bytes,
+    /// Seconds.
+    Seconds,
+}
+
+impl Metric {
+    /// What it counts in, as its name says.
+    pub fn unit(&self) -> Unit {
+        let base = self.name.strip_suffix("_total").unwrap_or(self.name);
+        match base.rsplit('_').next() {
+            Some("bytes") => Unit::Bytes,
+            Some("seconds") => Unit::Seconds,
+            _ => Unit::Things,
+        }
+    }
+}
+
+/// A family with what was measured of it.
+#[derive(Debug)]
+pub struct Family {
+    /// Its row of [`METRICS`].
+    pub metric: &'static Metric,
+    /// At least one.
+    pub samples: Vec<Sample>,
+}
+
+/// One value of a family.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Sample {
+    /// What tells it from others of the family: names and values.
+    pub labels: Vec<(&'static str, String)>,
+    /// The value.
+    pub value: Value,
+}
+
+/// What was measured.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Value {
+    /// A whole number.
+    Count(u64),
+    /// Any other number.
+    Number(f64),
+    /// Counts by size.
+    Buckets(Buckets),
+}
+
+/// Counts by size: `counts[n]` is of what is no larger than `bounds[n]` and larger than the bound before; the last one, behind all
+/// bounds, of what is larger than those.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Buckets {
+    /// In the unit of the family, ascending.
+    pub bounds: Vec<f64>,
+    /// One more than bounds.
+    pub counts: Vec<u64>,
+    /// All sizes together.
+    pub sum: f64,
+}
+
+impl From<&Histogram> for Buckets {
+    /// In seconds.
+    fn from(histogram: &Histogram) -> Buckets {
+        let bounds = (0..HISTOGRAM_BUCKETS - 1).map(|bucket| (1_u64 << bucket) as f64 / 1e6).collect();
+        Buckets { bounds, counts: histogram.counts.to_vec(), sum: histogram.sum_us as f64 / 1e6 }
+    }
+}
+
 const fn counter(name: &'static str, help: &'static str) -> Metric {
-    Metric { name, kind: "counter", help }
+    Metric { name, kind: MetricKind::Counter, help }
 }
 
 const fn gauge(name: &'static str, help: &'static str) -> Metric {
-    Metric { name, kind: "gauge", help }
+    Metric { name, kind: MetricKind::Gauge, help }
 }
 
 /// All families, in the order in which they are written.
@@ -78,7 +163,7 @@ pub static METRICS: &[Metric] = &[
     gauge("midge_log_full", "Whether there is no room for what would have to be kept."),
     Metric {
         name: "midge_log_sync_seconds",
-        kind: "histogram",
+        kind: MetricKind::Histogram,
         help: "How long it took to write and sync what had gathered for the log.",
     },
     gauge("midge_history_topics", "Topics of which the console has a history."),
@@ -94,28 +179,43 @@ pub static METRICS: &[Metric] = &[
     gauge("midge_top_client_queued_messages", "Messages that wait for a client, of the clients with most of them."),
 ];
 
-/// Everything, as it is now.
-pub(crate) fn write(call: &Call<'_>) -> String {
-    let source = &call.state.source;
-    let (totals, about) = (source.totals(), source.about());
-    let mut page = Page::default();
-    page.labelled("midge_build_info", &[("version", &about.version)], 1);
-    page.plain("midge_start_time_seconds", about.started_ms as f64 / 1000.0);
-    page.plain("midge_ready", u8::from(source.checks().iter().all(|check| check.ok)));
-    write_totals(&mut page, &totals);
-    write_reasons(&mut page, call);
-    for (shard, ns) in source.shard_time_ns().into_iter().enumerate() {
-        let seconds = ns as f64 / 1e9;
-        page.labelled("midge_shard_cpu_seconds_total", &[("shard", &shard.to_string())], seconds);
-    }
-    if let Some(log) = &totals.log {
-        write_log(&mut page, log);
-    }
-    write_tops(&mut page, call);
-    page.finish()
+/// What the server measures of itself, in the order of the table. What only a console knows is not among it: problems that it has
+/// counted, its history, and the few topics and clients with most of everything. Asks each shard, which may take a moment.
+pub fn of_server(source: &dyn Source) -> Vec<Family> {
+    let mut measured = Measured::default();
+    measure_server(&mut measured, source);
+    measured.into_families()
 }
 
-fn write_totals(page: &mut Page, totals: &Totals) {
+/// Everything, as it is now.
+pub(crate) fn of_console(call: &Call<'_>) -> Vec<Family> {
+    let mut measured = Measured::default();
+    measure_server(&mut measured, &*call.state.source);
+    measure_problems(&mut measured, call);
+    measure_tops(&mut measured, call);
+    measured.into_families()
+}
+
+fn measure_server(measured: &mut Measured, source: &dyn Source) {
+    let (totals, about) = (source.totals(), source.about());
+    measured.labelled("midge_build_info", &[("version", &about.version)], 1_u64);
+    measured.plain("midge_start_time_seconds", about.started_ms as f64 / 1000.0);
+    measured.plain("midge_ready", source.checks().iter().all(|check| check.ok));
+    measure_totals(measured, &totals);
+    for reason in source.reasons() {
+        let family = if reason.kind == "discarded" { "midge_discarded_messages_total" } else { "midge_refused_total" };
+        measured.labelled(family, &[("reason", reason.reason)], reason.count);
+    }
+    for (shard, ns) in source.shard_time_ns().into_iter().enumerate() {
+        let seconds = ns as f64 / 1e9;
+        measured.labelled("midge_shard_cpu_seconds_total", &[("shard", &shard.to_string())], seconds);
+    }
+    if let Some(log) = &totals.log {
+        measure_log(measured, log);
+    }
+}
+
+fn measure_totals(measured: &mut Measured, totals: &Totals) {
     let numbers: [(&str, u64); 28] = [
         ("midge_clients_connected", totals.clients_connected),
         ("midge_sessions", totals.sessions),
@@ -146,28 +246,22 @@ fn write_totals(page: &mut Page, totals: &Totals) {
         ("midge_sessions_expired_total", totals.sessions_expired_total),
         ("midge_client_pauses_total", totals.pauses_total),
     ];
-    numbers.into_iter().for_each(|(name, value)| page.plain(name, value));
-    page.plain("midge_memory_resident_bytes", totals.resident_bytes);
-    page.plain("midge_memory_heap_bytes", totals.heap_bytes);
+    numbers.into_iter().for_each(|(name, value)| measured.plain(name, value));
+    measured.plain("midge_memory_resident_bytes", totals.resident_bytes);
+    measured.plain("midge_memory_heap_bytes", totals.heap_bytes);
 }
 
-fn write_reasons(page: &mut Page, call: &Call<'_>) {
-    for reason in call.state.source.reasons() {
-        match reason.kind {
-            "discarded" => page.labelled("midge_discarded_messages_total", &[("reason", reason.reason)], reason.count),
-            _ => page.labelled("midge_refused_total", &[("reason", reason.reason)], reason.count),
-        }
-    }
+fn measure_problems(measured: &mut Measured, call: &Call<'_>) {
     for total in call.state.observations().problems.totals() {
         let text = |name: &str| total[name].as_str().unwrap_or_default().to_owned();
         let labels = [("kind", &*text("kind")), ("reason", &*text("reason"))];
-        page.labelled("midge_problems_total", &labels, total["count"].as_u64().unwrap_or(0));
+        measured.labelled("midge_problems_total", &labels, total["count"].as_u64().unwrap_or(0));
     }
 }
 
-fn write_log(page: &mut Page, log: &LogTotals) {
-    page.plain("midge_log_written_bytes_total", log.written_bytes_total);
-    page.plain("midge_log_waiting_bytes", log.waiting_bytes);
+fn measure_log(measured: &mut Measured, log: &LogTotals) {
+    measured.plain("midge_log_written_bytes_total", log.written_bytes_total);
+    measured.plain("midge_log_waiting_bytes", log.waiting_bytes);
     let perhaps = [
         ("midge_log_disk_bytes", log.disk_bytes),
         ("midge_log_live_bytes", log.live_bytes),
@@ -176,17 +270,17 @@ fn write_log(page: &mut Page, log: &LogTotals) {
     perhaps
         .into_iter()
         .filter_map(|(name, value)| Some((name, value?)))
-        .for_each(|(name, value)| page.plain(name, value));
-    page.plain("midge_log_full", u8::from(log.is_full));
-    page.histogram("midge_log_sync_seconds", &log.sync);
+        .for_each(|(name, value)| measured.plain(name, value));
+    measured.plain("midge_log_full", log.is_full);
+    measured.plain("midge_log_sync_seconds", &log.sync);
 }
 
-fn write_tops(page: &mut Page, call: &Call<'_>) {
+fn measure_tops(measured: &mut Measured, call: &Call<'_>) {
     let mut topics = Top::default();
     {
         let observations = call.state.observations();
-        page.plain("midge_history_topics", observations.history.len());
-        page.plain("midge_history_bytes", observations.history.bytes());
+        measured.plain("midge_history_topics", observations.history.len() as u64);
+        measured.plain("midge_history_bytes", observations.history.bytes() as u64);
         for (topic, _, messages) in observations.history.topics_after("").filter(|(topic, ..)| call.may_receive(topic))
         {
             topics.offer(messages, topic);
@@ -204,11 +298,11 @@ fn write_tops(page: &mut Page, call: &Call<'_>) {
         ("midge_top_client_queued_messages", "client_id", fullest),
     ];
     for (name, label, top) in tops {
-        top.first.iter().for_each(|(value, item)| page.labelled(name, &[(label, item)], value));
+        top.first.iter().for_each(|(value, item)| measured.labelled(name, &[(label, item)], *value));
     }
 }
 
-/// As many clients as are looked at for one page.
+/// As many clients as are looked at for one measured.
 fn each_client(call: &Call<'_>, mut visit: impl FnMut(&Client)) -> ControlFlow<()> {
     let mut at = String::new();
     for _ in 0..PORTIONS_MAX {
@@ -240,60 +334,51 @@ impl Top {
     }
 }
 
-/// Samples by family.
+/// Samples with their families' names.
 #[derive(Default)]
-struct Page {
-    samples: Vec<(&'static str, String)>,
-}
+struct Measured(Vec<(&'static str, Sample)>);
 
-impl Page {
-    fn plain(&mut self, name: &'static str, value: impl Display) {
+impl Measured {
+    fn plain(&mut self, name: &'static str, value: impl Into<Value>) {
         self.labelled(name, &[], value);
     }
 
-    fn labelled(&mut self, name: &'static str, labels: &[(&str, &str)], value: impl Display) {
-        let sample = format!("{name}{} {value}\n", Labels(labels));
-        self.samples.push((name, sample));
+    fn labelled(&mut self, name: &'static str, labels: &[(&'static str, &str)], value: impl Into<Value>) {
+        let labels = labels.iter().map(|(label, text)| (*label, (*text).to_owned())).collect();
+        self.0.push((name, Sample { labels, value: value.into() }));
     }
 
-    fn histogram(&mut self, name: &'static str, histogram: &Histogram) {
-        let (mut text, mut count) = (String::new(), 0);
-        for bucket in 0..HISTOGRAM_BUCKETS - 1 {
-            count += histogram.counts[bucket];
-            let bound = (1_u64 << bucket) as f64 / 1e6;
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "{name}_bucket{{le=\"{bound}\"}} {count}");
-        }
-        let (all, sum) = (histogram.count(), histogram.sum_us as f64 / 1e6);
-        let _ = write!(text, "{name}_bucket{{le=\"+Inf\"}} {all}\n{name}_sum {sum}\n{name}_count {all}\n");
-        self.samples.push((name, text));
-    }
-
-    /// Families in the order of the table, those without a sample left out.
-    fn finish(self) -> String {
-        let mut page = String::new();
-        for Metric { name, kind, help } in METRICS {
-            let samples = self.samples.iter().filter(|(of, _)| of == name);
-            let text: String = samples.map(|(_, sample)| sample.as_str()).collect();
-            if !text.is_empty() {
-                let _ = write!(page, "# HELP {name} {help}\n# TYPE {name} {kind}\n{text}");
-            }
-        }
-        page
+    /// In the order of the table, those without a sample left out.
+    fn into_families(mut self) -> Vec<Family> {
+        let take = |metric: &'static Metric| {
+            let samples = self.0.extract_if(.., |(of, _)| *of == metric.name).map(|(_, sample)| sample).collect();
+            Family { metric, samples }
+        };
+        METRICS.iter().map(take).filter(|family| !family.samples.is_empty()).collect()
     }
 }
 
-/// `{name="value"}`
-struct Labels<'a>(&'a [(&'a str, &'a str)]);
+impl From<u64> for Value {
+    fn from(count: u64) -> Value {
+        Value::Count(count)
+    }
+}
 
-impl Display for Labels<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (index, (name, value)) in self.0.iter().enumerate() {
-            f.write_str(if index == 0 { "{" } else { "," })?;
-            let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-            write!(f, "{name}=\"{value}\"")?;
-        }
-        f.write_str(if self.0.is_empty() { "" } else { "}" })
+impl From<bool> for Value {
+    fn from(is_so: bool) -> Value {
+        Value::Count(is_so.into())
+    }
+}
+
+impl From<f64> for Value {
+    fn from(number: f64) -> Value {
+        Value::Number(number)
+    }
+}
+
+impl From<&Histogram> for Value {
+    fn from(histogram: &Histogram) -> Value {
+        Value::Buckets(histogram.into())
     }
 }
 
@@ -312,29 +397,26 @@ mod tests {
         for (index, metric) in METRICS.iter().enumerate() {
             assert!(METRICS[index + 1..].iter().all(|other| other.name != metric.name), "{} twice", metric.name);
             assert!(metric.name.starts_with("midge_"), "{}", metric.name);
-            assert_eq!(metric.name.ends_with("_total"), metric.kind == "counter", "{}", metric.name);
+            assert_eq!(metric.name.ends_with("_total"), metric.kind == MetricKind::Counter, "{}", metric.name);
             assert!(metric.help.ends_with('.') && !metric.help.contains('\n'), "{}", metric.name);
         }
     }
 
     #[test]
-    fn labels_are_escaped_and_families_stand_together() {
-        let mut page = Page::default();
-        page.labelled("midge_refused_total", &[("reason", "a\"b\\c\nd")], 2);
-        page.plain("midge_sessions", 1);
-        page.labelled("midge_refused_total", &[("reason", "x")], 3);
-        let expected = "# HELP midge_sessions Sessions, those of clients that are away included.\n\
-                        # TYPE midge_sessions gauge\n\
-                        midge_sessions 1\n\
-                        # HELP midge_refused_total What the server did not take, by reason.\n\
-                        # TYPE midge_refused_total counter\n\
-                        midge_refused_total{reason=\"a\\\"b\\\\c\\nd\"} 2\n\
-                        midge_refused_total{reason=\"x\"} 3\n";
-        assert_eq!(page.finish(), expected);
+    fn families_stand_in_the_order_of_the_table() {
+        let mut measured = Measured::default();
+        measured.labelled("midge_refused_total", &[("reason", "x")], 2_u64);
+        measured.plain("midge_sessions", 1_u64);
+        measured.labelled("midge_refused_total", &[("reason", "y")], 3_u64);
+        let families = measured.into_families();
+        let names: Vec<_> = families.iter().map(|family| (family.metric.name, family.samples.len())).collect();
+        assert_eq!(names, [("midge_sessions", 1), ("midge_refused_total", 2)]);
+        let last = Sample { labels: vec![("reason", "y".to_owned())], value: Value::Count(3) };
+        assert_eq!(families[1].samples[1], last);
     }
 
     #[test]
-    fn a_histogram_adds_up() {
+    fn a_histogram_has_bounds_in_seconds() {
         let mut histogram = Histogram::default();
         for us in [0, 1, 3, 900, 1_000, 1_000_000_000] {
             histogram.counts[Histogram::bucket(us)] += 1;
@@ -342,18 +424,18 @@ mod tests {
         }
         assert_eq!((histogram.quantile_us(0.5), histogram.quantile_us(0.8)), (Some(4), Some(1_024)));
         assert_eq!(Histogram::default().quantile_us(0.5), None);
-        let mut page = Page::default();
-        page.histogram("midge_log_sync_seconds", &histogram);
-        let text = page.finish();
-        for line in [
-            "midge_log_sync_seconds_bucket{le=\"0.000001\"} 1",
-            "midge_log_sync_seconds_bucket{le=\"0.000004\"} 3",
-            "midge_log_sync_seconds_bucket{le=\"0.001024\"} 5",
-            "midge_log_sync_seconds_bucket{le=\"+Inf\"} 6",
-            "midge_log_sync_seconds_count 6",
-        ] {
-            assert!(text.lines().any(|it| it == line), "{line} in {text}");
-        }
+        let Buckets { bounds, counts, sum } = Buckets::from(&histogram);
+        assert_eq!((bounds.len() + 1, bounds[0], bounds[10]), (counts.len(), 0.000_001, 0.001_024));
+        assert_eq!((counts[0], counts[10], counts.last().copied(), sum), (1, 2, Some(1), 1_000.001_904));
+    }
+
+    #[test]
+    fn names_say_the_unit() {
+        let unit = |name| METRICS.iter().find(|metric| metric.name == name).map(Metric::unit);
+        assert_eq!(unit("midge_received_bytes_total"), Some(Unit::Bytes));
+        assert_eq!(unit("midge_held_bytes"), Some(Unit::Bytes));
+        assert_eq!(unit("midge_log_sync_seconds"), Some(Unit::Seconds));
+        assert_eq!(unit("midge_messages_sent_total"), Some(Unit::Things));
     }
 
     #[test]

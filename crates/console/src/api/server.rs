@@ -7,7 +7,7 @@ use super::has;
 use crate::answer::Refusal;
 use crate::routes::{Call, Outcome};
 use crate::source::{Explanation, Question};
-use crate::{metrics, openapi};
+use crate::{metrics, openapi, prometheus};
 
 /// `GET /healthz`
 pub(crate) fn healthz(_: &Call<'_>) -> Result<Outcome, Refusal> {
@@ -26,7 +26,7 @@ pub(crate) fn readyz(call: &Call<'_>) -> Result<Outcome, Refusal> {
 /// `GET /metrics`
 pub(crate) fn metrics(call: &Call<'_>) -> Result<Outcome, Refusal> {
     call.state.refresh();
-    Ok(Outcome::Text(StatusCode::OK, metrics::write(call)))
+    Ok(Outcome::Text(StatusCode::OK, prometheus::write(&metrics::of_console(call))))
 }
 
 /// `GET openapi.json`
