@@ -12,7 +12,7 @@ use midge_auth::{
 use midge_codec::{TopicFilter, check_topic_name};
 use midge_config::{Address, Config, Listener};
 use midge_server::words;
-use midge_tools::flags::{Flag, Kind, Operand, Section, Stop, Table, Takes, Word, lossy};
+use midge_tools::flags::{Flag, Kind, Operand, Section, Stop, Table, Takes, Word, lossy, usual};
 
 use crate::command_line::Serve;
 use crate::subcommand::{self, Subcommand, wrong};
@@ -232,7 +232,7 @@ static TABLE: Table<Question> = Table {
 static FLAGS: Section<Question> = Section {
     title: "Options",
     flags: &[
-        subcommand::config_file("The configuration file.", |question, word| {
+        usual::config_file("The configuration file.", |question, word| {
             question.config_file = Some(lossy(word).into_owned());
             Ok(())
         }),
@@ -280,8 +280,8 @@ static FLAGS: Section<Question> = Section {
             repeats: false,
             help: "Where it comes in. Wanted where the listeners have different rules.",
         },
-        subcommand::help(),
-        subcommand::version(),
+        usual::short_help(),
+        usual::version(),
     ],
 };
 

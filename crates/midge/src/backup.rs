@@ -10,7 +10,9 @@ use std::path::{self, Path, PathBuf};
 
 use midge_server::json::{self, Object};
 use midge_server::words;
-use midge_tools::flags::{Flag, Kind, Moment, Operand, Relation, Rule, Section, Stop, Table, Takes, Word, lossy};
+use midge_tools::flags::{
+    Flag, Kind, Moment, Operand, Relation, Rule, Section, Stop, Table, Takes, Word, lossy, usual,
+};
 
 use crate::subcommand::{self, Subcommand};
 use crate::{Status, server};
@@ -123,7 +125,7 @@ static TABLE: Table<Wish> = Table {
 static FLAGS: Section<Wish> = Section {
     title: "Options",
     flags: &[
-        subcommand::config_file(
+        usual::config_file(
             "The server that runs with FILE. Without it: the one that you started as midge without a file.",
             |wish, word| {
                 wish.config_file = Some(lossy(word).into_owned());
@@ -146,8 +148,8 @@ static FLAGS: Section<Wish> = Section {
             repeats: false,
             help: "The server with this socket: its admin_socket, or NAME.midge/admin.sock in its persistence_location.",
         },
-        subcommand::help(),
-        subcommand::version(),
+        usual::short_help(),
+        usual::version(),
     ],
 };
 

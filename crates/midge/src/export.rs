@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use midge_config::Config;
 use midge_server::{Identity, Options};
-use midge_tools::flags::{Flag, Kind, Moment, Operand, Relation, Rule, Section, Stop, Table, Takes, Word, lossy};
+use midge_tools::flags::{
+    Flag, Kind, Moment, Operand, Relation, Rule, Section, Stop, Table, Takes, Word, lossy, usual,
+};
 
 use crate::log::find;
 use crate::persistence::Environment;
@@ -84,7 +86,7 @@ static TABLE: Table<Wish> = Table {
 static FLAGS: Section<Wish> = Section {
     title: "Options",
     flags: &[
-        subcommand::config_file(
+        usual::config_file(
             "The server that is started with FILE. Without it: the one that you start as midge without a file.",
             |wish, word| {
                 wish.config_file = Some(lossy(word).into_owned());
@@ -107,8 +109,8 @@ static FLAGS: Section<Wish> = Section {
             repeats: false,
             help: "The log in FOLDER, such as a copy.",
         },
-        subcommand::help(),
-        subcommand::version(),
+        usual::short_help(),
+        usual::version(),
     ],
 };
 

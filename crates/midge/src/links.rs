@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 use midge_server::words;
-use midge_tools::flags::{Kind, Operand, Section, Stop, Table};
+use midge_tools::flags::{Kind, Operand, Section, Stop, Table, usual};
 
 use crate::Status;
 use crate::subcommand::{self, Subcommand};
@@ -64,7 +64,7 @@ static TABLE: Table<()> = Table {
     synopsis: &["DIR"],
     description: "Makes links in DIR by which the program goes under the names of Mosquitto's server and tools, and tells their \
                   names. Links that are there are made anew; other files stay, and are an error.",
-    sections: &[&Section { title: "Options", flags: &[subcommand::help(), subcommand::version()] }],
+    sections: &[&Section { title: "Options", flags: &[usual::short_help(), usual::version()] }],
     rules: &[],
     operands: &[Operand { name: "DIR", kind: Kind::Folder, help: "It is made where it does not exist." }],
     statuses: &[("0", "They are made."), ("1", "They cannot be made."), ("3", "The command line is wrong.")],

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use midge_server::words;
-use midge_tools::flags::{Kind, Operand, Page, Section, Stop, Table, lossy};
+use midge_tools::flags::{Kind, Operand, Page, Section, Stop, Table, lossy, usual};
 use midge_tools::{completions, man, print};
 
 use crate::Status;
@@ -66,7 +66,7 @@ static MAN_TABLE: Table<()> = Table {
     synopsis: &["DIR"],
     description: "Writes a page for each command into DIR/man1, and one for each name that Mosquitto has for it, and tells \
                   their names.",
-    sections: &[&Section { title: "Options", flags: &[subcommand::help(), subcommand::version()] }],
+    sections: &[&Section { title: "Options", flags: &[usual::short_help(), usual::version()] }],
     rules: &[],
     operands: &[Operand { name: "DIR", kind: Kind::Folder, help: "Such as /usr/local/share/man." }],
     statuses: &[("0", "They are written."), ("1", "They cannot be written."), ("3", "The command line is wrong.")],
@@ -78,7 +78,7 @@ static COMPLETIONS_TABLE: Table<()> = Table {
     summary: "print what a shell needs to complete command lines",
     synopsis: &["bash|zsh|fish"],
     description: "",
-    sections: &[&Section { title: "Options", flags: &[subcommand::help(), subcommand::version()] }],
+    sections: &[&Section { title: "Options", flags: &[usual::short_help(), usual::version()] }],
     rules: &[],
     operands: &[Operand {
         name: "SHELL",

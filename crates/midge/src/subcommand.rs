@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 
 use midge_server::Identity;
 use midge_tools::Called;
-use midge_tools::flags::{Flag, Kind, Page, Reader, Stop, Table, Takes, Word, closest, lossy};
+use midge_tools::flags::{Page, Reader, Stop, Table, closest, lossy};
 
 use crate::{Status, acl, backup, check, export, links, log, pages, program};
 
@@ -78,21 +78,4 @@ pub(crate) fn only<'a>(operands: &[&'a OsString], missing: &str) -> Result<&'a O
         [word] => Ok(word),
         [_, word, ..] => wrong(format!("Error: Unexpected word '{}'.", lossy(word))),
     }
-}
-
-/// `-c`.
-pub(crate) const fn config_file<O>(help: &'static str, set: fn(&mut O, &OsStr) -> Result<(), String>) -> Flag<O> {
-    let word =
-        Word { name: "FILE", kind: Kind::File, missing: "Error: -c argument given, but no config file specified." };
-    Flag { names: &["-c", "--config-file"], takes: Takes::Word(word, set), repeats: false, help }
-}
-
-/// `--help`.
-pub(crate) const fn help<O>() -> Flag<O> {
-    Flag { names: &["-h", "--help"], takes: Takes::Help, repeats: false, help: "Show this." }
-}
-
-/// `--version`.
-pub(crate) const fn version<O>() -> Flag<O> {
-    Flag { names: &["--version"], takes: Takes::Version, repeats: false, help: "Show the version." }
 }

@@ -118,15 +118,8 @@ pub(crate) fn choose(flag: Option<RunningServer>, operands: &[&OsString]) -> Res
     }
 }
 
-/// `-c`, which names a server.
-pub(crate) const fn config_file<O>(set: fn(&mut O, &OsStr) -> Result<(), String>) -> Flag<O> {
-    Flag {
-        names: &["-c", "--config-file"],
-        takes: Takes::Word(word("FILE", Kind::File, "Error: -c argument given, but no config file specified."), set),
-        repeats: false,
-        help: "The server that runs with this configuration file.",
-    }
-}
+/// Help for the `-c` that names a server.
+pub(crate) const SERVER_FILE: &str = "The server that runs with this configuration file.";
 
 /// `--socket`, which names a server.
 pub(crate) const fn socket<O>(set: fn(&mut O, &OsStr) -> Result<(), String>) -> Flag<O> {

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use midge_tools::flags::{Flag, Kind, Operand, Section, Stop, Table, Takes, lossy};
+use midge_tools::flags::{Flag, Kind, Operand, Section, Stop, Table, Takes, lossy, usual};
 
 use crate::subcommand;
 
@@ -53,8 +53,8 @@ static FLAGS: Section<Wish> = Section {
             repeats: false,
             help: "Fail for warnings too.",
         },
-        subcommand::help(),
-        subcommand::version(),
+        usual::short_help(),
+        usual::version(),
     ],
 };
 

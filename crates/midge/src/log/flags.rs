@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use midge_tools::flags::{Flag, Kind, Moment, Operand, Relation, Rule, Section, Stop, Table, Takes};
+use midge_tools::flags::{Flag, Kind, Moment, Operand, Relation, Rule, Section, Stop, Table, Takes, usual};
 
 use crate::subcommand;
 
@@ -84,7 +84,7 @@ static FLAGS: Section<Wish> = Section {
             repeats: false,
             help: "Only check: all checksums, and that all records can be read.",
         },
-        subcommand::help(),
-        subcommand::version(),
+        usual::short_help(),
+        usual::version(),
     ],
 };

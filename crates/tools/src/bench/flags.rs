@@ -8,7 +8,7 @@ use super::target::Process;
 use crate::clients::flags::{QOS, client, connection, encryption_rules, needs, not_both, on, put, tls, word};
 use crate::clients::settings::{Settings, Tool};
 use crate::clients::values;
-use crate::flags::{Flag, Kind, Operand, Reader, Section, Stop, Table, Takes, lossy};
+use crate::flags::{Flag, Kind, Operand, Reader, Section, Stop, Table, Takes, lossy, usual};
 
 /// The settings that the words make. The scenario stands before, between or behind the flags.
 pub(super) fn read(words: &[OsString]) -> Result<Settings, Stop> {
@@ -305,10 +305,4 @@ static CLIENT: Section<Settings> = Section {
     ],
 };
 
-static HELP: Section<Settings> = Section {
-    title: "Help",
-    flags: &[
-        Flag { names: &["--help"], takes: Takes::Help, repeats: false, help: "Show this." },
-        Flag { names: &["--version"], takes: Takes::Version, repeats: false, help: "Show the version." },
-    ],
-};
+static HELP: Section<Settings> = Section { title: "Help", flags: &[usual::help(), usual::version()] };

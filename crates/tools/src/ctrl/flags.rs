@@ -10,7 +10,7 @@ use crate::clients::flags::{OPTIONS_FILE, client, connection, encryption_rules, 
 use crate::clients::flags::{tls, word};
 use crate::clients::settings::{Settings, Tool};
 use crate::clients::values;
-use crate::flags::{Flag, Kind, Operand, Reader, Section, Stop, Table, Takes, lossy};
+use crate::flags::{Flag, Kind, Operand, Reader, Section, Stop, Table, Takes, lossy, usual};
 use crate::url::ServerUrl;
 
 /// The settings that the words of the command line make, together with the options file.
@@ -132,7 +132,7 @@ static OTHERS: Section<Settings> = Section {
             help: "Do not warn about a connection that is not encrypted.",
         },
         OPTIONS_FILE,
-        Flag { names: &["--help"], takes: Takes::Help, repeats: false, help: "Show this." },
-        Flag { names: &["--version"], takes: Takes::Version, repeats: false, help: "Show the version." },
+        usual::help(),
+        usual::version(),
     ],
 };

@@ -1,7 +1,7 @@
 //! What `db_dump` understands.
 
 use super::Form;
-use crate::flags::{Flag, Kind, Moment, Operand, Relation, Rule, Section, Table, Takes};
+use crate::flags::{Flag, Kind, Moment, Operand, Relation, Rule, Section, Table, Takes, usual};
 
 pub(super) static TABLE: Table<Form> = Table {
     name: "db_dump",
@@ -59,7 +59,7 @@ static FLAGS: Section<Form> = Section {
             repeats: false,
             help: "Show everything as one JSON object. Payloads are Base64.",
         },
-        Flag { names: &["-h", "--help"], takes: Takes::Help, repeats: false, help: "Show this." },
-        Flag { names: &["--version"], takes: Takes::Version, repeats: false, help: "Show the version." },
+        usual::short_help(),
+        usual::version(),
     ],
 };

@@ -18,6 +18,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod text;
+pub mod usual;
 mod words;
 
 pub(crate) use help::{COLUMNS, entry, section};

@@ -94,8 +94,8 @@ static SECOND: Section<Options> = Section {
             repeats: true,
             help: "A pair.",
         },
-        Flag { names: &["-h", "--help"], takes: Takes::Help, repeats: false, help: "Show this." },
-        Flag { names: &["--version"], takes: Takes::Version, repeats: false, help: "Show the version." },
+        usual::short_help(),
+        usual::version(),
     ],
 };
 

@@ -2,7 +2,7 @@
 
 use midge_auth::Scheme;
 
-use crate::flags::{Flag, Kind, Moment, Operand, Relation, Rule, Section, Table, Takes, Word, lossy};
+use crate::flags::{Flag, Kind, Moment, Operand, Relation, Rule, Section, Table, Takes, Word, lossy, usual};
 
 /// What its flags say.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -167,7 +167,7 @@ static FLAGS: Section<Options> = Section {
             repeats: false,
             help: "Hash the plain passwords of a file. Those that are hashed stay as they are.",
         },
-        Flag { names: &["-h", "--help"], takes: Takes::Help, repeats: false, help: "Show this." },
-        Flag { names: &["--version"], takes: Takes::Version, repeats: false, help: "Show the version." },
+        usual::short_help(),
+        usual::version(),
     ],
 };

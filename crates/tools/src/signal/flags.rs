@@ -2,7 +2,7 @@
 
 use super::process::Process;
 use super::{Order, Target};
-use crate::flags::{Flag, Kind, Operand, Section, Table, Takes, Word, lossy};
+use crate::flags::{Flag, Kind, Operand, Section, Table, Takes, Word, lossy, usual};
 
 pub(super) static TABLE: Table<Option<Target>> = Table {
     name: "signal",
@@ -50,7 +50,7 @@ static FLAGS: Section<Option<Target>> = Section {
             repeats: false,
             help: "Tell the server with this process ID.",
         },
-        Flag { names: &["--help"], takes: Takes::Help, repeats: false, help: "Show this." },
-        Flag { names: &["--version"], takes: Takes::Version, repeats: false, help: "Show the version." },
+        usual::help(),
+        usual::version(),
     ],
 };

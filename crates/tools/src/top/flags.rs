@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::sort::SortKey;
 use crate::RunningServer;
-use crate::admin::{FOLDER, ONE_SERVER, config_file, socket};
+use crate::admin::{FOLDER, ONE_SERVER, SERVER_FILE, socket};
 use crate::bench::settings::{count, duration};
 use crate::clients::flags::{not_both, on, put, word};
-use crate::flags::{Flag, Kind, Section, Table, Takes, lossy};
+use crate::flags::{Flag, Kind, Section, Table, Takes, lossy, usual};
 
 /// What its flags say.
 pub(super) struct Options {
@@ -107,7 +107,7 @@ static OUTPUT: Section<Options> = Section {
 static SERVER: Section<Options> = Section {
     title: "Server",
     flags: &[
-        config_file(|options, word| {
+        usual::config_file(SERVER_FILE, |options, word| {
             options.server = Some(RunningServer::WithConfiguration(lossy(word).into_owned()));
             Ok(())
         }),
@@ -115,8 +115,8 @@ static SERVER: Section<Options> = Section {
             options.server = Some(RunningServer::AtSocket(word.into()));
             Ok(())
         }),
-        Flag { names: &["--help"], takes: Takes::Help, repeats: false, help: "Show this." },
-        Flag { names: &["--version"], takes: Takes::Version, repeats: false, help: "Show the version." },
+        usual::help(),
+        usual::version(),
     ],
 };
 

@@ -68,7 +68,7 @@ use std::fs;
 use super::settings::{Settings, Tool};
 use super::values;
 use crate::flags::options_file;
-use crate::flags::{Flag, Kind, Moment, Page, Reader, Relation, Rule, Section, Stop, Table, Takes, Word};
+use crate::flags::{Flag, Kind, Moment, Page, Reader, Relation, Rule, Section, Stop, Table, Takes, Word, usual};
 
 pub(crate) use {encryption_rules, on, put};
 
@@ -224,8 +224,8 @@ static TALK: Section<Settings> = Section {
             help: "Tell nothing on standard error while working.",
         },
         OPTIONS_FILE,
-        Flag { names: &["--help"], takes: Takes::Help, repeats: false, help: "Show this." },
-        Flag { names: &["--version"], takes: Takes::Version, repeats: false, help: "Show the version." },
+        usual::help(),
+        usual::version(),
     ],
 };
 
