@@ -18,6 +18,8 @@ pub(crate) struct Connection {
     pub listener: ListenerId,
     /// Its Client Identifier is one that the server gave it.
     pub is_named_by_us: bool,
+    /// It came with Clean Start (Clean Session).
+    pub is_clean_start: bool,
     /// The rules as they were when it came: the limits that CONNACK told hold until it goes.
     pub agreed: Arc<Options>,
     /// Keep Alive in force, 0 for none.

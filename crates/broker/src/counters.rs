@@ -84,4 +84,6 @@ pub struct Gauges {
     pub messages_on_disk: u64,
     /// Their bytes.
     pub bytes_held: u64,
+    /// Messages that were sent and are not acknowledged, those of clients that are away included.
+    pub inflight: u64,
 }

@@ -50,7 +50,7 @@ pub use options::{ClientRate, ListenerOptions, Options, ServiceOptions};
 pub use sampling::{SAMPLE_PAYLOAD_BYTES_MAX, Sample, SamplePortion};
 pub use shard::{Arrival, ConnectionEnd, Consumed, FirstBytes, Next, Purpose, ReadBatch, ReadRequest, Shard};
 pub use shard::{ListedConnection, ListedSession, SessionPortion};
-pub use shard::{ListedSubscription, RetainedPortion, SubscriptionCursor, SubscriptionPortion};
+pub use shard::{ListedRetained, ListedSubscription, RetainedPortion, SubscriptionCursor, SubscriptionPortion};
 #[cfg(feature = "simulation")]
 pub use shared::Interlude;
 pub use shared::Shared;

@@ -26,6 +26,8 @@ pub struct Totals {
     pub messages_stored: u64,
     /// Their payload bytes.
     pub messages_stored_bytes: u64,
+    /// Those among them that were sent and are not acknowledged.
+    pub messages_inflight: u64,
     /// Subscriptions of all Sessions.
     pub subscriptions: u64,
     /// Shared Subscriptions among them.
@@ -419,6 +421,7 @@ mod tests {
             clients_expired: 5,
             messages_stored: 6,
             messages_stored_bytes: 7,
+            messages_inflight: 0,
             subscriptions: 8,
             shared_subscriptions: 9,
             retained: 11,

@@ -137,6 +137,7 @@ pub static METRICS: &[Metric] = &[
     gauge("midge_retained_bytes", "Topics and payloads of Retained Messages, in bytes."),
     gauge("midge_held_messages", "Messages that wait for their receivers or for their acknowledgement."),
     gauge("midge_held_bytes", "Their bytes."),
+    gauge("midge_inflight_messages", "Those among them that were sent and are not acknowledged."),
     gauge("midge_output_waiting_packets", "Packets that their sockets have not taken yet."),
     gauge("midge_output_waiting_bytes", "Their bytes."),
     counter("midge_messages_received_total", "PUBLISH packets that came."),
@@ -216,7 +217,7 @@ fn measure_server(measured: &mut Measured, source: &dyn Source) {
 }
 
 fn measure_totals(measured: &mut Measured, totals: &Totals) {
-    let numbers: [(&str, u64); 28] = [
+    let numbers: [(&str, u64); 29] = [
         ("midge_clients_connected", totals.clients_connected),
         ("midge_sessions", totals.sessions),
         ("midge_sessions_maximum", totals.sessions_maximum),
@@ -232,6 +233,7 @@ fn measure_totals(measured: &mut Measured, totals: &Totals) {
         ("midge_retained_messages", totals.retained_messages),
         ("midge_retained_bytes", totals.retained_bytes),
         ("midge_held_messages", totals.held_messages),
+        ("midge_inflight_messages", totals.inflight_messages),
         ("midge_held_bytes", totals.held_bytes),
         ("midge_output_waiting_packets", totals.waiting_packets),
         ("midge_output_waiting_bytes", totals.waiting_bytes),

@@ -85,7 +85,7 @@ fn reckon(before: &Totals, now: &Totals, passed_s: f64) -> Look {
         gauge(now.resident_bytes),
         synced.quantile_us(0.99).map(|us| us as f64),
         now.log.and_then(|log| log.disk_bytes).map(|bytes| bytes as f64),
-        gauge(now.held_messages),
+        gauge(now.queued_messages()),
     ];
     Look { numbers, shard_cpu: Vec::new() }
 }

@@ -292,13 +292,12 @@ const SUBSCRIPTION: Schema = Object(&[
     ("share", Maybe(&Text)),
     ("no_local", Flag),
     ("retain_as_published", Flag),
-    ("retain_handling", Maybe(&Range(0, 2))),
     ("identifier", Maybe(&Count)),
 ]);
 
 const PROBLEM_KINDS: Schema = OneOf(&["refused", "denied", "discarded", "disconnected", "server"]);
 
-const WARNING: Schema = Object(&[("line", Maybe(&Count)), ("message", Text), ("remedy", Maybe(&Text))]);
+const WARNING: Schema = Object(&[("line", Maybe(&Count)), ("message", Text)]);
 
 /// All of them.
 pub static ROUTES: &[Route] = &[
@@ -435,7 +434,7 @@ pub static ROUTES: &[Route] = &[
                     ("sent", Count),
                     ("discarded", Count),
                     ("queued", Count),
-                    ("inflight", Maybe(&Count)),
+                    ("inflight", Count),
                 ]),
             ),
             ("bytes", Object(&[("received", Count), ("sent", Count)])),
@@ -665,7 +664,7 @@ pub static ROUTES: &[Route] = &[
                 ),
             ],
         )),
-        success: Success::Json(Object(&[("matched", Maybe(&Count))])),
+        success: Success::Json(Object(&[("matched", Count)])),
         may_be_missing: false,
         handler: messages::publish,
     },

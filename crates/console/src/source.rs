@@ -44,8 +44,8 @@ pub trait Source: Send + Sync + 'static {
     /// Ends the connection of a client, and its Session if that is wanted. `false`: there is no such client.
     fn disconnect(&self, client_id: &str, end_session: bool) -> bool;
 
-    /// Publishes for somebody who may.
-    fn publish(&self, publication: &Publication) -> Result<(), PublishRefusal>;
+    /// Publishes for somebody who may; how many Subscriptions and share groups it is for.
+    fn publish(&self, publication: &Publication) -> Result<u64, PublishRefusal>;
 
     /// Waits until all that was done is kept for good. `false`: the disk does not take it now.
     fn settle(&self) -> bool;
@@ -162,6 +162,7 @@ pub struct Totals {
     pub share_groups: u64,
     pub retained_messages: u64,
     pub retained_bytes: u64,
+    pub inflight_messages: u64,
     pub held_messages: u64,
     pub held_bytes: u64,
     pub waiting_packets: u64,
@@ -184,6 +185,14 @@ pub struct Totals {
     pub sessions_expired_total: u64,
     pub pauses_total: u64,
     pub log: Option<LogTotals>,
+}
+
+impl Totals {
+    /// Messages that wait and were not sent yet.
+    pub fn queued_messages(&self) -> u64 {
+        // The numbers are not of one instant.
+        self.held_messages.saturating_sub(self.inflight_messages)
+    }
 }
 
 /// The log on disk.
@@ -309,6 +318,8 @@ pub struct Connection {
     pub since_ms: u64,
     /// Keep Alive in force, in seconds; 0 is none.
     pub keep_alive_s: u16,
+    /// It came with Clean Start (Clean Session).
+    pub clean_start: bool,
     /// PUBLISH packets that came.
     pub received_messages: u64,
     /// PUBLISH packets that went.

@@ -96,9 +96,9 @@ impl Source for MadeUp {
         self.client(client_id).is_some()
     }
 
-    fn publish(&self, publication: &Publication) -> Result<(), PublishRefusal> {
+    fn publish(&self, publication: &Publication) -> Result<u64, PublishRefusal> {
         self.published.lock().expect("a lock").push(publication.clone());
-        Ok(())
+        Ok(3)
     }
 
     fn settle(&self) -> bool {

@@ -236,7 +236,12 @@ impl Snapshots {
         self.sweep.map_or(0, |sweep| sweep.step.min(length))
     }
 
-    /// What is alive at most.
+    /// How many bytes of the log are needed, at most: of what was written since the last snapshot it is not known.
+    pub(crate) fn live(&self, log: &Extent) -> u64 {
+        (self.alive(log) + self.grown(log)).min(log.end - log.start)
+    }
+
+    /// What was alive at most when the last snapshot was taken.
     fn alive(&self, log: &Extent) -> u64 {
         self.state + self.kept + self.large + (log.large - self.large_since)
     }

@@ -28,7 +28,7 @@ pub(crate) struct SocketCounts {
     pub(crate) waiting_bytes: u64,
 }
 
-const WORDS: usize = 26;
+const WORDS: usize = 27;
 
 impl Published {
     pub(crate) fn store(&self, counters: &Counters, gauges: &Gauges, sockets: &SocketCounts) {
@@ -40,6 +40,7 @@ impl Published {
             gauges.shared_subscriptions,
             gauges.messages_held,
             gauges.bytes_held,
+            gauges.inflight,
             sockets.open,
             sockets.accepted,
             sockets.waiting_packets,
@@ -75,6 +76,7 @@ impl Published {
             &mut totals.shared_subscriptions,
             &mut totals.messages_stored,
             &mut totals.messages_stored_bytes,
+            &mut totals.messages_inflight,
             &mut totals.sockets_open,
             &mut totals.sockets,
             &mut totals.packet_out_count,
@@ -133,6 +135,7 @@ mod tests {
             messages_held: 16,
             messages_on_disk: 0,
             bytes_held: 17,
+            inflight: 27,
         };
         let sockets = SocketCounts {
             refused: 25,
@@ -152,7 +155,7 @@ mod tests {
         assert_eq!([sum.publish_bytes_received, sum.publish_bytes_sent], [18, 20]);
         assert_eq!([sum.sessions, sum.sessions_connected], [24, 26]);
         assert_eq!([sum.subscriptions, sum.shared_subscriptions], [28, 30]);
-        assert_eq!([sum.messages_stored, sum.messages_stored_bytes], [32, 34]);
+        assert_eq!([sum.messages_stored, sum.messages_stored_bytes, sum.messages_inflight], [32, 34, 54]);
         assert_eq!(
             [sum.subscriptions_refused, sum.retained_refused, sum.pauses, sum.sockets_refused, sum.logins_refused],
             [44, 46, 48, 50, 52]

@@ -147,9 +147,19 @@ impl Shard {
         id: ConnectionId,
         handle: impl FnOnce(&mut Outbound<Kept>) -> Received<Kept>,
     ) -> Option<(u32, Received<Kept>)> {
-        let (slot, session) = self.session_of(id)?;
-        let received = session.outbound.as_mut().map_or(Received::Unknown, |outbound| handle(outbound));
-        Some((slot, received))
+        let slot = self.connection(id)?.session;
+        Some((slot, self.settle_exchange(slot, handle)?))
+    }
+
+    /// Something ends an exchange of this Session, or has it go on.
+    pub(super) fn settle_exchange(
+        &mut self,
+        slot: u32,
+        handle: impl FnOnce(&mut Outbound<Kept>) -> Received<Kept>,
+    ) -> Option<Received<Kept>> {
+        let received = self.sessions.get_mut(slot)?.outbound.as_mut().map_or(Received::Unknown, |it| handle(it));
+        self.inflight -= u64::from(matches!(received, Received::Complete(_)));
+        Some(received)
     }
 
     /// The Session of a connection, and its slot.

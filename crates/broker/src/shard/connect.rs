@@ -170,6 +170,7 @@ impl Shard {
             version: connect.version,
             is_bridge: connect.bridge,
             is_named_by_us: arrival.is_assigned,
+            is_clean_start: connect.clean_start,
             listener: arrival.listener,
             agreed: Arc::clone(&self.options),
             keep_alive_s,

@@ -289,6 +289,7 @@ impl Shard {
         }
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let packet_id = session.outbound.get_or_insert_default().begin(qos, kept).get();
+        self.inflight += 1;
         let outgoing = Outgoing { qos, retain, dup, packet_id, identifiers: &identifiers };
         self.send_publish(id, port, &message.parts(), Some(&message), &outgoing, layouts, turn);
     }

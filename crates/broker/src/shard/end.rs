@@ -252,6 +252,7 @@ impl Shard {
             queue.into_messages().for_each(|kept| drop(self.release(kept)));
         }
         if let Some(mut outbound) = session.outbound.take() {
+            self.inflight -= outbound.len() as u64;
             outbound.drain().for_each(|(_, kept)| drop(self.release(kept)));
         }
     }

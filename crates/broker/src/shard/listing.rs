@@ -49,6 +49,8 @@ pub struct ListedConnection {
     pub version: Version,
     /// The client is another server.
     pub is_bridge: bool,
+    /// It came with Clean Start (Clean Session).
+    pub is_clean_start: bool,
     /// Keep Alive in force, in seconds; 0 for none.
     pub keep_alive_s: u16,
     /// When its CONNECT came, in monotonic milliseconds.
@@ -110,13 +112,22 @@ pub struct SubscriptionPortion {
     pub next: Option<SubscriptionCursor>,
 }
 
+/// A Retained Message, as others see it.
+#[derive(Debug)]
+pub struct ListedRetained {
+    /// The message.
+    pub message: RetainedMessage,
+    /// The Client Identifier of who published it, where that matters (`check_retain_source`) and is known.
+    pub publisher: Option<Box<str>>,
+    /// Its place. One behind it is where a listing goes on that ends with it.
+    pub place: u32,
+}
+
 /// Some of the Retained Messages.
 #[derive(Debug)]
 pub struct RetainedPortion {
     /// In no order. Those that have expired are not among them.
-    pub messages: Vec<RetainedMessage>,
-    /// The place of each. One behind it is where a listing goes on that ends with it.
-    pub places: Vec<u32>,
+    pub messages: Vec<ListedRetained>,
     /// Where the next portion begins; `None` at the end. A portion may be empty and not the last.
     pub next: Option<u32>,
 }
@@ -202,6 +213,7 @@ impl Shard {
             listener: connection.listener,
             version: connection.version,
             is_bridge: connection.is_bridge,
+            is_clean_start: connection.is_clean_start,
             keep_alive_s: connection.keep_alive_s,
             since_ms: connection.since_ms,
             last_packet_ms: connection.last_packet_ms,
@@ -231,11 +243,14 @@ impl Shard {
 
     /// The Retained Messages of the server in a portion of their store: `from` is 0, or where the portion before ended.
     pub fn list_retained(&self, from: u32, now_s: u64) -> RetainedPortion {
-        let mut portion = Vec::new();
-        let next = self.shared.retained().portion(from, limits::LISTED_MAX, &mut portion);
+        let (retained, mut portion) = (self.shared.retained(), Vec::new());
+        let next = retained.portion(from, limits::LISTED_MAX, &mut portion);
         let there = portion.into_iter().filter(|(_, message, _)| !message.is_expired(now_s));
-        let (places, messages) = there.map(|(place, message, _)| (place, message)).unzip();
-        RetainedPortion { messages, places, next }
+        let messages = there.map(|(place, message, number)| {
+            let publisher = retained.publisher(number).map(|publisher| publisher.record().client_id.into());
+            ListedRetained { message, publisher, place }
+        });
+        RetainedPortion { messages: messages.collect(), next }
     }
 
     /// One Subscription; `None` where none was left in this slot, and the next one is looked at.

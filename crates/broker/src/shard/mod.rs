@@ -32,7 +32,7 @@ mod timeouts;
 pub use admission::{Arrival, FirstBytes};
 pub use end::ConnectionEnd;
 pub use listing::{ListedConnection, ListedSession, SessionPortion};
-pub use listing::{ListedSubscription, RetainedPortion, SubscriptionCursor, SubscriptionPortion};
+pub use listing::{ListedRetained, ListedSubscription, RetainedPortion, SubscriptionCursor, SubscriptionPortion};
 pub use packets::{Consumed, Next};
 pub use run::{Purpose, ReadBatch, ReadRequest};
 pub(crate) use run::{message_at, read_run};
@@ -89,6 +89,8 @@ pub struct Shard {
     shared_subscriptions: u64,
     messages_held: u64,
     bytes_held: u64,
+    /// Exchanges that are not finished, of all Sessions.
+    inflight: u64,
     /// Messages that wait on disk only.
     messages_on_disk: u64,
     /// A Session is taking messages from a group: what goes wrong with one of them must not begin that anew inside.
@@ -153,6 +155,7 @@ impl Shard {
             shared_subscriptions: 0,
             messages_held: 0,
             bytes_held: 0,
+            inflight: 0,
             messages_on_disk: 0,
             is_pulling: false,
             cache: RouteCache::new(limits::ROUTE_CACHE_BYTES_MAX),
@@ -184,6 +187,7 @@ impl Shard {
             messages_held: self.messages_held + self.messages_on_disk,
             messages_on_disk: self.messages_on_disk,
             bytes_held: self.bytes_held,
+            inflight: self.inflight,
         }
     }
 
@@ -192,7 +196,7 @@ impl Shard {
         self.sessions.len() == 0
             && self.extras.is_empty()
             && self.connections.iter().all(Option::is_none)
-            && self.messages_held + self.messages_on_disk == 0
+            && self.messages_held + self.messages_on_disk + self.inflight == 0
     }
 
     /// The Client Identifier behind a connection, for those who write logs.

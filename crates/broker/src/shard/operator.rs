@@ -8,16 +8,17 @@ use crate::turn::Turn;
 use midge_codec::ReasonCode;
 
 impl Shard {
-    /// Publishes a message that is nobody's, kept as a client's would be. Whether the operator may is left to the caller; the limits
-    /// of clients hold.
+    /// Publishes a message that is nobody's, kept as a client's would be; how many Subscriptions and share groups it is for. Whether the
+    /// operator may is left to the caller; the limits of clients hold.
     ///
     /// # Errors
     /// The cause, in words, why it is not taken.
-    pub fn publish_for_operator(&mut self, parts: &MessageParts<'_>, turn: &mut Turn) -> Result<(), &'static str> {
+    pub fn publish_for_operator(&mut self, parts: &MessageParts<'_>, turn: &mut Turn) -> Result<usize, &'static str> {
         match access::publish(&self.options, &self.shared, None, parts) {
             Ok(allowed) => {
+                let before = turn.receivers;
                 self.publish(parts, Source::OPERATOR, &allowed, turn);
-                Ok(())
+                Ok(turn.receivers - before)
             }
             Err(denied) => Err(denied.cause),
         }

@@ -187,8 +187,7 @@ impl Shard {
     /// Ends an exchange whose packet is too large for the present connection `[MQTT-3.1.2-25]`, or not for its listener, as though
     /// it had been completed: else it would take a place of the client's Receive Maximum for ever.
     fn give_up(&mut self, slot: u32, packet_id: PacketId, qos: QoS, turn: &mut Turn) {
-        let outbound = self.sessions.get_mut(slot).and_then(|session| session.outbound.as_mut());
-        let received = outbound.map(|outbound| match qos {
+        let received = self.settle_exchange(slot, |outbound| match qos {
             QoS::ExactlyOnce => outbound.handle_pubrec(packet_id, true),
             _ => outbound.handle_puback(packet_id),
         });

@@ -115,7 +115,8 @@ impl Shard {
             kept.push((packet_id, held.map(|held| (held.qos, self.restore_held(held)))));
         }
         if let Some(session) = self.sessions.get_mut(slot) {
-            session.outbound = Some(Box::new(Outbound::restore(kept)));
+            let outbound = session.outbound.insert(Box::new(Outbound::restore(kept)));
+            self.inflight += outbound.len() as u64;
         }
     }
 

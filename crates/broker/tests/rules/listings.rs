@@ -205,9 +205,9 @@ fn a_listing_goes_on_behind_any_of_its_items() {
         assert_eq!(shard.list_subscriptions(cursor).subscriptions, all[index + 1..]);
     }
     let retained = shard.list_retained(0, 1);
-    assert_eq!((retained.messages.len(), retained.places.len()), (2, 2));
-    let behind_first = shard.list_retained(retained.places[0] + 1, 1);
-    assert_eq!(behind_first.messages[0].topic(), retained.messages[1].topic());
+    assert_eq!(retained.messages.len(), 2);
+    let behind_first = shard.list_retained(retained.messages[0].place + 1, 1);
+    assert_eq!(behind_first.messages[0].message.topic(), retained.messages[1].message.topic());
     let session = shard.list_session("d").expect("it is there");
     assert_eq!((&*session.client_id, session.subscriptions), ("d", 1));
     assert!(shard.list_session("x").is_none());
@@ -226,7 +226,7 @@ fn retained_messages_are_listed_until_they_expire() {
         let listed = |conversation: &Conversation, now_s| {
             let portion = conversation.world.shard(0).list_retained(0, now_s);
             assert_eq!(portion.next, None);
-            let mut topics: Vec<String> = portion.messages.iter().map(|it| it.topic().to_owned()).collect();
+            let mut topics: Vec<String> = portion.messages.iter().map(|it| it.message.topic().to_owned()).collect();
             topics.sort_unstable();
             topics
         };
@@ -240,9 +240,44 @@ fn retained_messages_are_listed_until_they_expire() {
         while let Some(at) = from {
             let portion = conversation.world.shard(0).list_retained(at, 1);
             assert!(portion.messages.len() <= PORTION_MAX);
-            topics.extend(portion.messages.iter().map(|it| it.topic().to_owned()));
+            topics.extend(portion.messages.iter().map(|it| it.message.topic().to_owned()));
             (from, portions) = (portion.next, portions + 1);
         }
         assert_eq!((topics.len(), portions), (2002, 4));
     }
+}
+
+#[test]
+fn a_retained_message_is_listed_with_who_published_it_where_that_is_known() {
+    let check = |check_retain_source, expected| {
+        let options = Options { check_retain_source, ..Options::default() };
+        let mut conversation = Conversation::new(World::new(options, 1, 1));
+        conversation.play("p connects v5 clean\np publishes r qos=0 retain m=1").expect("as the script says");
+        let listed = conversation.world.shard(0).list_retained(0, 1).messages;
+        assert_eq!(listed.iter().map(|it| it.publisher.as_deref()).collect::<Vec<_>>(), [expected]);
+    };
+    check(true, Some("p"));
+    check(false, None);
+}
+
+#[test]
+fn what_was_sent_and_is_not_acknowledged_is_counted() {
+    let mut conversation = Conversation::new(World::new(Options::default(), 1, 1));
+    let mut check = |script: &str, expected| {
+        conversation.play(script).expect("as the script says");
+        assert_eq!(conversation.world.gauges().inflight, expected, "after {script}");
+    };
+    check("s connects v5 session-expiry-interval=100\ns subscribes t qos=2\np connects v5 clean", 0);
+    check("p publishes t qos=0 m=1\ns receives t qos=0 m=1", 0);
+    check("p publishes t qos=1 m=2\ns< PUBLISH t qos=1 id=1 m=2", 1);
+    check("p publishes t qos=2 m=3\ns< PUBLISH t qos=2 id=2 m=3", 2);
+    check("s> PUBACK id=1\ns> PUBACK id=1", 1);
+    check("s> PUBREC id=2\ns< PUBREL id=2", 1);
+    check("p publishes t qos=2 m=4\ns< PUBLISH t qos=2 id=3 m=4\ns closes", 2);
+    check(
+        "s connects v5 session-expiry-interval=100 session-present\ns< PUBREL id=2\ns< PUBLISH t qos=2 id=3 dup m=4",
+        2,
+    );
+    check("s> PUBREC id=3 0x97\ns> PUBCOMP id=2\np publishes t qos=1 m=5\ns< PUBLISH t qos=1 id=4 m=5", 1);
+    check("s connects v5 clean", 0);
 }

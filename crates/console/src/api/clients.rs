@@ -36,8 +36,6 @@ pub(crate) fn one(call: &Call<'_>) -> Result<Outcome, Refusal> {
             "share": subscription.share,
             "no_local": subscription.no_local,
             "retain_as_published": subscription.retain_as_published,
-            // It counts once, when somebody subscribes, and is not kept.
-            "retain_handling": null,
             "identifier": subscription.identifier,
         })
     });
@@ -114,7 +112,7 @@ fn is_found(client: &Client, wanted: &str) -> bool {
 
 fn describe(client: &Client, call: &Call<'_>) -> Value {
     let connection = client.connection.as_ref();
-    let last = if connection.is_none() { call.state.observations().last_disconnect(&client.id) } else { None };
+    let last = call.state.observations().last_disconnect(&client.id);
     let tls = connection
         .and_then(|it| it.tls.as_ref())
         .map(|(version, cipher)| json!({"version": version, "cipher": cipher}));
@@ -129,8 +127,7 @@ fn describe(client: &Client, call: &Call<'_>) -> Value {
         "listener": connection.map(|it| &it.listener),
         "since_ms": connection.map(|it| it.since_ms).or(last.as_ref().map(|last| last.time_ms)),
         "keep_alive_s": connection.map(|it| it.keep_alive_s),
-        // It decides about the Session that was there before, and is not kept.
-        "clean_start": null,
+        "clean_start": connection.map(|it| it.clean_start),
         "session_expiry_s": client.session_expiry_s,
         "subscriptions": client.subscriptions,
         "inflight": client.inflight,

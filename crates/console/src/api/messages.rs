@@ -92,13 +92,12 @@ pub(crate) fn publish(call: &Call<'_>) -> Result<Outcome, Refusal> {
     if !call.may_publish(&publication.topic) {
         return Err(Refusal::forbidden(format!("You may not publish to '{}'.", publication.topic)));
     }
-    call.state.source.publish(&publication).map_err(refused)?;
+    let matched = call.state.source.publish(&publication).map_err(refused)?;
     call.settle()?;
     let retained = if publication.retain { ", retained" } else { "" };
     let what = format!("published {} bytes to '{}'{retained}", publication.payload.len(), publication.topic);
     call.audit("console_publish", &what);
-    // Who gets it is found out on the shards, whom nobody waits for.
-    Ok(Outcome::Json(json!({"matched": null})))
+    Ok(Outcome::Json(json!({"matched": matched})))
 }
 
 fn read(body: &Value) -> Result<Publication, Refusal> {

@@ -86,9 +86,8 @@ pub(crate) fn overview(call: &Call<'_>) -> Result<Outcome, Refusal> {
             "received": totals.messages_received_total,
             "sent": totals.messages_sent_total,
             "discarded": totals.messages_dropped_total,
-            "queued": totals.held_messages,
-            // Shards count what Sessions hold, whether it was sent or not.
-            "inflight": null,
+            "queued": totals.queued_messages(),
+            "inflight": totals.inflight_messages,
         },
         "bytes": {"received": totals.received_bytes_total, "sent": totals.sent_bytes_total},
         "connections": {
@@ -171,7 +170,7 @@ pub(crate) fn config(call: &Call<'_>) -> Result<Outcome, Refusal> {
     let warnings: Vec<Value> = configuration
         .warnings
         .iter()
-        .map(|warning| json!({"line": warning.line, "message": warning.message, "remedy": null}))
+        .map(|warning| json!({"line": warning.line, "message": warning.message}))
         .collect();
     Ok(Outcome::Json(json!({"file": configuration.file, "lines": lines, "warnings": warnings})))
 }

@@ -28,6 +28,8 @@ pub(super) struct Care {
     is_told_full: bool,
     /// When it was last looked whether there is room and a snapshot is due, and where the log ended then; `None` is never.
     looked: Option<(u64, u64)>,
+    /// Bytes of the log that are needed, at most.
+    pub(super) live_bytes: u64,
 }
 
 impl Care {
@@ -46,6 +48,7 @@ impl Care {
             is_repetition: false,
             is_told_full: false,
             looked: None,
+            live_bytes: 0,
         }
     }
 
@@ -173,6 +176,7 @@ impl<D: Disk> Keeper<D> {
             // What waited there goes on.
             self.effects.extend(shards(shared).map(Effect::Wake));
         }
+        self.care.live_bytes = self.care.plan.live(log);
         self.care.looked = Some((now_ms, self.log.end().0));
     }
 

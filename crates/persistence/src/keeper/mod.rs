@@ -167,6 +167,11 @@ impl<D: Disk> Keeper<D> {
         &self.log
     }
 
+    /// How many bytes of the log are needed, at most, as far as was seen when it was last looked around.
+    pub fn live_bytes(&self) -> u64 {
+        self.care.live_bytes
+    }
+
     /// Does the next thing. To be called without pause, but for what it gives back; once it is to stop, nobody may hand over
     /// anything any more.
     ///

@@ -12,7 +12,7 @@ use midge_auth::Access;
 use midge_broker::message::{Message, MessageParts};
 use midge_broker::sys::Report;
 use midge_broker::{
-    Authentication, Credentials, Identity, ListedSubscription, ListenerId, LogState, ShardId, Shared,
+    Authentication, Credentials, Identity, ListedRetained, ListedSubscription, ListenerId, LogState, ShardId, Shared,
     SubscriptionCursor,
 };
 use midge_codec::{Property, QoS};
@@ -177,6 +177,7 @@ impl ConsoleSource {
                 listener: door.map(name_of).unwrap_or_default(),
                 since_ms: self.wall_ms(connection.since_ms),
                 keep_alive_s: connection.keep_alive_s,
+                clean_start: connection.is_clean_start,
                 received_messages: connection.messages_received,
                 sent_messages: socket.messages_sent,
                 received_bytes: connection.bytes_received,
@@ -204,7 +205,7 @@ impl ConsoleSource {
             written_bytes_total: log.next(),
             waiting_bytes: log.next().saturating_sub(log.durable()),
             disk_bytes: figures.disk_bytes(),
-            live_bytes: None,
+            live_bytes: figures.live_bytes(),
             disk_free_bytes: file_system.map(|it| it.f_bavail * it.f_frsize),
             is_full: log.state() >= LogState::Full,
             sync: figures.syncs(),
@@ -301,6 +302,7 @@ impl Source for ConsoleSource {
             share_groups: shared.groups().count() as u64,
             retained_messages: totals.retained,
             retained_bytes: shared.retained().bytes() as u64,
+            inflight_messages: totals.messages_inflight,
             held_messages: totals.messages_stored.saturating_sub(totals.retained),
             held_bytes: totals.messages_stored_bytes.saturating_sub(shared.retained().bytes() as u64),
             waiting_packets: totals.packet_out_count,
@@ -389,8 +391,11 @@ impl Source for ConsoleSource {
         let Some(portion) = self.peers().inquire(ShardId(0), list) else {
             return Ok(Portion { items: Vec::new(), next: None });
         };
-        let items = portion.messages.iter().zip(&portion.places);
-        let items = items.map(|(message, place)| (self.describe_retained(message), (place + 1).to_string()));
+        let described = |listed: ListedRetained| {
+            let behind = (listed.place + 1).to_string();
+            (self.describe_retained(listed), behind)
+        };
+        let items = portion.messages.into_iter().map(described);
         Ok(Portion { items: items.collect(), next: portion.next.map(|next| next.to_string()) })
     }
 
@@ -405,7 +410,7 @@ impl Source for ConsoleSource {
         })
     }
 
-    fn publish(&self, publication: &Publication) -> Result<(), PublishRefusal> {
+    fn publish(&self, publication: &Publication) -> Result<u64, PublishRefusal> {
         let publication = publication.clone();
         let published = self.peers().order(ShardId(0), move |shard| {
             let properties = properties(&publication);
@@ -422,7 +427,7 @@ impl Source for ConsoleSource {
             shard.publish_for_operator(&parts)
         });
         match published {
-            Some(Ok(())) => Ok(()),
+            Some(Ok(matched)) => Ok(matched as u64),
             Some(Err(cause)) => Err(PublishRefusal(format!("The server does not take this message: {cause}."))),
             None => Err(PublishRefusal("The server is ending.".to_owned())),
         }
@@ -572,7 +577,8 @@ impl Source for ConsoleSource {
 }
 
 impl ConsoleSource {
-    fn describe_retained(&self, message: &midge_broker::retained::RetainedMessage) -> Retained {
+    fn describe_retained(&self, listed: ListedRetained) -> Retained {
+        let ListedRetained { message, publisher, .. } = listed;
         let whole = message.whole();
         let payload = whole.map(Message::payload);
         let bytes =
@@ -585,7 +591,7 @@ impl ConsoleSource {
             payload: payload.map(|payload| payload[..payload.len().min(SHOWN_PAYLOAD_BYTES)].to_vec()),
             stored_ms: message.received_s().map(|seconds| self.wall_ms(seconds * 1000)),
             expires_ms: expires_s.map(|seconds| self.wall_ms(seconds * 1000)),
-            publisher: None,
+            publisher: publisher.map(Into::into),
         }
     }
 }

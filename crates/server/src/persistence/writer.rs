@@ -123,7 +123,8 @@ impl State {
             let (begun, durable_before) = (Instant::now(), durable());
             let next = self.keeper.step(&self.shared, self.clock.now(), is_stopping);
             if durable() != durable_before {
-                self.peers.log_figures.note(begun.elapsed().as_micros() as u64, self.keeper.log().bytes());
+                let (took_us, keeper) = (begun.elapsed().as_micros() as u64, &self.keeper);
+                self.peers.log_figures.note(took_us, keeper.log().bytes(), keeper.live_bytes());
             }
             while let Some(effect) = self.keeper.next_effect() {
                 self.pass_on(effect);

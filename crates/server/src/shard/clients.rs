@@ -54,7 +54,7 @@ impl Shard {
     ///
     /// # Errors
     /// The cause, in words, why it is not taken.
-    pub(crate) fn publish_for_operator(&mut self, parts: &MessageParts<'_>) -> Result<(), &'static str> {
+    pub(crate) fn publish_for_operator(&mut self, parts: &MessageParts<'_>) -> Result<usize, &'static str> {
         let published = self.broker.publish_for_operator(parts, &mut self.turn);
         if self.turn.is_full() {
             self.finish_turn();

@@ -118,8 +118,8 @@ impl TreePrint {
         while let Some(portion) =
             from.and_then(|from| self.peers.inquire(ShardId(0), move |shard| shard.broker().list_retained(from, now_s)))
         {
-            for message in portion.messages {
-                selection.offer(Entry { path: Path::new(message.topic()), mark: Mark::Retained });
+            for listed in portion.messages {
+                selection.offer(Entry { path: Path::new(listed.message.topic()), mark: Mark::Retained });
             }
             from = portion.next;
         }

@@ -173,6 +173,7 @@ impl Server {
             ("subscriptions", sum(|gauges| gauges.subscriptions)),
             ("shared subscriptions", sum(|gauges| gauges.shared_subscriptions)),
             ("messages held", sum(|gauges| gauges.messages_held)),
+            ("messages inflight", sum(|gauges| gauges.inflight)),
             ("bytes held", sum(|gauges| gauges.bytes_held)),
             ("filters in the router", shared.router().filters() as u64),
             ("messages queued in groups", shared.groups().queued().0),

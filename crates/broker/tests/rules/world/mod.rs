@@ -337,6 +337,7 @@ impl World {
             messages_held: sum.messages_held + it.messages_held,
             messages_on_disk: sum.messages_on_disk + it.messages_on_disk,
             bytes_held: sum.bytes_held + it.bytes_held,
+            inflight: sum.inflight + it.inflight,
         })
     }
 
@@ -354,6 +355,7 @@ impl World {
             ("subscriptions", gauges.subscriptions),
             ("shared subscriptions", gauges.shared_subscriptions),
             ("messages held", gauges.messages_held),
+            ("messages inflight", gauges.inflight),
             ("bytes held", gauges.bytes_held),
             ("filters in the router", self.shared.router().filters() as u64),
             ("messages queued in groups", self.shared.groups().queued().0),
