@@ -110,8 +110,13 @@ impl Directory {
 
     /// Whether a Session of this Client Identifier lives somewhere, or is about to.
     pub(crate) fn knows(&self, client_id: &str) -> bool {
+        self.shard_of(client_id).is_some()
+    }
+
+    /// The shard on which a Session of this Client Identifier lives, has just ended, or is about to live.
+    pub fn shard_of(&self, client_id: &str) -> Option<ShardId> {
         let hash = self.hash(client_id);
-        self.stripe(hash).find(hash, |entry| entry.hash == hash).is_some()
+        self.stripe(hash).find(hash, |entry| entry.hash == hash).map(|entry| ShardId(entry.shard))
     }
 
     /// A Session began on `shard`.

@@ -74,6 +74,8 @@ pub struct Config {
     pub packet_buffer_size: u16,
     /// How often `$SYS` is published; 0 is never.
     pub sys_interval_s: u16,
+    /// Publish which clients are there, below `$SYS/broker/clients`.
+    pub sys_presence: bool,
     /// Deliver with the Subscription's QoS even where the publisher's was lower.
     pub upgrade_outgoing_qos: bool,
     /// Whom the server becomes when it is started as root.
@@ -225,6 +227,7 @@ impl Config {
             set_tcp_nodelay: false,
             packet_buffer_size: 4096,
             sys_interval_s: 10,
+            sys_presence: false,
             upgrade_outgoing_qos: false,
             user: USER.to_owned(),
             pid_file: None,

@@ -322,6 +322,7 @@ fn spawn(
             clock,
             log: buffer(),
             poll,
+            sys_presence: options.sys_presence,
             memory_limit: memory_limit.take(),
             system_topics: system_topics.take(),
         });

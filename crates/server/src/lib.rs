@@ -30,6 +30,7 @@ mod log;
 mod options;
 mod peers;
 mod persistence;
+mod presence;
 mod process;
 mod published;
 mod reading;

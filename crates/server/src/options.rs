@@ -41,6 +41,8 @@ pub struct Options {
     pub memory_limit_bytes: Option<u64>,
     /// Seconds between publications of `$SYS`; 0 is never.
     pub sys_interval_s: u16,
+    /// Publish which clients are there.
+    pub sys_presence: bool,
     /// What is kept on disk; `None`: nothing.
     pub persistence: Option<PersistenceOptions>,
     /// Where secrets of encrypted connections are written, for those who look into traffic.
@@ -241,6 +243,7 @@ impl Options {
             }),
             memory_limit_bytes: config.memory_limit_bytes,
             sys_interval_s: config.sys_interval_s,
+            sys_presence: config.sys_presence,
             persistence: persistence_of(config),
             tls_key_log: None,
             watch_files: config.watch_files,

@@ -22,6 +22,7 @@ use crate::console::{Incidents, LogFigures};
 use crate::files::{Files, Portion};
 use crate::inquiry::Inquiry;
 use crate::persistence::Reads;
+use crate::presence::Presence;
 use crate::published::Published;
 use crate::reload_order::ReloadOrder;
 use crate::settings::Settings;
@@ -55,6 +56,7 @@ pub(crate) struct Peers {
     pub(crate) incidents: Incidents,
     /// What the log's thread does.
     pub(crate) log_figures: LogFigures,
+    pub(crate) presence: Presence,
     /// All shards have come to the same step of the orderly end.
     pub(crate) step: Barrier,
 }
@@ -132,6 +134,7 @@ impl Peers {
             files: Files::default(),
             incidents: Incidents::default(),
             log_figures: LogFigures::default(),
+            presence: Presence::default(),
         }
     }
 

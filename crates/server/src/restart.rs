@@ -14,6 +14,7 @@ pub(crate) fn needs_restart(started: &Options, now: &Options) -> Vec<&'static st
     compare("user", started.account == now.account);
     compare("pid_file", started.pid_file == now.pid_file);
     compare("admin_socket", started.admin_socket == now.admin_socket);
+    compare("sys_presence", started.sys_presence == now.sys_presence);
     match (&started.persistence, &now.persistence) {
         (Some(started), Some(now)) => {
             compare("persistence_location", started.database.parent() == now.database.parent());
@@ -55,6 +56,7 @@ mod tests {
             config.user = "ann".to_owned();
             config.pid_file = Some("pid".to_owned());
             config.admin_socket = Some("socket".to_owned());
+            config.sys_presence = true;
         };
         let kept = |config: &mut Config| {
             config.persistence.location = Some("folder".to_owned());
@@ -64,7 +66,7 @@ mod tests {
         };
         let told: BTreeSet<&str> = [
             check(&|_| (), &[]),
-            check(&process, &["shards", "user", "pid_file", "admin_socket"]),
+            check(&process, &["shards", "user", "pid_file", "admin_socket", "sys_presence"]),
             check(&kept, &["persistence_location", "persistence_file", "persistence_sync", "persistence_max_bytes"]),
             check(&|config| config.persistence.on = false, &["persistence"]),
         ]

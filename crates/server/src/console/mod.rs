@@ -20,7 +20,7 @@ use midge_console::{Console, Entrance, Rules};
 
 pub(crate) use self::figures::LogFigures;
 pub(crate) use self::source::{ConsoleSource, SourceParts};
-pub(crate) use self::witness::{Incidents, Witness};
+pub(crate) use self::witness::{Incidents, Witness, how_it_ended};
 use crate::journal::Journal;
 use crate::log::LogType;
 use crate::options::Options;

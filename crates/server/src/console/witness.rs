@@ -168,6 +168,11 @@ fn told(kind: &EventKind) -> Option<Told> {
     })
 }
 
+/// How a connection ended, in words.
+pub(crate) fn how_it_ended(reason: &DisconnectReason) -> String {
+    disconnected(reason).reason
+}
+
 fn disconnected(reason: &DisconnectReason) -> Told {
     match reason {
         DisconnectReason::Disconnect => Told::new(Kind::Left, "the client said goodbye"),

@@ -66,6 +66,9 @@ impl Shard {
     pub(crate) fn dismiss_client(&mut self, client_id: &str, ends_session: bool) -> bool {
         let was_here = self.broker.dismiss_client(client_id, ends_session, &mut self.turn);
         self.note_closes();
+        if was_here {
+            self.presence.note_client(client_id, Some("ended by the operator".to_owned()));
+        }
         was_here
     }
 

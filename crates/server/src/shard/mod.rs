@@ -27,6 +27,7 @@ mod obligation;
 mod opening;
 mod output;
 mod pauses;
+mod presence;
 mod proxy;
 mod settings;
 mod stop;
@@ -56,6 +57,7 @@ pub(crate) use self::memory_limit::MemoryLimit;
 use self::moves::Moved;
 use self::obligation::Waiters;
 use self::pauses::Pauses;
+use self::presence::Changed;
 use self::settings::Suspects;
 pub(crate) use self::system_topics::SystemTopics;
 use crate::clock::Clock;
@@ -122,6 +124,7 @@ pub(crate) struct Shard {
     taps: Taps,
     /// What the console is to know.
     witness: Witness,
+    presence: Changed,
 }
 
 /// What a shard is made of.
@@ -134,6 +137,8 @@ pub(crate) struct Parts {
     pub(crate) clock: Clock,
     pub(crate) log: LogBuffer,
     pub(crate) poll: Poll,
+    /// Whether it is published which clients are there.
+    pub(crate) sys_presence: bool,
     /// On one shard only.
     pub(crate) memory_limit: Option<MemoryLimit>,
     /// On one shard only.
@@ -171,6 +176,7 @@ impl Shard {
             suspects: Suspects::default(),
             taps: Taps::default(),
             witness: Witness::default(),
+            presence: Changed::new(parts.sys_presence),
             delayed: Delayed::default(),
             lingerers: Deadlines::new(closing::LINGER_MS),
             acceptor: Acceptor::default(),
@@ -193,6 +199,7 @@ impl Shard {
         self.peers.note_thread(self.id);
         self.look_at_settings();
         self.broker.handle_restored(&mut self.turn);
+        self.note_restored();
         self.finish_turn();
         let mut lets_in = false;
         while !self.peers.is_stopping() {
@@ -219,6 +226,7 @@ impl Shard {
             self.take_output_room();
             self.take_input();
             self.publish_log();
+            self.publish_presence();
             self.has_work = self.broker.handle_work(&mut self.turn);
             self.finish_turn();
         }
@@ -379,6 +387,7 @@ impl Shard {
         self.write_sockets(wait_for);
         self.acknowledge_input();
         self.write_log();
+        self.tell_presence();
         self.close_connections();
         for request in self.turn.reads.drain(..) {
             self.peers.ask(self.id, request);
@@ -405,6 +414,7 @@ impl Shard {
             let connection = event.connection.and_then(|id| self.connections.get(id.0 as usize));
             let address = connection.map(|connection| &connection.address);
             self.witness.note(&event, address);
+            self.presence.note(&event);
             if !wanted.contains(lines::mask(&event.kind)) {
                 continue;
             }
