@@ -2,6 +2,7 @@
 
 use crate::access::Denied;
 use crate::event::DiscardReason;
+use crate::queue_age::QueueAges;
 use midge_codec::ReasonCode;
 
 /// Ever-growing counts since the start.
@@ -41,6 +42,8 @@ pub struct Counters {
     pub pauses: u64,
     /// Messages that were not retained, because enough are.
     pub retained_refused: u64,
+    /// How long messages had waited in the queues of Sessions when they were sent.
+    pub queue_ages: QueueAges,
     /// Messages discarded, by reason, in the order of [`DiscardReason::ALL`].
     pub discarded: [u64; DiscardReason::ALL.len()],
 }

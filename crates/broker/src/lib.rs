@@ -24,6 +24,7 @@ pub mod message;
 mod options;
 pub mod outbox;
 mod queue;
+mod queue_age;
 pub mod record;
 pub mod recovery;
 mod replay;
@@ -47,6 +48,7 @@ pub use log_queue::{Appended, BATCH_HEADER_BYTES, LogQueue, LogState, SnapshotDo
 pub use mail::{Mail, Parcel};
 pub use mesh::Mesh;
 pub use options::{ClientRate, ListenerOptions, Options, ServiceOptions};
+pub use queue_age::{QUEUE_AGES, QueueAges};
 pub use sampling::{SAMPLE_PAYLOAD_BYTES_MAX, Sample, SamplePortion};
 pub use shard::{Arrival, ConnectionEnd, Consumed, FirstBytes, Next, Purpose, ReadBatch, ReadRequest, Shard};
 pub use shard::{ListedConnection, ListedSession, SessionPortion};

@@ -19,6 +19,9 @@ pub struct Parcel {
     bytes: Vec<u8>,
     messages: Vec<Message>,
     samples: Vec<Sample>,
+    publishes: u64,
+    /// For those who measure how long messages are on their way: when what came here began to be handled, by a clock of theirs.
+    pub stamp: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +80,11 @@ impl Parcel {
         self.letters.is_empty()
     }
 
+    /// How many messages are in it for those who have subscribed.
+    pub fn publishes(&self) -> u64 {
+        self.publishes
+    }
+
     /// Roughly how much memory it holds, for bounds.
     pub fn bytes(&self) -> usize {
         self.bytes.len()
@@ -94,6 +102,7 @@ impl Parcel {
         self.bytes.clear();
         self.messages.clear();
         self.samples.clear();
+        self.publishes = 0;
     }
 
     /// Adds that a client of `shard` has made or given up a sampled Subscription.
@@ -138,12 +147,14 @@ impl Parcel {
             self.receivers.extend_from_slice(&receivers[range]);
         }
         self.letters.push(Letter::Publish { envelope, content, runs: runs.len() as u32 });
+        self.publishes += 1;
     }
 
     /// Adds a message for a member of a share group.
     pub(crate) fn assign(&mut self, group: GroupId, member: Receiver, identifier: u32, qos: QoS, message: Message) {
         self.messages.push(message);
         self.letters.push(Letter::Assigned { group, member, identifier, qos });
+        self.publishes += 1;
     }
 
     /// Reads the letters in the order in which they were written.

@@ -10,6 +10,7 @@
 
 use std::collections::VecDeque;
 
+use crate::queue_age::Arrivals;
 use crate::record::RunRecord;
 use crate::session::Kept;
 
@@ -29,6 +30,7 @@ pub(crate) struct Queue {
     staying_cost: u64,
     /// How many have been taken from the front, for those who go through the front in portions.
     taken: u64,
+    arrivals: Arrivals,
     /// The first run is being read.
     pub is_reading: bool,
     /// Messages up to this identity may have been sent before the server was started.
@@ -100,7 +102,13 @@ impl Queue {
         self.total.without(self.on_disk).cost()
     }
 
-    /// Adds the newest message.
+    /// Adds the newest message, which has come now.
+    pub(crate) fn push_new(&mut self, kept: Kept, now_s: u32) {
+        self.arrivals.note(self.taken + self.total.messages, now_s);
+        self.push(kept);
+    }
+
+    /// Adds the newest message, of which it is not known when it came.
     pub(crate) fn push(&mut self, kept: Kept) {
         self.total.add(Load::of(&kept));
         if self.runs.is_empty() && self.back.is_empty() {
@@ -133,6 +141,11 @@ impl Queue {
         self.total.remove(Load::of(&kept));
         self.advance();
         Some(kept)
+    }
+
+    /// When the message came that was taken last, as far as that is known, in monotonic seconds.
+    pub(crate) fn taken_arrived_s(&mut self) -> Option<u32> {
+        self.arrivals.take(self.taken - 1)
     }
 
     /// What is in memory, oldest first.

@@ -6,7 +6,7 @@
 use std::ops::ControlFlow;
 
 use crate::routes::Call;
-use crate::source::{Client, HISTOGRAM_BUCKETS, Histogram, LogTotals, Source, Totals};
+use crate::source::{Client, HISTOGRAM_BUCKETS, Histogram, LogTotals, Sink, Source, Times, Totals};
 
 /// A family of metrics.
 #[derive(Debug)]
@@ -94,11 +94,11 @@ pub struct Buckets {
     pub sum: f64,
 }
 
-impl From<&Histogram> for Buckets {
-    /// In seconds.
-    fn from(histogram: &Histogram) -> Buckets {
-        let bounds = (0..HISTOGRAM_BUCKETS - 1).map(|bucket| (1_u64 << bucket) as f64 / 1e6).collect();
-        Buckets { bounds, counts: histogram.counts.to_vec(), sum: histogram.sum_us as f64 / 1e6 }
+impl Buckets {
+    /// In seconds, of which each has so many units of the histogram's.
+    fn of(histogram: &Histogram, units_per_s: f64) -> Buckets {
+        let bounds = (0..HISTOGRAM_BUCKETS - 1).map(|bucket| (1_u64 << bucket) as f64 / units_per_s).collect();
+        Buckets { bounds, counts: histogram.counts.to_vec(), sum: histogram.sum as f64 / units_per_s }
     }
 }
 
@@ -108,6 +108,10 @@ const fn counter(name: &'static str, help: &'static str) -> Metric {
 
 const fn gauge(name: &'static str, help: &'static str) -> Metric {
     Metric { name, kind: MetricKind::Gauge, help }
+}
+
+const fn histogram(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, kind: MetricKind::Histogram, help }
 }
 
 /// All families, in the order in which they are written.
@@ -162,11 +166,18 @@ pub static METRICS: &[Metric] = &[
     gauge("midge_log_live_bytes", "Bytes of it that are still needed."),
     gauge("midge_log_disk_free_bytes", "Bytes that are free on the log's disk."),
     gauge("midge_log_full", "Whether there is no room for what would have to be kept."),
-    Metric {
-        name: "midge_log_sync_seconds",
-        kind: MetricKind::Histogram,
-        help: "How long it took to write and sync what had gathered for the log.",
-    },
+    histogram("midge_log_sync_seconds", "How long it took to write and sync what had gathered for the log."),
+    histogram(
+        "midge_route_seconds",
+        "From when a shard read a message until it was written to its receivers, once for each shard that takes part.",
+    ),
+    histogram("midge_queue_age_seconds", "How long messages had waited in the queues of sessions when they were sent."),
+    gauge("midge_sink_state", "1 for the state in which a sink is: connected, waiting or failing."),
+    gauge("midge_sink_lag_messages", "Messages that wait for a sink."),
+    gauge("midge_sink_lag_seconds", "How long the oldest message has waited that a sink has not delivered."),
+    counter("midge_sink_written_total", "What a sink has delivered."),
+    counter("midge_sink_refused_total", "What the target of a sink has refused for good."),
+    counter("midge_sink_ignored_total", "Messages of which a sink can make nothing."),
     gauge("midge_history_topics", "Topics of which the console has a history."),
     gauge("midge_history_bytes", "Memory of that history, in bytes."),
     gauge(
@@ -213,6 +224,24 @@ fn measure_server(measured: &mut Measured, source: &dyn Source) {
     }
     if let Some(log) = &totals.log {
         measure_log(measured, log);
+    }
+    let Times { route, queue_age } = source.times();
+    measured.times("midge_route_seconds", &route, 1e6);
+    measured.times("midge_queue_age_seconds", &queue_age, 1.0);
+    source.sinks().iter().for_each(|sink| measure_sink(measured, sink));
+}
+
+fn measure_sink(measured: &mut Measured, sink: &Sink) {
+    measured.labelled("midge_sink_state", &[("sink", sink.name), ("state", sink.state)], 1_u64);
+    let numbers = [
+        ("midge_sink_lag_messages", sink.lag_messages),
+        ("midge_sink_lag_seconds", sink.lag_s),
+        ("midge_sink_written_total", sink.written),
+        ("midge_sink_refused_total", sink.refused),
+        ("midge_sink_ignored_total", sink.ignored),
+    ];
+    for (name, value) in numbers {
+        measured.labelled(name, &[("sink", sink.name)], value);
     }
 }
 
@@ -274,7 +303,7 @@ fn measure_log(measured: &mut Measured, log: &LogTotals) {
         .filter_map(|(name, value)| Some((name, value?)))
         .for_each(|(name, value)| measured.plain(name, value));
     measured.plain("midge_log_full", log.is_full);
-    measured.plain("midge_log_sync_seconds", &log.sync);
+    measured.times("midge_log_sync_seconds", &log.sync, 1e6);
 }
 
 fn measure_tops(measured: &mut Measured, call: &Call<'_>) {
@@ -350,6 +379,11 @@ impl Measured {
         self.0.push((name, Sample { labels, value: value.into() }));
     }
 
+    /// How long something took: the histogram counts in units of which a second has so many.
+    fn times(&mut self, name: &'static str, histogram: &Histogram, units_per_s: f64) {
+        self.plain(name, Value::Buckets(Buckets::of(histogram, units_per_s)));
+    }
+
     /// In the order of the table, those without a sample left out.
     fn into_families(mut self) -> Vec<Family> {
         let take = |metric: &'static Metric| {
@@ -375,12 +409,6 @@ impl From<bool> for Value {
 impl From<f64> for Value {
     fn from(number: f64) -> Value {
         Value::Number(number)
-    }
-}
-
-impl From<&Histogram> for Value {
-    fn from(histogram: &Histogram) -> Value {
-        Value::Buckets(histogram.into())
     }
 }
 
@@ -422,11 +450,11 @@ mod tests {
         let mut histogram = Histogram::default();
         for us in [0, 1, 3, 900, 1_000, 1_000_000_000] {
             histogram.counts[Histogram::bucket(us)] += 1;
-            histogram.sum_us += us;
+            histogram.sum += us;
         }
-        assert_eq!((histogram.quantile_us(0.5), histogram.quantile_us(0.8)), (Some(4), Some(1_024)));
-        assert_eq!(Histogram::default().quantile_us(0.5), None);
-        let Buckets { bounds, counts, sum } = Buckets::from(&histogram);
+        assert_eq!((histogram.quantile(0.5), histogram.quantile(0.8)), (Some(4), Some(1_024)));
+        assert_eq!(Histogram::default().quantile(0.5), None);
+        let Buckets { bounds, counts, sum } = Buckets::of(&histogram, 1e6);
         assert_eq!((bounds.len() + 1, bounds[0], bounds[10]), (counts.len(), 0.000_001, 0.001_024));
         assert_eq!((counts[0], counts[10], counts.last().copied(), sum), (1, 2, Some(1), 1_000.001_904));
     }

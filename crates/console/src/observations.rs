@@ -83,7 +83,7 @@ fn reckon(before: &Totals, now: &Totals, passed_s: f64) -> Look {
         rate(|totals| totals.sent_bytes_total),
         gauge(now.clients_connected),
         gauge(now.resident_bytes),
-        synced.quantile_us(0.99).map(|us| us as f64),
+        synced.quantile(0.99).map(|us| us as f64),
         now.log.and_then(|log| log.disk_bytes).map(|bytes| bytes as f64),
         gauge(now.queued_messages()),
     ];

@@ -53,6 +53,9 @@ pub trait Source: Send + Sync + 'static {
     /// Where clients come in.
     fn listeners(&self) -> Vec<Listener>;
 
+    /// How long messages were on their way. Asks each shard.
+    fn times(&self) -> Times;
+
     /// What is published below `$SYS`, as numbers.
     fn system_topics(&self) -> Vec<(String, u64)>;
 
@@ -208,23 +211,23 @@ pub struct LogTotals {
     pub sync: Histogram,
 }
 
-/// How long something took: counts by power of two of microseconds. Element `n` counts what took less than `2^n` µs and no less
-/// than half of that; the last one all that took longer.
+/// How long something took: counts by power of two, of microseconds or of seconds. Element `n` counts what took less than `2^n` of
+/// them and no less than half of that; the last one all that took longer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Histogram {
     /// See above.
     pub counts: [u64; HISTOGRAM_BUCKETS],
-    /// All of it together, in microseconds.
-    pub sum_us: u64,
+    /// All of it together.
+    pub sum: u64,
 }
 
-/// From a microsecond to eight seconds.
+/// From a microsecond to four seconds, or from a second to 48 days.
 pub const HISTOGRAM_BUCKETS: usize = 24;
 
 impl Histogram {
     /// The bucket of a duration.
-    pub fn bucket(us: u64) -> usize {
-        (u64::BITS - us.leading_zeros()).min(HISTOGRAM_BUCKETS as u32 - 1) as usize
+    pub fn bucket(length: u64) -> usize {
+        (u64::BITS - length.leading_zeros()).min(HISTOGRAM_BUCKETS as u32 - 1) as usize
     }
 
     /// All of them.
@@ -236,11 +239,11 @@ impl Histogram {
     #[must_use]
     pub fn since(&self, before: &Histogram) -> Histogram {
         let counts = std::array::from_fn(|bucket| self.counts[bucket].saturating_sub(before.counts[bucket]));
-        Histogram { counts, sum_us: self.sum_us.saturating_sub(before.sum_us) }
+        Histogram { counts, sum: self.sum.saturating_sub(before.sum) }
     }
 
-    /// The microseconds within which this share of them (0 to 1) was done; `None`: there were none.
-    pub fn quantile_us(&self, share: f64) -> Option<u64> {
+    /// The time within which this share of them (0 to 1) was done; `None`: there were none.
+    pub fn quantile(&self, share: f64) -> Option<u64> {
         let wanted = (self.count() as f64 * share).ceil().max(1.0) as u64;
         let mut seen = 0;
         let bucket = self.counts.iter().position(|count| {
@@ -248,6 +251,23 @@ impl Histogram {
             seen >= wanted
         })?;
         Some(1 << bucket)
+    }
+}
+
+/// How long messages were on their way.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Times {
+    /// In microseconds: from when a shard read a message until it was written to those who receive it, once for each shard that read it
+    /// or has receivers. Counted while somebody may ask for it.
+    pub route: Histogram,
+    /// In seconds: how long messages had waited in the queues of Sessions when they were sent.
+    pub queue_age: Histogram,
+}
+
+impl std::ops::AddAssign for Histogram {
+    fn add_assign(&mut self, other: Histogram) {
+        self.counts.iter_mut().zip(other.counts).for_each(|(count, more)| *count += more);
+        self.sum += other.sum;
     }
 }
 

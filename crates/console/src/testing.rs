@@ -68,6 +68,13 @@ impl Source for MadeUp {
         vec![Reason { kind: "discarded", reason: "queue full", count: 3 }]
     }
 
+    fn times(&self) -> Times {
+        let mut times = Times::default();
+        (times.route.counts[3], times.route.sum) = (2, 14);
+        (times.queue_age.counts[6], times.queue_age.sum) = (1, 60);
+        times
+    }
+
     fn clients(&self, at: &Place) -> Result<Portion<Client>, WrongPlace> {
         portion(&self.clients, at)
     }

@@ -27,6 +27,11 @@ impl Clock {
         Now { monotonic_ms: self.monotonic_ms(), wall_s: wall.as_secs(), wall_ns: wall.subsec_nanos() }
     }
 
+    /// Of the same start on all copies, and from it on only: for short times.
+    pub(crate) fn monotonic_ns(self) -> u64 {
+        self.start.elapsed().as_nanos() as u64
+    }
+
     pub(crate) fn monotonic_ms(self) -> u64 {
         self.start_ms + self.start.elapsed().as_millis() as u64
     }

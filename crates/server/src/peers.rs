@@ -18,7 +18,7 @@ use midge_persistence::RunRead;
 use mio::Waker;
 
 use crate::authority::{Answer, Asker, Authority, Check, Failures, Workers};
-use crate::console::{Incidents, LogFigures};
+use crate::console::{Incidents, LogFigures, Tally};
 use crate::files::{Files, Portion};
 use crate::inquiry::Inquiry;
 use crate::persistence::Reads;
@@ -74,6 +74,7 @@ struct Peer {
     /// How often it has looked what there is to do.
     turns: AtomicU64,
     published: Published,
+    route_times: Tally,
     /// How the system calls its thread; 0: it does not run yet.
     thread: AtomicU32,
 }
@@ -116,6 +117,7 @@ impl Peers {
             settings_number: AtomicU64::new(0),
             turns: AtomicU64::new(0),
             published: Published::default(),
+            route_times: Tally::default(),
             thread: AtomicU32::new(0),
         };
         Peers {
@@ -292,6 +294,11 @@ impl Peers {
 
     pub(crate) fn published(&self, shard: ShardId) -> &Published {
         &self.peer(shard).published
+    }
+
+    /// How long messages were on their way through a shard. Its own thread counts.
+    pub(crate) fn route_times(&self, shard: ShardId) -> &Tally {
+        &self.peer(shard).route_times
     }
 
     /// Everything that the shards have published, summed.

@@ -321,7 +321,7 @@ impl Shard {
             self.discard(slot, DiscardReason::QueueFull, turn);
             return self.finish(slot, kept, turn);
         }
-        queue.push(kept);
+        queue.push_new(kept, turn.now.seconds() as u32);
         if self.is_logging() {
             self.spill_if_long(slot, turn);
         }

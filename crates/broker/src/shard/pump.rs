@@ -224,6 +224,9 @@ impl Shard {
             return Step::Starved;
         }
         let Some(kept) = queue.pop() else { return Step::Nothing };
+        if let Some(arrived_s) = queue.taken_arrived_s().filter(|_| is_sent) {
+            self.counters.queue_ages.add(turn.now.seconds().saturating_sub(arrived_s.into()));
+        }
         if queue.wanted_run().is_some() {
             self.want_run(slot, turn);
         }

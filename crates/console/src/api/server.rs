@@ -62,8 +62,8 @@ pub(crate) fn overview(call: &Call<'_>) -> Result<Outcome, Refusal> {
             "bytes": log.disk_bytes,
             "live_bytes": log.live_bytes,
             "disk_free_bytes": log.disk_free_bytes,
-            "sync_p50_us": log.sync.quantile_us(0.5),
-            "sync_p99_us": log.sync.quantile_us(0.99),
+            "sync_p50_us": log.sync.quantile(0.5),
+            "sync_p99_us": log.sync.quantile(0.99),
             "is_full": log.is_full,
         })
     });

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use midge_console::{Console, Entrance, Rules};
 
-pub(crate) use self::figures::LogFigures;
+pub(crate) use self::figures::{LogFigures, Tally};
 pub(crate) use self::source::{ConsoleSource, SourceParts};
 pub(crate) use self::witness::{Incidents, Witness, how_it_ended};
 use crate::journal::Journal;

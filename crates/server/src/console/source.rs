@@ -18,9 +18,9 @@ use midge_broker::{
 use midge_codec::{Property, QoS};
 use midge_console::source as console;
 use midge_console::source::{
-    About, Account, Check, Configuration, Explanation, Listener, LogTotals, Login, LoginRefusal, News, Place, Portion,
-    Publication, PublishRefusal, Question, Reason, Retained, SHOWN_PAYLOAD_BYTES, Sink, Subscription, Totals,
-    WrongPlace,
+    About, Account, Check, Configuration, Explanation, Histogram, Listener, LogTotals, Login, LoginRefusal, News,
+    Place, Portion, Publication, PublishRefusal, Question, Reason, Retained, SHOWN_PAYLOAD_BYTES, Sink, Subscription,
+    Times, Totals, WrongPlace,
 };
 use midge_console::{Incident, Sample, Source};
 use midge_net::{Address, Stream};
@@ -352,6 +352,16 @@ impl Source for ConsoleSource {
             refused("retained limit", sum(&|(counters, _)| counters.retained_refused)),
         ]);
         reasons
+    }
+
+    fn times(&self) -> Times {
+        let mut times = Times::default();
+        for shard in self.peers().shards() {
+            times.route += self.peers().route_times(shard).read();
+            let ages = self.peers().inquire(shard, |shard| shard.broker().counters().queue_ages).unwrap_or_default();
+            times.queue_age += Histogram { counts: ages.counts, sum: ages.sum_s };
+        }
+        times
     }
 
     fn clients(&self, at: &Place) -> Result<Portion<console::Client>, WrongPlace> {

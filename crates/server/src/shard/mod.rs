@@ -29,6 +29,7 @@ mod output;
 mod pauses;
 mod presence;
 mod proxy;
+mod route_time;
 mod settings;
 mod stop;
 mod system_topics;
@@ -58,6 +59,7 @@ use self::moves::Moved;
 use self::obligation::Waiters;
 use self::pauses::Pauses;
 use self::presence::Changed;
+use self::route_time::RouteTime;
 use self::settings::Suspects;
 pub(crate) use self::system_topics::SystemTopics;
 use crate::clock::Clock;
@@ -125,6 +127,7 @@ pub(crate) struct Shard {
     /// What the console is to know.
     witness: Witness,
     presence: Changed,
+    route_time: RouteTime,
 }
 
 /// What a shard is made of.
@@ -177,6 +180,7 @@ impl Shard {
             taps: Taps::default(),
             witness: Witness::default(),
             presence: Changed::new(parts.sys_presence),
+            route_time: RouteTime::default(),
             delayed: Delayed::default(),
             lingerers: Deadlines::new(closing::LINGER_MS),
             acceptor: Acceptor::default(),
@@ -247,6 +251,7 @@ impl Shard {
         self.turns += 1;
         self.peers.note_turn(self.id, self.turns);
         self.turn.now = self.clock.now();
+        self.begin_route_time();
         for event in &self.events {
             let token = event.token();
             if token == WAKER {
@@ -308,6 +313,7 @@ impl Shard {
         self.shared.mesh().collect(self.id, &mut parcels);
         for parcel in &mut parcels {
             self.broker.handle_mail(parcel, &mut self.turn);
+            self.note_posted(parcel.stamp, parcel.publishes());
             self.note_closes();
             if self.turn.is_full() {
                 self.finish_turn();
@@ -378,13 +384,16 @@ impl Shard {
         }
         // Before the mail: what comes of it elsewhere is told after what it came from.
         self.write_log();
+        let began_ns = self.route_began_ns();
         for (shard, parcel) in self.turn.mail.parcels() {
+            parcel.stamp = began_ns;
             if self.shared.mesh().post(shard, parcel) {
                 self.peers.wake(shard);
             }
         }
         self.post_departures();
         self.write_sockets(wait_for);
+        self.note_route_time();
         self.acknowledge_input();
         self.write_log();
         self.tell_presence();
