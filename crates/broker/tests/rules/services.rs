@@ -125,6 +125,12 @@ fn what_is_not_wanted_any_more_ends() {
         s< PUBLISH b qos=1 id=? user-property={at7} m=5
         s< DISCONNECT 0x98
         s< closed
+        # It may not have heard of that yet.
+        s comes to listener 65535
+        s> CONNECT v5 id=$midge/s session-expiry-interval=4294967295
+        s< CONNACK 0x87
+        s< closed
+        server wants b of $midge/s
         s comes to listener 65535
         s connects v5 id=$midge/s !session-present
         s< nothing
