@@ -138,6 +138,35 @@ fn what_is_not_wanted_any_more_ends() {
     );
 }
 
+/// A service may be given up, and wanted back, while the server is down, or while some shards do not know of it yet.
+#[test]
+fn what_comes_while_it_is_not_wanted_has_its_time_too() {
+    check_with(
+        with_service(&["a"]),
+        r"
+        s comes to listener 65535
+        s connects v5 id=$midge/s session-expiry-interval=4294967295
+        s subscribes a qos=1
+        s closes
+        server wants nothing from its next start on
+        server restarts
+        p connects v311 clean
+        p publishes a qos=1 m=1
+        p publishes a m=2
+        p publishes a retain m=3
+        server wants a of $midge/s from its next start on
+        # What has no time of receipt would not be in the log.
+        server restarts
+        s comes to listener 65535
+        s connects v5 id=$midge/s session-present
+        s receives a qos=1 user-property={at10} m=1
+        s receives a qos=1 user-property={at11} m=2
+        s receives a qos=1 user-property={at12} m=3
+        s< nothing
+        ",
+    );
+}
+
 /// What came while there was no room in the log is in memory alone. What comes later does not pass it when it leaves memory.
 #[test]
 fn what_is_in_memory_alone_keeps_its_place() {
