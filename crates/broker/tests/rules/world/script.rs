@@ -38,7 +38,7 @@
 //! come back and leave for good, and nothing may be left of them.
 
 use super::{LinkId, World};
-use midge_broker::{ListenerId, LogState, Options};
+use midge_broker::{LogState, Options};
 use midge_choices::Random;
 use midge_codec::QoS;
 use midge_testkit::packet::{Kind, Packet};
