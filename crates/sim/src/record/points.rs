@@ -53,11 +53,9 @@ impl Record {
     /// How often the server may have taken a message for a new one.
     fn publications(&self, id: MessageId) -> usize {
         let message = &self.messages[id];
-        let deaths = self.deaths_since(message.sent);
-        let sends = if message.qos == 1 || deaths > 0 { message.sends as usize } else { 1 };
-        // A Will may be published anew by a server that forgot, dying, that it was.
-        let renewals = message.renewals as usize + if message.will.is_some() { deaths } else { 0 };
-        sends + renewals
+        // What was handed on is durable: no server has forgotten it.
+        let sends = if message.qos == 1 { message.sends as usize } else { 1 };
+        sends + message.renewals as usize
     }
 
     /// What services should have been given and were not: what was acknowledged; Wills, which came into being some time after a step;

@@ -166,6 +166,12 @@ impl Server {
         running.gates.iter().all(|gate| gate.settings_number.get() == wanted)
     }
 
+    /// Where what was recorded last ends in the log, and what of it is durable. Nothing is where nothing is kept.
+    pub(crate) fn log_positions(&self) -> (u64, u64) {
+        let Stage::Running(running) = &self.stage else { return (0, 0) };
+        running.shared.log().map_or((0, 0), |log| (log.next(), log.durable()))
+    }
+
     /// Since which step things that happened may be forgotten if the server dies now; `None`: nothing is.
     pub(crate) fn unsafe_since(&self) -> Option<u64> {
         let Stage::Running(running) = &self.stage else { return None };

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use crate::ground::Ground;
+use crate::mutation::Mutation;
 use crate::network::{Moment, Read, WireId};
 use crate::record::{Ask, Delivery, MessageId, Record, SessionId};
 use crate::settings::ServiceHabits;
@@ -33,6 +34,8 @@ pub(crate) struct Service {
     /// Until when the server may have refused or closed connections of what was not wanted.
     unwanted_until: u64,
     is_away: bool,
+    /// Where the server's log ends, and what of it is durable.
+    log: (u64, u64),
     link: Option<Link>,
     /// Connections before this one.
     wires: Vec<WireId>,
@@ -60,6 +63,8 @@ struct Point {
     message: Option<MessageId>,
     received_ns: u64,
     dup: bool,
+    /// It is durable when the log has come so far.
+    position: u64,
 }
 
 impl Service {
@@ -77,6 +82,7 @@ impl Service {
             unwanted_at: 0,
             unwanted_until: 0,
             is_away: false,
+            log: (0, 0),
             link: None,
             wires: Vec::new(),
         }
@@ -87,8 +93,10 @@ impl Service {
         (self.name.clone(), self.habits.filters.clone())
     }
 
-    /// It is its turn. The server has put the newest settings in force, or not yet. `Err`: it broke a promise.
-    pub(crate) fn act(&mut self, record: &mut Record, is_in_force: bool) -> Result<(), String> {
+    /// It is its turn. The server has put the newest settings in force, or not yet, and has recorded so much, of which so much is
+    /// durable. `Err`: it broke a promise.
+    pub(crate) fn act(&mut self, record: &mut Record, is_in_force: bool, log: (u64, u64)) -> Result<(), String> {
+        self.log = log;
         if is_in_force {
             self.follow(record)?;
         }
@@ -302,12 +310,14 @@ impl Service {
         }
     }
 
-    /// The target takes so many of the messages that it does not have, or refuses them for good, which is the same to the server.
+    /// The target takes so many of the messages that it does not have and that are durable, or refuses them for good, which is the same to the server.
     fn hand_on(&mut self, record: &mut Record, most: usize) -> Result<(), String> {
         let step = self.step();
         let (Some(session), Some(link)) = (self.session, &mut self.link) else { return Ok(()) };
-        let left = link.batch.len() - link.taken;
-        for point in link.batch.iter().skip(link.taken).take(most) {
+        let is_early = self.ground.is_mutated(Mutation::EarlyPoint);
+        let durable = link.batch.iter().skip(link.taken).take_while(|point| is_early || point.position <= self.log.1);
+        let count = durable.count().min(most);
+        for point in link.batch.iter().skip(link.taken).take(count) {
             let is_known = record.note_receipt(&point.topic, point.message, point.received_ns)?;
             self.ground.see(|seen| {
                 seen.points += 1;
@@ -318,8 +328,8 @@ impl Service {
             let delivery = Delivery { message, qos: 1, dup, retain: false, identifiers, step };
             record.deliver(session, &point.topic, delivery)?;
         }
-        link.taken += left.min(most);
-        self.ground.say(&self.name, || format!(" hands on {} messages", left.min(most)));
+        link.taken += count;
+        self.ground.say(&self.name, || format!(" hands on {count} messages"));
         Ok(())
     }
 

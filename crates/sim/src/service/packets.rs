@@ -87,7 +87,7 @@ impl Service {
         if link.batch.iter().any(|other| other.packet_id == packet_id) {
             return Err(format!("the identifier {packet_id} was given to two messages at once"));
         }
-        link.batch.push_back(Point { packet_id, topic, message, received_ns, dup });
+        link.batch.push_back(Point { packet_id, topic, message, received_ns, dup, position: self.log.0 });
         if link.batch.len() > usize::from(self.habits.window) {
             return Err(format!("more than Receive Maximum {}", self.habits.window));
         }
