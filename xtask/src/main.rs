@@ -59,7 +59,7 @@ const WORDS: &[Word] = &[
     },
     Word {
         name: "sim",
-        summary: "[COUNT] [--from N] [--disk | --memory]: simulated worlds, by default 10000; `--seed N` shows one",
+        summary: "[COUNT] [--from N] [--disk | --memory] [--services]: simulated worlds, by default 10000; `--seed N` shows one",
         run: sim::sim,
     },
     Word {

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::{cargo, workspace};
 
-/// `cargo xtask sim [COUNT] [--from N] [--seed N] [--disk | --memory] [--library] [--mutation NAME]`: the words are those of the program `midge-sim`.
+/// `cargo xtask sim [COUNT] [--from N] [--seed N] [--disk | --memory] [--library] [--services] [--mutation NAME]`: the words are those of the program `midge-sim`.
 pub(crate) fn sim(arguments: &[String]) -> bool {
     let status = Command::new(cargo())
         .args(["run", "--quiet", "--package", "midge-sim", "--"])

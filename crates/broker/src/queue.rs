@@ -44,12 +44,23 @@ struct Load {
     bytes: u64,
 }
 
-/// What comes between front and back. Messages in memory stand there only after a start, when the log did not tell where among
-/// those of the runs they belong but by their identities.
+/// What comes between front and back. Messages in memory stand there that hold their place though they cannot leave; and after a start,
+/// when the log did not tell where among those of the runs they belong but by their identities.
 struct Stretch {
     run: Option<Run>,
     /// Together with those of the run in the order of their identities.
     messages: VecDeque<Kept>,
+}
+
+/// What becomes of a message where a run is made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Move {
+    /// It becomes a part of the run.
+    Leaves,
+    /// It cannot, and stays in memory, behind the run.
+    StaysBehind,
+    /// It cannot, and nothing that is newer may pass it: the run ends before it, or begins behind it.
+    HoldsItsPlace,
 }
 
 /// A stretch of the queue that is on disk.
@@ -175,31 +186,48 @@ impl Queue {
     }
 
     /// Takes messages that are to become the next run, of about `run_bytes`: the oldest in memory behind the runs there are, or
-    /// behind about `keep_bytes` at the very front. Those that cannot leave stay, behind it. None: there are none that can.
+    /// behind about `keep_bytes` at the very front. None: there are none that can leave.
     pub(crate) fn take_run(
         &mut self,
         keep_bytes: u64,
         run_bytes: u64,
-        can_leave: impl Fn(&Kept) -> bool,
+        move_of: impl Fn(&Kept) -> Move,
     ) -> VecDeque<Kept> {
         if self.runs.is_empty() && self.back.is_empty() {
             self.split_front(keep_bytes);
         }
         let (mut run, mut load) = (VecDeque::new(), Load::default());
         let (mut staying, mut staying_load) = (Vec::new(), Load::default());
+        let mut holding = VecDeque::new();
         while load.cost() <= run_bytes
             && let Some(kept) = self.back.pop_front()
         {
-            let leaves = can_leave(&kept);
-            if leaves { &mut load } else { &mut staying_load }.add(Load::of(&kept));
-            if leaves { run.push_back(kept) } else { staying.push(kept) }
+            match move_of(&kept) {
+                Move::Leaves => {
+                    load.add(Load::of(&kept));
+                    run.push_back(kept);
+                }
+                Move::StaysBehind => {
+                    staying_load.add(Load::of(&kept));
+                    staying.push(kept);
+                }
+                Move::HoldsItsPlace if run.is_empty() => holding.push_back(kept),
+                Move::HoldsItsPlace => {
+                    self.back.push_front(kept);
+                    break;
+                }
+            }
         }
         staying.into_iter().rev().for_each(|kept| self.back.push_front(kept));
+        let holding_load = Load::sum(&holding);
         self.staying_cost = staying_load.cost();
-        self.back_bytes -= load.bytes;
+        self.back_bytes -= load.bytes + holding_load.bytes;
         self.total.remove(load);
+        self.total.remove(holding_load);
+        self.push_between(holding);
         if run.is_empty() && self.runs.is_empty() {
             self.front.append(&mut self.back);
+            self.staying_cost += holding_load.cost();
             self.back_bytes = 0;
         }
         run
@@ -403,7 +431,7 @@ mod tests {
     fn what_was_on_disk_comes_between_what_is_older_and_what_is_newer() {
         let mut queue = Queue::default();
         (0..6).for_each(|number| queue.push(kept(number)));
-        let back = queue.take_run(2 * (10 + MESSAGE_OVERHEAD_BYTES), 1000, |_| true);
+        let back = queue.take_run(2 * (10 + MESSAGE_OVERHEAD_BYTES), 1000, |_| Move::Leaves);
         assert_eq!((numbers(&queue), back.len(), queue.bytes()), (vec![0, 1], 4, 20));
         let run = RunRecord { address: 7, first: 3, last: 6, messages: 4, bytes: 40, ..RunRecord::default() };
         queue.push_run(Run { record: run, done: None });
@@ -426,7 +454,10 @@ mod tests {
     #[test]
     fn a_run_has_so_many_of_the_oldest_and_what_cannot_leave_stays_behind_it() {
         let cost = 10 + MESSAGE_OVERHEAD_BYTES;
-        let is_even = |kept: &Kept| kept.message.payload()[0].is_multiple_of(2);
+        let is_even = |kept: &Kept| match kept.message.payload()[0].is_multiple_of(2) {
+            true => Move::Leaves,
+            false => Move::StaysBehind,
+        };
         let payloads = |run: &VecDeque<Kept>| run.iter().map(|kept| kept.message.payload()[0]).collect::<Vec<_>>();
         let mut queue = Queue::default();
         (0..8).for_each(|number| queue.push(kept(number)));
@@ -438,6 +469,27 @@ mod tests {
         let second = queue.take_run(cost, cost, is_even);
         assert_eq!((payloads(&second), numbers(&queue)), (vec![6], vec![0, 1, 3, 5, 7]));
         assert!(queue.take_run(cost, cost, is_even).is_empty() && queue.newest_cost() == 0);
+    }
+
+    #[test]
+    fn what_holds_its_place_is_passed_by_nothing() {
+        let move_of =
+            |kept: &Kept| if (2..4).contains(&kept.message.payload()[0]) { Move::HoldsItsPlace } else { Move::Leaves };
+        let mut queue = Queue::default();
+        (0..6).for_each(|number| queue.push(kept(number)));
+        for (address, messages) in [(1, 2), (2, 2)] {
+            let run = queue.take_run(0, 1000, move_of);
+            assert_eq!(run.len(), messages as usize);
+            let record = RunRecord { address, messages, bytes: 10 * u64::from(messages), ..RunRecord::default() };
+            queue.push_run(Run { record, done: None });
+        }
+        assert_eq!((numbers(&queue), queue.len(), queue.bytes(), queue.on_disk()), (vec![2, 3], 6, 60, 4));
+        assert!(queue.replace_run(1, [kept(0), kept(1)]));
+        assert_eq!(numbers(&queue), [0, 1, 2, 3]);
+        assert!(queue.replace_run(2, [kept(4), kept(5)]));
+        assert_eq!((numbers(&queue), queue.bytes()), (vec![0, 1, 2, 3, 4, 5], 60));
+        assert!(queue.take_run(0, 1000, |_| Move::HoldsItsPlace).is_empty());
+        assert_eq!((numbers(&queue), queue.newest_cost()), (vec![0, 1, 2, 3, 4, 5], 0));
     }
 
     #[test]
@@ -500,7 +552,7 @@ mod tests {
     fn where_nothing_can_leave_nothing_changes() {
         let mut queue = Queue::default();
         (0..3).for_each(|number| queue.push(kept(number)));
-        assert!(queue.take_run(0, 1000, |_| false).is_empty());
+        assert!(queue.take_run(0, 1000, |_| Move::StaysBehind).is_empty());
         assert_eq!((queue.newest_cost(), queue.pop().map(|kept| kept.message.payload()[0])), (0, Some(0)));
         queue.insert_among_first(0, kept(9));
         assert_eq!((numbers(&queue), queue.len(), queue.bytes()), (vec![9, 1, 2], 3, 30));

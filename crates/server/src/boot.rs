@@ -284,7 +284,9 @@ fn spawn(
     let version = options.identity.version();
     let (all, everything) = (Arc::clone(&peers), Arc::clone(&shared));
     let folder = options.persistence.as_ref().map(|it| it.database.parent().unwrap_or(Path::new("")).to_path_buf());
-    let surroundings = sinks::Surroundings { peers: Arc::clone(&peers), log: Arc::clone(log), clock, folder };
+    let (its_peers, its_shared) = (Arc::clone(&peers), Arc::clone(&shared));
+    let surroundings =
+        sinks::Surroundings { peers: its_peers, shared: its_shared, log: Arc::clone(log), clock, folder };
     let sinks = Arc::new(Sinks::new(surroundings));
     let source = OverviewSource {
         sinks: Arc::clone(&sinks),

@@ -2,13 +2,14 @@
 
 use std::cell::{Cell, RefCell};
 
-use midge_broker::Now;
+use midge_broker::{Now, Options, ServiceOptions};
 use midge_choices::Random;
 use midge_store::Options as StoreOptions;
 
 use crate::mutation::Mutation;
 use crate::network::{Moment, Network};
 use crate::settings::Settings;
+use crate::topics::FILTERS;
 use crate::{How, Seen};
 
 /// Shared by the shards' coroutines and the rest of the world. Nobody keeps a borrow of its parts while another coroutine
@@ -24,10 +25,20 @@ pub(crate) struct Ground {
     /// The operator has taken back the bound on the log's size.
     is_unbounded: Cell<bool>,
     seen: Cell<Seen>,
+    /// What the operator wants now.
+    pub(crate) wanted: RefCell<WantedServices>,
     /// A fault of the server.
     pub(crate) mutation: Option<Mutation>,
     /// Every line of what happens is printed.
     pub(crate) is_traced: bool,
+}
+
+/// The services that the operator wants: their Client Identifiers, and what they subscribe to, by its index.
+#[derive(Default)]
+pub(crate) struct WantedServices {
+    /// How often that was changed.
+    pub(crate) number: u64,
+    pub(crate) services: Vec<(String, Vec<usize>)>,
 }
 
 impl Ground {
@@ -41,6 +52,7 @@ impl Ground {
             step: Cell::new(0),
             is_calm: Cell::new(false),
             is_unbounded: Cell::new(false),
+            wanted: RefCell::default(),
             seen: Cell::new(Seen { has_little_room, ..Seen::default() }),
             mutation: how.mutation,
             is_traced: how.is_traced,
@@ -53,7 +65,8 @@ impl Ground {
 
     /// The time, also by the clock on the wall.
     pub(crate) fn now(&self) -> Now {
-        Now { monotonic_ms: self.now_ms(), wall_s: EPOCH_S + self.now_ms() / 1000, wall_ns: 0 }
+        let wall_ns = (self.now_ms() % 1000) as u32 * 1_000_000;
+        Now { monotonic_ms: self.now_ms(), wall_s: EPOCH_S + self.now_ms() / 1000, wall_ns }
     }
 
     /// The time of a server whose clock shows more, or less.
@@ -82,6 +95,17 @@ impl Ground {
     /// Whether there may be no room for a message.
     pub(crate) fn may_refuse(&self) -> bool {
         self.settings.is_durable && self.settings.space.is_some()
+    }
+
+    /// The rules that the operator wants now.
+    pub(crate) fn options(&self) -> Options {
+        let filter = |filter: &usize| FILTERS[*filter].into();
+        let service = |(client_id, filters): &(String, Vec<usize>)| ServiceOptions {
+            client_id: client_id.as_str().into(),
+            filters: filters.iter().map(filter).collect(),
+        };
+        let services = self.wanted.borrow().services.iter().map(service).collect();
+        Options { services, ..self.settings.options.clone() }
     }
 
     /// How the server's log is kept, as the operator wants it by now.

@@ -11,7 +11,8 @@
 //! ```
 //!
 //! To read: `world` (the life of a world), `settings` (what seeds choose), `server/lane` (a shard's turn), `client/deeds` and
-//! `client/receive` (what clients do and expect), `library` (programs with our client library), `record` (what is checked). Left to others: what the network's packets mean
+//! `client/receive` (what clients do and expect), `library` (programs with our client library), `service` (other systems that the server
+//! hands messages on to), `record` (what is checked). Left to others: what the network's packets mean
 //! for bytes, files and threads, which the real server's tests look at.
 
 mod client;
@@ -23,6 +24,7 @@ mod mutation;
 mod network;
 mod record;
 mod server;
+mod service;
 mod settings;
 mod topics;
 mod world;
@@ -42,6 +44,8 @@ pub struct How {
     pub mutation: Option<Mutation>,
     /// Some of the clients are programs with our client library.
     pub has_libraries: bool,
+    /// The server hands messages on to other systems.
+    pub has_services: bool,
     /// Everything that happens is printed.
     pub is_traced: bool,
 }
@@ -63,6 +67,12 @@ pub struct Seen {
     pub starts_without_room: u32,
     /// Messages that were refused.
     pub refusals: u32,
+    /// Messages that other systems were handed; those that they had before; and how often the operator gave up one of them.
+    pub points: u32,
+    /// See `points`.
+    pub points_again: u32,
+    /// See `points`.
+    pub services_given_up: u32,
 }
 
 /// A seed whose world broke a promise.
@@ -85,7 +95,12 @@ impl fmt::Display for Failure {
         };
         let mutation = self.how.mutation.map_or(String::new(), |mutation| format!(" --mutation {mutation:?}"));
         let library = if self.how.has_libraries { " --library" } else { "" };
-        write!(out, "{}\nSee it happen: cargo xtask sim --seed {}{disk}{library}{mutation}", self.what, self.seed)
+        let services = if self.how.has_services { " --services" } else { "" };
+        write!(
+            out,
+            "{}\nSee it happen: cargo xtask sim --seed {}{disk}{library}{services}{mutation}",
+            self.what, self.seed
+        )
     }
 }
 

@@ -1,4 +1,4 @@
-//! `midge-sim [COUNT] [--from N] [--seed N] [--disk | --memory] [--library] [--mutation NAME]`: lives through many worlds, or shows one.
+//! `midge-sim [COUNT] [--from N] [--seed N] [--disk | --memory] [--library] [--services] [--mutation NAME]`: lives through many worlds, or shows one.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         Ok(Asked { count, from, how, .. }) => run_many(from, count, how),
         Err(error) => {
             eprintln!(
-                "{error}\nUsage: cargo xtask sim [COUNT] [--from N] [--seed N] [--disk | --memory] [--library] [--mutation NAME]"
+                "{error}\nUsage: cargo xtask sim [COUNT] [--from N] [--seed N] [--disk | --memory] [--library] [--services] [--mutation NAME]"
             );
             ExitCode::from(2)
         }
@@ -39,6 +39,7 @@ fn asked() -> Result<Asked, lexopt::Error> {
             Long("disk") => asked.how.is_durable = Some(true),
             Long("memory") => asked.how.is_durable = Some(false),
             Long("library") => asked.how.has_libraries = true,
+            Long("services") => asked.how.has_services = true,
             Long("mutation") => {
                 let name = arguments.value()?.string()?;
                 let mutation = Mutation::ALL.into_iter().find(|mutation| format!("{mutation:?}") == name);
@@ -48,6 +49,7 @@ fn asked() -> Result<Asked, lexopt::Error> {
         }
     }
     asked.how.has_libraries |= asked.how.mutation.is_some_and(Mutation::is_of_library);
+    asked.how.has_services |= asked.how.mutation.is_some_and(Mutation::is_of_service);
     Ok(asked)
 }
 

@@ -4,6 +4,9 @@
 //! They are where the world's own turn repeats the steps of the real one, in what it hands on for the log's thread, and in its
 //! disk, so that broker, log and keeper have no switches for them.
 
+use std::ops::Range;
+
+use midge_broker::service::RECEIVED;
 use midge_codec::fixed_header;
 
 /// One fault.
@@ -53,11 +56,19 @@ pub enum Mutation {
     ForgottenReceived,
     /// It misses that messages have ended, which are sent once more.
     DoubledReplay,
+    /// A service that is sent a message again is told another time of its receipt.
+    OtherReceipt,
+    /// Services are told times of receipt in milliseconds, which messages share.
+    EqualReceipts,
+    /// A service is not sent some messages.
+    ForgottenPoint,
+    /// A service hands on what is not durable.
+    EarlyPoint,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Mutation; 22] = [
+    pub const ALL: [Mutation; 26] = [
         Mutation::EarlyPubAck,
         Mutation::EarlyPubRec,
         Mutation::EarlyPubRel,
@@ -80,6 +91,10 @@ impl Mutation {
         Mutation::ForgottenRelease,
         Mutation::ForgottenReceived,
         Mutation::DoubledReplay,
+        Mutation::OtherReceipt,
+        Mutation::EqualReceipts,
+        Mutation::ForgottenPoint,
+        Mutation::EarlyPoint,
     ];
 
     /// Whether it is a fault of the library's, which only worlds with libraries can show.
@@ -92,6 +107,14 @@ impl Mutation {
                 | Mutation::ForgottenRelease
                 | Mutation::ForgottenReceived
                 | Mutation::DoubledReplay
+        )
+    }
+
+    /// Whether it is a fault in what services are told, which only worlds with services can show.
+    pub fn is_of_service(self) -> bool {
+        matches!(
+            self,
+            Mutation::OtherReceipt | Mutation::EqualReceipts | Mutation::ForgottenPoint | Mutation::EarlyPoint
         )
     }
 
@@ -123,8 +146,30 @@ impl Mutation {
     /// What a turn has for a connection, without what is forgotten.
     pub(crate) fn forget(self, bytes: &mut Vec<u8>) {
         let is_first = bytes.first().is_some_and(|first| first >> 4 == 2);
-        if self == Mutation::ForgottenPubRel && is_first {
-            *bytes = packets(bytes).filter(|packet| packet[0] >> 4 != 6).flatten().copied().collect();
+        let is_forgotten = |packet: &[u8]| match self {
+            Mutation::ForgottenPubRel => is_first && packet[0] >> 4 == 6,
+            Mutation::ForgottenPoint => receipt(packet).is_some() && packet.ends_with(b"7"),
+            _ => false,
+        };
+        if packets(bytes).any(is_forgotten) {
+            *bytes = packets(bytes).filter(|packet| !is_forgotten(packet)).flatten().copied().collect();
+        }
+        if self.is_of_service() {
+            self.change_receipts(bytes);
+        }
+    }
+
+    fn change_receipts(self, bytes: &mut [u8]) {
+        let starts: Vec<usize> = starts(bytes);
+        for (at, &start) in starts.iter().enumerate() {
+            let end = starts.get(at + 1).copied().unwrap_or(bytes.len());
+            let packet = &mut bytes[start..end];
+            let Some(digits) = receipt(packet) else { continue };
+            if self == Mutation::OtherReceipt && packet[0] & DUP != 0 {
+                packet[digits.end - 1] ^= 1;
+            } else if self == Mutation::EqualReceipts {
+                packet[digits.end - NANOSECOND_DIGITS..digits.end].fill(b'0');
+            }
         }
     }
 
@@ -133,9 +178,7 @@ impl Mutation {
         if !matches!(self, Mutation::NoDup | Mutation::RefusalAcknowledged) {
             return;
         }
-        let starts: Vec<usize> =
-            packets(bytes).map(|packet| packet.as_ptr() as usize - bytes.as_ptr() as usize).collect();
-        for start in starts {
+        for start in starts(bytes) {
             let is_refusal = || matches!(bytes[start] >> 4, 4 | 5) && bytes.get(start + 4) == Some(&QUOTA_EXCEEDED);
             if self == Mutation::NoDup && bytes[start] >> 4 == 3 {
                 bytes[start] &= !DUP;
@@ -155,6 +198,24 @@ fn packets(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
         Some(packet)
     })
 }
+
+/// Where each packet begins.
+fn starts(bytes: &[u8]) -> Vec<usize> {
+    packets(bytes).map(|packet| packet.as_ptr() as usize - bytes.as_ptr() as usize).collect()
+}
+
+/// Where the digits of a time of receipt stand in a PUBLISH for a service.
+fn receipt(packet: &[u8]) -> Option<Range<usize>> {
+    let is_publish = packet.first().is_some_and(|first| first >> 4 == 3);
+    let name = RECEIVED.as_bytes();
+    let at = packet.windows(name.len()).position(|window| window == name).filter(|_| is_publish)?;
+    // Behind the name stands the length of what follows.
+    let from = at + name.len() + 2;
+    Some(from..from + usize::from(*packet.get(from - 1)?))
+}
+
+/// Of a time of receipt, what milliseconds do not tell.
+const NANOSECOND_DIGITS: usize = 6;
 
 const QUOTA_EXCEEDED: u8 = 0x97;
 const DUP: u8 = 0b1000;

@@ -4,6 +4,7 @@
 //! What must hold: the bytes of one direction arrive in their order and none twice. Between connections there is no order at
 //! all. What the checkers need to know about the end of a connection is kept here for ever ([`Wire`]).
 
+use midge_broker::ListenerId;
 use midge_choices::Random;
 use std::collections::VecDeque;
 
@@ -24,6 +25,8 @@ pub(crate) struct Network {
 pub(crate) struct Wire {
     up: Stream,
     down: Stream,
+    /// Where it comes in.
+    pub(crate) listener: ListenerId,
     /// Which shard reads it, once accepted; none while it moves.
     pub(crate) lane: Option<usize>,
     /// The shard does not read it for now.
@@ -109,10 +112,20 @@ pub(crate) enum Break {
 impl Network {
     /// A client connects. Some shard accepts it some time.
     pub(crate) fn open(&mut self, room_bytes: usize, fails: bool) -> WireId {
+        self.open_at(ListenerId(0), room_bytes, fails)
+    }
+
+    /// The pipe of one of the server's own services.
+    pub(crate) fn open_pipe(&mut self, room_bytes: usize) -> WireId {
+        self.open_at(ListenerId::SERVICES, room_bytes, true)
+    }
+
+    fn open_at(&mut self, listener: ListenerId, room_bytes: usize, fails: bool) -> WireId {
         let id = self.wires.len();
         self.wires.push(Wire {
             up: Stream::default(),
             down: Stream::default(),
+            listener,
             lane: None,
             is_held: false,
             is_paused: false,

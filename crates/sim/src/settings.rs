@@ -7,6 +7,8 @@ use midge_broker::{ListenerOptions, Options};
 use midge_choices::Random;
 use midge_persistence::{Autosave, Bounds};
 
+use crate::topics::FIRST_SHARE;
+
 /// What a client does when it is its turn, in the order of [`Settings::deeds`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Deed {
@@ -103,6 +105,24 @@ pub(crate) struct Settings {
     /// `None`: as much as anybody wants.
     pub(crate) space: Option<Space>,
     pub(crate) options: Options,
+    pub(crate) services: Vec<ServiceHabits>,
+    /// How often the operator changes his mind about services, in a hundred thousand steps.
+    pub(crate) reloads: u32,
+}
+
+/// A service, for its whole life.
+#[derive(Clone, Debug)]
+pub(crate) struct ServiceHabits {
+    /// What it subscribes to.
+    pub(crate) filters: Vec<usize>,
+    /// Receive Maximum.
+    pub(crate) window: u16,
+    /// Messages of a batch, at most.
+    pub(crate) batch: usize,
+    /// How often its target goes or comes.
+    pub(crate) away_per_mille: u32,
+    /// How often it begins anew by itself.
+    pub(crate) restart_per_mille: u32,
 }
 
 /// How much room there is for the log.
@@ -117,6 +137,9 @@ pub(crate) struct Space {
     /// The operator takes back the bound once the faults stop. Otherwise the log must find room by itself.
     pub(crate) is_bound_taken_back: bool,
 }
+
+/// Tells what is chosen for services from what is chosen for the log.
+const SERVICES: u64 = 0x5e7;
 
 /// The most shards of any server.
 pub(crate) const SHARDS_MAX: usize = 3;
@@ -182,9 +205,32 @@ impl Settings {
             bounds: Bounds::new(shards, None),
             space: None,
             options: options(random),
+            services: Vec::new(),
+            reloads: 0,
         };
         settings.choose_log();
         settings
+    }
+
+    /// Chooses services, for themselves too.
+    pub(crate) fn choose_services(&mut self) {
+        let random = &mut Random::new(self.options.seed ^ SERVICES);
+        self.reloads = *random.pick(&[0, 30, 200]);
+        for _ in 0..random.between(1, 2) {
+            let mut filters: Vec<usize> = (0..FIRST_SHARE).filter(|_| random.one_in(4)).collect();
+            if filters.is_empty() || random.one_in(2) {
+                filters.insert(0, 0);
+            }
+            filters.dedup();
+            let batch = *random.pick(&[1, 3, 20]);
+            self.services.push(ServiceHabits {
+                filters,
+                window: *random.pick(&[batch as u16, 2 * batch as u16, u16::MAX]),
+                batch,
+                away_per_mille: *random.pick(&[0, 20, 200]),
+                restart_per_mille: *random.pick(&[0, 0, 10]),
+            });
+        }
     }
 
     /// What has to do with the log's room and haste. Chosen for itself: what else a seed makes of a world stays as it was.

@@ -5,11 +5,12 @@ use std::rc::Rc;
 use crate::client::{Client, Habits};
 use crate::coroutine;
 use crate::disk::Disk;
-use crate::ground::Ground;
+use crate::ground::{Ground, WantedServices};
 use crate::library::Library;
 use crate::mutation::Mutation;
 use crate::record::{Death, Record};
 use crate::server::{End, Server};
+use crate::service::Service;
 use crate::settings::{SHARDS_MAX, Settings, Space};
 use crate::{How, Seen};
 use midge_choices::Random;
@@ -28,6 +29,7 @@ pub(crate) struct World {
     has_disk_fault: bool,
     clients: Vec<Client>,
     libraries: Vec<Library>,
+    services: Vec<Service>,
     record: Record,
 }
 
@@ -48,6 +50,9 @@ impl World {
             // Whom a full disk refuses something is another matter.
             settings.space = None;
         }
+        if how.has_services {
+            settings.choose_services();
+        }
         coroutine::set_chance(random.next(), settings.switch_per_mille, settings.disk_per_mille);
         let disk = settings.is_durable.then(|| {
             let memory = MemoryDisk::new(random.next());
@@ -67,9 +72,12 @@ impl World {
         let random = &mut Random::new(ground.settings.options.seed);
         let count = if how.has_libraries { random.between(1, LIBRARIES_MAX) } else { 0 };
         let libraries = (0..count).map(|number| Library::new(number, ground.clone(), random)).collect();
+        let habits = ground.settings.services.iter().cloned().enumerate();
+        let services: Vec<Service> = habits.map(|(number, it)| Service::new(number, it, ground.clone())).collect();
+        ground.wanted.borrow_mut().services = services.iter().map(Service::whole).collect();
         let server = Some(Server::start(&ground, disk.clone(), ground.settings.shards as u16));
         let record = Record { may_refuse: ground.may_refuse(), ..Record::default() };
-        World { clients, libraries, server, disk, discarded: 0, has_disk_fault: false, record, ground }
+        World { clients, libraries, services, server, disk, discarded: 0, has_disk_fault: false, record, ground }
     }
 
     /// The whole life of it. `Err`: a promise was broken.
@@ -79,11 +87,13 @@ impl World {
             self.step()?;
         }
         self.ground.become_calm();
-        self.make_room();
+        self.make_room()?;
+        self.settle_services()?;
+        self.want_services(self.services.iter().map(Service::whole).collect());
         self.ground.network.borrow_mut().end_silence();
         self.come_to_rest()?;
         if self.disk.is_some() && self.ground.one_in(2) {
-            self.die("at rest");
+            self.die("at rest")?;
             self.come_to_rest()?;
         }
         self.check_end()?;
@@ -120,7 +130,7 @@ impl World {
         if ground.per_mille(ground.settings.leap_per_mille) && !self.is_any_runnable() {
             self.leap();
         }
-        self.disturb_server();
+        self.disturb_server()?;
         let turn = ground.random.borrow_mut().weighted(&ground.settings.turns);
         match turn {
             0 => {
@@ -132,7 +142,7 @@ impl World {
             }
             _ => {
                 self.ground.count_step();
-                let client = ground.below(self.clients.len() + self.libraries.len());
+                let client = ground.below(self.clients.len() + self.libraries.len() + self.services.len());
                 self.act(client)?;
             }
         }
@@ -153,8 +163,14 @@ impl World {
         self.ground.pass(ms);
     }
 
-    /// A client, or a library behind them, does something.
+    /// A client does something, or a library behind them, or a service behind those.
     fn act(&mut self, client: usize) -> Result<(), String> {
+        if let Some(at) = client.checked_sub(self.clients.len() + self.libraries.len()) {
+            let is_in_force = self.server.as_ref().is_some_and(Server::has_settings_in_force);
+            let log = self.server.as_ref().map_or((0, 0), Server::log_positions);
+            let service = &mut self.services[at];
+            return service.act(&mut self.record, is_in_force, log).map_err(|what| format!("{}: {what}", service.name));
+        }
         if let Some(at) = client.checked_sub(self.clients.len()) {
             let library = &mut self.libraries[at];
             return library.act(&mut self.record).map_err(|what| format!("{}: {what}", library.name));
@@ -196,7 +212,7 @@ impl World {
                 return Err(format!("the server ends by itself: {what}"));
             }
             self.ground.see(|seen| seen.starts_without_room += u32::from(is_for_room));
-            self.die(&what);
+            self.die(&what)?;
         }
         Ok(true)
     }
@@ -208,10 +224,13 @@ impl World {
     }
 
     /// Now and then the server dies, its disk fails, or it is told to take a snapshot.
-    fn disturb_server(&mut self) {
-        let Some(Disk { memory: disk, .. }) = &self.disk else { return };
+    fn disturb_server(&mut self) -> Result<(), String> {
+        if self.ground.settings.reloads > 0 && self.ground.below(100_000) < self.ground.settings.reloads as usize {
+            self.change_services();
+        }
+        let Some(Disk { memory: disk, .. }) = &self.disk else { return Ok(()) };
         let (ground, settings) = (&self.ground, &self.ground.settings);
-        let Some(server) = &self.server else { return };
+        let Some(server) = &self.server else { return Ok(()) };
         if ground.per_mille(settings.snapshots_per_mille) {
             server.order_snapshot();
         }
@@ -226,8 +245,9 @@ impl World {
             self.change_room();
         }
         if ground.below(100_000) < settings.deaths as usize {
-            self.die("killed");
+            self.die("killed")?;
         }
+        Ok(())
     }
 
     /// Others take some of the disk's room, or give it back.
@@ -240,21 +260,22 @@ impl World {
     }
 
     /// The faults stop, and the operator makes room.
-    fn make_room(&mut self) {
-        let Some(Disk { memory, .. }) = &self.disk else { return };
+    fn make_room(&mut self) -> Result<(), String> {
+        let Some(Disk { memory, .. }) = &self.disk else { return Ok(()) };
         memory.mend();
         memory.limit_bytes(None);
         let is_taken_back = |space: Space| space.log_bytes_max.is_some() && space.is_bound_taken_back;
         if self.ground.settings.space.is_some_and(is_taken_back) {
             self.ground.take_back_bound();
-            self.die("to be configured anew");
+            self.die("to be configured anew")?;
         }
+        Ok(())
     }
 
     /// The server dies: what is on the disk is all that is left of it.
-    fn die(&mut self, why: &str) {
-        let Some(server) = self.server.take() else { return };
-        let Some(disk) = self.disk.take() else { return };
+    fn die(&mut self, why: &str) -> Result<(), String> {
+        let Some(server) = self.server.take() else { return Ok(()) };
+        let Some(disk) = self.disk.take() else { return Ok(()) };
         let now = self.ground.moment();
         let is_power_cut = self.ground.per_mille(self.ground.settings.power_cut_per_mille);
         self.ground.say("world: ", || format!("the server dies: {why}, power cut: {is_power_cut}"));
@@ -270,6 +291,52 @@ impl World {
         self.record.sessions.iter_mut().for_each(|session| session.here_since = None);
         self.clients.iter().for_each(|client| client.note_death(&mut self.record));
         self.record.let_wills_of_the_dead(&self.ground.network.borrow());
+        if !self.services.is_empty() {
+            // Nobody is killed and started again so quickly that the clock on the wall has not gone on.
+            self.ground.pass(1 + self.ground.below(100) as u64);
+        }
+        self.services.iter_mut().try_for_each(|service| service.die(&mut self.record))
+    }
+
+    /// The operator gives up services, wants other topics of them, or wants them back.
+    fn change_services(&mut self) {
+        // One change is in force before the next one is looked at.
+        if self.server.is_some() && !self.services.iter().all(Service::is_settled) {
+            return;
+        }
+        let mut wanted = Vec::new();
+        for service in &self.services {
+            let (client_id, filters) = service.whole();
+            match self.ground.below(4) {
+                0 => self.ground.see(|seen| seen.services_given_up += 1),
+                1 => wanted.push((client_id, filters[..1].to_vec())),
+                _ => wanted.push((client_id, filters)),
+            }
+        }
+        self.want_services(wanted);
+    }
+
+    /// What the operator wants is in force.
+    fn settle_services(&mut self) -> Result<(), String> {
+        for _ in 0..STEPS_TO_REST_MAX {
+            if self.services.iter().all(Service::is_settled) {
+                return Ok(());
+            }
+            (self.clients.len() + self.libraries.len()..).take(self.services.len()).try_for_each(|at| self.act(at))?;
+            self.go_on()?;
+        }
+        Err("what the operator wants is never in force".to_owned())
+    }
+
+    fn want_services(&mut self, services: Vec<(String, Vec<usize>)>) {
+        if self.services.is_empty() || self.ground.wanted.borrow().services == services {
+            return;
+        }
+        self.ground.say("world: ", || format!("the operator wants {services:?}"));
+        let number = self.ground.wanted.borrow().number + 1;
+        self.ground.wanted.replace(WantedServices { number, services });
+        self.services.iter_mut().for_each(|service| service.note_wanted(&mut self.record));
+        self.server.iter().for_each(Server::wake_all);
     }
 
     /// Faults have stopped: everybody connects and answers, until nothing is on its way any more.
@@ -281,7 +348,7 @@ impl World {
                 // which each with a Will takes some.
                 self.ground.pass(10);
             }
-            let count = self.clients.len() + self.libraries.len();
+            let count = self.clients.len() + self.libraries.len() + self.services.len();
             for client in 0..count {
                 self.act(client)?;
             }
@@ -290,7 +357,8 @@ impl World {
                 has_happened |= self.go_on()?;
             }
             let is_readable = self.clients.iter().any(Client::has_something_to_read)
-                || self.libraries.iter().any(Library::has_something_to_read);
+                || self.libraries.iter().any(Library::has_something_to_read)
+                || self.services.iter().any(Service::has_something_to_read);
             if has_happened || is_readable {
                 continue;
             }
@@ -305,12 +373,15 @@ impl World {
         }
         let clients = self.clients.iter().filter(|it| !it.is_idle()).map(Client::waits_for);
         let libraries = self.libraries.iter().filter(|it| !it.is_idle()).map(Library::waits_for);
-        let waiting: Vec<String> = clients.chain(libraries).collect();
+        let services = self.services.iter().filter(|it| !it.is_idle()).map(Service::waits_for);
+        let waiting: Vec<String> = clients.chain(libraries).chain(services).collect();
         Err(format!("the world does not come to rest: {waiting:?}"))
     }
 
     fn is_everybody_idle(&self) -> bool {
-        self.clients.iter().all(Client::is_idle) && self.libraries.iter().all(Library::is_idle)
+        self.clients.iter().all(Client::is_idle)
+            && self.libraries.iter().all(Library::is_idle)
+            && self.services.iter().all(Service::is_idle)
     }
 
     /// What was promised has come.
@@ -318,6 +389,10 @@ impl World {
         self.libraries.iter().try_for_each(|library| library.check_end(&self.record))?;
         let now = self.ground.moment();
         let wills = self.record.check_wills(&self.ground.network.borrow(), now.ms)?;
+        // No bound but that of the log discards what waits for a service.
+        if let Some(missing) = self.record.missing_points(&wills, now.step).first() {
+            return Err(missing.clone());
+        }
         let missing = self.record.missing(&wills, now.step).0;
         let of_server = |server: &Server| server.count(midge_broker::Counters::publish_discarded);
         let discarded = self.discarded + self.server.as_ref().map_or(0, of_server);
@@ -346,6 +421,7 @@ impl World {
 
     /// Everybody begins anew with a Session that ends, and leaves: nothing may be left.
     fn leave(&mut self) -> Result<(), String> {
+        self.want_services(Vec::new());
         for client in &mut self.clients {
             client.leave(&mut self.record);
         }

@@ -14,6 +14,16 @@ fn five_hundred_worlds_with_our_library_keep_every_promise() {
     (0..500).for_each(|seed| midge_sim::check(seed, How { has_libraries: true, ..How::default() }));
 }
 
+/// Other systems are handed what they were promised, each message with one time of receipt, by a server that dies and is full, whatever the
+/// operator makes of its services.
+#[test]
+fn five_hundred_worlds_with_services_keep_every_promise() {
+    (0..500).for_each(|seed| midge_sim::check(seed, WITH_SERVICES));
+}
+
+const WITH_SERVICES: How =
+    How { is_durable: None, mutation: None, has_libraries: false, has_services: true, is_traced: false };
+
 /// Seeds that broke a promise once, with what was wrong then.
 #[test]
 fn what_was_found_once_stays_mended() {
@@ -28,6 +38,12 @@ fn what_was_found_once_stays_mended() {
     midge_sim::check(200_784, on_disk);
     // What was on its way to a Subscription was left out because the same SUBSCRIBE came again.
     midge_sim::check(304_292, How { is_durable: Some(false), ..How::default() });
+    // A service was given what came while the log was full after what came later.
+    midge_sim::check(650, WITH_SERVICES);
+    // The sink of a service that was given up came once more, and its Session stayed.
+    midge_sim::check(9, WITH_SERVICES);
+    // A shard had given a service up already, and had no time for what others still had for it.
+    midge_sim::check(212, WITH_SERVICES);
 }
 
 /// Each fault with a seed that shows it. Any change of what a server does in which order makes other worlds of the seeds: where one
@@ -55,6 +71,10 @@ const FAULTS: [(Mutation, u64); Mutation::ALL.len()] = [
     (Mutation::ForgottenRelease, 212),
     (Mutation::ForgottenReceived, 51),
     (Mutation::DoubledReplay, 9),
+    (Mutation::OtherReceipt, 1),
+    (Mutation::EqualReceipts, 1),
+    (Mutation::ForgottenPoint, 1),
+    (Mutation::EarlyPoint, 612),
 ];
 
 #[test]
@@ -76,12 +96,23 @@ fn every_fault_is_found() {
 
 /// Whether a world breaks a promise with this fault, and keeps them all without.
 fn is_shown(mutation: Mutation, seed: u64) -> bool {
-    let sound = How { has_libraries: mutation.is_of_library(), ..How::default() };
+    let (has_libraries, has_services) = (mutation.is_of_library(), mutation.is_of_service());
+    let sound = How { has_libraries, has_services, ..How::default() };
     midge_sim::run(seed, How { mutation: Some(mutation), ..sound }).is_err() && midge_sim::run(seed, sound).is_ok()
 }
 
 /// So many seeds are tried for each fault.
 const SEEDS_MAX: u64 = 20_000;
+
+/// Nor do worlds whose other systems have everything once.
+#[test]
+fn many_worlds_hand_points_on_again() {
+    let worlds: Vec<Seen> = (0..300).filter_map(|seed| midge_sim::run(seed, WITH_SERVICES).ok()).collect();
+    let share = |is_it: fn(&Seen) -> bool| worlds.iter().filter(|seen| is_it(seen)).count() * 100 / worlds.len();
+    assert!(share(|seen| seen.points > 20) >= 15, "{}", share(|seen| seen.points > 20));
+    assert!(share(|seen| seen.points_again > 0) >= 20, "{}", share(|seen| seen.points_again > 0));
+    assert!(share(|seen| seen.services_given_up > 0) >= 15, "{}", share(|seen| seen.services_given_up > 0));
+}
 
 /// Worlds in which nothing is ever refused prove nothing about what happens then.
 #[test]

@@ -7,7 +7,7 @@ use super::group::{Group, Member};
 use super::{GroupId, Groups, STRIPES};
 use crate::ids::{Receiver, ShardId};
 use crate::message::Message;
-use crate::queue::Run;
+use crate::queue::{Move, Run};
 use crate::record::RunRecord;
 use crate::session::Kept;
 use midge_codec::QoS;
@@ -139,7 +139,9 @@ impl Groups {
                 return 0;
             }
             let before = group.queue.memory_cost();
-            let messages = group.queue.take_run(rule.front_bytes, run_bytes, |kept| kept.message.identity() != 0);
+            let messages = group.queue.take_run(rule.front_bytes, run_bytes, |kept| {
+                if kept.message.identity() == 0 { Move::StaysBehind } else { Move::Leaves }
+            });
             if messages.is_empty() {
                 return 0;
             }

@@ -22,7 +22,7 @@ pub(crate) mod slots;
 mod stripe;
 mod wildcards;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use foldhash::fast::FixedState;
@@ -40,6 +40,8 @@ pub struct Router {
     state: AtomicU64,
     wildcards: RwLock<Wildcards>,
     stripes: Box<[Padded]>,
+    /// A service is, or was, among the receivers.
+    knows_services: AtomicBool,
 }
 
 /// A stripe on cache lines of its own, so that shards that route different topics do not slow each other down.
@@ -142,12 +144,17 @@ impl Router {
             state: AtomicU64::new(0),
             wildcards: RwLock::new(Wildcards::new(seed)),
             stripes: (0..1 << STRIPE_BITS).map(|_| Padded::default()).collect(),
+            knows_services: AtomicBool::new(false),
         }
     }
 
     /// Adds a receiver under `filter`: validated, without a `$share` prefix. The caller knows that this Session is not
     /// there yet.
     pub fn subscribe(&self, filter: &str, shard: ShardId, receiver: Receiver) -> Place {
+        if receiver.options().is_service() {
+            // Who finds the receiver has locked what is locked below, and sees this.
+            self.knows_services.store(true, Ordering::Relaxed);
+        }
         let filter = filter.as_bytes();
         let Key { stripe: number, hash } = self.key(filter);
         let mut stripe = self.write(number);
@@ -195,6 +202,11 @@ impl Router {
             self.state.store(wildcards.state(), Ordering::SeqCst);
         }
         stripe.remove(index, shard, place.position)
+    }
+
+    /// Whether a service may be among the receivers of a message: otherwise nobody looks for one.
+    pub(crate) fn knows_services(&self) -> bool {
+        self.knows_services.load(Ordering::Relaxed)
     }
 
     /// The filter with this text, if anybody is subscribed to it.

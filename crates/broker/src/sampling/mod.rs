@@ -126,6 +126,11 @@ impl Sampler {
         self.watchers.iter().any(|&count| count > 0)
     }
 
+    /// Sampled Subscriptions on all shards.
+    pub(crate) fn watchers(&self) -> u32 {
+        self.watchers.iter().sum()
+    }
+
     /// A client of that shard has made or given up a sampled Subscription.
     pub(crate) fn watch(&mut self, shard: ShardId, is_on: bool) {
         let index = usize::from(shard.0);

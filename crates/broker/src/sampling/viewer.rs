@@ -31,6 +31,10 @@ pub(crate) const INTERVAL_MS_MAX: u32 = 10_000;
 /// Sampled Subscriptions of one client.
 pub(crate) const VIEWERS_MAX: usize = 16;
 
+/// Sampled Subscriptions of all clients, as far as a shard knows, which hears of others' a turn later. Each sample is compared with
+/// the filters of all: ten times a second some thousands, which is a fifth of a core then.
+pub(crate) const VIEWERS_IN_ALL_MAX: u32 = 256;
+
 impl Viewer {
     pub(crate) fn new(slot: u32, filter: Box<str>, number: FilterId, identifier: u32, interval_ms: u32) -> Viewer {
         let interval_ms = interval_ms.clamp(INTERVAL_MS_MIN, INTERVAL_MS_MAX);

@@ -135,6 +135,10 @@ impl Shard {
             let refusal = Refusal::not_authorised(connect.version, "client identifier of a service of the server");
             return self.refuse(id, connect.version, listener, Some(&connect), &refusal, turn);
         }
+        if listener == ListenerId::SERVICES && all.services.iter().all(|service| *service.client_id != *name) {
+            let refusal = Refusal::not_authorised(connect.version, "service that is not wanted any more");
+            return self.refuse(id, connect.version, listener, Some(&connect), &refusal, turn);
+        }
         if options.username_is_client_id
             && let Err(refusal) = self.admit_session(name, &connect)
         {

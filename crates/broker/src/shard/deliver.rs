@@ -78,6 +78,12 @@ impl<'a> Publication<'a> {
         }
     }
 
+    /// It was received at this time. What is shared already, as a Retained Message, does not know it.
+    pub(super) fn note_receipt(&mut self, received_ns: u64) {
+        self.parts.received_ns = received_ns;
+        self.message = None;
+    }
+
     /// The shared message, made if need be.
     pub(super) fn message(&mut self, scratch: &mut Vec<u8>) -> &Message {
         self.message.get_or_insert_with(|| Message::with_scratch(&self.parts, scratch))

@@ -264,7 +264,9 @@ impl Shard {
         self.shared.router().route(parts.topic, &mut self.cache, &mut matches);
         let is_wanted = !matches.is_empty();
         turn.receivers += matches.receivers.len();
-        if self.has_services() && matches.receivers.iter().any(|receiver| receiver.options().is_service()) {
+        if self.shared.router().knows_services()
+            && matches.receivers.iter().any(|receiver| receiver.options().is_service())
+        {
             self.note_receipt(&mut publication, turn);
         }
         // What the server says of itself is said again when it is started again.

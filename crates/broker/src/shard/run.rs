@@ -7,7 +7,7 @@ use super::Shard;
 use crate::ids::ShardId;
 use crate::log_queue::{Appended, LogQueue, LogState};
 use crate::message::{Message, MessageParts};
-use crate::queue::{MESSAGE_OVERHEAD_BYTES, Run};
+use crate::queue::{MESSAGE_OVERHEAD_BYTES, Move, Run};
 use crate::record::{
     Batch, Content, EntryRecord, Holder, IN_THIS_BATCH, LARGE_MESSAGE_BYTES, Record, Records, RunRecord, SessionName,
 };
@@ -105,14 +105,19 @@ impl Shard {
         self.hand_over_pending(turn);
         let shared = Arc::clone(&self.shared);
         let Some(log) = shared.log().filter(|log| log.state() == LogState::Ready) else { return 0 };
-        let holder = Holder::Session(self.session_name(slot));
+        let (holder, is_service) = (Holder::Session(self.session_name(slot)), self.is_service(slot));
         let Some(queue) = self.sessions.get_mut(slot).and_then(|session| session.queue.as_deref_mut()) else {
             return 0;
         };
         // Of QoS 0 none is on disk, so that they keep their order among themselves.
         let messages = queue.take_run(front_bytes, self.options.queue_run_bytes, |kept| {
             let has_group = self.extras.get(kept.extra as usize).is_some_and(|extra| extra.group.is_some());
-            kept.qos > QoS::AtMostOnce && kept.message.identity() != 0 && !has_group
+            match kept.qos > QoS::AtMostOnce && kept.message.identity() != 0 && !has_group {
+                true => Move::Leaves,
+                // It came while there was no room in the log.
+                false if is_service => Move::HoldsItsPlace,
+                false => Move::StaysBehind,
+            }
         });
         if messages.is_empty() {
             return 0;

@@ -9,7 +9,7 @@ use crate::ids::{ConnectionId, ReceiverOptions, ShardId};
 use crate::message::MessageParts;
 use crate::record::SubscriptionRecord;
 use crate::router::FilterId;
-use crate::sampling::viewer::{VIEWERS_MAX, Viewer};
+use crate::sampling::viewer::{VIEWERS_IN_ALL_MAX, VIEWERS_MAX, Viewer};
 use crate::sampling::{Sample, SamplePortion};
 use crate::session::Port;
 use crate::turn::{Now, Turn};
@@ -49,6 +49,7 @@ impl Shard {
     /// One Topic Filter of a SUBSCRIBE that asks for samples: subscribed to, or refused without effect.
     pub(super) fn take_sampled_filter(
         &mut self,
+        id: ConnectionId,
         slot: u32,
         filter: &TopicFilter<'_>,
         (interval_ms, options): (Result<u32, ReasonCode>, SubscriptionOptions),
@@ -63,7 +64,8 @@ impl Shard {
             return Err(ReasonCode::NOT_AUTHORIZED);
         }
         let known = self.viewers.of(slot).find(|viewer| *viewer.filter == *filter.text()).map(|viewer| viewer.number);
-        if known.is_none() && self.viewers.of(slot).count() >= VIEWERS_MAX || self.shared.is_memory_short() {
+        if let Some(cause) = self.has_no_room_for_view(slot, known.is_none()) {
+            self.tell_subscription_refused(id, filter, cause, turn);
             return Err(ReasonCode::QUOTA_EXCEEDED);
         }
         let Some(number) = known.or_else(|| self.free_number(slot)) else { return Err(ReasonCode::QUOTA_EXCEEDED) };
@@ -84,6 +86,17 @@ impl Shard {
             self.begin_unrecorded_replay(slot, number, &subscription);
         }
         Ok(())
+    }
+
+    /// The limit that a sampled Subscription meets, if it does.
+    fn has_no_room_for_view(&self, slot: u32, is_new: bool) -> Option<&'static str> {
+        if is_new && self.viewers.of(slot).count() >= VIEWERS_MAX {
+            return Some("too many sampled subscriptions of this client");
+        }
+        if is_new && self.sampler.watchers() >= VIEWERS_IN_ALL_MAX {
+            return Some("too many sampled subscriptions");
+        }
+        self.shared.is_memory_short().then_some("memory_limit reached")
     }
 
     /// Gives up a sampled Subscription. Whether there was one.

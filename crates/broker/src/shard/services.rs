@@ -10,21 +10,18 @@ use midge_codec::{ReasonCode, TopicFilter};
 use std::sync::Arc;
 
 impl Shard {
-    /// Whether there are any: otherwise nobody looks for them.
-    #[inline]
-    pub(super) fn has_services(&self) -> bool {
-        !self.options.services.is_empty()
-    }
-
     #[inline]
     pub(super) fn is_service(&self, slot: u32) -> bool {
         self.sessions.port(slot).is_some_and(|port| port.is(Port::SERVICE))
     }
 
-    /// The message has its time of receipt from now on, if there are services that may want to know.
+    /// The message has its time of receipt from now on, if there are services that may want to know. One that other shards have given
+    /// up already is a service still.
+    #[inline]
     pub(super) fn note_receipt(&mut self, publication: &mut Publication<'_>, turn: &Turn) {
-        if self.has_services() && publication.parts.received_ns == 0 {
-            publication.parts.received_ns = self.receipts.next(self.id, turn.now);
+        if self.shared.router().knows_services() && publication.parts.received_ns == 0 {
+            let received_ns = self.receipts.next(self.id, turn.now);
+            publication.note_receipt(received_ns);
         }
     }
 

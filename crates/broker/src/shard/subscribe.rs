@@ -57,7 +57,9 @@ impl Shard {
             let granted = match filter {
                 Ok(filter) => match sampled {
                     None => self.take_filter(id, slot, &filter, options, identifier, turn),
-                    Some(interval) => self.take_sampled_filter(slot, &filter, (interval, options), identifier, turn),
+                    Some(interval) => {
+                        self.take_sampled_filter(id, slot, &filter, (interval, options), identifier, turn)
+                    }
                 },
                 Err(_) => Err(ReasonCode::TOPIC_FILTER_INVALID),
             };
@@ -108,7 +110,7 @@ impl Shard {
     }
 
     /// Counts it, and tells of the first and then of one a minute.
-    fn tell_subscription_refused(
+    pub(super) fn tell_subscription_refused(
         &mut self,
         id: ConnectionId,
         filter: &TopicFilter<'_>,

@@ -119,6 +119,40 @@ fn what_cannot_be_is_refused() {
     );
 }
 
+/// Each of them costs something with each sample, so there are not any number, whoever asks for them.
+#[test]
+fn there_are_so_many_in_all() {
+    let filters = (0..16).map(|number| format!(" {number}")).collect::<String>();
+    let granted = " 0x00".repeat(16);
+    let mut script = String::new();
+    for client in 0..16 {
+        script += &format!(
+            "c{client} connects v5 clean\nc{client}> SUBSCRIBE id=1 user-property=midge-sample:100{filters}\n"
+        );
+        script += &format!("c{client}< SUBACK id=1{granted}\n");
+    }
+    script += r"
+        s connects v5 clean
+        s> SUBSCRIBE id=1 user-property=midge-sample:100 a
+        s< SUBACK id=1 0x97
+        s> SUBSCRIBE id=2 a
+        s< SUBACK id=2 0x00
+        # What is there already may be replaced, and what is given up makes room.
+        c0> SUBSCRIBE id=2 user-property=midge-sample:200 3
+        c0< SUBACK id=2 0x00
+        c0> UNSUBSCRIBE id=3 3
+        c0< UNSUBACK id=3 0x00
+        s> SUBSCRIBE id=3 user-property=midge-sample:100 a
+        s< SUBACK id=3 0x00
+        s> SUBSCRIBE id=4 user-property=midge-sample:100 b
+        s< SUBACK id=4 0x97
+        c1 closes
+        s> SUBSCRIBE id=5 user-property=midge-sample:100 b
+        s< SUBACK id=5 0x00
+        ";
+    check(&script);
+}
+
 #[test]
 fn a_client_that_takes_nothing_gets_the_newest_when_it_does() {
     check(

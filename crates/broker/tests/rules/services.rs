@@ -125,8 +125,87 @@ fn what_is_not_wanted_any_more_ends() {
         s< PUBLISH b qos=1 id=? user-property={at7} m=5
         s< DISCONNECT 0x98
         s< closed
+        # It may not have heard of that yet.
+        s comes to listener 65535
+        s> CONNECT v5 id=$midge/s session-expiry-interval=4294967295
+        s< CONNACK 0x87
+        s< closed
+        server wants b of $midge/s
         s comes to listener 65535
         s connects v5 id=$midge/s !session-present
+        s< nothing
+        ",
+    );
+}
+
+/// A service may be given up, and wanted back, while the server is down, or while some shards do not know of it yet.
+#[test]
+fn what_comes_while_it_is_not_wanted_has_its_time_too() {
+    check_with(
+        with_service(&["a"]),
+        r"
+        s comes to listener 65535
+        s connects v5 id=$midge/s session-expiry-interval=4294967295
+        s subscribes a qos=1
+        s closes
+        server wants nothing from its next start on
+        server restarts
+        p connects v311 clean
+        p publishes a qos=1 m=1
+        p publishes a m=2
+        p publishes a retain m=3
+        server wants a of $midge/s from its next start on
+        # What has no time of receipt would not be in the log.
+        server restarts
+        s comes to listener 65535
+        s connects v5 id=$midge/s session-present
+        s receives a qos=1 user-property={at10} m=1
+        s receives a qos=1 user-property={at11} m=2
+        s receives a qos=1 user-property={at12} m=3
+        s< nothing
+        ",
+    );
+}
+
+/// What came while there was no room in the log is in memory alone. What comes later does not pass it when it leaves memory.
+#[test]
+fn what_is_in_memory_alone_keeps_its_place() {
+    check_with(
+        Options { queue_memory_bytes: 0, queue_run_bytes: 300, ..with_service(&["a"]) },
+        r"
+        s comes to listener 65535
+        s connects v5 id=$midge/s session-expiry-interval=4294967295
+        s subscribes a qos=1
+        s closes
+        p connects v311 clean
+        p publishes a m=1
+        p publishes a m=2
+        server has no room for messages
+        p publishes a m=3
+        p publishes a m=4
+        server has room
+        p publishes a m=5
+        p publishes a m=6
+        p publishes a m=7
+        p publishes a m=8
+        p publishes a m=9
+        p publishes a m=10
+        p publishes a m=11
+        p publishes a m=12
+        s comes to listener 65535
+        s connects v5 id=$midge/s session-present
+        s receives a qos=1 user-property={at21} m=1
+        s receives a qos=1 user-property={at22} m=2
+        s receives a qos=1 user-property={at23} m=3
+        s receives a qos=1 user-property={at24} m=4
+        s receives a qos=1 user-property={at25} m=5
+        s receives a qos=1 user-property={at26} m=6
+        s receives a qos=1 user-property={at27} m=7
+        s receives a qos=1 user-property={at28} m=8
+        s receives a qos=1 user-property={at29} m=9
+        s receives a qos=1 user-property={at30} m=10
+        s receives a qos=1 user-property={at31} m=11
+        s receives a qos=1 user-property={at32} m=12
         s< nothing
         ",
     );

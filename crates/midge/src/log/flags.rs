@@ -42,8 +42,10 @@ pub(super) static TABLE: Table<Wish> = Table {
     description: "Shows what stands in a log: one line for each batch and each record, and what each file is. The server may be \
                   running: nothing is locked, and nothing is changed.\n\nA line begins with the position in the log, the time \
                   since the first batch that is shown, and the shard. #1234 names a message, 0/3 the Session in slot 3 of shard \
-                  0 (0/3.2 the third that was there), v12 the twelfth retained write. A batch at the end that is not whole was \
-                  torn by a crash or is being written just now; it is told, and is no fault.",
+                  0 (0/3.2 the third that was there), v12 the twelfth retained write. A message that is handed on to \
+                  another system tells when it was received, to the nanosecond, by which it is known there. A batch at \
+                  the end that is not whole was torn by a crash or is being written just now; it is told, and is no \
+                  fault.",
     sections: &[&FLAGS],
     rules: &[Rule {
         relation: Relation::NotBoth("--json", "--verify"),

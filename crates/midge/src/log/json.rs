@@ -209,6 +209,9 @@ fn message(to: &mut Object, parts: &MessageParts<'_>) {
     if let Some(interval_s) = parts.expiry_interval_s {
         to.number("received_s", parts.received_s).number("expiry_interval_s", interval_s);
     }
+    if parts.received_ns != 0 {
+        to.number("received_ns", parts.received_ns);
+    }
 }
 
 fn entry(to: &mut Object, entry: &EntryRecord) {

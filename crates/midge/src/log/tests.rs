@@ -52,6 +52,29 @@ fn a_publish_is_one_object_for_programs() {
     assert!(heartbeat.contains(r#""record":"heartbeat""#), "{heartbeat}");
 }
 
+/// PUBLISH of QoS 0 to the Session 0/3 of a service, which is to know when it was received.
+fn publish_to_a_service() -> Vec<u8> {
+    let mut bytes = vec![1, 0];
+    bytes.extend([1 << 4, 3, 0, 0, 0, 0, 0, 5, 0, 0, 0]);
+    bytes.extend(1_700_000_000_000_000_256_u64.to_le_bytes());
+    bytes.extend(b"a/bhello");
+    bytes.extend(14_u32.to_le_bytes());
+    bytes.extend([0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 0xc1, 0, 0, 0]);
+    bytes
+}
+
+#[test]
+fn the_time_of_receipt_is_told_where_there_is_one() {
+    let mut stamp = stamp();
+    stamp[0] = 3;
+    let payload = [stamp, publish_to_a_service()].concat();
+    let (text, faults) = shown(Form::Text, &payload);
+    let expected = "PUBLISH #1044 'a/b' q0 5 bytes received 2023-11-14T22:13:20.000000256Z → 0/3\n";
+    assert!(text.ends_with(expected) && faults == 0, "{text}");
+    let (json, _) = shown(Form::Json, &payload);
+    assert!(json.contains(r#""properties_bytes":0,"received_ns":1700000000000000256,"#), "{json}");
+}
+
 /// RUN of two messages of share group 5/6, written again at 3000.
 fn run_of_a_group() -> Vec<u8> {
     let mut bytes = vec![23, 1, 5, 0, 0, 0, 6, 0, 0, 0];

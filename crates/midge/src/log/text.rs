@@ -136,6 +136,9 @@ fn message(parts: &MessageParts<'_>) -> String {
     if let Some(interval_s) = parts.expiry_interval_s {
         let _ = write!(text, " expires after {interval_s} s");
     }
+    if parts.received_ns != 0 {
+        let _ = write!(text, " received {}", utc_ns(parts.received_ns));
+    }
     text
 }
 
@@ -194,8 +197,12 @@ fn subscription(subscription: &SubscriptionRecord<'_>) -> String {
     text
 }
 
-fn words_of(options: ReceiverOptions) -> [(&'static str, bool); 2] {
-    [("no-local", options.is_no_local()), ("retain-as-published", options.is_retain_as_published())]
+fn words_of(options: ReceiverOptions) -> [(&'static str, bool); 3] {
+    [
+        ("no-local", options.is_no_local()),
+        ("retain-as-published", options.is_retain_as_published()),
+        ("service", options.is_service()),
+    ]
 }
 
 fn session(name: SessionName) -> String {
@@ -230,6 +237,12 @@ fn utc(wall_s: u64) -> String {
     let year = cycle * 400 + year + is_next;
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// The same in nanoseconds.
+fn utc_ns(wall_ns: u64) -> String {
+    let whole = utc(wall_ns / 1_000_000_000);
+    format!("{}.{:09}Z", whole.trim_end_matches('Z'), wall_ns % 1_000_000_000)
 }
 
 #[cfg(test)]

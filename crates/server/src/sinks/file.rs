@@ -2,9 +2,9 @@
 //!
 //! What must hold: a message stands in it once. What was handed on before the server was killed, and comes again as its
 //! acknowledgement was lost, is known by its time of receipt, of which no two messages have the same; a line that was not written to
-//! its end is cut off.
+//! its end is cut off. What is acknowledged stands there after a power cut, under the name that people know.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -85,13 +85,18 @@ impl Target for FileTarget {
 impl Current {
     fn open(path: &Path) -> io::Result<Current> {
         let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
-        let mut written = BTreeSet::new();
-        if let Ok(mut before) = File::open(numbered(path, 1)) {
-            read_times(&mut before, &mut written)?;
+        // Its name, and those of the others, may be new.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if let Ok(folder) = File::open(folder) {
+            folder.sync_all()?;
         }
-        let whole = read_times(&mut file, &mut written)?;
+        let mut latest = VecDeque::new();
+        if let Ok(mut before) = File::open(numbered(path, 1)) {
+            read_times(&mut before, &mut latest)?;
+        }
+        let whole = read_times(&mut file, &mut latest)?;
         file.set_len(whole)?;
-        Ok(Current { file, bytes: whole, written })
+        Ok(Current { file, bytes: whole, written: latest.into_iter().collect() })
     }
 
     fn append(&mut self, lines: &[u8]) -> io::Result<()> {
@@ -110,7 +115,7 @@ impl Current {
         let mut new = Vec::with_capacity(lines.len());
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
             let time = time_of_line(line);
-            is_past &= time.is_some_and(|time| time > newest);
+            is_past &= time.is_some_and(|time| time > newest.saturating_add(APART_NS));
             if !time.is_some_and(|time| self.written.contains(&time)) {
                 new.extend_from_slice(line);
             }
@@ -128,8 +133,9 @@ fn numbered(path: &Path, number: u16) -> PathBuf {
     name.into()
 }
 
-/// Adds the times of the last lines of a file. Where the last whole line ends.
-fn read_times(file: &mut File, times: &mut BTreeSet<u64>) -> io::Result<u64> {
+/// Adds the times of the last lines of a file, in the order in which they stand there, which is not that of the clock where that was set
+/// back. Where the last whole line ends.
+fn read_times(file: &mut File, times: &mut VecDeque<u64>) -> io::Result<u64> {
     let length = file.metadata()?.len();
     let mut at = length.saturating_sub(TAIL_BYTES);
     file.seek(SeekFrom::Start(at))?;
@@ -146,13 +152,16 @@ fn read_times(file: &mut File, times: &mut BTreeSet<u64>) -> io::Result<u64> {
         whole = at;
         times.extend(time_of_line(&line));
         if times.len() > TIMES_MAX {
-            times.pop_first();
+            times.pop_front();
         }
     }
 }
 
 /// More than what is under way to a sink, whatever it becomes as JSON.
 const TAIL_BYTES: u64 = 256 << 20;
+
+/// Messages do not come in the order of their times, as several shards receive them. But none comes so late.
+const APART_NS: u64 = 60_000_000_000;
 
 /// More messages than are under way to a sink.
 const TIMES_MAX: usize = 20_000;

@@ -7,7 +7,8 @@
 //!
 //! What must hold: a message is acknowledged to its Session when the target has it, or has refused it for good and it was set
 //! aside; while the target is away nothing is read, so that what waits does so in the Session, and memory stays as it is. A message
-//! that is handed on again, because the server was killed before it was acknowledged, makes the same record again.
+//! that is handed on again, because the server was killed before it was acknowledged, makes the same record again: it is in the server's log
+//! before it is handed on, with its time.
 
 mod aside;
 mod file;
@@ -22,6 +23,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use midge_broker::Shared;
 use midge_sinks::influxdb::InfluxDb;
 use midge_sinks::json::{JsonBatch, JsonLines};
 
@@ -32,7 +34,7 @@ pub use self::options::SinkOptions;
 use self::runner::{Handle, Runner};
 use self::webhook::WebhookTarget;
 use crate::clock::Clock;
-use crate::log::{Log, LogBuffer};
+use crate::log::Log;
 use crate::peers::Peers;
 
 /// All that there are.
@@ -44,6 +46,7 @@ pub(crate) struct Sinks {
 /// What they need.
 pub(crate) struct Surroundings {
     pub(crate) peers: Arc<Peers>,
+    pub(crate) shared: Arc<Shared>,
     pub(crate) log: Arc<Log>,
     pub(crate) clock: Clock,
     /// Where what targets refuse is set aside; `None`: nowhere.
@@ -95,9 +98,7 @@ impl Sinks {
     }
 
     fn begin(&self, options: &SinkOptions) -> io::Result<Handle> {
-        let Surroundings { peers, log, clock, folder } = &self.surroundings;
-        let log = LogBuffer::new(Arc::clone(log));
-        let runner = Runner::new(options, Arc::clone(peers), *clock, log, folder.as_deref());
+        let runner = Runner::new(options, &self.surroundings);
         match options.clone() {
             SinkOptions::InfluxDb(options) => {
                 let format = InfluxDb::new(options.points.clone());

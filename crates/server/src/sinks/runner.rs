@@ -2,17 +2,18 @@
 
 use std::io;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use midge_broker::Shared;
 use midge_sinks::batch::{Batch, Limits};
 use midge_sinks::delivery::{Answer, BackOff, Delivery, SetAside};
 use midge_sinks::{Format, LeftAlone};
 
+use super::Surroundings;
 use super::aside::Aside;
 use super::numbers::{Numbers, count};
 use super::options::SinkOptions;
@@ -53,6 +54,7 @@ pub(super) struct Runner {
     topics: Vec<String>,
     limits: Limits,
     peers: Arc<Peers>,
+    shared: Arc<Shared>,
     aside: Option<Aside>,
     numbers: Arc<Numbers>,
     stop: Arc<Stop>,
@@ -90,24 +92,20 @@ impl Stop {
 }
 
 impl Runner {
-    pub(super) fn new(
-        options: &SinkOptions,
-        peers: Arc<Peers>,
-        clock: Clock,
-        log: LogBuffer,
-        folder: Option<&Path>,
-    ) -> Runner {
+    pub(super) fn new(options: &SinkOptions, surroundings: &Surroundings) -> Runner {
+        let Surroundings { peers, shared, log, clock, folder } = surroundings;
         Runner {
             name: options.name(),
             client_id: options.client_id(),
             shown: options.shown(),
             topics: options.topics().to_vec(),
             limits: options.limits(),
-            peers,
-            aside: folder.map(|folder| Aside::new(folder.join(format!("{}.refused", options.name())))),
+            peers: Arc::clone(peers),
+            shared: Arc::clone(shared),
+            aside: folder.as_ref().map(|folder| Aside::new(folder.join(format!("{}.refused", options.name())))),
             numbers: Arc::default(),
             stop: Arc::default(),
-            teller: Teller { clock, log },
+            teller: Teller { clock: *clock, log: LogBuffer::new(Arc::clone(log)) },
         }
     }
 
@@ -178,7 +176,8 @@ impl<F: Format, T: Target> Work<F, T> {
                 continue;
             }
             let wait = batch.due_ms().map(|due_ms| Duration::from_millis(due_ms - now_ms));
-            if pipe.read(wait)? == Came::End {
+            // The order may have come before there was a pipe that it could end.
+            if self.runner.stop.is_ordered() || pipe.read(wait)? == Came::End {
                 return self.end(&mut batch, pipe);
             }
         }
@@ -209,6 +208,9 @@ impl<F: Format, T: Target> Work<F, T> {
 
     /// Has the target take the batch, however long that takes. `false`: the order to stop came first.
     fn deliver(&mut self, batch: &mut Batch) -> bool {
+        if !self.await_log() {
+            return false;
+        }
         let mut delivery = Delivery::of(batch);
         let mut body = std::mem::take(&mut self.body);
         let mut taken = 0;
@@ -237,6 +239,20 @@ impl<F: Format, T: Target> Work<F, T> {
             self.body = body;
         }
         is_done
+    }
+
+    /// Waits until all that has come is in the log for good. What the server forgot, dying, its publisher sends again, and that is a
+    /// message with another time. `false`: the order to stop came first, and the log comes no further.
+    fn await_log(&self) -> bool {
+        let Some(log) = self.runner.shared.log() else { return true };
+        let (position, begun) = (log.next(), Instant::now());
+        while log.durable() < position {
+            if self.runner.stop.is_ordered() && begun.elapsed() >= LOG_PATIENCE {
+                return false;
+            }
+            thread::park_timeout(LOG_AGAIN);
+        }
+        true
     }
 
     fn note_down(&mut self, reason: &str, remedy: &str) {
@@ -330,6 +346,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A pipe that was closed is opened again after so long.
 const AGAIN_MS: u64 = 250;
+
+/// How often the log is looked at that is about to be synced, and for how long where the sink is to stop.
+const LOG_AGAIN: Duration = Duration::from_millis(1);
+const LOG_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What one batch of large messages needed is given back.
 const BODY_BYTES_KEPT: usize = 16 << 20;

@@ -7,7 +7,7 @@
 mod connecting;
 mod deeds;
 mod habits;
-mod packets;
+pub(crate) mod packets;
 mod receive;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -18,7 +18,7 @@ use midge_codec::AcknowledgementKind;
 use crate::ground::Ground;
 use crate::network::{Moment, WireId};
 use crate::record::{MessageId, Record, SessionId};
-pub(crate) use habits::Habits;
+pub(crate) use habits::{FOR_EVER_S, Habits, Wanted};
 
 /// A client.
 pub(crate) struct Client {

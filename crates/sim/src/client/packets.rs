@@ -10,14 +10,14 @@ use super::habits::{Wanted, WillHabit};
 use crate::topics::FILTERS;
 
 /// What CONNECT says.
-pub(super) struct Greeting<'a> {
-    pub(super) version: Version,
-    pub(super) client_id: &'a str,
-    pub(super) is_clean: bool,
-    pub(super) expiry_s: u32,
-    pub(super) receive_maximum: Option<u16>,
-    pub(super) alias_maximum: u16,
-    pub(super) will: Option<(WillHabit, String)>,
+pub(crate) struct Greeting<'a> {
+    pub(crate) version: Version,
+    pub(crate) client_id: &'a str,
+    pub(crate) is_clean: bool,
+    pub(crate) expiry_s: u32,
+    pub(crate) receive_maximum: Option<u16>,
+    pub(crate) alias_maximum: u16,
+    pub(crate) will: Option<(WillHabit, String)>,
 }
 
 /// What PUBLISH says.
@@ -32,7 +32,7 @@ pub(super) struct Publishing<'a> {
     pub(super) expiry_s: Option<u32>,
 }
 
-pub(super) fn connect(greeting: &Greeting<'_>) -> Vec<u8> {
+pub(crate) fn connect(greeting: &Greeting<'_>) -> Vec<u8> {
     let (mut properties, mut will_properties) = (PropertiesBuf::new(), PropertiesBuf::new());
     if greeting.version == Version::V5 {
         properties.push(Property::SessionExpiryInterval(greeting.expiry_s));
@@ -89,7 +89,7 @@ pub(super) fn publish(publishing: &Publishing<'_>, version: Version) -> Vec<u8> 
     encode(&packet, version)
 }
 
-pub(super) fn subscribe(packet_id: u16, wanted: &Wanted, no_local: bool, replays: bool, version: Version) -> Vec<u8> {
+pub(crate) fn subscribe(packet_id: u16, wanted: &Wanted, no_local: bool, replays: bool, version: Version) -> Vec<u8> {
     let mut properties = PropertiesBuf::new();
     if wanted.identifier > 0 {
         properties.push(Property::SubscriptionIdentifier(wanted.identifier));
@@ -131,7 +131,7 @@ pub(super) fn disconnect(expiry_s: Option<u32>, version: Version) -> Vec<u8> {
     encode(&Packet::Disconnect(Disconnect { reason_code: ReasonCode::SUCCESS, properties }), version)
 }
 
-pub(super) fn acknowledgement(kind: AcknowledgementKind, packet_id: u16, version: Version) -> Vec<u8> {
+pub(crate) fn acknowledgement(kind: AcknowledgementKind, packet_id: u16, version: Version) -> Vec<u8> {
     let mut bytes = Vec::new();
     encode_acknowledgement(kind, version, packet_id, ReasonCode::SUCCESS, &mut bytes);
     bytes

@@ -34,7 +34,7 @@ impl Record {
         if message.is_refused {
             return said("it was refused");
         }
-        if delivery.qos > message.qos {
+        if delivery.qos > message.qos && !self.sessions[session].is_service {
             return said("the QoS is higher than it was published with");
         }
         if let Some(will) = message.will
@@ -99,11 +99,13 @@ impl Record {
         if message.retain || message.will.is_some() || has_share || is_repeated || delivery.dup {
             return Ok(());
         }
+        // A service is given all of them with one QoS, so they have one order.
+        let is_service = self.sessions[session].is_service;
         let is_like = |other: &&Delivery| {
             let it = &self.messages[other.message];
             it.session == message.session
                 && it.topic == message.topic
-                && it.qos == message.qos
+                && (it.qos == message.qos || is_service)
                 && it.will.is_none()
                 && other.qos == delivery.qos
         };

@@ -21,7 +21,9 @@ impl Record {
             if message.expires || message.is_clear {
                 continue;
             }
-            for (number, session) in self.sessions.iter().enumerate().filter(|(_, session)| session.ended.is_none()) {
+            for (number, session) in
+                self.sessions.iter().enumerate().filter(|(_, it)| it.ended.is_none() && !it.is_service)
+            {
                 let is_own = session.no_local && session.client == message.publisher;
                 let gets = session.must_get(message, from, to).is_some_and(|qos| qos > 0);
                 if gets && !is_own && !self.has(number, id) {

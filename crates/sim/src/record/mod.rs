@@ -8,6 +8,7 @@
 
 mod deliveries;
 mod end;
+mod points;
 mod retained;
 mod subscriptions;
 mod wills;
@@ -36,6 +37,8 @@ pub(crate) struct Record {
     pub(crate) deaths: Vec<Death>,
     /// The server may have no room for a message.
     pub(crate) may_refuse: bool,
+    /// What services were told.
+    pub(crate) receipts: points::Receipts,
 }
 
 /// The server died.
@@ -117,6 +120,8 @@ pub(crate) struct Session {
     pub(crate) deliveries: Vec<Delivery>,
     /// Own messages are not wanted.
     pub(crate) no_local: bool,
+    /// It is one of the server's own, whose target these deliveries have.
+    pub(crate) is_service: bool,
 }
 
 impl Session {
@@ -165,6 +170,12 @@ impl Record {
     /// A Session begins.
     pub(crate) fn begin_session(&mut self, client: usize, no_local: bool) -> SessionId {
         self.sessions.push(Session { client, no_local, ..Session::default() });
+        self.sessions.len() - 1
+    }
+
+    /// The Session of a service begins.
+    pub(crate) fn begin_service(&mut self, client: usize) -> SessionId {
+        self.sessions.push(Session { client, is_service: true, ..Session::default() });
         self.sessions.len() - 1
     }
 

@@ -51,7 +51,8 @@ impl Record {
     /// Nothing that was replaced before the first SUBSCRIBE, and nothing older than what was seen.
     pub(super) fn check_retained(&self, session: SessionId, delivery: &Delivery) -> Result<(), String> {
         let (id, message) = (delivery.message, &self.messages[delivery.message]);
-        if !message.retain || delivery.dup || message.will.is_some() {
+        // A service is not told what is retained.
+        if !message.retain || delivery.dup || message.will.is_some() || self.sessions[session].is_service {
             return Ok(());
         }
         let it = &self.sessions[session];

@@ -35,7 +35,7 @@ const FOLDER: &str = "/log";
 
 /// Makes the shards: empty, or with what the log on this disk holds.
 pub(super) fn boot(ground: &Ground, disk: Option<Disk>, count: u16) -> Result<Started, End> {
-    let options = Arc::new(ground.settings.options.clone());
+    let options = Arc::new(ground.options());
     let Some(disk) = disk else {
         let shared = share(&options, count, None);
         return Ok(Started { shards: shards(&options, &shared, count), shared, keeper: None, ahead_ms: 0 });

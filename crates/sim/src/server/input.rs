@@ -81,7 +81,8 @@ impl Lane {
             let first = self.broker.handle_bytes(id, input, &mut self.turn);
             return self.consume_after(index, first, input);
         }
-        match self.broker.handle_first_bytes(id, ListenerId(0), input, &mut self.turn) {
+        let listener = self.listener(index);
+        match self.broker.handle_first_bytes(id, listener, input, &mut self.turn) {
             FirstBytes::NeedMore => Some(0),
             FirstBytes::Stay(consumed) => {
                 self.set_phase(index, Phase::Serving);
@@ -91,8 +92,8 @@ impl Lane {
                 let wire = self.connections[index].take()?.wire;
                 self.say(|| format!("sends connection {wire} to shard {}", shard.0));
                 self.ground.network.borrow_mut().wire_mut(wire).lane = None;
-                let input = input.to_vec();
-                self.departures[usize::from(shard.0)].push(Moved { wire, arrival, input });
+                let (input, settings_number) = (input.to_vec(), self.settings_number());
+                self.departures[usize::from(shard.0)].push(Moved { wire, arrival, input, settings_number });
                 None
             }
             FirstBytes::Authenticate(_) => unreachable!("its listeners ask nobody"),
@@ -130,7 +131,8 @@ impl Lane {
         coroutine::interlude();
         let lane = usize::from(self.id.0);
         let arrivals = self.gates[lane].arrivals.take();
-        for Moved { wire, arrival, input } in arrivals {
+        for Moved { wire, arrival, input, settings_number } in arrivals {
+            self.note_judged_by(settings_number);
             let index = self.insert(wire, Phase::Serving);
             self.ground.network.borrow_mut().wire_mut(wire).lane = Some(lane);
             self.say(|| format!("welcomes connection {wire}, as number {index}"));
@@ -141,6 +143,11 @@ impl Lane {
                 connection.input = input[used..].to_vec();
             }
         }
+    }
+
+    fn listener(&self, index: usize) -> ListenerId {
+        let wire = self.connections[index].as_ref().map(|connection| connection.wire);
+        wire.map_or(ListenerId(0), |wire| self.ground.network.borrow().wire(wire).listener)
     }
 
     fn set_phase(&mut self, index: usize, phase: Phase) {

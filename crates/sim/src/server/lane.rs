@@ -43,6 +43,8 @@ pub(super) struct Lane {
     /// What the log calls it.
     pub(super) name: String,
     has_work: bool,
+    /// Somebody was let in by other settings than are in force here.
+    pub(super) looks_again: bool,
 }
 
 /// What a shard's thread is made of.
@@ -84,15 +86,18 @@ impl Lane {
             ahead_ms,
             name: format!("        shard {}: ", id.0),
             has_work: false,
+            looks_again: false,
         }
     }
 
     /// Runs until the server is killed.
     pub(super) fn run(&mut self) {
         self.broker.handle_restored(&mut self.turn);
+        self.look_at_settings();
         self.finish_turn();
         loop {
             self.wait();
+            self.look_at_settings();
             self.take_durable();
             self.broker.look_at_snapshot();
             self.take_mail();

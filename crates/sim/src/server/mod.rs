@@ -14,6 +14,7 @@ mod log_writer;
 mod obligation;
 mod output;
 mod pauses;
+mod reload;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -67,6 +68,8 @@ struct Gate {
     counters: Cell<Counters>,
     gauges: Cell<Gauges>,
     is_bare: Cell<bool>,
+    /// The settings that it has put in force.
+    settings_number: Cell<Option<u64>>,
 }
 
 /// A connection between two shards.
@@ -74,6 +77,8 @@ struct Moved {
     wire: WireId,
     arrival: Arrival,
     input: Vec<u8>,
+    /// By which settings it was let in.
+    settings_number: u64,
 }
 
 impl Server {
@@ -145,6 +150,26 @@ impl Server {
             running.desk.orders_snapshot.set(true);
             running.desk.is_woken.set(true);
         }
+    }
+
+    /// Has every shard look at the settings.
+    pub(crate) fn wake_all(&self) {
+        if let Stage::Running(running) = &self.stage {
+            running.gates.iter().for_each(|gate| gate.is_woken.set(true));
+        }
+    }
+
+    /// Whether every shard has put in force what the operator wants.
+    pub(crate) fn has_settings_in_force(&self) -> bool {
+        let Stage::Running(running) = &self.stage else { return false };
+        let wanted = Some(self.ground.wanted.borrow().number);
+        running.gates.iter().all(|gate| gate.settings_number.get() == wanted)
+    }
+
+    /// Where what was recorded last ends in the log, and what of it is durable. Nothing is where nothing is kept.
+    pub(crate) fn log_positions(&self) -> (u64, u64) {
+        let Stage::Running(running) = &self.stage else { return (0, 0) };
+        running.shared.log().map_or((0, 0), |log| (log.next(), log.durable()))
     }
 
     /// Since which step things that happened may be forgotten if the server dies now; `None`: nothing is.

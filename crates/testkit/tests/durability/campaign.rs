@@ -15,6 +15,7 @@ use midge_testkit::{Client, Kind, Launch, PowerCut, Received, Server};
 use rustix::process::Signal;
 
 use crate::account::{Delivered, Published, Verdict};
+use crate::file_sink::FileSink;
 use crate::folder::Folder;
 use crate::paho;
 use crate::publisher::Publisher;
@@ -139,12 +140,14 @@ impl Campaign {
         let aside = Folder::new();
         let power = self.cuts_power.then(|| PowerCut::new(folder.path(), aside.path()));
         let launch = power.as_ref().map_or_else(Launch::new, PowerCut::launch);
+        let file = FileSink::new(folder.path());
         let configuration = format!(
             "shards {}\npersistence_sync {}\nmax_queued_messages 0\nset_tcp_nodelay true\nlog_type notice\nlog_type \
-             warning\nlog_type error\nlog_type information\n{}",
+             warning\nlog_type error\nlog_type information\n{}{}",
             self.shards,
             self.sync,
-            folder.configuration()
+            folder.configuration(),
+            file.configuration()
         );
         let mut server = launch.start(&configuration);
         SUBSCRIBERS.iter().for_each(|subscriber| subscriber.enter(&server));
@@ -178,6 +181,8 @@ impl Campaign {
             let mut delivered: Vec<Delivered> =
                 subscribers.into_iter().map(|thread| thread.join().expect("faults are values")).collect();
             delivered.extend(pahos.into_iter().filter_map(|paho| paho.delivered(world)));
+            let published = world.published().filter(|_| !world.has_failed());
+            delivered.extend(published.map(|published| file.delivered(&published, world.patience)));
             (delivered, lost)
         });
         if !world.has_failed() {

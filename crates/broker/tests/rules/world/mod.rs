@@ -130,12 +130,7 @@ impl World {
     /// From now on there is only this service, and it wants this.
     pub(crate) fn want_services(&mut self, wanted: Option<(&str, &str)>) {
         self.settle();
-        let service = |(client_id, filter): (&str, &str)| ServiceOptions {
-            client_id: client_id.into(),
-            filters: vec![filter.into()],
-        };
-        let services = wanted.into_iter().map(service).collect();
-        self.options = Arc::new(Options { services, ..(*self.options).clone() });
+        self.note_wanted_services(wanted);
         for at in 0..self.lanes.len() {
             let now = self.now();
             let lane = &mut self.lanes[at];
@@ -145,6 +140,16 @@ impl World {
             lane.is_dirty = true;
         }
         self.settle();
+    }
+
+    /// The same, but for shards that run.
+    pub(crate) fn note_wanted_services(&mut self, wanted: Option<(&str, &str)>) {
+        let service = |(client_id, filter): (&str, &str)| ServiceOptions {
+            client_id: client_id.into(),
+            filters: vec![filter.into()],
+        };
+        let services = wanted.into_iter().map(service).collect();
+        self.options = Arc::new(Options { services, ..(*self.options).clone() });
     }
 
     /// A new connection, accepted by some shard.

@@ -28,7 +28,7 @@
 //! | `server shuts down` | the orderly end |
 //! | `server snapshots` | the log is written anew while the shards go on |
 //! | `server lets u publish a`, `server takes publish from u`, `server takes everything from u` | what a user may do with topics that begin so; who may nothing is not let in |
-//! | `server wants FILTER of ID`, `server wants nothing` | the services that there are from now on |
+//! | `server wants FILTER of ID`, `server wants nothing`, `… from its next start on` | the services that there are from now on |
 //! | `server has no room for messages`, `server has no room`, `server has not a byte`, `server has room` | how the log is doing |
 //! | `server restarts`, `server restarts after 30s` | it is killed as it stands and started again, with another number of shards |
 //! | `server restarts in vain first` | and is killed once more before it lets anybody in |
@@ -38,7 +38,7 @@
 //! come back and leave for good, and nothing may be left of them.
 
 use super::{LinkId, World};
-use midge_broker::{ListenerId, LogState, Options};
+use midge_broker::{LogState, Options};
 use midge_choices::Random;
 use midge_codec::QoS;
 use midge_testkit::packet::{Kind, Packet};
@@ -117,14 +117,15 @@ impl Conversation {
         Ok(())
     }
 
-    /// Everybody who ever came comes once more with a Session that ends, and leaves: nothing may be left.
+    /// Everybody who ever came comes once more with a Session that ends, and leaves; services are not wanted any more: nothing may be left.
     pub(crate) fn everybody_leaves(&mut self) -> Result<(), String> {
         self.clients.values().for_each(|client| self.world.close(client.link));
         self.world.settle();
         self.world.open_to_all();
-        for identifier in std::mem::take(&mut self.identifiers) {
-            let is_service = midge_broker::service::is_service(&identifier);
-            let link = self.world.open_at(if is_service { ListenerId::SERVICES.0 } else { 0 });
+        self.world.want_services(None);
+        let is_client = |identifier: &String| !midge_broker::service::is_service(identifier);
+        for identifier in std::mem::take(&mut self.identifiers).into_iter().filter(is_client) {
+            let link = self.world.open();
             let connect = Packet::parse(&format!("CONNECT v5 clean id={identifier:?}"));
             self.world.send(link, &wire::encode(&connect, 5));
             self.world.settle();
@@ -242,8 +243,12 @@ impl Conversation {
                 Ok(())
             }
             "wants" if name == "server" => {
-                let wanted = rest.split_once(" of ").map(|(filter, client_id)| (client_id, filter));
-                self.world.want_services(wanted);
+                let now = rest.strip_suffix(" from its next start on");
+                let wanted = now.unwrap_or(rest).split_once(" of ").map(|(filter, client_id)| (client_id, filter));
+                match now {
+                    None => self.world.want_services(wanted),
+                    Some(_) => self.world.note_wanted_services(wanted),
+                }
                 Ok(())
             }
             "lets" if name == "server" => {

@@ -50,6 +50,28 @@ fn what_comes_again_after_a_kill_stands_there_once() {
     assert_eq!(folder.text("m.jsonl").as_bytes(), lines(10..18));
 }
 
+/// Shards do not look at the clock together, so that what comes first after a start may be newer than what is known already.
+#[test]
+fn what_comes_again_behind_something_newer_stands_there_once() {
+    let folder = Folder::new("behind");
+    assert_eq!(folder.target(1 << 20).write(&lines(10..14)), Answer::Taken);
+    let mut target = folder.target(1 << 20);
+    assert_eq!(target.write(&lines(20..21)), Answer::Taken);
+    assert_eq!(target.write(&lines(12..15)), Answer::Taken);
+    assert_eq!(folder.text("m.jsonl").as_bytes(), [lines(10..14), lines(20..21), lines(14..15)].concat());
+}
+
+/// Known is what was written last, whatever the clock showed.
+#[test]
+fn a_clock_that_was_set_back_doubles_nothing() {
+    let folder = Folder::new("set-back");
+    let before = lines(1_000_000..1_000_000 + TIMES_MAX as u64);
+    assert_eq!(folder.target(1 << 30).write(&before), Answer::Taken);
+    assert_eq!(folder.target(1 << 30).write(&lines(10..14)), Answer::Taken);
+    assert_eq!(folder.target(1 << 30).write(&lines(12..16)), Answer::Taken);
+    assert_eq!(folder.text("m.jsonl").as_bytes(), [before, lines(10..16)].concat());
+}
+
 #[test]
 fn a_large_file_becomes_another_and_few_are_kept() {
     let folder = Folder::new("large");
