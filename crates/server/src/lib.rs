@@ -44,6 +44,7 @@ mod stamps;
 mod trace;
 mod tree_print;
 mod watch;
+mod web_service;
 
 pub use admin::socket_beside;
 pub use authority::{AuthorityOptions, FileProblem, check_authority, check_file};
