@@ -13,9 +13,17 @@ use super::{Escaped, LogBuffer, LogType, events};
 
 /// Adds the lines of one event. `address` is that of its connection, where it has one.
 pub(crate) fn write(log: &mut LogBuffer, wall_s: u64, event: &Event, address: Option<&Address>) {
-    if log.is_json() {
-        return events::write(log, wall_s, event, address);
+    let attributes = log.is_exported().then(|| events::attributes(event, address));
+    if !log.is_json() {
+        return log.of_event(attributes, |log| write_sentences(log, wall_s, event, address));
     }
+    let is_told = events::write(log, wall_s, event, address);
+    if let Some(attributes) = attributes.filter(|_| is_told) {
+        log.of_told_event(attributes, |log| write_sentences(log, wall_s, event, address));
+    }
+}
+
+fn write_sentences(log: &mut LogBuffer, wall_s: u64, event: &Event, address: Option<&Address>) {
     let client = Client { id: event.client_id.as_deref(), address };
     let mut line = |kind, text: fmt::Arguments<'_>| log.line(wall_s, kind, text);
     let debug = LogType::Debug;
