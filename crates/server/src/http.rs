@@ -19,6 +19,14 @@ pub(crate) struct Response {
     pub(crate) body: Vec<u8>,
 }
 
+impl Response {
+    /// A header, if it is there and can be read.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
 impl Url {
     pub(crate) fn parse(text: &str) -> Option<Url> {
         let uri: Uri = text.parse().ok()?;

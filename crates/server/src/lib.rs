@@ -28,6 +28,7 @@ mod limits;
 mod listeners;
 mod log;
 mod options;
+mod otlp;
 mod peers;
 mod persistence;
 mod process;
