@@ -6,12 +6,14 @@ mod metrics;
 mod outages;
 mod reloads;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use midge_testkit::environment::midge_with_otlp;
 use midge_testkit::ports::free_port;
 use midge_testkit::stand_in::{Reply, Request};
 use midge_testkit::{Conversation, Launch, Server};
 
-use crate::collector::{Collector, attributes};
+use crate::collector::{Collector, attributes, wait_for};
 
 /// Says that all was taken.
 fn taken(_: &Request) -> Reply {
@@ -29,7 +31,7 @@ fn a_refused_login_is_a_record() {
     for format in ["", "log_format json", "log_dest none"] {
         let Some(collector) = Collector::start(taken) else { return };
         let server = start(&collector.url(), &format!("allow_anonymous false\notlp_metrics false\n{format}"));
-        Conversation::with(&server).play("c> CONNECT v5 client-id=eve\nc< CONNACK 0x87\nc< closed");
+        Conversation::with(&server).play("c> CONNECT v5 id=eve\nc< CONNACK 0x87\nc< closed");
         let record = collector.record("refused");
         let about = attributes(&record);
         assert_eq!((about["client_id"].as_str(), about["reason"].as_str()), (Some("eve"), Some("not authorised")));
@@ -69,7 +71,9 @@ fn the_last_lines_are_sent_at_the_end() {
     let lines: Vec<String> = collector.records().iter().map(|it| it["body"]["string_value"].to_string()).collect();
     assert!(lines.last().is_some_and(|line| line.contains("terminating")), "{lines:#?}");
     assert_eq!(collector.number("midge_messages_received_total"), Some(1.0));
+    static ASKED: AtomicBool = AtomicBool::new(false);
     let Some(deaf) = Collector::start(|_| {
+        ASKED.store(true, Ordering::Release);
         loop {
             std::thread::park();
         }
@@ -77,7 +81,7 @@ fn the_last_lines_are_sent_at_the_end() {
         return;
     };
     let mut server = start(&deaf.url(), "");
-    deaf.requests(1);
+    wait_for("request", || ASKED.load(Ordering::Acquire).then_some(()));
     assert!(server.terminate().success());
 }
 

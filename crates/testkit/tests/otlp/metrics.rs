@@ -1,6 +1,7 @@
 //! What is measured, as it arrives.
 
 use midge_testkit::Conversation;
+use midge_testkit::stand_in::Request;
 
 use crate::collector::{Collector, attributes, wait_for};
 use crate::{start, taken};
@@ -11,7 +12,7 @@ fn what_was_published_is_what_the_counter_says() {
     let lines = "persistence true\npersistence_location ./\notlp_header Authorization Bearer a secret";
     let server = start(&collector.url(), lines);
     let mut talk = Conversation::with(&server);
-    talk.play("c connects v5 clean");
+    talk.play("d connects v311\nd subscribes t qos=1\nd closes\nc connects v5 clean");
     for _ in 0..7 {
         talk.play("c publishes t qos=1 m=21.5");
     }
@@ -31,7 +32,8 @@ fn what_was_published_is_what_the_counter_says() {
     assert_eq!(collector.metric("midge_payload_received_bytes_total").expect("it is there")["unit"], "By");
     let discarded = collector.metric("midge_discarded_messages_total").expect("it is there");
     assert_eq!(attributes(&discarded["sum"]["data_points"][0])["reason"], "queue full");
-    let request = collector.requests(1).remove(0);
+    let of_metrics = |it: &Request| it.line == "POST /v1/metrics";
+    let request = collector.requests(1).into_iter().find(of_metrics).expect("metrics");
     assert_eq!(request.header("authorization"), Some("Bearer a secret"));
     assert_eq!(request.header("content-encoding"), Some("gzip"));
     assert_eq!(server.count_log("*a secret*"), 0, "{:#?}", server.log());
