@@ -9,17 +9,19 @@ use midge_broker::event::{DiscardReason, DisconnectReason, Event, EventKind, Eve
 use midge_codec::{ReasonCode, Version};
 use midge_net::Address;
 
-use super::{Escaped, LogBuffer, LogType, events};
+use super::{Escaped, LogBuffer, LogType, ToldEvent, events};
 
 /// Adds the lines of one event. `address` is that of its connection, where it has one.
 pub(crate) fn write(log: &mut LogBuffer, wall_s: u64, event: &Event, address: Option<&Address>) {
-    let attributes = log.is_exported().then(|| events::attributes(event, address));
-    if !log.is_json() {
-        return log.of_event(attributes, |log| write_sentences(log, wall_s, event, address));
+    let is_json = log.is_json();
+    if is_json && !events::write(log, wall_s, event, address) {
+        return;
     }
-    let is_told = events::write(log, wall_s, event, address);
-    if let Some(attributes) = attributes.filter(|_| is_told) {
-        log.of_told_event(attributes, |log| write_sentences(log, wall_s, event, address));
+    if log.is_exported() {
+        let event_told = ToldEvent { attributes: events::attributes(event, address), is_logged: is_json };
+        log.of_event(event_told, |log| write_sentences(log, wall_s, event, address));
+    } else if !is_json {
+        write_sentences(log, wall_s, event, address);
     }
 }
 

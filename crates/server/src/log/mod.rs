@@ -215,10 +215,10 @@ pub(crate) struct LogBuffer {
     is_private: bool,
 }
 
-/// An event of the broker, while its sentences are made.
+/// An event of the broker, while its sentences become records.
 struct ToldEvent {
-    /// What their records are about; `None`: nobody wants records.
-    attributes: Option<Attributes>,
+    /// What the records are about.
+    attributes: Attributes,
     /// The log has it as an object: sentences only become records.
     is_logged: bool,
 }
@@ -328,16 +328,9 @@ impl LogBuffer {
         self.options.is_exported && !self.is_private
     }
 
-    /// Has sentences made of an event, whose records have these attributes.
-    fn of_event(&mut self, attributes: Option<Attributes>, tell: impl FnOnce(&mut LogBuffer)) {
-        self.event = Some(ToldEvent { attributes, is_logged: false });
-        tell(self);
-        self.event = None;
-    }
-
-    /// The same where the log has an object already: only records are made.
-    fn of_told_event(&mut self, attributes: Attributes, tell: impl FnOnce(&mut LogBuffer)) {
-        self.event = Some(ToldEvent { attributes: Some(attributes), is_logged: true });
+    /// What `tell` says is about this event.
+    fn of_event(&mut self, event: ToldEvent, tell: impl FnOnce(&mut LogBuffer)) {
+        self.event = Some(event);
         tell(self);
         self.event = None;
     }
@@ -347,7 +340,7 @@ impl LogBuffer {
     }
 
     fn record(&mut self, kind: LogType, about: &About<'_>, text: fmt::Arguments<'_>) {
-        let of_event = self.event.as_ref().and_then(|event| event.attributes.clone());
+        let of_event = self.event.as_ref().map(|event| event.attributes.clone());
         let text = cut(&EscapedLine(&text.to_string()).to_string()).to_owned();
         let attributes = of_event.unwrap_or_else(|| Attributes::from(about));
         self.records.push(Record { time_ns: clock::wall_ns(), kind, text, attributes });

@@ -212,7 +212,8 @@ impl Exporter {
         let count = std::mem::take(&mut self.left_out);
         if count > 0 {
             self.told_left_out = Some(Instant::now());
-            let text = format!("Warning: {count} log lines were left out: {} did not take them.", self.shown());
+            let text =
+                format!("Warning: {} did not take {count} log lines, which it will not get any more.", self.shown());
             self.tell(LogType::Warning, &text);
         }
     }
