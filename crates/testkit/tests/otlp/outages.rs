@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use midge_testkit::Conversation;
+use midge_testkit::client::hex;
 use midge_testkit::ports::free_port;
 use midge_testkit::stand_in::Reply;
 
@@ -78,4 +79,26 @@ fn what_is_taken_in_part_is_told_and_not_sent_again() {
     let times: std::collections::BTreeSet<String> = records.iter().map(|it| it["time_unix_nano"].to_string()).collect();
     assert_eq!(times.len(), records.len(), "each was sent once");
     assert_eq!(server.count_log("*The collector*"), 1, "{:#?}", server.log());
+}
+
+/// A log that tells each packet has no room while the collector is away. Clients notice nothing of it, and what was left out is counted.
+#[test]
+fn what_finds_no_room_is_counted_and_told_once() {
+    let port = free_port();
+    let server = start(&format!("http://127.0.0.1:{port}"), "log_type all\notlp_metrics false");
+    server.expect_log("Error: The collector at*takes no log lines*wait in memory until it does, 4 MiB of them.");
+    let mut client = server.connect();
+    client.send("CONNECT v5 clean");
+    client.expect("CONNACK 0x00");
+    let publish = hex("30 05 00 01 74 00 78");
+    client.send_bytes(&publish.repeat(30_000));
+    client.send("PINGREQ");
+    client.expect("PINGRESP");
+    let Some(_collector) = Collector::start_at(port, taken) else { return };
+    let told = server.expect_log(
+        "Warning: The collector at http://127.0.0.1:* did not take * log lines, which it will not get any more.",
+    );
+    let count = told.split(' ').find_map(|word| word.parse::<u64>().ok()).expect("a number");
+    assert!((1000..30_010).contains(&count), "{told}");
+    server.expect_log("The collector at * takes what it is sent again*");
 }
