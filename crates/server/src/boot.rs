@@ -390,8 +390,9 @@ impl Server {
         }
         self.supervisor.stopping();
         self.threads.admin.into_iter().for_each(Admin::stop);
-        self.threads.sinks.stop();
+        // While all are there that can be asked.
         self.exports.measure_last();
+        self.threads.sinks.stop();
         self.threads.peers.stop();
         // A shard that panicked has ended the process.
         self.threads.shards.into_iter().for_each(|thread| drop(thread.join()));
