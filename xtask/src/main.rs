@@ -35,7 +35,7 @@ const WORDS: &[Word] = &[
     Word {
         name: "test",
         summary: "set up what tests need, then run every test, none skipped (further arguments go to cargo test)",
-        run: |arguments| setup::all() && test(arguments) && loom() && with_openssl(),
+        run: |arguments| setup::all() && test(arguments) && loom() && with_openssl() && with_otlp(),
     },
     Word {
         name: "setup",
@@ -132,6 +132,14 @@ fn with_openssl() -> bool {
         && cargo_with_openssl(
             &[&["clippy", "--quiet", "--all-targets"], &has_openssl[..], &["--", "-D", "warnings"]].concat(),
         )
+}
+
+/// The same for the cargo feature `otlp`.
+fn with_otlp() -> bool {
+    let run = |arguments: &[&str]| cargo_for_tests().args(arguments).status().is_ok_and(|status| status.success());
+    let packages = ["--package", "midge-config", "--package", "midge-server", "--features", "otlp"];
+    run(&[&["test"], &packages[..], &["--lib", "--test", "config"]].concat())
+        && run(&[&["clippy", "--quiet", "--all-targets"], &packages[..], &["--", "-D", "warnings"]].concat())
 }
 
 fn cargo_with_openssl(arguments: &[&str]) -> bool {

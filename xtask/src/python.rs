@@ -1,5 +1,6 @@
 //! Python environments: one for each major version of paho-mqtt, the client that most MQTT programs are written with, one for
-//! aiomqtt, which Home Assistant and its like use, and one for schemathesis, which tries what an API says of itself.
+//! aiomqtt, which Home Assistant and its like use, one for schemathesis, which tries what an API says of itself, and one for the
+//! messages of OpenTelemetry.
 //!
 //! Version 1 and version 2 of paho-mqtt differ in their callbacks, and programs written for either are in use.
 
@@ -34,6 +35,13 @@ pub(crate) const SCHEMATHESIS: Step = Step {
     folder: "python/schemathesis",
     recipe: "schemathesis==4.32.5",
     make: |folder| make(folder, SCHEMATHESIS.recipe),
+};
+
+pub(crate) const OPENTELEMETRY: Step = Step {
+    name: "opentelemetry-proto 1.45.2",
+    folder: "python/opentelemetry",
+    recipe: "opentelemetry-proto==1.45.2",
+    make: |folder| make(folder, OPENTELEMETRY.recipe),
 };
 
 fn make(folder: &Path, requirement: &str) -> Result<(), Failure> {

@@ -49,6 +49,7 @@ pub(crate) fn all() -> bool {
         python::PAHO_2,
         python::AIOMQTT,
         python::SCHEMATHESIS,
+        python::OPENTELEMETRY,
         node::MQTT_JS,
         node::CONSOLE,
         chromium::CHROMIUM,

@@ -3,6 +3,7 @@
 //! Units are in the names. Where Mosquitto writes "no limit" as 0 or -1, it is `None` here.
 
 use crate::network::Network;
+use crate::otlp::Otlp;
 use crate::report::Place;
 use crate::sinks::Sinks;
 use crate::vouching::{HttpAuth, JwtAuth};
@@ -94,6 +95,8 @@ pub struct Config {
     pub log: Log,
     /// Other systems that messages are handed on to.
     pub sinks: Sinks,
+    /// A collector of OpenTelemetry.
+    pub otlp: Otlp,
 }
 
 /// A limit that Mosquitto does not have: what holds where nothing is said is not the same for everybody.
@@ -237,6 +240,7 @@ impl Config {
             persistence: Persistence::default(),
             log: Log::default(),
             sinks: Sinks::default(),
+            otlp: Otlp::default(),
         };
         let listener = Listener { allow_anonymous: true, ..Listener::new(Address::Tcp { port: PORT, host: None }) };
         config.on_loopback(&listener, &[PORT])

@@ -9,6 +9,7 @@ mod console;
 mod limits;
 mod listener;
 mod log;
+mod otlp;
 mod security;
 mod server;
 mod sinks;
@@ -180,7 +181,7 @@ pub(crate) fn find(word: &str) -> Option<&'static Directive> {
 }
 
 /// The groups, with what they are about.
-pub(crate) const TABLE: [(&str, &[Directive]); 10] = [
+pub(crate) const TABLE: [(&str, &[Directive]); 11] = [
     ("The server, and what it keeps", server::DIRECTIVES),
     ("Listeners", listener::DIRECTIVES),
     ("Limits", limits::DIRECTIVES),
@@ -190,6 +191,7 @@ pub(crate) const TABLE: [(&str, &[Directive]); 10] = [
     ("TLS", tls::DIRECTIVES),
     ("Console", console::DIRECTIVES),
     ("Other systems that messages are handed on to", sinks::DIRECTIVES),
+    ("A collector of OpenTelemetry", otlp::DIRECTIVES),
     ("Bridges", bridge::DIRECTIVES),
 ];
 
@@ -244,9 +246,9 @@ impl Directive {
         self
     }
 
-    /// Only in a server that is built with OpenSSL, which everything else does without.
-    const fn with_openssl(mut self) -> Self {
-        self.state = State::WithFeature("openssl");
+    /// Only in a server that is built with this cargo feature, which everything else does without.
+    const fn with_feature(mut self, feature: &'static str) -> Self {
+        self.state = State::WithFeature(feature);
         self
     }
 

@@ -304,6 +304,12 @@ impl Draft {
         self.problems.push(Problem { text: text.into(), place, hint, excerpt });
     }
 
+    /// The current line is wrong, and has something in it that is not to be shown.
+    pub(crate) fn error_unshown(&mut self, text: impl Into<String>) {
+        let place = Some(self.place());
+        self.problems.push(Problem { text: text.into(), place, hint: None, excerpt: None });
+    }
+
     fn excerpt(&self, part: Part<'_>) -> Excerpt {
         let line = self.reading.last().map_or(&[][..], |reading| &reading.bytes);
         let mut words = Words(line);
@@ -509,7 +515,7 @@ impl Draft {
 
     /// Options of other systems that do not go together.
     fn check_sinks(&mut self) {
-        for (directive, text) in self.config.sinks.faults() {
+        for (directive, text) in self.config.sinks.faults().into_iter().chain(self.config.otlp.faults()) {
             let place = self.mentions.last_of(directive).map(|mention| mention.place.clone());
             let place = place.or_else(|| self.mentions.first_of(directive));
             self.problems.push(Problem { text: text.to_owned(), place, hint: None, excerpt: None });

@@ -21,6 +21,7 @@ mod draft;
 mod manual;
 mod nearest;
 mod network;
+mod otlp;
 mod plugin;
 mod reader;
 mod report;
@@ -36,6 +37,7 @@ pub use config::{
 pub use directives::{Directive, Scope, State, Value, directives};
 pub use manual::manual;
 pub use network::Network;
+pub use otlp::Otlp;
 pub use report::{ConfigError, Excerpt, Level, Mention, Mentions, Note, Place, Problem};
 pub use sinks::{FileSink, InfluxDb, Sinks, Template, TemplatePart, TimeUnit, Webhook};
 pub use traps::traps;

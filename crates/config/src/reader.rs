@@ -167,7 +167,8 @@ fn report_state(draft: &mut Draft, directive: &Directive, name: &str) {
     let reason = directive.reason;
     match directive.state {
         State::Works => {}
-        State::WithFeature(feature) if FEATURES.contains(&feature) => {}
+        State::WithFeature("openssl") if cfg!(feature = "openssl") => {}
+        State::WithFeature("otlp") if cfg!(feature = "otlp") => {}
         State::WithFeature(feature) => {
             let text = format!(
                 "The '{name}' option needs a server built with the cargo feature {feature}, and this one is not."
@@ -181,9 +182,6 @@ fn report_state(draft: &mut Draft, directive: &Directive, name: &str) {
         State::Ignored => draft.warn(format!("The '{name}' option has no effect: {reason}")),
     }
 }
-
-/// What the server is built with.
-const FEATURES: &[&str] = if cfg!(feature = "openssl") { &["openssl"] } else { &[] };
 
 /// `include_dir`: every `*.conf` of the folder, each with a context of its own.
 fn include(draft: &mut Draft, files: &dyn Files, given: Given<'_>) {

@@ -44,6 +44,7 @@ fn line_in(file: Option<&str>, place: &Place) -> Option<u32> {
 fn shown(mention: &Mention) -> String {
     let is_secret = mention.directive.ends_with("password")
         || mention.directive.ends_with("_psk")
+        || ["influxdb_token", "webhook_secret", "otlp_header"].contains(&mention.directive)
         || mention.directive.contains("_opt_");
     if is_secret { "(not shown)".to_owned() } else { mention.value.clone() }
 }
@@ -86,6 +87,9 @@ mod tests {
             assert_eq!(shown(&mention), expected, "{directive}");
         };
         for secret in ["remote_password", "password", "bridge_psk", "plugin_opt_", "auth_opt_"] {
+            check(secret, "(not shown)");
+        }
+        for secret in ["influxdb_password", "influxdb_token", "webhook_secret", "otlp_header"] {
             check(secret, "(not shown)");
         }
         for known in ["password_file", "psk_file", "psk_hint", "max_keepalive"] {

@@ -26,6 +26,7 @@ use crate::journal::Journal;
 use crate::listeners::{Occasion, make_doors, open_sockets};
 use crate::log::{Log, LogBuffer, LogType};
 use crate::options::Options;
+use crate::otlp::{self, Exports};
 use crate::peers::Peers;
 use crate::persistence::{self, Persistence, ReaderParts, Reads, Recovered, Writer, WriterParts};
 use crate::process::{self, Account, PidFile, Supervisor, Watchdog};
@@ -60,8 +61,9 @@ pub fn run(options: &Options, reload: Reload) -> Result<(), StartError> {
         server.wait(&mut journal)
     });
     match result {
-        Ok(()) => {
+        Ok(exports) => {
             journal.line(LogType::Information, format_args!("{} terminating", options.identity.version()));
+            exports.stop();
             Ok(())
         }
         Err(error) => {
@@ -88,6 +90,7 @@ struct Server {
     desk: Arc<Desk>,
     supervisor: Arc<Supervisor>,
     tree_print: Arc<TreePrint>,
+    exports: Arc<Exports>,
     signals: Signals,
     /// Where they are waited for.
     poll: Poll,
@@ -156,7 +159,7 @@ fn start(
     let clock = state.clock;
     let (shared, started_ms) = (Arc::clone(&state.shared), clock::wall_ms());
     let threads = spawn(options, state, Arc::new(settings), log, order)?;
-    let consoles = Consoles::new(ConsoleSource::new(SourceParts {
+    let source = Arc::new(ConsoleSource::new(SourceParts {
         identity: options.identity,
         peers: Arc::clone(&threads.peers),
         shared,
@@ -166,14 +169,25 @@ fn start(
         folder: options.persistence.as_ref().map(|persistence| persistence.folder.clone()),
         sinks: Arc::clone(&threads.sinks),
     }));
+    let exports = Arc::new(Exports::new(otlp::Surroundings { source: Arc::clone(&source), log: Arc::clone(log) }));
+    exports.put_in_force(&options.otlp).map_err(no_thread)?;
+    let consoles = Consoles::new(source);
     let tree_print = TreePrint::new(Arc::clone(&threads.peers), clock, Arc::clone(log));
     let (desk, supervisor) = (Arc::<Desk>::default(), Arc::new(Supervisor::of_environment()));
     let (peers, log_orders) = (Arc::clone(&threads.peers), threads.writer.as_ref().map(Writer::orders));
     let watch = Watch::start(Arc::clone(&desk)).map_err(no_thread)?;
-    let sinks = Arc::clone(&threads.sinks);
-    let desk_of_reloads = Arc::clone(&desk);
-    let parts =
-        ReloadingParts { options, origin, reload, desk: desk_of_reloads, watch, peers, log_orders, consoles, sinks };
+    let parts = ReloadingParts {
+        options,
+        origin,
+        reload,
+        desk: Arc::clone(&desk),
+        watch,
+        peers,
+        log_orders,
+        consoles,
+        sinks: Arc::clone(&threads.sinks),
+        exports: Arc::clone(&exports),
+    };
     let reloader = Reloader {
         reloading: Reloading::new(parts, journal),
         desk: Arc::clone(&desk),
@@ -182,7 +196,7 @@ fn start(
         journal: Journal(LogBuffer::new(Arc::clone(log))),
     };
     reloader.start().map_err(no_thread)?;
-    Ok(Server { threads, desk, supervisor, tree_print, signals, poll, _pid_file: pid_file })
+    Ok(Server { threads, desk, supervisor, tree_print, exports, signals, poll, _pid_file: pid_file })
 }
 
 /// Opens the sockets of the start; those that were handed over and nobody wants are told.
@@ -348,7 +362,8 @@ fn run_shard(shard: Shard) {
 
 impl Server {
     /// Waits for signals, until one says stop; then ends the shards.
-    fn wait(mut self, journal: &mut Journal) -> Result<(), Failure> {
+    /// Gives what has something to send yet.
+    fn wait(mut self, journal: &mut Journal) -> Result<Arc<Exports>, Failure> {
         let mut watchdog = Watchdog::of_environment();
         self.supervisor.ready();
         let mut events = Events::with_capacity(2);
@@ -378,6 +393,8 @@ impl Server {
         }
         self.supervisor.stopping();
         self.threads.admin.into_iter().for_each(Admin::stop);
+        // While all are there that can be asked.
+        self.exports.measure_last();
         self.threads.sinks.stop();
         self.threads.peers.stop();
         // A shard that panicked has ended the process.
@@ -385,7 +402,7 @@ impl Server {
         // The thread that reloads is not waited for, and would keep the sockets, whose paths are to go with the server.
         self.threads.peers.put_in_force(Arc::default());
         self.threads.writer.into_iter().for_each(Writer::stop);
-        Ok(())
+        Ok(self.exports)
     }
 
     /// Hands orders on; when a file does not answer, nobody waits any longer to be judged by what it may say.

@@ -47,6 +47,11 @@ pub(crate) fn wall_ms() -> u64 {
     wall().as_millis() as u64
 }
 
+/// Wall clock in nanoseconds since 1970.
+pub(crate) fn wall_ns() -> u64 {
+    wall().as_nanos() as u64
+}
+
 /// A machine whose clock stands before 1970 has no clock (yet).
 fn wall() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()

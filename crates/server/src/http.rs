@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use midge_net::tls::{cryptography, issuers, issuers_of_system};
-use ureq::http::Uri;
+use ureq::http::{HeaderMap, Uri};
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use ureq::{Agent, Error};
 
@@ -15,7 +15,16 @@ pub(crate) struct Url(Uri);
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Response {
     pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
+}
+
+impl Response {
+    /// A header, if it is there and can be read.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
 }
 
 impl Url {
@@ -86,7 +95,8 @@ impl HttpClient {
         let exchange = || {
             let mut answer = request.config().timeout_global(Some(left)).build().send(body)?;
             let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec()?;
-            Ok(Response { status: answer.status().as_u16(), body })
+            let headers = std::mem::take(answer.headers_mut());
+            Ok(Response { status: answer.status().as_u16(), headers, body })
         };
         exchange().map_err(|error: Error| match error {
             Error::Timeout(_) => "it takes too long".to_owned(),

@@ -28,6 +28,7 @@ mod limits;
 mod listeners;
 mod log;
 mod options;
+mod otlp;
 mod peers;
 mod persistence;
 mod presence;
@@ -45,6 +46,7 @@ mod stamps;
 mod trace;
 mod tree_print;
 mod watch;
+mod web_service;
 
 pub use admin::socket_beside;
 pub use authority::{AuthorityOptions, FileProblem, check_authority, check_file};

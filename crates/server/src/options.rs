@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use midge_codec::QoS;
-use midge_config::{Address, Config, Listener, Network, PersistenceSync, Protocol, SocketDomain, Tls};
+use midge_config::{Address, Config, Listener, Network, Otlp, PersistenceSync, Protocol, SocketDomain, Tls};
 use midge_console::EntranceKind;
 use midge_console::source::Configuration;
 use midge_net::proxy_protocol::Version;
@@ -67,6 +67,8 @@ pub struct Options {
     pub authority: Vec<AuthorityOptions>,
     /// Other systems that messages are handed on to.
     pub sinks: Vec<SinkOptions>,
+    /// A collector of OpenTelemetry.
+    pub otlp: Otlp,
     /// Lines for the log at the start: what the operator should know of the configuration.
     pub remarks: Vec<(LogType, String)>,
 }
@@ -261,6 +263,7 @@ impl Options {
             broker: rules_of(config, identity),
             authority: config.listeners.iter().map(|listener| authority_of(listener, config)).collect(),
             sinks: SinkOptions::of(config),
+            otlp: config.otlp.clone(),
             remarks,
         }
     }
@@ -394,6 +397,7 @@ fn log_of(config: &Config, identity: Identity) -> LogOptions {
         timestamp: log.timestamp,
         timestamp_format: log.timestamp_format.clone(),
         is_json: log.json,
+        is_exported: config.otlp.endpoint.is_some() && config.otlp.logs,
         name: identity.name(),
         destinations: destinations.into_iter().flatten().collect(),
     }

@@ -28,6 +28,7 @@ use crate::journal::Journal;
 use crate::listeners::{Occasion, make_doors, open_key_log, open_sockets, warn_of_http_dirs};
 use crate::log::{Log, LogChange, LogType};
 use crate::options::{Endpoint, ListenerOptions, Options};
+use crate::otlp::Exports;
 use crate::peers::Peers;
 use crate::persistence::Orders;
 use crate::reading::ANSWER_TIME;
@@ -59,6 +60,7 @@ pub(crate) struct Reloading {
     log_orders: Option<Arc<Orders>>,
     consoles: Consoles,
     sinks: Arc<Sinks>,
+    exports: Arc<Exports>,
     /// What the server was started with.
     started: Options,
     /// What was read last and is in force.
@@ -118,16 +120,30 @@ pub(crate) struct ReloadingParts<'a> {
     pub(crate) log_orders: Option<Arc<Orders>>,
     pub(crate) consoles: Consoles,
     pub(crate) sinks: Arc<Sinks>,
+    pub(crate) exports: Arc<Exports>,
 }
 
 impl Reloading {
     /// Begins to look at the files. By now the server is who it is to be.
     pub(crate) fn new(parts: ReloadingParts<'_>, journal: &mut Journal) -> Reloading {
-        let ReloadingParts { options, origin, reload, desk, watch, peers, log_orders, consoles, sinks } = parts;
+        let ReloadingParts { options, origin, reload, desk, watch, peers, log_orders, consoles, sinks, exports } =
+            parts;
         let (started, latest) = (options.clone(), options.clone());
         let fault = None;
-        let reloading =
-            Reloading { origin, reload, desk, peers, log_orders, consoles, sinks, started, latest, watch, fault };
+        let reloading = Reloading {
+            origin,
+            reload,
+            desk,
+            peers,
+            log_orders,
+            consoles,
+            sinks,
+            exports,
+            started,
+            latest,
+            watch,
+            fault,
+        };
         let settings = reloading.peers.settings();
         reloading.consoles.follow(&settings, options, journal);
         let files = stamps_of(&settings, &reloading.origin.access);
@@ -252,7 +268,8 @@ impl Reloading {
         self.peers.failures.set_delay_ms_max(options.failed_login_delay_ms());
         self.peers.put_in_force(Arc::new(settings));
         wait_until(|| self.peers.are_settings_in_force());
-        if let Err(error) = self.sinks.put_in_force(&options.sinks) {
+        let begun = self.sinks.put_in_force(&options.sinks);
+        if let Err(error) = begun.and_then(|()| self.exports.put_in_force(&options.otlp)) {
             journal.line(LogType::Error, format_args!("Error: unable to start a thread: {error}."));
         }
         let now = self.peers.settings();

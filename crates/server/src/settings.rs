@@ -39,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) memory_limit_bytes: Option<u64>,
     /// Seconds between publications of `$SYS`; 0 is never.
     pub(crate) sys_interval_s: u16,
+    /// Metrics go to a collector.
+    exports_metrics: bool,
 }
 
 /// A listener, apart from its sockets.
@@ -122,6 +124,7 @@ impl Settings {
             connect_timeout_s: options.connect_timeout_s,
             memory_limit_bytes: options.memory_limit_bytes,
             sys_interval_s: options.sys_interval_s,
+            exports_metrics: options.otlp.endpoint.is_some() && options.otlp.metrics,
         }
     }
 
@@ -164,6 +167,11 @@ impl Settings {
     /// Whether there is a console to look on.
     pub(crate) fn has_console(&self) -> bool {
         self.doors.iter().any(|door| door.http == Some(EntranceKind::Console))
+    }
+
+    /// Whether somebody may ask how long messages take.
+    pub(crate) fn measures_times(&self) -> bool {
+        self.has_console() || self.exports_metrics
     }
 
     /// The port of `listener`; 0 for a Unix socket.

@@ -13,6 +13,7 @@
 //! let status = std::process::Command::new(mosquitto_pub).arg("--help").status();
 //! ```
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -105,6 +106,14 @@ pub fn paho(major: u8) -> Result<PathBuf, Missing> {
 /// When it was not set up.
 pub fn aiomqtt() -> Result<PathBuf, Missing> {
     made("python/aiomqtt", "bin/python", "Python with aiomqtt")
+}
+
+/// The Python interpreter that finds the messages of OpenTelemetry.
+///
+/// # Errors
+/// When it was not set up.
+pub fn opentelemetry() -> Result<PathBuf, Missing> {
+    made("python/opentelemetry", "bin/python", "Python with opentelemetry-proto")
 }
 
 /// The program that tries what the description of an API allows.
@@ -228,19 +237,33 @@ pub fn midge_with_openssl() -> Result<PathBuf, Missing> {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let library = made("openssl", "lib/libssl.a", "OpenSSL to build with")?;
     let openssl = library.ancestors().nth(2).unwrap_or(&library);
-    let build = || {
-        let folder = profile_folder();
-        let built = folder.parent().unwrap_or(&folder).join("with-openssl");
-        let mut cargo = cargo();
-        // Two servers of one name: what lies between is shared, the programs are not.
-        cargo.env("CARGO_BUILD_BUILD_DIR", built.with_file_name("")).env("CARGO_TARGET_DIR", &built);
-        // With the name of the platform: where OPENSSL_DIR changes, aws-lc is compiled anew, which takes a minute.
-        let platform = format!("{}_UNKNOWN_LINUX_GNU", std::env::consts::ARCH.to_uppercase());
-        cargo.env(format!("{platform}_OPENSSL_DIR"), openssl).env(format!("{platform}_OPENSSL_STATIC"), "1");
-        run_build(cargo, &["--package", "midge", "--bin", "midge", "--features", "openssl"]);
-        built.join(folder.file_name().unwrap_or_default()).join("midge")
-    };
-    Ok(BUILT.get_or_init(build).clone())
+    // With the name of the platform: where OPENSSL_DIR changes, aws-lc is compiled anew, which takes a minute.
+    let platform = format!("{}_UNKNOWN_LINUX_GNU", std::env::consts::ARCH.to_uppercase());
+    let variables = [
+        (format!("{platform}_OPENSSL_DIR"), openssl.as_os_str()),
+        (format!("{platform}_OPENSSL_STATIC"), "1".as_ref()),
+    ];
+    Ok(BUILT.get_or_init(|| midge_with("openssl", &variables)).clone())
+}
+
+/// The program `midge` with the cargo feature `otlp`, built in the same way.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn midge_with_otlp() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| midge_with("otlp", &[])).clone()
+}
+
+fn midge_with(feature: &str, variables: &[(String, &OsStr)]) -> PathBuf {
+    let folder = profile_folder();
+    let built = folder.parent().unwrap_or(&folder).join(format!("with-{feature}"));
+    let mut cargo = cargo();
+    // Two servers of one name: what lies between is shared, the programs are not.
+    cargo.env("CARGO_BUILD_BUILD_DIR", built.with_file_name("")).env("CARGO_TARGET_DIR", &built);
+    cargo.envs(variables.iter().map(|(name, value)| (name, value)));
+    run_build(cargo, &["--package", "midge", "--bin", "midge", "--features", feature]);
+    built.join(folder.file_name().unwrap_or_default()).join("midge")
 }
 
 /// Has cargo build something with the profile of the running test, and says where it is.

@@ -20,6 +20,7 @@ mod property;
 pub mod script;
 pub mod server;
 pub mod socks5;
+pub mod stand_in;
 pub mod tls;
 pub mod tool;
 pub mod websocket;

@@ -60,12 +60,12 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     .doc("Publish the topics below $SYS every so many seconds; 0 turns them off."),
     directive("sys_presence", Global, Bool(|draft, on| draft.config.sys_presence = on))
         .default("false")
-        .doc(
-            "Publish which clients are there: 1 or 0 to $SYS/broker/clients/ID/connected, and what is known of them to \
-             $SYS/broker/clients/ID/status, as JSON. Both are retained while the client has a session. /, +, # and % of an \
-             identifier are written as %2F, %2B, %23 and %25. Whoever may read these topics sees who is there, and from where.",
-        )
-        .note("Not in Mosquitto."),
+        .doc("Publish which clients are there, below $SYS/broker/clients.")
+        .note(
+            "ID/connected is 1 or 0, and ID/status what is known of it, as JSON; both are retained while it has a session. \
+             Of an identifier /, +, # and % are written as %2F, %2B, %23 and %25. Whoever may read these topics sees who is there, and \
+             from where. Not in Mosquitto.",
+        ),
     directive(
         "memory_limit",
         Global,

@@ -127,7 +127,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     .doc("How many older files are kept."),
 ];
 
-fn set_url(draft: &mut Draft, url: String, place: fn(&mut Draft) -> &mut Option<String>) {
+pub(super) fn set_url(draft: &mut Draft, url: String, place: fn(&mut Draft) -> &mut Option<String>) {
     let rest = ["http://", "https://"].iter().find_map(|scheme| url.strip_prefix(scheme));
     let has_host = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', ':', '?']));
     if !has_host || url.contains([' ', '@', '#']) {

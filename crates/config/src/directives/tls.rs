@@ -111,12 +111,12 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     .doc("Which ciphers may be used with TLS 1.3."),
     directive("psk_file", Security, Path(Again::Replaces, |draft, path| draft.security().psk_file = Some(path)))
         .reloadable()
-        .with_openssl()
+        .with_feature("openssl")
         .doc("The file with the pre-shared keys of clients, one a line: identity:key, the key in hexadecimal.")
         .note("Only listeners with a psk_hint ask for keys. Whose key is gone or another when the file is read again is let go."),
     directive("psk_hint", ListenerOrDefault, Text(Again::Error, |draft, hint| draft.listener().tls.psk_hint = Some(hint)))
         .reloadable()
-        .with_openssl()
+        .with_feature("openssl")
         .doc("Encrypt with pre-shared keys, and send this to clients as a hint which to use.")
         .note(
             "Needs a psk_file. With use_identity_as_username the identity of the key is the user name; without it a key \

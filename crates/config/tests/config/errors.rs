@@ -496,3 +496,36 @@ fn what_needs_openssl_says_how_to_build_it() {
     let both = format!("{}\n{}", expected("psk_file", 1), expected("psk_hint", 3));
     assert_eq!(errors("psk_file /keys\nlistener 8883\npsk_hint h"), both);
 }
+
+#[test]
+#[cfg(not(feature = "otlp"))]
+fn what_needs_a_collector_says_how_to_build_it() {
+    let names =
+        ["otlp_endpoint http://a", "otlp_header a b", "otlp_cafile /c", "otlp_interval 5", "otlp_metrics false"];
+    for text in names.into_iter().chain(["otlp_logs false"]) {
+        let name = text.split(' ').next().expect("a name");
+        let expected = format!(
+            "Error: The '{name}' option needs a server built with the cargo feature otlp, and this one is not.\n\
+             Error found at m.conf:1.\nBuild it with: cargo build --release --features otlp"
+        );
+        assert!(errors(text).starts_with(&expected), "{}", errors(text));
+    }
+}
+
+#[test]
+#[cfg(feature = "otlp")]
+fn what_is_sent_to_a_collector_goes_together() {
+    let check = |text: &str, expected: &str| {
+        let said = errors(text);
+        assert!(said.contains(expected) && said.contains("m.conf:"), "{text}: {said}");
+        assert!(!said.contains("secret"), "{said}");
+    };
+    check("otlp_endpoint collector:4318", "'collector:4318' is no address of a web service.");
+    check("otlp_interval 5", "The 'otlp_' options require otlp_endpoint.");
+    check("otlp_endpoint http://a\notlp_interval 0", "Invalid 'otlp_interval' value (0).");
+    let nothing = "otlp_endpoint http://a\notlp_metrics false\notlp_logs false";
+    check(nothing, "The 'otlp_endpoint' option requires otlp_metrics or otlp_logs: nothing would be sent there.");
+    check("otlp_endpoint http://a\notlp_header authorization: secret", "a header's name has letters");
+    check("otlp_endpoint http://a\notlp_header content-type secret", "this header follows from what is sent");
+    check("otlp_endpoint http://a\notlp_header authorization", "the value is missing");
+}

@@ -33,7 +33,7 @@ const MOSQUITTO: &str = "
 ";
 
 /// What only this server has.
-const OURS: [&str; 61] = [
+const OURS: [&str; 68] = [
     "acl_strict_suback",
     "admin_socket",
     "auth_http_acl_url",
@@ -84,9 +84,16 @@ const OURS: [&str; 61] = [
     "max_retained_bytes",
     "max_retained_messages",
     "max_subscriptions",
+    "otlp_cafile",
+    "otlp_endpoint",
+    "otlp_header",
+    "otlp_interval",
+    "otlp_logs",
+    "otlp_metrics",
     "persistence_max_bytes",
     "persistence_sync",
     "shards",
+    "sys_presence",
     "topic_levels_max",
     "unix_socket_mode",
     "watch_files",
@@ -168,7 +175,7 @@ fn another(directive: &Directive) -> String {
 }
 
 /// Options that need others of the same beginning.
-const OF_ONE: [&str; 4] = ["auth_jwt_", "influxdb_", "webhook_", "file_sink"];
+const OF_ONE: [&str; 5] = ["auth_jwt_", "influxdb_", "webhook_", "file_sink", "otlp_"];
 
 #[test]
 fn what_is_planned_is_refused_or_noted_and_what_works_is_neither() {

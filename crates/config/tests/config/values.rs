@@ -51,6 +51,7 @@ fn the_server_as_a_whole() {
     check("watch_files false", |c| c.watch_files = false);
     check("sys_interval 0", |c| c.sys_interval_s = 0);
     check("sys_interval 0x10", |c| c.sys_interval_s = 16);
+    check("sys_presence true", |c| c.sys_presence = true);
     check("memory_limit 010000000000", |c| c.memory_limit_bytes = Some(10_000_000_000));
 }
 
@@ -564,5 +565,22 @@ fn a_second_port_replaces_the_first() {
     assert_eq!(
         notes("port 1\nport 2"),
         ["Warning: The port of the default listener is given more than once; this one counts. (m.conf:2)"]
+    );
+}
+
+#[test]
+#[cfg(feature = "otlp")]
+fn a_collector_of_opentelemetry() {
+    use midge_config::Otlp;
+    let otlp = |text: &str| config(&format!("otlp_endpoint https://a:4318/b\n{text}")).otlp;
+    let plain = Otlp { endpoint: Some("https://a:4318/b".to_owned()), ..Otlp::default() };
+    assert_eq!(otlp(""), plain);
+    let headers = vec![("x-tenant".to_owned(), "2".to_owned()), ("authorization".to_owned(), "Bearer a b".to_owned())];
+    let text = "otlp_header X-Tenant 1\notlp_header x-tenant 2\notlp_header authorization Bearer a b";
+    assert_eq!(otlp(text), Otlp { headers, ..plain.clone() });
+    assert_eq!(otlp("otlp_interval 5\notlp_logs false"), Otlp { interval_s: 5, logs: false, ..plain.clone() });
+    assert_eq!(
+        otlp("otlp_cafile /c\notlp_metrics false"),
+        Otlp { cafile: Some("/c".to_owned()), metrics: false, ..plain }
     );
 }

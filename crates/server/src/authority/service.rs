@@ -98,7 +98,7 @@ impl Service {
         let trouble = |cause: String| Refused::no_answer(format!("The web service {} {cause}.", url.shown()));
         let timeout = Duration::from_secs(self.options.timeout_s.into());
         match self.client.post(url, &JSON, body.as_bytes(), wanted + timeout) {
-            Ok(Response { status: 200, body }) => Ok(body),
+            Ok(Response { status: 200, body, .. }) => Ok(body),
             Ok(Response { status: 401 | 403, .. }) => Err(Refused::NOT_AUTHORIZED),
             Ok(Response { status, .. }) => Err(trouble(format!("has answered with status {status}"))),
             Err(cause) => Err(trouble(format!("has not answered: {cause}"))),

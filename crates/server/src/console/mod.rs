@@ -33,8 +33,8 @@ pub(crate) struct Consoles {
 }
 
 impl Consoles {
-    pub(crate) fn new(source: ConsoleSource) -> Consoles {
-        Consoles { source: Arc::new(source), running: Mutex::default() }
+    pub(crate) fn new(source: Arc<ConsoleSource>) -> Consoles {
+        Consoles { source, running: Mutex::default() }
     }
 
     /// From now on it is where these settings say. What is not there any more is closed when this returns.

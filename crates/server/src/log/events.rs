@@ -4,28 +4,39 @@ use midge_broker::event::{DisconnectReason, Event, EventKind, PublishSummary};
 use midge_net::Address;
 
 use super::lines::{discard, ended, refusal};
-use super::object::Object;
+use super::object::Members;
+use super::records::Attributes;
 use super::{LogBuffer, LogType};
 
-/// Adds the object of one event. `address` is that of its connection, where it has one.
-pub(super) fn write(log: &mut LogBuffer, wall_s: u64, event: &Event, address: Option<&Address>) {
-    let Head { kind, name, subject } = head(event);
+/// Adds the object of one event. `address` is that of its connection, where it has one. `false`: too many such were told already.
+pub(super) fn write(log: &mut LogBuffer, wall_s: u64, event: &Event, address: Option<&Address>) -> bool {
+    let Head { kind, subject, .. } = head(event);
     if subject.is_some_and(|subject| !log.admits(wall_s, kind, subject)) {
-        return;
+        return false;
     }
-    log.object(wall_s, kind, |object| {
-        object.text("event", name);
-        if let Some(id) = &event.client_id {
-            object.text("client_id", id);
-        }
-        if let Some(username) = &event.username {
-            object.text("username", username);
-        }
-        if let Some(address) = address {
-            object.text("address", &address.to_string());
-        }
-        fill(object, &event.kind);
-    });
+    log.object(wall_s, kind, |object| describe(object, event, address));
+    true
+}
+
+/// The same members, for the record of a line.
+pub(super) fn attributes(event: &Event, address: Option<&Address>) -> Attributes {
+    let mut attributes = Attributes::default();
+    describe(&mut attributes, event, address);
+    attributes
+}
+
+fn describe(members: &mut dyn Members, event: &Event, address: Option<&Address>) {
+    members.text("event", head(event).name);
+    if let Some(id) = &event.client_id {
+        members.text("client_id", id);
+    }
+    if let Some(username) = &event.username {
+        members.text("username", username);
+    }
+    if let Some(address) = address {
+        members.text("address", &address.to_string());
+    }
+    fill(members, &event.kind);
 }
 
 /// What an event is called, and who wants to know.
@@ -68,100 +79,100 @@ fn head(event: &Event) -> Head {
     Head { kind, name, subject }
 }
 
-fn fill(object: &mut Object<'_>, kind: &EventKind) {
+fn fill(members: &mut dyn Members, kind: &EventKind) {
     match kind {
-        EventKind::Connected { .. } => fill_connected(object, kind),
-        EventKind::Disconnected(reason) => fill_disconnected(object, reason),
+        EventKind::Connected { .. } => fill_connected(members, kind),
+        EventKind::Disconnected(reason) => fill_disconnected(members, reason),
         EventKind::Refused { reason, cause, .. } => {
-            object.number("reason_code", reason.0.into());
-            object.text("reason", refusal(*reason, cause));
-            object.text("cause", cause);
+            members.number("reason_code", reason.0.into());
+            members.text("reason", refusal(*reason, cause));
+            members.text("cause", cause);
         }
         EventKind::PublishDenied { packet, code, cause, more } => {
-            fill_publish(object, packet);
-            object.number("reason_code", code.0.into());
-            object.text("cause", cause);
-            object.number("others", more.unwrap_or(0));
+            fill_publish(members, packet);
+            members.number("reason_code", code.0.into());
+            members.text("cause", cause);
+            members.number("others", more.unwrap_or(0));
         }
         EventKind::SubscriptionRefused { filter, code, cause, more } => {
-            object.text("topic", filter);
-            object.number("reason_code", code.0.into());
-            object.text("cause", cause);
-            object.number("others", *more);
+            members.text("topic", filter);
+            members.number("reason_code", code.0.into());
+            members.text("cause", cause);
+            members.number("others", *more);
         }
         EventKind::IdentifierReused { packet, more } => {
-            fill_publish(object, packet);
-            object.number("others", *more);
+            fill_publish(members, packet);
+            members.number("others", *more);
         }
         EventKind::Throttled { cause, more } => {
-            object.text("cause", cause);
-            object.number("others", *more);
+            members.text("cause", cause);
+            members.number("others", *more);
         }
         EventKind::ReceivedPublish(packet) | EventKind::SendingPublish(packet) => {
-            object.text("packet", "PUBLISH");
-            fill_publish(object, packet);
+            members.text("packet", "PUBLISH");
+            fill_publish(members, packet);
         }
         EventKind::Received(name, packet_id, code) | EventKind::Sending(name, packet_id, code) => {
-            object.text("packet", name);
-            object.number("packet_id", (*packet_id).into());
-            object.number("reason_code", code.0.into());
+            members.text("packet", name);
+            members.number("packet_id", (*packet_id).into());
+            members.number("reason_code", code.0.into());
         }
         EventKind::SendingConnAck { session_present, code } => {
-            object.text("packet", "CONNACK");
-            object.flag("session_present", *session_present);
-            object.number("reason_code", (*code).into());
+            members.text("packet", "CONNACK");
+            members.flag("session_present", *session_present);
+            members.number("reason_code", (*code).into());
         }
         EventKind::Subscribed { filter, qos, code } => {
-            object.text("topic", filter);
-            object.number("qos", *qos as u64);
-            object.number("reason_code", (*code).into());
+            members.text("topic", filter);
+            members.number("qos", *qos as u64);
+            members.number("reason_code", (*code).into());
         }
-        EventKind::Unsubscribed(topic) | EventKind::WillPublished(topic) => object.text("topic", topic),
-        EventKind::Discarded(reason) => object.text("reason", discarded(discard(*reason))),
-        EventKind::DiscardedInAll(count) => object.number("count", (*count).into()),
+        EventKind::Unsubscribed(topic) | EventKind::WillPublished(topic) => members.text("topic", topic),
+        EventKind::Discarded(reason) => members.text("reason", discarded(discard(*reason))),
+        EventKind::DiscardedInAll(count) => members.number("count", (*count).into()),
         EventKind::DiscardedShared(count, name) => {
-            object.text("topic", name);
-            object.number("count", *count);
+            members.text("topic", name);
+            members.number("count", *count);
         }
-        EventKind::ServiceEnded { waiting } => object.number("waiting", *waiting),
+        EventKind::ServiceEnded { waiting } => members.number("waiting", *waiting),
         EventKind::SessionExpired => {}
     }
 }
 
-fn fill_connected(object: &mut Object<'_>, kind: &EventKind) {
+fn fill_connected(members: &mut dyn Members, kind: &EventKind) {
     let EventKind::Connected { version, clean_start, keep_alive_s, will, .. } = kind else { return };
-    object.text("version", version.number());
-    object.flag("clean_start", *clean_start);
-    object.number("keep_alive_s", (*keep_alive_s).into());
+    members.text("version", version.number());
+    members.flag("clean_start", *clean_start);
+    members.number("keep_alive_s", (*keep_alive_s).into());
     if let Some((topic, _, _, _)) = will {
-        object.text("will_topic", topic);
+        members.text("will_topic", topic);
     }
 }
 
-fn fill_disconnected(object: &mut Object<'_>, reason: &DisconnectReason) {
+fn fill_disconnected(members: &mut dyn Members, reason: &DisconnectReason) {
     match reason {
-        DisconnectReason::Disconnect => object.text("reason", "disconnected by client"),
-        DisconnectReason::ClosedByClient => object.text("reason", "connection closed by client"),
+        DisconnectReason::Disconnect => members.text("reason", "disconnected by client"),
+        DisconnectReason::ClosedByClient => members.text("reason", "connection closed by client"),
         DisconnectReason::SocketError(text) => {
-            object.text("reason", "bad socket read/write");
-            object.text("cause", text);
+            members.text("reason", "bad socket read/write");
+            members.text("cause", text);
         }
-        DisconnectReason::ConnectTimeout => object.text("reason", "exceeded timeout"),
+        DisconnectReason::ConnectTimeout => members.text("reason", "exceeded timeout"),
         DisconnectReason::ByServer(code, cause) => {
-            object.number("reason_code", code.0.into());
-            object.text("reason", ended(*code));
-            object.text("cause", cause);
+            members.number("reason_code", code.0.into());
+            members.text("reason", ended(*code));
+            members.text("cause", cause);
         }
     }
 }
 
-fn fill_publish(object: &mut Object<'_>, packet: &PublishSummary) {
-    object.text("topic", &packet.topic);
-    object.number("qos", packet.qos as u64);
-    object.flag("retain", packet.retain);
-    object.flag("dup", packet.dup);
-    object.number("packet_id", packet.packet_id.into());
-    object.number("payload_bytes", packet.payload_bytes as u64);
+fn fill_publish(members: &mut dyn Members, packet: &PublishSummary) {
+    members.text("topic", &packet.topic);
+    members.number("qos", packet.qos as u64);
+    members.flag("retain", packet.retain);
+    members.flag("dup", packet.dup);
+    members.number("packet_id", packet.packet_id.into());
+    members.number("payload_bytes", packet.payload_bytes as u64);
 }
 
 /// What stands in brackets in a sentence; nothing: the usual reason.

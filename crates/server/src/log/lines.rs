@@ -9,13 +9,23 @@ use midge_broker::event::{DiscardReason, DisconnectReason, Event, EventKind, Eve
 use midge_codec::{ReasonCode, Version};
 use midge_net::Address;
 
-use super::{Escaped, LogBuffer, LogType, events};
+use super::{Escaped, LogBuffer, LogType, ToldEvent, events};
 
 /// Adds the lines of one event. `address` is that of its connection, where it has one.
 pub(crate) fn write(log: &mut LogBuffer, wall_s: u64, event: &Event, address: Option<&Address>) {
-    if log.is_json() {
-        return events::write(log, wall_s, event, address);
+    let is_json = log.is_json();
+    if is_json && !events::write(log, wall_s, event, address) {
+        return;
     }
+    if log.is_exported() {
+        let event_told = ToldEvent { attributes: events::attributes(event, address), is_logged: is_json };
+        log.of_event(event_told, |log| write_sentences(log, wall_s, event, address));
+    } else if !is_json {
+        write_sentences(log, wall_s, event, address);
+    }
+}
+
+fn write_sentences(log: &mut LogBuffer, wall_s: u64, event: &Event, address: Option<&Address>) {
     let client = Client { id: event.client_id.as_deref(), address };
     let mut line = |kind, text: fmt::Arguments<'_>| log.line(wall_s, kind, text);
     let debug = LogType::Debug;

@@ -11,6 +11,7 @@ mod journald;
 pub(crate) mod lines;
 mod object;
 mod options;
+pub(crate) mod records;
 mod repeats;
 mod sink;
 mod syslog;
@@ -31,13 +32,15 @@ use midge_net::Address;
 use self::batch::Lines;
 pub(crate) use self::escape::{Escaped, is_harmful};
 use self::escape::{EscapedLine, breaks_a_line};
-use self::object::Object;
+use self::object::{Members, Object};
 pub use self::options::{LogDestination, LogOptions, LogType, LogTypes};
+use self::records::{Attributes, Record, Records};
 use self::repeats::Repeats;
 use self::sink::{Sink, rotation_warning};
 use self::timestamp::Stamp;
 use self::topics::Topics;
 use self::writer::Writer;
+use crate::clock;
 use crate::process::Account;
 
 /// The log of the process.
@@ -47,6 +50,7 @@ pub(crate) struct Log {
     options_number: AtomicU64,
     writer: Writer,
     topics: Arc<Topics>,
+    records: Records,
     /// The last errors and warnings, with their seconds since 1970, until somebody takes them.
     troubles: Mutex<VecDeque<(u64, String)>>,
 }
@@ -65,7 +69,8 @@ impl Log {
         let sinks = open_sinks(&options, &topics, account)?;
         let writer = Writer::start(sinks, left_out(&options))?;
         let options = Mutex::new(Arc::new(options));
-        Ok(Arc::new(Log { writer, topics, options, options_number: AtomicU64::new(0), troubles: Mutex::default() }))
+        let (records, options_number, troubles) = (Records::default(), AtomicU64::new(0), Mutex::default());
+        Ok(Arc::new(Log { writer, topics, records, options, options_number, troubles }))
     }
 
     /// Whether [`Log::open`] could open what lines go to: what is to be told of each destination, or why it cannot be opened.
@@ -108,6 +113,12 @@ impl Log {
     /// Where lines wait that go to topics.
     pub(crate) fn topics(&self) -> &Arc<Topics> {
         &self.topics
+    }
+
+    /// Where lines wait that another system is to have.
+    #[cfg_attr(not(feature = "otlp"), allow(dead_code, reason = "nobody takes them"))]
+    pub(crate) fn records(&self) -> &Records {
+        &self.records
     }
 
     /// Takes the last errors and warnings that were told since somebody took them.
@@ -169,6 +180,22 @@ impl<'a> About<'a> {
     pub(crate) fn connection(event: &'static str, address: &'a Address) -> About<'a> {
         About { event, address: Some(address), ..About::SERVER }
     }
+
+    fn describe(&self, members: &mut dyn Members) {
+        members.text("event", self.event);
+        if let Some(id) = self.client_id {
+            members.text("client_id", id);
+        }
+        if let Some(username) = self.username {
+            members.text("username", username);
+        }
+        if let Some(address) = self.address {
+            members.text("address", &address.to_string());
+        }
+        if let Some(code) = self.reason_code {
+            members.number("reason_code", code.0.into());
+        }
+    }
 }
 
 /// One thread's lines, until it writes them.
@@ -181,6 +208,19 @@ pub(crate) struct LogBuffer {
     line: String,
     stamp: Stamp,
     repeats: Repeats,
+    records: Vec<Record>,
+    /// The event that is being told.
+    event: Option<ToldEvent>,
+    /// What is told here is for no other system: it is about the way there.
+    is_private: bool,
+}
+
+/// An event of the broker, while its sentences become records.
+struct ToldEvent {
+    /// What the records are about.
+    attributes: Attributes,
+    /// The log has it as an object: sentences only become records.
+    is_logged: bool,
 }
 
 impl LogBuffer {
@@ -188,7 +228,14 @@ impl LogBuffer {
         let options_number = log.options_number.load(Ordering::Acquire);
         let options = log.options();
         let (stamp, lines, repeats) = (stamp(&options), Lines::default(), Repeats::default());
-        LogBuffer { stamp, options, options_number, log, lines, line: String::new(), repeats }
+        let (line, records, event) = (String::new(), Vec::new(), None);
+        LogBuffer { stamp, options, options_number, log, lines, line, repeats, records, event, is_private: false }
+    }
+
+    /// For who hands lines on to another system: what it says of that must not follow them, or each failure would make another one.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn private(log: Arc<Log>) -> LogBuffer {
+        LogBuffer { is_private: true, ..LogBuffer::new(log) }
     }
 
     pub(crate) fn log(&self) -> &Log {
@@ -258,6 +305,12 @@ impl LogBuffer {
     /// Adds a line about something that is no event of the broker.
     pub(crate) fn line_about(&mut self, wall_s: u64, kind: LogType, about: &About<'_>, text: fmt::Arguments<'_>) {
         self.look_at_options();
+        if self.is_exported() && self.wants(kind) {
+            self.record(kind, about, text);
+        }
+        if self.is_logged_already() {
+            return;
+        }
         if matches!(kind, LogType::Error | LogType::Warning) {
             self.log.note_trouble(wall_s, text.to_string());
         }
@@ -265,21 +318,32 @@ impl LogBuffer {
             return self.plain_line(wall_s, kind, text);
         }
         self.object(wall_s, kind, |object| {
-            object.text("event", about.event);
-            if let Some(id) = about.client_id {
-                object.text("client_id", id);
-            }
-            if let Some(username) = about.username {
-                object.text("username", username);
-            }
-            if let Some(address) = about.address {
-                object.text("address", &address.to_string());
-            }
-            if let Some(code) = about.reason_code {
-                object.number("reason_code", code.0.into());
-            }
+            about.describe(object);
             object.text("message", &text.to_string());
         });
+    }
+
+    /// Whether another system is to have the lines of this thread.
+    pub(crate) fn is_exported(&self) -> bool {
+        self.options.is_exported && !self.is_private
+    }
+
+    /// What `tell` says is about this event.
+    fn of_event(&mut self, event: ToldEvent, tell: impl FnOnce(&mut LogBuffer)) {
+        self.event = Some(event);
+        tell(self);
+        self.event = None;
+    }
+
+    fn is_logged_already(&self) -> bool {
+        self.event.as_ref().is_some_and(|event| event.is_logged)
+    }
+
+    fn record(&mut self, kind: LogType, about: &About<'_>, text: fmt::Arguments<'_>) {
+        let of_event = self.event.as_ref().map(|event| event.attributes.clone());
+        let text = cut(&EscapedLine(&text.to_string()).to_string()).to_owned();
+        let attributes = of_event.unwrap_or_else(|| Attributes::from(about));
+        self.records.push(Record { time_ns: clock::wall_ns(), kind, text, attributes });
     }
 
     /// Whether lines are objects of JSON.
@@ -298,6 +362,10 @@ impl LogBuffer {
 
     /// Whether one more line of a kind may be written that clients can cause without end.
     fn admits(&mut self, wall_s: u64, kind: LogType, subject: &'static str) -> bool {
+        // Whether it may was asked for its object.
+        if self.is_logged_already() {
+            return true;
+        }
         self.tell_omitted(wall_s);
         self.repeats.admits(subject, kind)
     }
@@ -331,6 +399,10 @@ impl LogBuffer {
     pub(crate) fn flush(&mut self, wall_s: u64) {
         self.look_at_options();
         self.tell_omitted(wall_s);
+        if !self.records.is_empty() {
+            self.log.records.hand_over(&mut self.records);
+            self.records.shrink_to(RECORDS_KEPT);
+        }
         if self.lines.is_empty() {
             return;
         }
@@ -339,9 +411,13 @@ impl LogBuffer {
     }
 
     fn tell_omitted(&mut self, wall_s: u64) {
-        for (subject, kind, count) in self.repeats.begin_second(wall_s) {
+        let omitted = self.repeats.begin_second(wall_s);
+        // It is not about the event before which it is noticed.
+        let event = self.event.take();
+        for (subject, kind, count) in omitted {
             self.line(wall_s, kind, format_args!("{count} more lines about {subject} were left out."));
         }
+        self.event = event;
     }
 }
 
@@ -375,6 +451,8 @@ const TROUBLES_MAX: usize = 100;
 
 /// A buffer that a busy turn has blown up beyond this is given back.
 const TEXT_BYTES_KEPT: usize = 64 * 1024;
+
+const RECORDS_KEPT: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -481,5 +559,45 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&old).expect("a file"), "");
         std::fs::remove_file(path).expect("removed");
         std::fs::remove_file(old).expect("removed");
+    }
+
+    /// What another system gets of a line and of an event, whatever the log itself looks like.
+    #[test]
+    fn records_have_the_sentence_and_what_it_is_about() {
+        use midge_broker::event::{Event, EventKind};
+
+        let event = Event {
+            connection: None,
+            client_id: Some("c1".into()),
+            username: Some("ada".into()),
+            kind: EventKind::Refused { reason: ReasonCode::NOT_AUTHORIZED, cause: "not authorised" },
+        };
+        let address = Address::of(([10, 0, 0, 1], 5).into());
+        let text = |value: &str| records::Attribute::Text(value.to_owned());
+        let about_server = Attributes(vec![("event", text("server"))]);
+        let about_event = Attributes(vec![
+            ("event", text("refused")),
+            ("client_id", text("c1")),
+            ("username", text("ada")),
+            ("address", text("10.0.0.1:5")),
+            ("reason_code", records::Attribute::Number(0x87)),
+            ("reason", text("not authorised")),
+            ("cause", text("not authorised")),
+        ]);
+        let expected = [
+            (LogType::Warning, "a\\x0ab".to_owned(), about_server),
+            (LogType::Notice, "Client c1 [10.0.0.1:5] disconnected: not authorised.".to_owned(), about_event),
+        ];
+        for is_json in [false, true] {
+            let options = LogOptions { destinations: Vec::new(), is_exported: true, is_json, ..LogOptions::default() };
+            let log = Log::open(options, None).expect("opened");
+            let mut buffer = LogBuffer::new(Arc::clone(&log));
+            buffer.line(1, LogType::Warning, format_args!("a\nb"));
+            buffer.line(1, LogType::Debug, format_args!("unwanted"));
+            lines::write(&mut buffer, 1, &event, Some(&address));
+            buffer.flush(1);
+            let told: Vec<_> = log.records.take(9).into_iter().map(|it| (it.kind, it.text, it.attributes)).collect();
+            assert_eq!(told, expected, "JSON: {is_json}");
+        }
     }
 }

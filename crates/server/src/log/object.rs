@@ -5,6 +5,18 @@ use std::fmt::{self, Write as _};
 use super::{LogType, cut};
 use crate::json::quoted;
 
+/// What a line is about, member by member.
+pub(crate) trait Members {
+    /// A member with a text. One of a client's choice is as long as a line may be, at most.
+    fn text(&mut self, name: &'static str, value: &str);
+
+    /// A member with a number.
+    fn number(&mut self, name: &'static str, value: u64);
+
+    /// A member with `true` or `false`.
+    fn flag(&mut self, name: &'static str, value: bool);
+}
+
 /// An object that is being written, member by member. Dropping it ends it.
 pub(crate) struct Object<'a>(&'a mut String);
 
@@ -20,27 +32,26 @@ impl<'a> Object<'a> {
         object
     }
 
-    /// A member with a text. One of a client's choice is as long as a line may be, at most.
-    pub(crate) fn text(&mut self, name: &str, value: &str) {
-        self.member(name, format_args!("{}", quoted(cut(value))));
-    }
-
-    /// A member with a number.
-    pub(crate) fn number(&mut self, name: &str, value: u64) {
-        self.member(name, format_args!("{value}"));
-    }
-
-    /// A member with `true` or `false`.
-    pub(crate) fn flag(&mut self, name: &str, value: bool) {
-        self.member(name, format_args!("{value}"));
-    }
-
     fn member(&mut self, name: &str, value: fmt::Arguments<'_>) {
         if !self.0.ends_with('{') {
             self.0.push(',');
         }
         // Writing into a String does not fail.
         let _ = write!(self.0, "\"{name}\":{value}");
+    }
+}
+
+impl Members for Object<'_> {
+    fn text(&mut self, name: &'static str, value: &str) {
+        self.member(name, format_args!("{}", quoted(cut(value))));
+    }
+
+    fn number(&mut self, name: &'static str, value: u64) {
+        self.member(name, format_args!("{value}"));
+    }
+
+    fn flag(&mut self, name: &'static str, value: bool) {
+        self.member(name, format_args!("{value}"));
     }
 }
 

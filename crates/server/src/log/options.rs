@@ -101,6 +101,8 @@ pub struct LogOptions {
     pub timestamp_format: Option<String>,
     /// Whether each line is an object of JSON.
     pub is_json: bool,
+    /// Whether another system is to have each line as well.
+    pub is_exported: bool,
     /// By what name the system's log has them.
     pub name: &'static str,
     /// All of these get every line.
@@ -115,6 +117,7 @@ impl Default for LogOptions {
             timestamp: true,
             timestamp_format: None,
             is_json: false,
+            is_exported: false,
             name: "midge",
             destinations: vec![LogDestination::Stderr],
         }
@@ -122,8 +125,8 @@ impl Default for LogOptions {
 }
 
 impl LogOptions {
-    /// Whether lines of this kind are written.
+    /// Whether anybody gets lines of this kind.
     pub(super) fn wants(&self, kind: LogType) -> bool {
-        self.types.contains(kind) && !self.destinations.is_empty()
+        self.types.contains(kind) && (!self.destinations.is_empty() || self.is_exported)
     }
 }

@@ -46,7 +46,7 @@ impl Shard {
         let settings = self.peers.settings();
         self.log.look_at_options();
         self.witness.set_watching(settings.has_console());
-        self.route_time.set_wanted(settings.has_console());
+        self.route_time.set_wanted(settings.measures_times());
         let watched = self.witness.wanted_events().with(self.presence.wanted_events());
         self.turn.wanted = self.log.wanted_events().with(watched);
         self.greetings.length_ms = u64::from(settings.connect_timeout_s) * 1000;

@@ -1,10 +1,7 @@
 //! InfluxDB as a target: requests as versions 1 (`/write`) and 2 and 3 (`/api/v2/write`) take them.
 
-use std::io::Write;
 use std::time::{Duration, Instant};
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use midge_sinks::delivery::Answer;
 use midge_sinks::influxdb::answer;
 use midge_sinks::signature::basic;
@@ -12,14 +9,12 @@ use midge_sinks::time::Unit;
 
 use super::options::{InfluxDbAccount, InfluxDbOptions};
 use super::runner::Target;
-use super::webhook::Service;
+use crate::web_service::{Remedies, WebService};
 
 /// See the module.
 pub(super) struct InfluxTarget {
-    service: Service,
+    service: WebService,
     authorization: Option<String>,
-    /// Compressed.
-    body: Vec<u8>,
 }
 
 impl InfluxTarget {
@@ -44,8 +39,8 @@ impl InfluxTarget {
                 (path, token.map(|token| format!("Token {token}")))
             }
         };
-        let service = Service::new(url, path, cafile, ("influxdb_url", "influxdb_cafile"));
-        InfluxTarget { service, authorization, body: Vec::new() }
+        let service = WebService::new(url, path, cafile, REMEDIES);
+        InfluxTarget { service, authorization }
     }
 }
 
@@ -53,20 +48,9 @@ impl Target for InfluxTarget {
     fn write(&mut self, body: &[u8]) -> Answer {
         let mut headers = vec![("content-type", "text/plain; charset=utf-8")];
         headers.extend(self.authorization.as_deref().map(|it| ("authorization", it)));
-        self.body.clear();
-        let mut sent = body;
-        if body.len() >= COMPRESSED_BYTES_MIN {
-            let mut encoder = GzEncoder::new(std::mem::take(&mut self.body), Compression::fast());
-            // Writing to memory does not fail.
-            if let Ok(compressed) = encoder.write_all(body).and_then(|()| encoder.finish()) {
-                self.body = compressed;
-                headers.push(("content-encoding", "gzip"));
-                sent = &self.body;
-            }
-        }
-        match self.service.post(&headers, sent, Instant::now() + TIMEOUT) {
+        match self.service.post_compressed(headers, body, Instant::now() + TIMEOUT) {
             Ok(response) => answer(response.status, &String::from_utf8_lossy(&response.body)),
-            Err(later) => later,
+            Err(away) => away.into(),
         }
     }
 }
@@ -83,8 +67,10 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// Less is one packet anyway.
-const COMPRESSED_BYTES_MIN: usize = 1024;
+const REMEDIES: Remedies = Remedies {
+    away: "see whether InfluxDB runs there, and influxdb_url",
+    certificate: "name the file with the certificate of its issuer with influxdb_cafile",
+};
 
 /// A server that has so much to do answers later than that to nobody.
 const TIMEOUT: Duration = Duration::from_secs(30);

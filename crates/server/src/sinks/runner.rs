@@ -22,11 +22,18 @@ use crate::abort::AbortOnPanic;
 use crate::clock::Clock;
 use crate::log::{Escaped, LogBuffer, LogType};
 use crate::peers::Peers;
+use crate::web_service::Unreachable;
 
 /// What takes records.
 pub(super) trait Target: Send + 'static {
     /// Has it take a request. Waits for its answer.
     fn write(&mut self, body: &[u8]) -> Answer;
+}
+
+impl From<Unreachable> for Answer {
+    fn from(Unreachable { reason, remedy }: Unreachable) -> Answer {
+        Answer::Later { reason, remedy }
+    }
 }
 
 /// By what others know a sink that runs.

@@ -20,6 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("midge-sinks", &[]),
     ("midge-auth", &[]),
     ("midge-net", &[]),
+    ("midge-otlp", &[]),
     ("midge-store", &[]),
     ("midge-mosquitto-db", &["midge-codec"]),
     ("midge-persistence", &["midge-broker", "midge-store"]),
@@ -33,6 +34,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "midge-console",
             "midge-mosquitto-db",
             "midge-net",
+            "midge-otlp",
             "midge-persistence",
             "midge-sinks",
             "midge-store",
@@ -74,12 +76,13 @@ pub(crate) const PURE: &[&str] = &[
     "midge-config",
     "midge-auth",
     "midge-mosquitto-db",
+    "midge-otlp",
     "midge-persistence",
     "midge-sinks",
 ];
 
 /// What a pure crate may use from crates.io: containers, errors, JSON (serde says how it is walked through), the distance between words, what is calculated with passwords
-/// and tokens, and loom, which only replaces the atomics in a model.
+/// and tokens, Protobuf, and loom, which only replaces the atomics in a model.
 const PURE_MAY_USE: &[&str] = &[
     "argon2",
     "aws-lc-rs",
@@ -89,6 +92,7 @@ const PURE_MAY_USE: &[&str] = &[
     "hmac",
     "loom",
     "pbkdf2",
+    "prost",
     "serde",
     "serde_json",
     "sha2",

@@ -7,7 +7,6 @@ mod influxd;
 mod outages;
 mod points;
 mod reloads;
-mod stand_in;
 mod troubles;
 mod tutorial;
 mod versions;

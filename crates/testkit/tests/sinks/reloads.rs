@@ -6,8 +6,8 @@ use std::os::unix::net::UnixStream;
 use midge_testkit::Server;
 use serde_json::Value;
 
-use crate::stand_in::StandIn;
 use crate::{publish, wait_until};
+use midge_testkit::stand_in::StandIn;
 
 /// What the server says of itself.
 pub(crate) fn overview(server: &Server) -> Value {

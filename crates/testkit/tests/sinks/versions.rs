@@ -5,7 +5,7 @@ use std::io::Read;
 use midge_testkit::Server;
 
 use crate::publish;
-use crate::stand_in::{Request, StandIn};
+use midge_testkit::stand_in::{Request, StandIn};
 
 fn taken(_: &Request) -> (u16, String) {
     (204, String::new())

@@ -7,7 +7,7 @@ use midge_testkit::Server;
 use serde_json::Value;
 
 use crate::publish;
-use crate::stand_in::StandIn;
+use midge_testkit::stand_in::StandIn;
 
 const KEPT: &str = "persistence true\npersistence_location .";
 

@@ -5,10 +5,10 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 
-use midge_testkit::PATIENCE;
+use crate::PATIENCE;
 
 /// See the module.
-pub(crate) struct StandIn {
+pub struct StandIn {
     port: u16,
     state: Arc<State>,
 }
@@ -21,30 +21,64 @@ struct State {
 
 /// What came.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Request {
+pub struct Request {
     /// Method and target.
-    pub(crate) line: String,
+    pub line: String,
     /// As they came, names in small letters.
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
+    pub headers: Vec<(String, String)>,
+    /// As it came.
+    pub body: Vec<u8>,
+}
+
+/// What is answered.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// Status.
+    pub status: u16,
+    /// Lines that each end with `\r\n`.
+    pub headers: String,
+    /// Body.
+    pub body: Vec<u8>,
+}
+
+impl From<(u16, String)> for Reply {
+    fn from((status, body): (u16, String)) -> Reply {
+        Reply { status, headers: String::new(), body: body.into_bytes() }
+    }
 }
 
 impl Request {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    /// A header, by its name in small letters.
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|header| header.0 == name).map(|header| &*header.1)
     }
 
-    pub(crate) fn text(&self) -> &str {
+    /// The body, where it is text.
+    ///
+    /// # Panics
+    /// Where it is not.
+    pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).expect("UTF-8")
     }
 }
 
 impl StandIn {
-    /// Answers each request as `answer` says: a status and a body.
-    pub(crate) fn start(answer: impl Fn(&Request) -> (u16, String) + Send + Sync + 'static) -> StandIn {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    /// Answers each request as `answer` says.
+    ///
+    /// # Panics
+    /// When there is no port.
+    pub fn start<R: Into<Reply>>(answer: impl Fn(&Request) -> R + Send + Sync + 'static) -> StandIn {
+        StandIn::start_at(0, answer)
+    }
+
+    /// The same on this port.
+    ///
+    /// # Panics
+    /// When somebody else has it.
+    pub fn start_at<R: Into<Reply>>(port: u16, answer: impl Fn(&Request) -> R + Send + Sync + 'static) -> StandIn {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("a port");
         let port = listener.local_addr().expect("a port").port();
-        let (state, answer) = (Arc::<State>::default(), Arc::new(answer));
+        let (state, answer) = (Arc::<State>::default(), Arc::new(move |request: &Request| answer(request).into()));
         let of_server = Arc::clone(&state);
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
@@ -55,13 +89,17 @@ impl StandIn {
         StandIn { port, state }
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// Where it is.
+    pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
     /// Waits until so many requests have come, and gives all.
+    ///
+    /// # Panics
+    /// When they do not come.
     #[track_caller]
-    pub(crate) fn requests(&self, count: usize) -> Vec<Request> {
+    pub fn requests(&self, count: usize) -> Vec<Request> {
         let deadline = Instant::now() + PATIENCE;
         let mut requests = self.state.requests.lock().expect("no thread panics");
         while requests.len() < count {
@@ -73,15 +111,15 @@ impl StandIn {
     }
 }
 
-fn serve(stream: &TcpStream, state: &State, answer: &dyn Fn(&Request) -> (u16, String)) {
+fn serve(stream: &TcpStream, state: &State, answer: &dyn Fn(&Request) -> Reply) {
     let mut reader = BufReader::new(stream);
     while let Some(request) = read(&mut reader) {
-        let (status, body) = answer(&request);
+        let Reply { status, headers, body } = answer(&request);
         state.requests.lock().expect("no thread panics").push(request);
         state.come.notify_all();
-        let head = format!("HTTP/1.1 {status} -\r\ncontent-length: {}\r\n\r\n", body.len());
+        let head = format!("HTTP/1.1 {status} -\r\ncontent-length: {}\r\n{headers}\r\n", body.len());
         let mut writer = stream;
-        if writer.write_all(&[head.as_bytes(), body.as_bytes()].concat()).is_err() {
+        if writer.write_all(&[head.as_bytes(), &body].concat()).is_err() {
             return;
         }
     }
