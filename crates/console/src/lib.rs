@@ -26,6 +26,7 @@ mod observations;
 mod openapi;
 mod percent;
 mod problems;
+mod ranking;
 mod remedies;
 pub mod routes;
 pub mod schema;

@@ -72,6 +72,15 @@ impl Source for MadeUp {
         portion(&self.clients, at)
     }
 
+    fn each_client(&self, visit: &mut dyn FnMut(Client, Option<Rates>)) {
+        for (number, client) in self.clients.iter().enumerate() {
+            let rates = Rates { received_messages_per_s: number as f64, sent_messages_per_s: 0.0 };
+            visit(client.clone(), Some(rates));
+        }
+    }
+
+    fn forget_rates(&self) {}
+
     fn client(&self, client_id: &str) -> Option<(Client, Vec<Subscription>)> {
         let client = self.clients.iter().find(|client| client.id == client_id)?;
         let subscription =
@@ -281,6 +290,26 @@ fn pages_go_on_where_they_ended() {
     assert_eq!(found["items"].as_array().map(Vec::len), Some(11));
     let refusal = ask(&state, "GET", "/api/midge/v1/clients?cursor=x", Value::Null).expect_err("no cursor");
     assert_eq!(refusal.status, StatusCode::BAD_REQUEST);
+}
+
+#[test]
+fn the_first_of_all_clients_are_told_sorted() {
+    let (_, state) = some();
+    let sorted = |query: &str| get(&state, &format!("/api/midge/v1/clients?{query}"));
+    let busiest = sorted("sort=received_messages_per_s&order=desc&limit=3");
+    assert_eq!(names(&busiest, "id"), ["c248", "c246", "c244"], "those that are away do nothing");
+    assert_eq!((&busiest["total"], &busiest["next"]), (&json!(250), &Value::Null));
+    assert_eq!(busiest["items"][0]["received_messages_per_s"], 248.0);
+    let found = sorted("sort=id&search=c24&state=away&limit=2");
+    assert_eq!((names(&found, "id"), &found["total"]), (vec!["c241".to_owned(), "c243".to_owned()], &json!(5)));
+    assert_eq!(names(&sorted("sort=since_ms&state=away&limit=1"), "id"), ["c1"], "it is known when he went");
+    for (query, expected) in [
+        ("sort=id&cursor=1", "The parameter 'cursor' does not go with 'sort', which gives the first ones of all."),
+        ("order=desc", "The parameter 'order' is for 'sort'."),
+    ] {
+        let refusal = ask(&state, "GET", &format!("/api/midge/v1/clients?{query}"), Value::Null).expect_err(query);
+        assert_eq!((refusal.status, refusal.message.as_str()), (StatusCode::BAD_REQUEST, expected));
+    }
 }
 
 #[test]

@@ -10,19 +10,10 @@
 
 import { execSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { api, authorization } from './api.mjs';
 import { BASE, PASSWORD, PHONE, USER, check, goTo, logIn, openPage, until, withBrowser } from './browser.mjs';
 
 const ROOT = `console-e2e/${Date.now().toString(36)}`;
-const authorization = USER === null ? {} : { Authorization: 'Basic ' + Buffer.from(`${USER}:${PASSWORD}`).toString('base64') };
-
-async function api(path, body) {
-  const method = body === undefined ? 'GET' : 'POST';
-  const headers = { ...authorization, 'Content-Type': 'application/json', Origin: new URL(BASE).origin };
-  const response = await fetch(`${BASE}api/midge/v1/${path}`, { method, headers, body: body && JSON.stringify(body) });
-  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
-  return response.status === 204 ? null : response.json();
-}
-
 const publish = (topic, payload, more = {}) => api('publish', { topic: `${ROOT}/${topic}`, payload, qos: 0, retain: false, properties: {}, ...more });
 const isMock = () => fetch(`${BASE}api/midge/v1/session`, { headers: authorization }).then((r) => r.json()).then((s) => s.host_hint === '192.168.1.5');
 
@@ -147,6 +138,38 @@ const stories = {
     await page.locator('.clients-table .rows .row', { hasText: id }).first().click();
     await page.locator('.detail-part dl').waitFor();
     await page.locator('.detail-part h2', { hasText: id }).waitFor();
+  },
+
+  async 'clients are sorted by the server, and the address says by what'(page) {
+    const others = [await openPage(page.context()), await openPage(page.context())];
+    for (const other of others) {
+      await goTo(other, '#/topics');
+      await connected(other);
+    }
+    await goTo(page, '#/clients?state=connected');
+    const ids = () => page.locator('.clients-table .rows .row .id a').allInnerTexts();
+    const head = page.getByRole('columnheader', { name: 'Client id' });
+    const sorted = async (order) => {
+      const { items, total } = await api(`clients?state=connected&sort=id&order=${order}&limit=10`);
+      check(total >= 3, 'there are some to sort');
+      // Ids of strangers are shown made fit to be seen; those of browsers are so already.
+      const fit = (id) => /^[\w-]{1,60}$/.test(id);
+      const expected = items.map((one) => one.id).filter(fit).slice(0, 3).join();
+      await until(async () => (await ids()).filter(fit).slice(0, 3).join() === expected, `the first are ${expected}`);
+      check((await head.getAttribute('aria-sort')) === `${order}ending`, 'who does not see it is told too');
+    };
+    await head.getByRole('button').click();
+    await sorted('asc');
+    await head.getByRole('button').press('Enter');
+    await sorted('desc');
+    check(page.url().includes('sort=id') && page.url().includes('order=desc'), `the address has it: ${page.url()}`);
+    await page.reload();
+    await logIn(page);
+    await sorted('desc');
+    await head.getByRole('button').press(' ');
+    await until(async () => (await head.getAttribute('aria-sort')) === 'none', 'the third time it is in no order');
+    check(!page.url().includes('sort='), 'nor does the address say one');
+    for (const other of others) await other.close();
   },
 
   async 'retained messages are deleted after a preview'(page) {

@@ -51,6 +51,8 @@ export interface SeriesAnswer {
 export interface List<T> {
   items: T[];
   next: string | null;
+  /** How many there are, of a list that is sorted. */
+  total?: number;
 }
 
 export interface Client {
@@ -74,6 +76,9 @@ export interface Client {
   sent_messages: number;
   received_bytes: number;
   sent_bytes: number;
+  /** In a list that is sorted; null where it is looked for the first time. */
+  received_messages_per_s: number | null;
+  sent_messages_per_s: number | null;
   discarded: number;
   last_disconnect: null | { time_ms: number; reason: string; reason_code: number | null };
 }

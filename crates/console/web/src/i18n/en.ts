@@ -229,6 +229,12 @@ export const en = {
 
   'clients.count': '{n|session|sessions}',
   'clients.countMore': 'more than {n} sessions',
+  'clients.firstOf': 'the first {shown} of {n|session|sessions}',
+  'clients.sortBy': 'Sort by {name}',
+  'clients.sort': 'Sort by',
+  'clients.unsorted': 'Not sorted',
+  'clients.ascending': 'Ascending',
+  'clients.descending': 'Descending',
   'clients.search': 'Client id, user or address',
   'clients.state': 'State',
   'clients.all': 'All',

@@ -231,6 +231,12 @@ export const ja: Table = {
 
   'clients.count': 'セッション {n}',
   'clients.countMore': 'セッション {n} 以上',
+  'clients.firstOf': 'セッション {n} のうち先頭の {shown}',
+  'clients.sortBy': '{name}で並べ替え',
+  'clients.sort': '並べ替え',
+  'clients.unsorted': '並べ替えなし',
+  'clients.ascending': '昇順',
+  'clients.descending': '降順',
   'clients.search': 'クライアント ID・ユーザー・アドレス',
   'clients.state': '状態',
   'clients.all': 'すべて',

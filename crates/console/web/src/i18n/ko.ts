@@ -231,6 +231,12 @@ export const ko: Table = {
 
   'clients.count': '세션 {n}개',
   'clients.countMore': '세션 {n}개 이상',
+  'clients.firstOf': '세션 {n}개 중 처음 {shown}개',
+  'clients.sortBy': '{name} 기준으로 정렬',
+  'clients.sort': '정렬',
+  'clients.unsorted': '정렬 안 함',
+  'clients.ascending': '오름차순',
+  'clients.descending': '내림차순',
   'clients.search': '클라이언트 ID, 사용자, 주소',
   'clients.state': '상태',
   'clients.all': '전체',

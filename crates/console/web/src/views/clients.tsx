@@ -11,8 +11,9 @@ import { go, hrefOf, query, route, setQuery } from '../state/route';
 import { canChange } from '../state/session';
 import { Badge, Button, Check, CopyButton, Dialog, Empty, Failure, Loading, Name, SearchField, Segmented, tell } from '../ui/controls';
 import { Icon } from '../ui/icons';
-import { useList, usePolled } from '../ui/polling';
+import { useList, usePolled, type Listed } from '../ui/polling';
 import { moveActive, VirtualList } from '../ui/virtual';
+import { Head, SortChoice, sortOf, type Column } from './clients_head';
 
 const EVERY_MS = 3000;
 
@@ -48,7 +49,9 @@ export function ClientsPage() {
   const search = query('q') ?? '';
   const state = STATES.find((one) => one === query('state')) ?? 'all';
   const rates = useRates();
-  const list = useList<Client>('clients', { state, search }, EVERY_MS, (answer) => rates.note(answer.items));
+  const sort = sortOf();
+  const order = { sort: sort?.column ?? null, order: sort?.order ?? null };
+  const list = useList<Client>('clients', { state, search, ...order }, EVERY_MS, (answer) => rates.note(answer.items));
   const chosen = route.value.item;
   const items = list.items ?? [];
   const [active, setActive] = useState(-1);
@@ -60,7 +63,7 @@ export function ClientsPage() {
         <section class="list-part" aria-labelledby="page-title">
           <header class="page-head">
             <h1 id="page-title">{t('nav.clients')}</h1>
-            <p class="counts num">{list.items && t(list.hasMore ? 'clients.countMore' : 'clients.count', { n: items.length })}</p>
+            <p class="counts num">{list.items && countText(list)}</p>
           </header>
           <div class="toolbar">
             <SearchField label={t('clients.search')} value={search} onChange={(text) => setQuery('q', text)} />
@@ -70,6 +73,7 @@ export function ClientsPage() {
               options={STATES.map((value) => ({ value, text: t(`clients.${value}`) }))}
               onChange={(value) => setQuery('state', value === 'all' ? null : value)}
             />
+            {!isWide.value && <SortChoice sort={sort} />}
           </div>
           {list.error && !list.items ? (
             <Failure message={list.error.message} onRetry={list.refresh} />
@@ -90,17 +94,20 @@ export function ClientsPage() {
               active={active}
               activeId={items[active] ? `client-row-${active}` : undefined}
               onKeyDown={(event) => {
+                // Buttons of the head have keys of their own.
+                if (event.target instanceof Element && event.target.closest('.head')) return;
                 const moved = moveActive(event, active, items.length, 12);
                 if (moved !== null) setActive(moved);
                 else if (event.key === 'Enter' && items[active]) go('clients', items[active].id, keep());
               }}
-              header={<Head />}
+              header={<Head sort={sort} />}
               row={(index) => (
                 <Row
                   key={index}
                   index={index}
                   one={items[index]!}
-                  rates={rates.of(items[index]!.id)}
+                  rates={ratesOf(items[index]!) ?? rates.of(items[index]!.id)}
+                  sorted={sort?.column ?? null}
                   isChosen={items[index]!.id === chosen}
                   isActive={index === active}
                   onChoose={() => {
@@ -119,38 +126,33 @@ export function ClientsPage() {
   );
 }
 
-function Head() {
-  return (
-    <div role="rowgroup" class="head">
-      <div role="row" class="row">
-        <span role="columnheader">{t('clients.id')}</span>
-        <span role="columnheader">{t('clients.user')}</span>
-        <span role="columnheader">{t('clients.address')}</span>
-        <span role="columnheader">{t('clients.protocol')}</span>
-        <span role="columnheader" class="num">{t('clients.subscriptions')}</span>
-        <span role="columnheader" class="num">{t('clients.inflight')}</span>
-        <span role="columnheader" class="num">{t('clients.queue')}</span>
-        <span role="columnheader" class="num">{t('clients.in')}</span>
-        <span role="columnheader" class="num">{t('clients.out')}</span>
-        <span role="columnheader">{t('clients.since')}</span>
-      </div>
-    </div>
-  );
+export const protocolText = (one: Client) => `MQTT ${one.version}${one.transport === 'websocket' ? ' · WS' : one.transport === 'unix' ? ' · unix' : ''}`;
+
+/** As the server has reckoned them, by which it has sorted. */
+function ratesOf(one: Client): Rates | null {
+  const { received_messages_per_s: received, sent_messages_per_s: sent } = one;
+  return received === null || sent === null ? null : { received, sent };
 }
 
-export const protocolText = (one: Client) => `MQTT ${one.version}${one.transport === 'websocket' ? ' · WS' : one.transport === 'unix' ? ' · unix' : ''}`;
+function countText({ items, total, hasMore }: Listed<Client>): string {
+  const shown = items?.length ?? 0;
+  if (total === null) return t(hasMore ? 'clients.countMore' : 'clients.count', { n: shown });
+  return total > shown ? t('clients.firstOf', { shown, n: total }) : t('clients.count', { n: total });
+}
 
 interface RowProps {
   one: Client;
   index: number;
   rates: Rates | null;
+  sorted: Column | null;
   isChosen: boolean;
   isActive: boolean;
   onChoose: () => void;
 }
 
-function Row({ one, index, rates, isChosen, isActive, onChoose }: RowProps) {
+function Row({ one, index, rates, sorted, isChosen, isActive, onChoose }: RowProps) {
   const isAway = one.state === 'away';
+  const mark = (column: Column) => (column === sorted ? ' sorted' : '');
   const rate = (value: number | undefined) => (isAway ? '' : value === undefined ? '…' : formatRate(value));
   return (
     <div id={`client-row-${index}`} role="row" class={`row${isChosen ? ' chosen' : ''}${isActive ? ' active' : ''}`} onClick={onChoose}>
@@ -178,12 +180,12 @@ function Row({ one, index, rates, isChosen, isActive, onChoose }: RowProps) {
           </span>
         )}
       </span>
-      <span role="cell" class="num subs">{formatNumber(one.subscriptions)}</span>
-      <span role="cell" class="num inflight">{one.inflight > 0 ? formatNumber(one.inflight) : '·'}</span>
-      <span role="cell" class={`num queue${one.queued > 0 ? ' warn' : ''}`}>{one.queued > 0 ? formatNumber(one.queued) : '·'}</span>
-      <span role="cell" class="num in">{rate(rates?.received)}</span>
-      <span role="cell" class="num out">{rate(rates?.sent)}</span>
-      <span role="cell" class="num since">
+      <span role="cell" class={`num subs${mark('subscriptions')}`}>{formatNumber(one.subscriptions)}</span>
+      <span role="cell" class={`num inflight${mark('inflight')}`}>{one.inflight > 0 ? formatNumber(one.inflight) : '·'}</span>
+      <span role="cell" class={`num queue${one.queued > 0 ? ' warn' : ''}${mark('queued')}`}>{one.queued > 0 ? formatNumber(one.queued) : '·'}</span>
+      <span role="cell" class={`num in${mark('received_messages_per_s')}`}>{rate(rates?.received)}</span>
+      <span role="cell" class={`num out${mark('sent_messages_per_s')}`}>{rate(rates?.sent)}</span>
+      <span role="cell" class={`num since${mark('since_ms')}`}>
         {isAway && one.last_disconnect ? formatDateTime(one.last_disconnect.time_ms) : formatDateTime(one.since_ms)}
       </span>
     </div>
