@@ -103,6 +103,8 @@ pub(crate) struct Call<'a> {
 pub(crate) struct Asker {
     pub(crate) account: Option<Account>,
     pub(crate) address: SocketAddr,
+    /// From the machine itself, past no proxy.
+    pub(crate) is_local: bool,
     pub(crate) can_see: bool,
     pub(crate) can_change: bool,
 }
@@ -407,6 +409,7 @@ pub static ROUTES: &[Route] = &[
             ("mqtt_tls_port", Maybe(&Count)),
             ("websocket_path", Text),
             ("host_hint", Maybe(&Text)),
+            ("program", Maybe(&Text)),
             ("history", Flag),
         ])),
         may_be_missing: false,

@@ -381,7 +381,8 @@ fn ask_who(
 ) -> impl FnOnce() -> Result<Asker, Refusal> + Send + 'static {
     let (state, door, login) = (Arc::clone(state), Arc::clone(door), read_login(headers));
     move || {
-        let nobody = Asker { account: None, address: from.address, can_see: false, can_change: false };
+        let Peer { address, is_local } = from;
+        let nobody = Asker { account: None, address, is_local, can_see: false, can_change: false };
         if route.right == Right::Unasked {
             return Ok(nobody);
         }
@@ -415,7 +416,7 @@ fn judge(rules: &Rules, door: &Door, from: Peer, account: crate::source::Account
     };
     let can_change = is_among(&rules.admins);
     let can_see = can_change || is_among(&rules.viewers) || (from.is_local && door.allow_anonymous);
-    Asker { account: Some(account), address: from.address, can_see, can_change }
+    Asker { account: Some(account), address: from.address, is_local: from.is_local, can_see, can_change }
 }
 
 fn refused(state: &State, address: SocketAddr, login: Option<&Login>, refusal: LoginRefusal) -> Refusal {

@@ -114,6 +114,8 @@ pub struct About {
     pub mqtt_tls_port: Option<u16>,
     /// How others may reach this machine.
     pub host_hint: Option<String>,
+    /// What somebody at this machine types to run this program, where that is known.
+    pub program: Option<String>,
 }
 
 /// A name and a password.

@@ -237,7 +237,7 @@ fn ask(state: &State, method: &str, target: &str, body: Value) -> Result<Value, 
     }
     let account = Account { username: Some("ada".to_owned()), is_verified: true, rights: Arc::new(AllButSecrets) };
     let address = "127.0.0.1:1".parse().expect("an address");
-    let asker = Asker { account: Some(account), address, can_see: true, can_change: true };
+    let asker = Asker { account: Some(account), address, is_local: true, can_see: true, can_change: true };
     let outcome = (route.handler)(&Call { state, parameters, body, asker })?;
     match (outcome, &route.success) {
         (Outcome::Json(value), Success::Json(schema)) => {

@@ -190,6 +190,7 @@ function session(user) {
     mqtt_tls_port: 8883,
     websocket_path: '/mqtt',
     host_hint: '192.168.1.5',
+    program: null,
     history: chosen.history,
   };
 }

@@ -23,7 +23,7 @@ use midge_console::{Incident, Sample, Source};
 use midge_net::{Address, Stream};
 
 use super::describe::{
-    describe_listener, describe_subscription, explained, host_hint, name_of, port_of, thread_time_ns,
+    describe_listener, describe_subscription, explained, host_hint, name_of, port_of, program, thread_time_ns,
 };
 use super::places::PlaceOnShard;
 use super::witness::{discarded, trouble};
@@ -238,6 +238,7 @@ impl Source for ConsoleSource {
             mqtt_port: port(false),
             mqtt_tls_port: port(true),
             host_hint: host_hint(),
+            program: program(),
         }
     }
 

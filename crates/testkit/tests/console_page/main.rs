@@ -130,6 +130,17 @@ fn people_find_what_they_look_for() {
 }
 
 #[test]
+fn the_first_number_is_drawn_by_what_the_page_says() {
+    let (Some(page), Some(chromium)) = (sources("first"), need(chromium())) else { return };
+    let port = free_port();
+    let server = Server::start(&format!("allow_anonymous true\nconsole_listener {port}\n"));
+    server.expect_log(" running");
+    let console = format!("http://127.0.0.1:{port}");
+    let chromium = chromium.display().to_string();
+    node(&page, &["e2e/first.mjs"], &[("MIDGE_CONSOLE", &console), ("CHROMIUM", &chromium)]);
+}
+
+#[test]
 fn a_chart_shows_the_curve_that_another_program_draws() {
     let (Some(page), Some(chromium), Some(python)) = (sources("curve"), need(chromium()), need(matplotlib())) else {
         return;

@@ -10,6 +10,8 @@ export interface Session {
   mqtt_tls_port: number | null;
   websocket_path: string;
   host_hint: string | null;
+  /** What `midge` is called in a terminal of the machine that the server and the browser are on; null from elsewhere. */
+  program: string | null;
   history: boolean;
 }
 

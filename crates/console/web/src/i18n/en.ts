@@ -125,7 +125,7 @@ export const en = {
   'welcome.text': 'The server runs and nothing has been published yet. In a terminal:',
   'welcome.orMosquitto': 'or with Mosquitto’s tools:',
   'welcome.elsewhere': 'From another machine, if a listener is open to the network:',
-  'welcome.then': 'The topic then appears here by itself.',
+  'welcome.then': 'The topic then appears here by itself. Click it: Draw makes a chart of its number.',
   'welcome.password': 'PASSWORD',
 
   'charts.none': 'Nothing is drawn yet',

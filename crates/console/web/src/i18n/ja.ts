@@ -127,7 +127,7 @@ export const ja: Table = {
   'welcome.text': 'サーバーは動作しています。まだ何も送信されていません。ターミナルで次を実行してください:',
   'welcome.orMosquitto': 'または Mosquitto のツールで:',
   'welcome.elsewhere': 'リスナーがネットワークに公開されていれば、別のマシンから:',
-  'welcome.then': 'トピックは自動的にここに表示されます。',
+  'welcome.then': 'トピックはここに自動で表示されます。クリックして「グラフに追加」を選ぶと、数値がグラフになります。',
   'welcome.password': 'PASSWORD',
 
   'charts.none': 'まだグラフはありません',

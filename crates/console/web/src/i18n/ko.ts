@@ -127,7 +127,7 @@ export const ko: Table = {
   'welcome.text': '서버가 실행 중이며 아직 발행된 메시지가 없습니다. 터미널에서 실행하세요:',
   'welcome.orMosquitto': '또는 Mosquitto 도구로:',
   'welcome.elsewhere': '리스너가 네트워크에 열려 있다면 다른 컴퓨터에서:',
-  'welcome.then': '토픽이 자동으로 여기에 나타납니다.',
+  'welcome.then': '토픽이 여기에 자동으로 나타납니다. 클릭하고 “차트에 추가”를 누르면 숫자가 차트로 그려집니다.',
   'welcome.password': 'PASSWORD',
 
   'charts.none': '아직 차트가 없습니다',

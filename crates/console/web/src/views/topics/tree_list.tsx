@@ -9,7 +9,7 @@ import { rowHeight } from '../../state/preferences';
 import { go, query } from '../../state/route';
 import { topicSearch } from '../../topics/filter';
 import { ancestors, visibleRows, type Search } from '../../topics/rows';
-import type { TopicNode } from '../../topics/tree';
+import { isServers, type TopicNode } from '../../topics/tree';
 import { Empty, Loading } from '../../ui/controls';
 import { Icon } from '../../ui/icons';
 import { moveActive, VirtualList } from '../../ui/virtual';
@@ -18,7 +18,7 @@ import { moveActive, VirtualList } from '../../ui/virtual';
 const REDRAW_MS = 200;
 const STRUCTURE_MS = 400;
 const FRESH_MS = 700;
-/** Groups at the top are open at first, as long as they are few. */
+/** Groups are open at first, as long as what is in them is not much. */
 const MOST_OPENED = 40;
 
 const open = signal<ReadonlySet<string>>(new Set());
@@ -39,16 +39,23 @@ function toggled(set: ReadonlySet<string>, topic: string): ReadonlySet<string> {
   return next;
 }
 
+/** Level by level, as far as all of it is seen at once. */
 function openAtFirst() {
-  const top = tree.root.sortedChildren().filter((node) => node.name[0] !== '$');
   const opened = new Set(open.value);
-  let shown = top.length;
-  for (const node of top) {
-    if (node.children === null) continue;
-    const isNew = !considered.has(node.topic) && shown + node.children.size <= MOST_OPENED;
-    considered.add(node.topic);
-    if (isNew) opened.add(node.topic);
-    if (opened.has(node.topic)) shown += node.children.size;
+  let level = tree.root.sortedChildren().filter((node) => !isServers(node.name));
+  let shown = level.length;
+  while (level.length > 0) {
+    const below: TopicNode[] = [];
+    for (const node of level) {
+      if (node.children === null) continue;
+      const isNew = !considered.has(node.topic) && shown + node.children.size <= MOST_OPENED;
+      considered.add(node.topic);
+      if (isNew) opened.add(node.topic);
+      if (!opened.has(node.topic)) continue;
+      shown += node.children.size;
+      below.push(...node.children.values());
+    }
+    level = below;
   }
   if (opened.size > open.value.size) open.value = opened;
 }

@@ -33,7 +33,7 @@ export function Welcome() {
       <Logo size={56} />
       <h2>{t('welcome.title')}</h2>
       <p>{t('welcome.text')}</p>
-      <Command text={`midge pub ${target(here)} ${message}`} />
+      <Command text={`${quoted(session.value?.program ?? 'midge')} pub ${target(here)} ${message}`} />
       <p>{t('welcome.orMosquitto')}</p>
       <Command text={`mosquitto_pub ${target(here)} ${message}`} />
       {isLoopback(here) && elsewhere && (
