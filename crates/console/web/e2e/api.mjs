@@ -2,7 +2,7 @@
 
 import { BASE, PASSWORD, USER } from './browser.mjs';
 
-export const authorization = USER === null ? {} : { Authorization: 'Basic ' + Buffer.from(`${USER}:${PASSWORD}`).toString('base64') };
+const authorization = USER === null ? {} : { Authorization: 'Basic ' + Buffer.from(`${USER}:${PASSWORD}`).toString('base64') };
 
 export async function api(path, body) {
   const method = body === undefined ? 'GET' : 'POST';
@@ -11,3 +11,10 @@ export async function api(path, body) {
   if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
   return response.status === 204 ? null : response.json();
 }
+
+/** Stories use topics below this one. */
+export const ROOT = `console-e2e/${Date.now().toString(36)}`;
+
+export const publish = (topic, payload, more = {}) => api('publish', { topic: `${ROOT}/${topic}`, payload, qos: 0, retain: false, properties: {}, ...more });
+
+export const isMock = () => api('session').then((session) => session.host_hint === '192.168.1.5');

@@ -10,12 +10,9 @@
 
 import { execSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { api, authorization } from './api.mjs';
+import { ROOT, api, isMock, publish } from './api.mjs';
 import { BASE, PASSWORD, PHONE, USER, check, goTo, logIn, openPage, until, withBrowser } from './browser.mjs';
-
-const ROOT = `console-e2e/${Date.now().toString(36)}`;
-const publish = (topic, payload, more = {}) => api('publish', { topic: `${ROOT}/${topic}`, payload, qos: 0, retain: false, properties: {}, ...more });
-const isMock = () => fetch(`${BASE}api/midge/v1/session`, { headers: authorization }).then((r) => r.json()).then((s) => s.host_hint === '192.168.1.5');
+import { harm } from './harm.mjs';
 
 const connected = (page) => page.locator('.rail .dot.on').waitFor();
 
@@ -90,43 +87,7 @@ const stories = {
     check(!(await page.title()).includes('harm'), 'HTML of a payload does no harm');
   },
 
-  async 'payloads and names that mean harm do none'(page) {
-    const deep = '{"a":'.repeat(5000) + '['.repeat(5000) + '1' + ']'.repeat(5000) + '}'.repeat(5000);
-    const rows = Array.from({ length: 14_000 }, (_, number) => ({ number, name: `row ${number}`, value: number / 7 }));
-    const harmful = {
-      html: '<img src=x onerror="document.title=\'harm\'"><script>document.title="harm"</script>',
-      svg: '<svg xmlns="http://www.w3.org/2000/svg" onload="document.title=\'harm\'"><script>document.title="harm"</script></svg>',
-      'brokenjson': '{"a": [1, {"b": '.repeat(2000),
-      deep,
-      large: JSON.stringify(rows).slice(0, 1_000_000),
-      largejson: JSON.stringify(rows),
-      line: 'x'.repeat(1_000_000),
-      '\u202eevil <b>name': 'a\u202eb\u0007',
-      ['long'.repeat(500)]: '1',
-    };
-    for (const [name, payload] of Object.entries(harmful)) await publish(`harm/${name}`, payload, { retain: true });
-    await publish('harm/binary', undefined, { retain: true, payload_base64: Buffer.from(Array.from({ length: 4096 }, (_, i) => (i * 7) % 256)).toString('base64') });
-    try {
-      for (const name of [...Object.keys(harmful), 'binary']) {
-        for (const view of ['', 'text', 'json', 'hex', 'image', 'diff']) {
-          await goTo(page, `#/topics/${encodeURIComponent(`${ROOT}/harm/${name}`)}${view && `?view=${view}`}`);
-          await page.locator('.value-card').waitFor();
-          await page.waitForTimeout(100);
-          const answered = page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => resolve(document.title))));
-          check(!(await answered).includes('harm'), `${name} as ${view} does nothing`);
-        }
-      }
-      const width = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      check(width <= 0, 'a long name does not widen the page');
-      for (const hash of ['#/retained', '#/charts', '#/topics']) {
-        await goTo(page, hash);
-        await page.waitForTimeout(800);
-        check(!(await page.title()).includes('harm'), `${hash} is well`);
-      }
-    } finally {
-      await api('retained/delete', { filter: `${ROOT}/harm/#`, topics: null, dry_run: false });
-    }
-  },
+  ...harm,
 
   async 'a client is found'(page) {
     await goTo(page, '#/clients');
