@@ -193,7 +193,13 @@ function Row({ one, index, rates, sorted, isChosen, isActive, onChoose }: RowPro
 }
 
 function Detail({ id, onClose, onChanged }: { id: string; onClose: () => void; onChanged: () => void }) {
-  const polled = usePolled(() => get<ClientDetail>(`clients/${encodeURIComponent(id)}`), id, EVERY_MS);
+  const rates = useRates();
+  const ask = async () => {
+    const answer = await get<ClientDetail>(`clients/${encodeURIComponent(id)}`);
+    rates.note([answer]);
+    return answer;
+  };
+  const polled = usePolled(ask, id, EVERY_MS);
   const [isAsked, setAsked] = useState(false);
   const one = polled.data;
   useEffect(() => {
@@ -225,7 +231,7 @@ function Detail({ id, onClose, onChanged }: { id: string; onClose: () => void; o
       ) : one === null ? (
         <Loading rows={10} />
       ) : (
-        <Facts one={one} />
+        <Facts one={one} rates={rates.of(id)} />
       )}
       {isAsked && one && (
         <DisconnectDialog
@@ -242,9 +248,10 @@ function Detail({ id, onClose, onChanged }: { id: string; onClose: () => void; o
   );
 }
 
-function Facts({ one }: { one: ClientDetail }) {
+function Facts({ one, rates }: { one: ClientDetail; rates: Rates | null }) {
   const isOn = one.state === 'connected';
   const expiry = one.session_expiry_s === null ? t('clients.never') : one.session_expiry_s === 0 ? t('clients.withConnection') : formatDuration(one.session_expiry_s * 1000);
+  const perSecond = (rate: number | undefined) => (isOn && rate !== undefined ? ` · ${formatRate(rate)}/s` : '');
   const facts: [string, ComponentChildren][] = [
     [t('clients.state'), <Badge tone={isOn ? 'good' : 'quiet'}>{t(`clients.${one.state}`)}</Badge>],
     [t('clients.user'), one.username === null ? t('clients.anonymous') : <Name text={one.username} />],
@@ -258,8 +265,8 @@ function Facts({ one }: { one: ClientDetail }) {
     [t('clients.expiry'), expiry],
     [t('clients.inflight'), formatNumber(one.inflight)],
     [t('clients.queue'), `${formatNumber(one.queued)} · ${formatBytes(one.queued_bytes)}`],
-    [t('clients.received'), `${formatNumber(one.received_messages)} · ${formatBytes(one.received_bytes)}`],
-    [t('clients.sent'), `${formatNumber(one.sent_messages)} · ${formatBytes(one.sent_bytes)}`],
+    [t('clients.received'), `${formatNumber(one.received_messages)} · ${formatBytes(one.received_bytes)}${perSecond(rates?.received)}`],
+    [t('clients.sent'), `${formatNumber(one.sent_messages)} · ${formatBytes(one.sent_bytes)}${perSecond(rates?.sent)}`],
     [t('clients.discarded'), formatNumber(one.discarded)],
   ];
   return (

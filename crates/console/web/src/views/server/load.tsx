@@ -125,6 +125,9 @@ function Courses({ answer, lengthMs }: { answer: SeriesAnswer; lengthMs: number 
   );
 }
 
+/** All of them fit on a desk's screen; one on a wall is read from afar. */
+const courseHeight = () => Math.min(300, 132 + Math.max(0, Math.floor((innerHeight - 900) / 3)));
+
 function CourseCard(props: { course: Course; times: number[]; answer: SeriesAnswer; range: [number, number]; cursorMs: number | null; onCursor: (timeMs: number | null) => void }) {
   const { course, times, answer, range, cursorMs } = props;
   const columns = useMemo(() => course.lines.map((line) => line.values), [answer]);
@@ -153,7 +156,7 @@ function CourseCard(props: { course: Course; times: number[]; answer: SeriesAnsw
         columns={columns}
         series={course.lines.map((_, index) => ({ color: lineColor(index), isFilled: course.lines.length === 1 }))}
         range={range}
-        height={132}
+        height={courseHeight()}
         format={course.format}
         isBytes={course.isBytes ?? false}
         isWhole={course.isWhole ?? false}
