@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use crate::problems::LastDisconnect;
 use crate::source::{Client, Rates};
 
 /// By what clients are sorted: members of the list, by their names.
@@ -26,8 +27,16 @@ pub(crate) struct Seen {
     pub(crate) client: Client,
     /// `None`: it is looked for the first time.
     pub(crate) rates: Option<Rates>,
+    /// How it went the last time.
+    pub(crate) last: Option<LastDisconnect>,
+}
+
+impl Seen {
     /// Since when it is connected, or away.
-    pub(crate) since_ms: Option<u64>,
+    pub(crate) fn since_ms(&self) -> Option<u64> {
+        let connection = self.client.connection.as_ref();
+        connection.map(|it| it.since_ms).or(self.last.as_ref().map(|last| last.time_ms))
+    }
 }
 
 /// See the module.
@@ -101,7 +110,7 @@ fn measure(column: &str, seen: &Seen, now_ms: u64) -> Option<Measure> {
         "queued" => Some(Measure::Number(client.queued)),
         "received_messages_per_s" => rate(|rates| rates.received_messages_per_s),
         "sent_messages_per_s" => rate(|rates| rates.sent_messages_per_s),
-        "since_ms" => seen.since_ms.map(Measure::Number),
+        "since_ms" => seen.since_ms().map(Measure::Number),
         _ => Some(text(&client.id)),
     }
 }
@@ -125,7 +134,7 @@ mod tests {
         let connection = Connection { address: address.to_owned(), received_messages, ..Connection::default() };
         let connection = (!address.is_empty()).then_some(connection);
         let client = Client { id: id.to_owned(), queued, connection, ..Client::default() };
-        Seen { client, rates: None, since_ms: None }
+        Seen { client, rates: None, last: None }
     }
 
     fn check(column: &str, is_descending: bool, limit: usize, expected: &[&str]) {

@@ -213,6 +213,7 @@ fn some() -> (Arc<MadeUp>, State) {
         incident(Kind::Refused, "not authorised", "evil", 1),
         incident(Kind::Disconnected, "exceeded timeout", "c1", 2),
         incident(Kind::Left, "the client said goodbye", "c3", 3),
+        incident(Kind::Left, "the client said goodbye", "c4", 4),
     ];
     let (incidents, samples) = (Mutex::new(incidents), Mutex::new(samples));
     let source = Arc::new(MadeUp {
@@ -318,6 +319,7 @@ fn who_is_away_is_told_with_how_he_went() {
     let reason = |id: &str| get(&state, &format!("/api/midge/v1/clients/{id}"))["last_disconnect"]["reason"].clone();
     assert_eq!(reason("c1"), "exceeded timeout");
     assert_eq!(reason("c3"), "the client said goodbye");
+    assert_eq!(reason("c4"), "the client said goodbye", "he has come back, and may go again");
     assert_eq!(reason("c2"), Value::Null);
     let refusal = ask(&state, "GET", "/api/midge/v1/clients/nobody", Value::Null).expect_err("nobody");
     assert_eq!(refusal.status, StatusCode::NOT_FOUND);

@@ -22,7 +22,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Outcome, Refusal> {
         None => page(
             call,
             |at| call.state.source.clients(at),
-            |client| is_wanted(&client).then(|| describe(&see(client, None, call), call)),
+            |client| is_wanted(&client).then(|| describe(&see(client, None, call))),
         ),
     }
 }
@@ -44,7 +44,7 @@ fn sorted(call: &Call<'_>, column: &str, is_wanted: impl Fn(&Client) -> bool) ->
             ranking.offer(see(client, rates, call));
         }
     });
-    let items: Vec<Value> = ranking.finish().map(|seen| describe(&seen, call)).collect();
+    let items: Vec<Value> = ranking.finish().map(|seen| describe(&seen)).collect();
     Ok(Outcome::Json(json!({"items": items, "next": null, "total": total})))
 }
 
@@ -52,7 +52,7 @@ fn sorted(call: &Call<'_>, column: &str, is_wanted: impl Fn(&Client) -> bool) ->
 pub(crate) fn one(call: &Call<'_>) -> Result<Outcome, Refusal> {
     call.state.refresh();
     let (client, subscriptions) = call.text("id").and_then(|id| call.state.source.client(id)).ok_or_else(no_client)?;
-    let mut described = describe(&see(client, None, call), call);
+    let mut described = describe(&see(client, None, call));
     let list = subscriptions.iter().map(|subscription| {
         json!({
             "filter": subscription.filter,
@@ -137,15 +137,13 @@ fn is_found(client: &Client, wanted: &str) -> bool {
 }
 
 fn see(client: Client, rates: Option<Rates>, call: &Call<'_>) -> Seen {
-    let gone_ms = || Some(call.state.observations().last_disconnect(&client.id)?.time_ms);
-    let since_ms = client.connection.as_ref().map(|it| it.since_ms).or_else(gone_ms);
-    Seen { client, rates, since_ms }
+    let last = call.state.observations().last_disconnect(&client.id);
+    Seen { client, rates, last }
 }
 
-fn describe(seen: &Seen, call: &Call<'_>) -> Value {
-    let Seen { client, rates, since_ms } = seen;
+fn describe(seen: &Seen) -> Value {
+    let Seen { client, rates, last } = seen;
     let connection = client.connection.as_ref();
-    let last = if connection.is_none() { call.state.observations().last_disconnect(&client.id) } else { None };
     let tls = connection
         .and_then(|it| it.tls.as_ref())
         .map(|(version, cipher)| json!({"version": version, "cipher": cipher}));
@@ -158,7 +156,7 @@ fn describe(seen: &Seen, call: &Call<'_>) -> Value {
         "transport": connection.map(|it| it.transport),
         "tls": tls,
         "listener": connection.map(|it| &it.listener),
-        "since_ms": since_ms,
+        "since_ms": seen.since_ms(),
         "keep_alive_s": connection.map(|it| it.keep_alive_s),
         // It decides about the Session that was there before, and is not kept.
         "clean_start": null,
@@ -174,7 +172,7 @@ fn describe(seen: &Seen, call: &Call<'_>) -> Value {
         "received_messages_per_s": rates.map(|rates| rates.received_messages_per_s),
         "sent_messages_per_s": rates.map(|rates| rates.sent_messages_per_s),
         "discarded": client.discarded,
-        "last_disconnect": last.map(|LastDisconnect { time_ms, reason, reason_code }| {
+        "last_disconnect": last.as_ref().map(|LastDisconnect { time_ms, reason, reason_code }| {
             json!({"time_ms": time_ms, "reason": reason, "reason_code": reason_code})
         }),
     })

@@ -116,7 +116,7 @@ impl Ranking {
     /// together do, is told those since the look before.
     pub(crate) fn each(&mut self, peers: &Peers, now_ms: u64, mut visit: impl FnMut(Client, Option<Rates>)) {
         let passed_ms = self.looked_ms.map(|looked_ms| now_ms.saturating_sub(looked_ms));
-        let passed_s = passed_ms.filter(|passed_ms| *passed_ms > 0).map(|passed_ms| passed_ms as f64 / 1000.0);
+        let passed_s = passed_ms.map(|passed_ms| passed_ms.max(1) as f64 / 1000.0);
         let mut seen = HashMap::with_capacity(self.seen.len());
         peers.each_client(|client| {
             let rates = self.note(&client, &mut seen, passed_s);
