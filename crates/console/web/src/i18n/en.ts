@@ -182,7 +182,8 @@ export const en = {
   'publish.load': 'Take into the form',
   'publish.again': 'Publish again',
   'publish.notAllowed': 'You may look, but not publish',
-  'publish.notAllowedHint': 'Log in as a user who may change things.',
+  'publish.notAllowedHint': 'Log in as a user whom the configuration names with `console_admin USER`.',
+  'publish.terminal': 'Every MQTT client may, as far as its rights go. In a terminal:',
 
   'fault.empty': 'Enter a topic.',
   'fault.tooLong': 'It is longer than 65,535 bytes.',

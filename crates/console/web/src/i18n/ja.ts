@@ -184,7 +184,8 @@ export const ja: Table = {
   'publish.load': 'フォームに読み込む',
   'publish.again': 'もう一度送信',
   'publish.notAllowed': '送信する権限がありません',
-  'publish.notAllowedHint': '変更権限のあるユーザーでログインしてください。',
+  'publish.notAllowedHint': '設定の `console_admin USER` で指定されたユーザーでログインしてください。',
+  'publish.terminal': 'MQTT クライアントからは、権限の範囲で送信できます。ターミナルでは:',
 
   'fault.empty': 'トピックを入力してください。',
   'fault.tooLong': '65,535 バイトを超えています。',

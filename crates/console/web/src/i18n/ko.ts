@@ -184,7 +184,8 @@ export const ko: Table = {
   'publish.load': '양식으로 가져오기',
   'publish.again': '다시 발행',
   'publish.notAllowed': '발행 권한이 없습니다',
-  'publish.notAllowedHint': '변경 권한이 있는 사용자로 로그인하세요.',
+  'publish.notAllowedHint': '설정의 `console_admin USER`로 지정된 사용자로 로그인하세요.',
+  'publish.terminal': 'MQTT 클라이언트에서는 권한 범위 안에서 발행할 수 있습니다. 터미널에서:',
 
   'fault.empty': '토픽을 입력하세요.',
   'fault.tooLong': '65,535바이트를 초과합니다.',
