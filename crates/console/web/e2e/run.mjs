@@ -49,8 +49,11 @@ const stories = {
       check(decodeURIComponent(page.url()).includes('air.temperature'), 'the address names what is drawn');
       await page.getByRole('link', { name: /Charts/ }).last().click();
       await page.locator('.legend td.strong', { hasText: /^2\d/ }).waitFor();
-      const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'CSV' }).click()]);
-      const csv = readFileSync(await download.path(), 'utf8');
+      const exported = async (from) => {
+        const [download] = await Promise.all([from.waitForEvent('download'), from.getByRole('button', { name: 'CSV' }).click()]);
+        return readFileSync(await download.path(), 'utf8');
+      };
+      const csv = await exported(page);
       check(csv.startsWith('time,') && csv.trim().split('\r\n').length >= 2, `the CSV has rows: ${csv.slice(0, 200)}`);
       const [picture] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'PNG' }).click()]);
       check(readFileSync(await picture.path()).subarray(1, 4).toString() === 'PNG', 'the picture is a PNG');
@@ -58,6 +61,8 @@ const stories = {
       await other.goto(page.url());
       await logIn(other);
       await other.locator('.legend', { hasText: 'air.temperature' }).waitFor();
+      const begins = (text) => text.split('\r\n')[1];
+      await until(async () => begins(await exported(other)) === begins(csv), 'who comes later, and logs in first, sees what was before');
       await other.close();
     } finally {
       clearInterval(timer);
@@ -112,7 +117,7 @@ const stories = {
     const head = page.getByRole('columnheader', { name: 'Client id' });
     const sorted = async (order) => {
       const { items, total } = await api(`clients?state=connected&sort=id&order=${order}&limit=10`);
-      check(total >= 3, 'there are some to sort');
+      check(total >= others.length, 'there are some to sort');
       // Ids of strangers are shown made fit to be seen; those of browsers are so already.
       const fit = (id) => /^[\w-]{1,60}$/.test(id);
       const expected = items.map((one) => one.id).filter(fit).slice(0, 3).join();
