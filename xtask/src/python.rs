@@ -1,6 +1,6 @@
 //! Python environments: one for each major version of paho-mqtt, the client that most MQTT programs are written with, one for
-//! aiomqtt, which Home Assistant and its like use, one for schemathesis, which tries what an API says of itself, and one for the
-//! messages of OpenTelemetry.
+//! aiomqtt, which Home Assistant and its like use, one for matplotlib, which beginners draw with, one for schemathesis, which tries
+//! what an API says of itself, and one for the messages of OpenTelemetry.
 //!
 //! Version 1 and version 2 of paho-mqtt differ in their callbacks, and programs written for either are in use.
 
@@ -30,6 +30,14 @@ pub(crate) const AIOMQTT: Step = Step {
     make: |folder| make(folder, AIOMQTT.recipe),
 };
 
+/// A program that draws, as tutorials have it, beside which the console's charts are held.
+pub(crate) const MATPLOTLIB: Step = Step {
+    name: "matplotlib 3.11.2 with paho-mqtt 1.6.1",
+    folder: "python/matplotlib",
+    recipe: "matplotlib==3.11.2 paho-mqtt==1.6.1",
+    make: |folder| make(folder, MATPLOTLIB.recipe),
+};
+
 pub(crate) const SCHEMATHESIS: Step = Step {
     name: "schemathesis 4.32.5",
     folder: "python/schemathesis",
@@ -44,10 +52,10 @@ pub(crate) const OPENTELEMETRY: Step = Step {
     make: |folder| make(folder, OPENTELEMETRY.recipe),
 };
 
-fn make(folder: &Path, requirement: &str) -> Result<(), Failure> {
+fn make(folder: &Path, requirements: &str) -> Result<(), Failure> {
     run(Command::new("python3").args(["-m", "venv"]).arg(folder), VENV)?;
     let mut pip = Command::new(folder.join("bin/python"));
-    pip.args(["-m", "pip", "install", "--quiet", requirement]);
+    pip.args(["-m", "pip", "install", "--quiet"]).args(requirements.split(' '));
     run(&mut pip, PIP).map(drop)
 }
 

@@ -48,6 +48,7 @@ pub(crate) fn all() -> bool {
         python::PAHO_1,
         python::PAHO_2,
         python::AIOMQTT,
+        python::MATPLOTLIB,
         python::SCHEMATHESIS,
         python::OPENTELEMETRY,
         node::MQTT_JS,

@@ -27,6 +27,7 @@ mod openapi;
 mod percent;
 mod problems;
 mod prometheus;
+mod ranking;
 mod remedies;
 pub mod routes;
 pub mod schema;

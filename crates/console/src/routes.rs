@@ -11,6 +11,7 @@ use crate::answer::{Answer, Refusal, empty_answer, json_answer, text_answer};
 use crate::api::{clients, messages, server, topics};
 use crate::mosquitto;
 use crate::percent;
+use crate::ranking;
 use crate::schema::Schema::{self, Count, Flag, List, Maybe, Number, Object, OneOf, Range, Request, Text, Tuple};
 use crate::server::State;
 use crate::source::Account;
@@ -102,6 +103,8 @@ pub(crate) struct Call<'a> {
 pub(crate) struct Asker {
     pub(crate) account: Option<Account>,
     pub(crate) address: SocketAddr,
+    /// From the machine itself, past no proxy.
+    pub(crate) is_local: bool,
     pub(crate) can_see: bool,
     pub(crate) can_change: bool,
 }
@@ -254,7 +257,7 @@ macro_rules! page_of {
 
 const COUNTS: Schema = List(&Maybe(&Number));
 
-const CLIENT_MEMBERS: usize = 23;
+const CLIENT_MEMBERS: usize = 25;
 
 const fn client_members() -> [(&'static str, Schema); CLIENT_MEMBERS] {
     [
@@ -278,6 +281,8 @@ const fn client_members() -> [(&'static str, Schema); CLIENT_MEMBERS] {
         ("sent_messages", Count),
         ("received_bytes", Count),
         ("sent_bytes", Count),
+        ("received_messages_per_s", Maybe(&Number)),
+        ("sent_messages_per_s", Maybe(&Number)),
         ("discarded", Count),
         ("last_disconnect", Maybe(&Object(&[("time_ms", Count), ("reason", Text), ("reason_code", Maybe(&Count))]))),
         ("subscription_list", List(&SUBSCRIPTION)),
@@ -403,6 +408,7 @@ pub static ROUTES: &[Route] = &[
             ("mqtt_tls_port", Maybe(&Count)),
             ("websocket_path", Text),
             ("host_hint", Maybe(&Text)),
+            ("program", Maybe(&Text)),
             ("history", Flag),
         ])),
         may_be_missing: false,
@@ -491,7 +497,7 @@ pub static ROUTES: &[Route] = &[
         name: "clients",
         method: "GET",
         path: "/api/midge/v1/clients",
-        summary: "Clients, those with a Session that are away included.",
+        summary: "Clients, those with a Session that are away included: in no order and in pages, or sorted and the first ones of all.",
         right: Right::See,
         parameters: &[
             perhaps("state", OneOf(&["connected", "away", "all"]), "Which; all where nothing is said."),
@@ -500,11 +506,21 @@ pub static ROUTES: &[Route] = &[
                 Text,
                 "Only those whose identifier, user name or address has this in it, in whatever case.",
             ),
-            CURSOR,
+            perhaps(
+                "sort",
+                OneOf(ranking::COLUMNS),
+                "The first `limit` clients by this member, of all that are found, whose number is `total`. Those of whom it is not \
+                 known come last, and rates are those since somebody asked last; then they are members too.",
+            ),
+            perhaps("order", OneOf(&["asc", "desc"]), "For `sort`; asc where nothing is said."),
+            perhaps("cursor", Text, "The `next` of the page before. There are no pages with `sort`."),
             LIMITED,
         ],
         body: None,
-        success: page_of!(Request(22, &CLIENT_LIST_MEMBERS)),
+        success: Success::Json(Request(
+            2,
+            &[("items", List(&Request(24, &CLIENT_LIST_MEMBERS))), ("next", Maybe(&Text)), ("total", Count)],
+        )),
         may_be_missing: false,
         handler: clients::list,
     },

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::future::pending;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -119,6 +120,8 @@ pub(crate) struct State {
     pub(crate) source: Arc<dyn Source>,
     observations: Mutex<Observations>,
     rules: Mutex<Arc<Rules>>,
+    /// When somebody wanted to know what clients do in a second, as long as that is kept; 0: nobody did.
+    rates_wanted_ms: AtomicU64,
     /// Requests that are being answered.
     answering: Arc<Semaphore>,
     /// Connections.
@@ -133,6 +136,7 @@ impl State {
             observations: Mutex::new(Observations::new(source.now_ms())),
             source,
             rules: Mutex::default(),
+            rates_wanted_ms: AtomicU64::new(0),
             answering: Arc::new(Semaphore::new(ANSWERING_MAX)),
             connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
             relays: Arc::new(Semaphore::new(RELAYS_MAX)),
@@ -158,10 +162,20 @@ impl State {
         self.observations().refresh(&*self.source, &rules.history);
     }
 
+    /// What clients do in a second is reckoned for as long as somebody asks again.
+    pub(crate) fn rates_are_wanted(&self, now_ms: u64) {
+        self.rates_wanted_ms.store(now_ms, Ordering::Relaxed);
+    }
+
     /// Once a second.
     fn look(&self) {
         self.refresh();
         self.observations().look(&*self.source);
+        let wanted_ms = self.rates_wanted_ms.load(Ordering::Relaxed);
+        if wanted_ms != 0 && self.source.now_ms().saturating_sub(wanted_ms) > RATES_KEPT_MS {
+            self.source.forget_rates();
+            self.rates_wanted_ms.store(0, Ordering::Relaxed);
+        }
     }
 }
 
@@ -367,7 +381,8 @@ fn ask_who(
 ) -> impl FnOnce() -> Result<Asker, Refusal> + Send + 'static {
     let (state, door, login) = (Arc::clone(state), Arc::clone(door), read_login(headers));
     move || {
-        let nobody = Asker { account: None, address: from.address, can_see: false, can_change: false };
+        let Peer { address, is_local } = from;
+        let nobody = Asker { account: None, address, is_local, can_see: false, can_change: false };
         if route.right == Right::Unasked {
             return Ok(nobody);
         }
@@ -401,7 +416,7 @@ fn judge(rules: &Rules, door: &Door, from: Peer, account: crate::source::Account
     };
     let can_change = is_among(&rules.admins);
     let can_see = can_change || is_among(&rules.viewers) || (from.is_local && door.allow_anonymous);
-    Asker { account: Some(account), address: from.address, can_see, can_change }
+    Asker { account: Some(account), address: from.address, is_local: from.is_local, can_see, can_change }
 }
 
 fn refused(state: &State, address: SocketAddr, login: Option<&Login>, refusal: LoginRefusal) -> Refusal {
@@ -534,6 +549,9 @@ const SMALL_BODY_BYTES_MAX: usize = 64 << 10;
 
 /// After an error that will not have gone at once.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// The page asks every few seconds.
+const RATES_KEPT_MS: u64 = 30_000;
 
 /// argon2 keeps its memory on the heap; nothing here recurses but JSON, to a bound of 128.
 const STACK_BYTES: usize = 512 << 10;

@@ -29,6 +29,13 @@ pub trait Source: Send + Sync + 'static {
     /// Some clients from a place on; those that are away included.
     fn clients(&self, at: &Place) -> Result<Portion<Client>, WrongPlace>;
 
+    /// All clients, those that are away included, one after the other, with what they do in a second: since this was asked last,
+    /// and `None` the first time. What rates take to be reckoned is kept until [`Source::forget_rates`].
+    fn each_client(&self, visit: &mut dyn FnMut(Client, Option<Rates>));
+
+    /// Nobody asks for rates any more.
+    fn forget_rates(&self);
+
     /// One client with its Subscriptions.
     fn client(&self, client_id: &str) -> Option<(Client, Vec<Subscription>)>;
 
@@ -110,6 +117,8 @@ pub struct About {
     pub mqtt_tls_port: Option<u16>,
     /// How others may reach this machine.
     pub host_hint: Option<String>,
+    /// What somebody at this machine types to run this program, where that is known.
+    pub program: Option<String>,
 }
 
 /// A name and a password.
@@ -348,6 +357,15 @@ pub struct Connection {
     pub received_bytes: u64,
     /// Bytes that went.
     pub sent_bytes: u64,
+}
+
+/// What a client does in a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Rates {
+    /// PUBLISH packets that came.
+    pub received_messages_per_s: f64,
+    /// PUBLISH packets that went.
+    pub sent_messages_per_s: f64,
 }
 
 /// A Subscription.

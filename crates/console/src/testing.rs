@@ -79,6 +79,15 @@ impl Source for MadeUp {
         portion(&self.clients, at)
     }
 
+    fn each_client(&self, visit: &mut dyn FnMut(Client, Option<Rates>)) {
+        for (number, client) in self.clients.iter().enumerate() {
+            let rates = Rates { received_messages_per_s: number as f64, sent_messages_per_s: 0.0 };
+            visit(client.clone(), Some(rates));
+        }
+    }
+
+    fn forget_rates(&self) {}
+
     fn client(&self, client_id: &str) -> Option<(Client, Vec<Subscription>)> {
         let client = self.clients.iter().find(|client| client.id == client_id)?;
         let subscription =
@@ -211,6 +220,7 @@ fn some() -> (Arc<MadeUp>, State) {
         incident(Kind::Refused, "not authorised", "evil", 1),
         incident(Kind::Disconnected, "exceeded timeout", "c1", 2),
         incident(Kind::Left, "the client said goodbye", "c3", 3),
+        incident(Kind::Left, "the client said goodbye", "c4", 4),
     ];
     let (incidents, samples) = (Mutex::new(incidents), Mutex::new(samples));
     let source = Arc::new(MadeUp {
@@ -235,7 +245,7 @@ fn ask(state: &State, method: &str, target: &str, body: Value) -> Result<Value, 
     }
     let account = Account { username: Some("ada".to_owned()), is_verified: true, rights: Arc::new(AllButSecrets) };
     let address = "127.0.0.1:1".parse().expect("an address");
-    let asker = Asker { account: Some(account), address, can_see: true, can_change: true };
+    let asker = Asker { account: Some(account), address, is_local: true, can_see: true, can_change: true };
     let outcome = (route.handler)(&Call { state, parameters, body, asker })?;
     match (outcome, &route.success) {
         (Outcome::Json(value), Success::Json(schema)) => {
@@ -291,11 +301,32 @@ fn pages_go_on_where_they_ended() {
 }
 
 #[test]
+fn the_first_of_all_clients_are_told_sorted() {
+    let (_, state) = some();
+    let sorted = |query: &str| get(&state, &format!("/api/midge/v1/clients?{query}"));
+    let busiest = sorted("sort=received_messages_per_s&order=desc&limit=3");
+    assert_eq!(names(&busiest, "id"), ["c248", "c246", "c244"], "those that are away do nothing");
+    assert_eq!((&busiest["total"], &busiest["next"]), (&json!(250), &Value::Null));
+    assert_eq!(busiest["items"][0]["received_messages_per_s"], 248.0);
+    let found = sorted("sort=id&search=c24&state=away&limit=2");
+    assert_eq!((names(&found, "id"), &found["total"]), (vec!["c241".to_owned(), "c243".to_owned()], &json!(5)));
+    assert_eq!(names(&sorted("sort=since_ms&state=away&limit=1"), "id"), ["c1"], "it is known when he went");
+    for (query, expected) in [
+        ("sort=id&cursor=1", "The parameter 'cursor' does not go with 'sort', which gives the first ones of all."),
+        ("order=desc", "The parameter 'order' is for 'sort'."),
+    ] {
+        let refusal = ask(&state, "GET", &format!("/api/midge/v1/clients?{query}"), Value::Null).expect_err(query);
+        assert_eq!((refusal.status, refusal.message.as_str()), (StatusCode::BAD_REQUEST, expected));
+    }
+}
+
+#[test]
 fn who_is_away_is_told_with_how_he_went() {
     let (_, state) = some();
     let reason = |id: &str| get(&state, &format!("/api/midge/v1/clients/{id}"))["last_disconnect"]["reason"].clone();
     assert_eq!(reason("c1"), "exceeded timeout");
     assert_eq!(reason("c3"), "the client said goodbye");
+    assert_eq!(reason("c4"), "the client said goodbye", "he has come back, and may go again");
     assert_eq!(reason("c2"), Value::Null);
     let refusal = ask(&state, "GET", "/api/midge/v1/clients/nobody", Value::Null).expect_err("nobody");
     assert_eq!(refusal.status, StatusCode::NOT_FOUND);

@@ -116,6 +116,14 @@ pub fn opentelemetry() -> Result<PathBuf, Missing> {
     made("python/opentelemetry", "bin/python", "Python with opentelemetry-proto")
 }
 
+/// The Python interpreter that finds matplotlib, and paho-mqtt 1.6.1.
+///
+/// # Errors
+/// When it was not set up.
+pub fn matplotlib() -> Result<PathBuf, Missing> {
+    made("python/matplotlib", "bin/python", "Python with matplotlib")
+}
+
 /// The program that tries what the description of an API allows.
 ///
 /// # Errors

@@ -6,29 +6,53 @@ use serde_json::{Value, json};
 use super::{has, page};
 use crate::answer::Refusal;
 use crate::problems::LastDisconnect;
+use crate::ranking::{Ranking, Seen};
 use crate::routes::{Call, Outcome};
-use crate::source::{Client, News, Subscription};
+use crate::source::{Client, News, Rates, Subscription};
 
 /// `GET clients`
 pub(crate) fn list(call: &Call<'_>) -> Result<Outcome, Refusal> {
     let state = call.text("state").unwrap_or("all").to_owned();
     let wanted = call.text("search").unwrap_or_default().to_lowercase();
+    let is_wanted = |client: &Client| (state == "all" || state == state_of(client)) && is_found(client, &wanted);
     call.state.refresh();
-    page(
-        call,
-        |at| call.state.source.clients(at),
-        |client| {
-            let is_wanted = (state == "all" || state == state_of(&client)) && is_found(&client, &wanted);
-            is_wanted.then(|| describe(&client, call))
-        },
-    )
+    match call.text("sort") {
+        Some(column) => sorted(call, column, is_wanted),
+        None if call.text("order").is_some() => Err(Refusal::parameter("The parameter 'order' is for 'sort'.")),
+        None => page(
+            call,
+            |at| call.state.source.clients(at),
+            |client| is_wanted(&client).then(|| describe(&see(client, None, call))),
+        ),
+    }
+}
+
+/// The first of all: each is looked at, and as many are kept as are wanted. What comes behind them changes from one moment to the
+/// next, and so there is no page behind.
+fn sorted(call: &Call<'_>, column: &str, is_wanted: impl Fn(&Client) -> bool) -> Result<Outcome, Refusal> {
+    if call.cursor().is_some() {
+        return Err(Refusal::parameter(
+            "The parameter 'cursor' does not go with 'sort', which gives the first ones of all.",
+        ));
+    }
+    let (is_descending, now_ms) = (call.text("order") == Some("desc"), call.state.source.now_ms());
+    let (mut ranking, mut total) = (Ranking::new(column, is_descending, call.limit(), now_ms), 0_u64);
+    call.state.rates_are_wanted(now_ms);
+    call.state.source.each_client(&mut |client, rates| {
+        if is_wanted(&client) {
+            total += 1;
+            ranking.offer(see(client, rates, call));
+        }
+    });
+    let items: Vec<Value> = ranking.finish().map(|seen| describe(&seen)).collect();
+    Ok(Outcome::Json(json!({"items": items, "next": null, "total": total})))
 }
 
 /// `GET clients/{id}`
 pub(crate) fn one(call: &Call<'_>) -> Result<Outcome, Refusal> {
     call.state.refresh();
     let (client, subscriptions) = call.text("id").and_then(|id| call.state.source.client(id)).ok_or_else(no_client)?;
-    let mut described = describe(&client, call);
+    let mut described = describe(&see(client, None, call));
     let list = subscriptions.iter().map(|subscription| {
         json!({
             "filter": subscription.filter,
@@ -110,9 +134,14 @@ fn is_found(client: &Client, wanted: &str) -> bool {
         || client.connection.as_ref().is_some_and(|connection| has(&connection.address, wanted))
 }
 
-fn describe(client: &Client, call: &Call<'_>) -> Value {
-    let connection = client.connection.as_ref();
+fn see(client: Client, rates: Option<Rates>, call: &Call<'_>) -> Seen {
     let last = call.state.observations().last_disconnect(&client.id);
+    Seen { client, rates, last }
+}
+
+fn describe(seen: &Seen) -> Value {
+    let Seen { client, rates, last } = seen;
+    let connection = client.connection.as_ref();
     let tls = connection
         .and_then(|it| it.tls.as_ref())
         .map(|(version, cipher)| json!({"version": version, "cipher": cipher}));
@@ -125,7 +154,7 @@ fn describe(client: &Client, call: &Call<'_>) -> Value {
         "transport": connection.map(|it| it.transport),
         "tls": tls,
         "listener": connection.map(|it| &it.listener),
-        "since_ms": connection.map(|it| it.since_ms).or(last.as_ref().map(|last| last.time_ms)),
+        "since_ms": seen.since_ms(),
         "keep_alive_s": connection.map(|it| it.keep_alive_s),
         "clean_start": connection.map(|it| it.clean_start),
         "session_expiry_s": client.session_expiry_s,
@@ -137,8 +166,10 @@ fn describe(client: &Client, call: &Call<'_>) -> Value {
         "sent_messages": connection.map_or(0, |it| it.sent_messages),
         "received_bytes": connection.map_or(0, |it| it.received_bytes),
         "sent_bytes": connection.map_or(0, |it| it.sent_bytes),
+        "received_messages_per_s": rates.map(|rates| rates.received_messages_per_s),
+        "sent_messages_per_s": rates.map(|rates| rates.sent_messages_per_s),
         "discarded": client.discarded,
-        "last_disconnect": last.map(|LastDisconnect { time_ms, reason, reason_code }| {
+        "last_disconnect": last.as_ref().map(|LastDisconnect { time_ms, reason, reason_code }| {
             json!({"time_ms": time_ms, "reason": reason, "reason_code": reason_code})
         }),
     })

@@ -48,6 +48,8 @@ pub(crate) fn session(call: &Call<'_>) -> Result<Outcome, Refusal> {
         "mqtt_tls_port": about.mqtt_tls_port,
         "websocket_path": crate::server::WEBSOCKET_PATH,
         "host_hint": about.host_hint,
+        // Where things are on the machine is for those who are at it.
+        "program": about.program.filter(|_| call.asker.is_local && call.asker.can_see),
         "history": !call.state.rules().history.is_empty(),
     })))
 }

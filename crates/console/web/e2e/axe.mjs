@@ -18,6 +18,7 @@ const PAGES = [
   '#/publish/greenhouse/+',
   '#/retained',
   '#/clients',
+  '#/clients?sort=queued&order=desc',
   '#/clients/plc.line1.13',
   '#/problems',
   '#/server',

@@ -10,21 +10,9 @@
 
 import { execSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { ROOT, api, isMock, publish } from './api.mjs';
 import { BASE, PASSWORD, PHONE, USER, check, goTo, logIn, openPage, until, withBrowser } from './browser.mjs';
-
-const ROOT = `console-e2e/${Date.now().toString(36)}`;
-const authorization = USER === null ? {} : { Authorization: 'Basic ' + Buffer.from(`${USER}:${PASSWORD}`).toString('base64') };
-
-async function api(path, body) {
-  const method = body === undefined ? 'GET' : 'POST';
-  const headers = { ...authorization, 'Content-Type': 'application/json', Origin: new URL(BASE).origin };
-  const response = await fetch(`${BASE}api/midge/v1/${path}`, { method, headers, body: body && JSON.stringify(body) });
-  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
-  return response.status === 204 ? null : response.json();
-}
-
-const publish = (topic, payload, more = {}) => api('publish', { topic: `${ROOT}/${topic}`, payload, qos: 0, retain: false, properties: {}, ...more });
-const isMock = () => fetch(`${BASE}api/midge/v1/session`, { headers: authorization }).then((r) => r.json()).then((s) => s.host_hint === '192.168.1.5');
+import { harm } from './harm.mjs';
 
 const connected = (page) => page.locator('.rail .dot.on').waitFor();
 
@@ -61,8 +49,11 @@ const stories = {
       check(decodeURIComponent(page.url()).includes('air.temperature'), 'the address names what is drawn');
       await page.getByRole('link', { name: /Charts/ }).last().click();
       await page.locator('.legend td.strong', { hasText: /^2\d/ }).waitFor();
-      const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'CSV' }).click()]);
-      const csv = readFileSync(await download.path(), 'utf8');
+      const exported = async (from) => {
+        const [download] = await Promise.all([from.waitForEvent('download'), from.getByRole('button', { name: 'CSV' }).click()]);
+        return readFileSync(await download.path(), 'utf8');
+      };
+      const csv = await exported(page);
       check(csv.startsWith('time,') && csv.trim().split('\r\n').length >= 2, `the CSV has rows: ${csv.slice(0, 200)}`);
       const [picture] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'PNG' }).click()]);
       check(readFileSync(await picture.path()).subarray(1, 4).toString() === 'PNG', 'the picture is a PNG');
@@ -70,6 +61,8 @@ const stories = {
       await other.goto(page.url());
       await logIn(other);
       await other.locator('.legend', { hasText: 'air.temperature' }).waitFor();
+      const begins = (text) => text.split('\r\n')[1];
+      await until(async () => begins(await exported(other)) === begins(csv), 'who comes later, and logs in first, sees what was before');
       await other.close();
     } finally {
       clearInterval(timer);
@@ -99,43 +92,7 @@ const stories = {
     check(!(await page.title()).includes('harm'), 'HTML of a payload does no harm');
   },
 
-  async 'payloads and names that mean harm do none'(page) {
-    const deep = '{"a":'.repeat(5000) + '['.repeat(5000) + '1' + ']'.repeat(5000) + '}'.repeat(5000);
-    const rows = Array.from({ length: 14_000 }, (_, number) => ({ number, name: `row ${number}`, value: number / 7 }));
-    const harmful = {
-      html: '<img src=x onerror="document.title=\'harm\'"><script>document.title="harm"</script>',
-      svg: '<svg xmlns="http://www.w3.org/2000/svg" onload="document.title=\'harm\'"><script>document.title="harm"</script></svg>',
-      'brokenjson': '{"a": [1, {"b": '.repeat(2000),
-      deep,
-      large: JSON.stringify(rows).slice(0, 1_000_000),
-      largejson: JSON.stringify(rows),
-      line: 'x'.repeat(1_000_000),
-      '\u202eevil <b>name': 'a\u202eb\u0007',
-      ['long'.repeat(500)]: '1',
-    };
-    for (const [name, payload] of Object.entries(harmful)) await publish(`harm/${name}`, payload, { retain: true });
-    await publish('harm/binary', undefined, { retain: true, payload_base64: Buffer.from(Array.from({ length: 4096 }, (_, i) => (i * 7) % 256)).toString('base64') });
-    try {
-      for (const name of [...Object.keys(harmful), 'binary']) {
-        for (const view of ['', 'text', 'json', 'hex', 'image', 'diff']) {
-          await goTo(page, `#/topics/${encodeURIComponent(`${ROOT}/harm/${name}`)}${view && `?view=${view}`}`);
-          await page.locator('.value-card').waitFor();
-          await page.waitForTimeout(100);
-          const answered = page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => resolve(document.title))));
-          check(!(await answered).includes('harm'), `${name} as ${view} does nothing`);
-        }
-      }
-      const width = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      check(width <= 0, 'a long name does not widen the page');
-      for (const hash of ['#/retained', '#/charts', '#/topics']) {
-        await goTo(page, hash);
-        await page.waitForTimeout(800);
-        check(!(await page.title()).includes('harm'), `${hash} is well`);
-      }
-    } finally {
-      await api('retained/delete', { filter: `${ROOT}/harm/#`, topics: null, dry_run: false });
-    }
-  },
+  ...harm,
 
   async 'a client is found'(page) {
     await goTo(page, '#/clients');
@@ -147,6 +104,38 @@ const stories = {
     await page.locator('.clients-table .rows .row', { hasText: id }).first().click();
     await page.locator('.detail-part dl').waitFor();
     await page.locator('.detail-part h2', { hasText: id }).waitFor();
+  },
+
+  async 'clients are sorted by the server, and the address says by what'(page) {
+    const others = [await openPage(page.context()), await openPage(page.context())];
+    for (const other of others) {
+      await goTo(other, '#/topics');
+      await connected(other);
+    }
+    await goTo(page, '#/clients?state=connected');
+    const ids = () => page.locator('.clients-table .rows .row .id a').allInnerTexts();
+    const head = page.getByRole('columnheader', { name: 'Client id' });
+    const sorted = async (order) => {
+      const { items, total } = await api(`clients?state=connected&sort=id&order=${order}&limit=10`);
+      check(total >= others.length, 'there are some to sort');
+      // Ids of strangers are shown made fit to be seen; those of browsers are so already.
+      const fit = (id) => /^[\w-]{1,60}$/.test(id);
+      const expected = items.map((one) => one.id).filter(fit).slice(0, 3).join();
+      await until(async () => (await ids()).filter(fit).slice(0, 3).join() === expected, `the first are ${expected}`);
+      check((await head.getAttribute('aria-sort')) === `${order}ending`, 'who does not see it is told too');
+    };
+    await head.getByRole('button').click();
+    await sorted('asc');
+    await head.getByRole('button').press('Enter');
+    await sorted('desc');
+    check(page.url().includes('sort=id') && page.url().includes('order=desc'), `the address has it: ${page.url()}`);
+    await page.reload();
+    await logIn(page);
+    await sorted('desc');
+    await head.getByRole('button').press(' ');
+    await until(async () => (await head.getAttribute('aria-sort')) === 'none', 'the third time it is in no order');
+    check(!page.url().includes('sort='), 'nor does the address say one');
+    for (const other of others) await other.close();
   },
 
   async 'retained messages are deleted after a preview'(page) {

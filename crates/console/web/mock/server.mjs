@@ -56,6 +56,14 @@ function page(items, query) {
   return { items: items.slice(from, from + limit), next: from + limit < items.length ? String(from + limit) : null };
 }
 
+function sorted(items, query) {
+  const [key, direction] = [query.get('sort'), query.get('order') === 'desc' ? -1 : 1];
+  const compare = (one, other) => (typeof one === 'string' ? one.localeCompare(other) : one - other);
+  const known = items.filter((one) => one[key] !== null).sort((one, other) => direction * compare(one[key], other[key]));
+  const all = [...known, ...items.filter((one) => one[key] === null)];
+  return { items: all.slice(0, Number(query.get('limit') ?? 100)), next: null, total: all.length };
+}
+
 const has = (search, ...texts) => !search || texts.some((text) => text?.toLowerCase().includes(search.toLowerCase()));
 
 function retainedList(filter) {
@@ -134,7 +142,8 @@ const GET = {
   clients: (query) => {
     const state = query.get('state') ?? 'all';
     const search = query.get('search');
-    return page(world.clients.filter((one) => (state === 'all' || one.state === state) && has(search, one.id, one.address, one.username)), query);
+    const found = world.clients.filter((one) => (state === 'all' || one.state === state) && has(search, one.id, one.address, one.username));
+    return query.has('sort') ? sorted(found, query) : page(found, query);
   },
   subscriptions: (query) => page(world.clients.flatMap((one) => made.subscriptionsOf(one).map((s) => ({ client_id: one.id, filter: s.filter, qos: s.qos, share: null }))), query),
   retained: (query) => page(retainedList(query.get('filter')), query),
@@ -181,6 +190,7 @@ function session(user) {
     mqtt_tls_port: 8883,
     websocket_path: '/mqtt',
     host_hint: '192.168.1.5',
+    program: null,
     history: chosen.history,
   };
 }

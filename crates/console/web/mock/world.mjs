@@ -155,6 +155,8 @@ export function makeClients() {
       sent_messages: Math.floor(noise(index, 3) * 1e6),
       received_bytes: Math.floor(noise(index, 2) * 1e8),
       sent_bytes: Math.floor(noise(index, 3) * 1e8),
+      received_messages_per_s: away ? null : noise(index, 4) * 30,
+      sent_messages_per_s: away ? null : noise(index, 4) * 60,
       discarded: index % 17 === 0 ? 1200 + index : 0,
       last_disconnect: away || index % 5 === 0 ? { time_ms: START_MS - index * 41_000, reason: end[0], reason_code: end[1] } : null,
       speed: noise(index, 4) * 30,

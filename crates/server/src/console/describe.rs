@@ -1,5 +1,6 @@
 //! What the console is told of listeners, Subscriptions and rights, in its own words.
 
+use std::ffi::OsString;
 use std::net::UdpSocket;
 
 use midge_auth::Access;
@@ -74,6 +75,16 @@ pub(super) fn host_hint() -> Option<String> {
     socket.connect(("192.0.2.1", 9)).ok()?;
     let ip = socket.local_addr().ok()?.ip();
     (!ip.is_unspecified() && !ip.is_loopback()).then(|| ip.to_string())
+}
+
+/// What somebody at this machine types to run this program: its name alone where shells find it by that, else with its folder. Under
+/// another name it takes other words.
+pub(super) fn program() -> Option<String> {
+    let path = std::env::current_exe().ok()?;
+    let name = path.file_name().filter(|name| *name == "midge" && path.exists())?;
+    let is_found = |folders: OsString| std::env::split_paths(&folders).any(|folder| Some(&*folder) == path.parent());
+    let shown = if std::env::var_os("PATH").is_some_and(is_found) { name } else { path.as_os_str() };
+    shown.to_str().map(str::to_owned)
 }
 
 pub(super) fn explained(why: Why, access: Access, topic: &str) -> Explanation {

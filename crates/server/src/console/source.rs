@@ -25,12 +25,12 @@ use midge_console::source::{
 use midge_console::{Incident, Sample, Source};
 use midge_net::{Address, Stream};
 
-use super::describe::{describe_listener, describe_subscription, explained, host_hint, name_of, port_of};
+use super::describe::{describe_listener, describe_subscription, explained, host_hint, name_of, port_of, program};
 use super::places::PlaceOnShard;
 use super::witness::{discarded, trouble};
 use crate::authority::{Asked, Look};
 use crate::clock::{self, Clock};
-use crate::inquiry::Client;
+use crate::inquiry::{Client, Ranking};
 use crate::log::{About as AboutLine, Log, LogBuffer, LogType};
 use crate::options::Identity as Name;
 use crate::peers::Peers;
@@ -50,6 +50,8 @@ pub(crate) struct ConsoleSource {
     /// By shard: the number of the next sample.
     samples_seen: Mutex<Vec<u64>>,
     lines: Mutex<LogBuffer>,
+    /// While somebody has clients sorted by their rates.
+    ranking: Mutex<Ranking>,
 }
 
 /// Whom to ask.
@@ -70,8 +72,9 @@ impl ConsoleSource {
     pub(crate) fn new(parts: SourceParts) -> ConsoleSource {
         let (sessions_maximum, next_shard) = (AtomicU64::new(0), AtomicUsize::new(0));
         let lines = Mutex::new(LogBuffer::new(Arc::clone(&parts.log)));
-        let samples_seen = Mutex::default();
-        ConsoleSource { parts, configuration: Mutex::default(), sessions_maximum, next_shard, samples_seen, lines }
+        let (samples_seen, ranking) = (Mutex::default(), Mutex::default());
+        let configuration = Mutex::default();
+        ConsoleSource { parts, configuration, sessions_maximum, next_shard, samples_seen, lines, ranking }
     }
 
     pub(super) fn set_configuration(&self, configuration: Arc<Configuration>) {
@@ -239,6 +242,7 @@ impl Source for ConsoleSource {
             mqtt_port: port(false),
             mqtt_tls_port: port(true),
             host_hint: host_hint(),
+            program: program(),
         }
     }
 
@@ -374,6 +378,22 @@ impl Source for ConsoleSource {
             });
             Some((described.collect(), portion.next))
         })
+    }
+
+    fn each_client(&self, visit: &mut dyn FnMut(console::Client, Option<console::Rates>)) {
+        let settings = self.peers().settings();
+        let mut ranking = self.ranking.lock().unwrap_or_else(PoisonError::into_inner);
+        ranking.each(self.peers(), self.parts.clock.monotonic_ms(), |client, rates| {
+            let rates = rates.map(|rates| console::Rates {
+                received_messages_per_s: rates.messages_received,
+                sent_messages_per_s: rates.messages_sent,
+            });
+            visit(self.describe_client(client, &settings), rates);
+        });
+    }
+
+    fn forget_rates(&self) {
+        *self.ranking.lock().unwrap_or_else(PoisonError::into_inner) = Ranking::default();
     }
 
     fn client(&self, client_id: &str) -> Option<(console::Client, Vec<Subscription>)> {

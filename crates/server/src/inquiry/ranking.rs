@@ -99,26 +99,39 @@ pub(crate) struct Ranked {
 impl Ranking {
     /// The first `limit` clients by this key. Rates are those since it was looked last, and 0 the first time.
     pub(crate) fn look(&mut self, peers: &Peers, key: SortKey, limit: usize, now_ms: u64) -> Ranked {
-        let passed_s = self.looked_ms.replace(now_ms).map(|looked_ms| now_ms.saturating_sub(looked_ms) as f64 / 1000.0);
-        let seen = std::mem::take(&mut self.seen);
         let (mut first, mut slowest, mut sessions) = (First::new(limit), First::new(SLOWEST), 0);
-        peers.each_client(|client| {
+        self.each(peers, now_ms, |client, rates| {
             sessions += 1;
             let waiting = SortKey::Waiting.value(&client, &Rates::default(), now_ms);
             if waiting > 0.0 {
                 slowest.offer(waiting, client.clone());
             }
-            let rates = self.note(&client, &seen, passed_s);
+            let rates = rates.unwrap_or_default();
             first.offer(key.value(&client, &rates, now_ms), (client, rates));
-            ControlFlow::Continue(())
         });
         Ranked { clients: first.finish(), slowest: slowest.finish(), sessions }
     }
 
-    /// Remembers what the client has counted; the rates since then.
-    fn note(&mut self, client: &Client, seen: &HashMap<Key, Counts>, passed_s: Option<f64>) -> Rates {
+    /// Hands on all clients with their rates since it was looked last; `None` the first time. Who looks again at once, as several
+    /// together do, is told those since the look before.
+    pub(crate) fn each(&mut self, peers: &Peers, now_ms: u64, mut visit: impl FnMut(Client, Option<Rates>)) {
+        let passed_ms = self.looked_ms.map(|looked_ms| now_ms.saturating_sub(looked_ms));
+        let passed_s = passed_ms.map(|passed_ms| passed_ms.max(1) as f64 / 1000.0);
+        let mut seen = HashMap::with_capacity(self.seen.len());
+        peers.each_client(|client| {
+            let rates = self.note(&client, &mut seen, passed_s);
+            visit(client, rates);
+            ControlFlow::Continue(())
+        });
+        if passed_ms.is_none_or(|passed_ms| passed_ms >= SHORTEST_MS) {
+            (self.seen, self.looked_ms) = (seen, Some(now_ms));
+        }
+    }
+
+    /// Writes into `now` what the client has counted; the rates since the look before.
+    fn note(&self, client: &Client, now: &mut HashMap<Key, Counts>, passed_s: Option<f64>) -> Option<Rates> {
         let (Some(connection), Some(socket)) = (&client.session.connection, &client.socket) else {
-            return Rates::default();
+            return passed_s.map(|_| Rates::default());
         };
         let key = (client.shard.0, client.session.place, connection.since_ms);
         let counts = Counts {
@@ -127,10 +140,10 @@ impl Ranking {
             messages_sent: socket.messages_sent,
             bytes_sent: socket.bytes_sent,
         };
-        self.seen.insert(key, counts);
+        now.insert(key, counts);
         // Of who has come since, all counts.
-        let before = seen.get(&key).copied().unwrap_or_default();
-        passed_s.filter(|passed_s| *passed_s > 0.0).map_or_else(Rates::default, |s| counts.rates_since(before, s))
+        let before = self.seen.get(&key).copied().unwrap_or_default();
+        passed_s.map(|passed_s| counts.rates_since(before, passed_s))
     }
 }
 
@@ -186,6 +199,9 @@ impl<T> First<T> {
         self.kept.into_iter().map(|(_, item)| item).collect()
     }
 }
+
+/// Over less than this, rates would be chance.
+const SHORTEST_MS: u64 = 500;
 
 /// Slow readers that are told beside the ranking.
 const SLOWEST: usize = 5;

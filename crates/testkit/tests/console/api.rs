@@ -108,6 +108,43 @@ fn long_lists_are_told_in_pages_and_nothing_twice() {
 }
 
 #[test]
+fn the_first_of_all_clients_are_told_sorted() {
+    let (server, console) = start("shards 2");
+    let mut away = connect(&server, "v5 id=away session-expiry-interval=300");
+    away.send("SUBSCRIBE id=1 work qos=1");
+    away.expect("SUBACK id=1 0x01");
+    away.send("DISCONNECT 0x00");
+    away.expect_closed();
+    let (mut slow, mut busy) = (connect(&server, "v5 clean id=slow"), connect(&server, "v5 clean id=busy"));
+    let publish = |client: &mut Client, count: u32| {
+        for _ in 0..count {
+            client.send("PUBLISH work qos=1 id=9 m=x");
+            client.expect("PUBACK id=9");
+        }
+    };
+    let first = |query: &str| {
+        let answer = console.json(&format!("clients?limit=1&sort={query}"));
+        assert_eq!((&answer["total"], &answer["next"]), (&json!(3), &Value::Null), "{answer}");
+        answer["items"][0].clone()
+    };
+    publish(&mut slow, 3);
+    publish(&mut busy, 20);
+    assert_eq!(
+        first("received_messages_per_s&order=desc")["id"],
+        "busy",
+        "they are compared by all that they have sent"
+    );
+    publish(&mut slow, 20);
+    let slow_now = first("received_messages_per_s&order=desc");
+    assert_eq!(slow_now["id"], "slow", "then by what they have sent since");
+    assert!(slow_now["received_messages_per_s"].as_f64().is_some_and(|rate| rate > 0.0), "{slow_now}");
+    let longest = first("queued&order=desc");
+    assert_eq!((&longest["id"], &longest["queued"]), (&json!("away"), &json!(43)));
+    assert_eq!(first("id")["id"], "away");
+    assert_eq!(first("address&order=desc")["state"], "connected", "who has no address comes last");
+}
+
+#[test]
 fn clients_are_sent_away_and_their_sessions_ended() {
     let (server, console) = start(&format!("shards 2\n{}", with_admin("sent-away")));
     let ada = admin(&console);

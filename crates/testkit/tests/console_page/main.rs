@@ -11,7 +11,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use midge_testkit::Server;
-use midge_testkit::environment::{chromium, console_packages, midge_program, need, scratch_folder, workspace};
+use midge_testkit::environment::{
+    chromium, console_packages, matplotlib, midge_program, need, scratch_folder, workspace,
+};
 use midge_testkit::ports::free_port;
 
 /// A copy of the page's sources in which Node finds its packages: it looks for them above the file that asks.
@@ -81,17 +83,21 @@ fn its_parts_that_need_no_browser_do_what_they_say() {
     node(&page, &["node_modules/vitest/vitest.mjs", "run"], &[]);
 }
 
+/// A file in which ada has a password.
+fn passwords(page: &Path) -> String {
+    let file = page.join("passwords");
+    let made = Command::new(midge_program()).args(["passwd", "-b", "-c"]).arg(&file).args(["ada", "secret"]).status();
+    assert!(made.is_ok_and(|status| status.success()));
+    file.display().to_string()
+}
+
 #[test]
 fn people_find_what_they_look_for() {
     let (Some(page), Some(chromium)) = (sources("stories"), need(chromium())) else { return };
-    let passwords = page.join("passwords");
-    let made =
-        Command::new(midge_program()).args(["passwd", "-b", "-c"]).arg(&passwords).args(["ada", "secret"]).status();
-    assert!(made.is_ok_and(|status| status.success()));
+    let passwords = passwords(&page);
     let port = free_port();
     let mut server = Server::start(&format!(
-        "allow_anonymous false\npassword_file {}\nconsole_listener {port}\nconsole_admin ada\n",
-        passwords.display()
+        "allow_anonymous false\npassword_file {passwords}\nconsole_listener {port}\nconsole_admin ada\n"
     ));
     // Whoever tells the story has the server taken away by making this file, and waits until it is gone.
     let lose = page.join("lose");
@@ -121,6 +127,47 @@ fn people_find_what_they_look_for() {
     let told = fs::read_to_string(page.join("told")).expect("text");
     assert!(status.success(), "{told}");
     assert!(!told.contains("left out"), "{told}");
+}
+
+#[test]
+fn the_first_number_is_drawn_by_what_the_page_says() {
+    let (Some(page), Some(chromium)) = (sources("first"), need(chromium())) else { return };
+    let port = free_port();
+    let server = Server::start(&format!("allow_anonymous true\nconsole_listener {port}\n"));
+    server.expect_log(" running");
+    let console = format!("http://127.0.0.1:{port}");
+    let chromium = chromium.display().to_string();
+    node(&page, &["e2e/first.mjs"], &[("MIDGE_CONSOLE", &console), ("CHROMIUM", &chromium)]);
+}
+
+#[test]
+fn a_chart_shows_the_curve_that_another_program_draws() {
+    let (Some(page), Some(chromium), Some(python)) = (sources("curve"), need(chromium()), need(matplotlib())) else {
+        return;
+    };
+    let port = free_port();
+    let passwords = passwords(&page);
+    let server = Server::start(&format!(
+        "allow_anonymous true\npassword_file {passwords}\nconsole_listener {port}\nconsole_admin ada\n"
+    ));
+    let program = workspace().join("crates/testkit/python/plot_live.py");
+    let plot = format!("{} {} 127.0.0.1 {} 1", python.display(), program.display(), server.port());
+    fs::create_dir_all(page.join(".shots")).expect("a folder");
+    node(
+        &page,
+        &["e2e/curve.mjs"],
+        &[
+            ("MIDGE_CONSOLE", &format!("http://127.0.0.1:{port}")),
+            ("MIDGE_USER", "ada"),
+            ("MIDGE_PASSWORD", "secret"),
+            ("MIDGE_PLOT", &plot),
+            // There is no screen.
+            ("MPLBACKEND", "Agg"),
+            ("CHROMIUM", &chromium.display().to_string()),
+        ],
+    );
+    let picture = fs::read(page.join(".shots/plot.png")).expect("a picture");
+    assert_eq!(picture.get(1..4), Some(&b"PNG"[..]));
 }
 
 /// Never true, so that it can stand in a condition.

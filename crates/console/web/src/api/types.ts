@@ -10,6 +10,8 @@ export interface Session {
   mqtt_tls_port: number | null;
   websocket_path: string;
   host_hint: string | null;
+  /** What `midge` is called in a terminal of the machine that the server and the browser are on; null from elsewhere. */
+  program: string | null;
   history: boolean;
 }
 
@@ -51,6 +53,8 @@ export interface SeriesAnswer {
 export interface List<T> {
   items: T[];
   next: string | null;
+  /** How many there are, of a list that is sorted. */
+  total?: number;
 }
 
 export interface Client {
@@ -74,6 +78,9 @@ export interface Client {
   sent_messages: number;
   received_bytes: number;
   sent_bytes: number;
+  /** In a list that is sorted; null where it is looked for the first time. */
+  received_messages_per_s: number | null;
+  sent_messages_per_s: number | null;
   discarded: number;
   last_disconnect: null | { time_ms: number; reason: string; reason_code: number | null };
 }

@@ -11,7 +11,7 @@ import { Button, Segmented, tell } from '../ui/controls';
 import { Icon } from '../ui/icons';
 import { lineColor, Plot, type Column } from './plot';
 import { savePicture, saveText } from './save';
-import { joined, Samples, thinned, toCsv } from './samples';
+import { joined, liveRange, Samples, thinned, toCsv } from './samples';
 
 export const seriesName = (series: { topic: string; path: string }) =>
   series.path === '' ? series.topic : `${series.topic}  ›  ${series.path}`;
@@ -50,7 +50,7 @@ export function LiveChart({ height, isSmall = false }: { height: number; isSmall
   }, []);
 
   const end = pausedAt ?? now;
-  const range: [number, number] = state.range ?? [end - state.windowS * 1000, end];
+  const range: [number, number] = state.range ?? liveRange(state.series.map(samplesOf), state.windowS * 1000, end);
   const isStill = pausedAt !== null || state.range !== null;
   const changed = isStill ? `${version}` : `${version} ${Math.floor(now / REDRAW_MS)}`;
   const { times, columns } = useMemo(() => pictureOf(state.series, range), [changed, state, range[0], isSmall]);

@@ -36,6 +36,8 @@ export interface PlotProps {
   isWhole?: boolean;
   /** The vertical axis begins at nought. */
   fromZero?: boolean;
+  /** It reaches at least to here: less than that is quiet, and looks so. */
+  atLeast?: number;
   /** Called with the picture, so that it can be kept. */
   canvas?: { current: HTMLCanvasElement | null };
 }
@@ -132,7 +134,8 @@ function optionsOf(latest: { current: PlotProps }, width: number): uPlotType.Opt
     if (min === null || max === null || !Number.isFinite(min) || !Number.isFinite(max)) return [0, 1];
     const least = latest.current.fromZero ? Math.min(0, min) : min;
     const pad = max > least ? (max - least) * 0.08 : Math.abs(max) * 0.1 || 1;
-    return [latest.current.fromZero && least === 0 ? 0 : least - pad, max + pad];
+    const top = Math.max(max + pad, latest.current.atLeast ?? -Infinity);
+    return [latest.current.fromZero && least === 0 ? 0 : least - pad, top];
   };
   return {
     width,

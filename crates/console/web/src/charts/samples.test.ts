@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { joined, Samples, thinned, toCsv } from './samples';
+import { joined, liveRange, Samples, thinned, toCsv } from './samples';
 
 function samplesOf(...points: [number, number][]) {
   const samples = new Samples();
@@ -30,6 +30,16 @@ describe('samples', () => {
     for (let i = 0; i < 200_000; i++) samples.push(i, i);
     expect(samples.times.length).toBeLessThanOrEqual(55_000);
     expect(samples.values.at(-1)).toBe(199_999);
+  });
+});
+
+describe('the time that is shown', () => {
+  const end = 1_000_000;
+  test('is the window, and less where nothing is older', () => {
+    expect(liveRange([samplesOf([1, 1])], 900_000, end)).toEqual([100_000, end]);
+    expect(liveRange([samplesOf([500_000, 1]), samplesOf([700_000, 1])], 900_000, end)).toEqual([500_000, end]);
+    expect(liveRange([samplesOf([999_000, 1])], 900_000, end)).toEqual([970_000, end]);
+    expect(liveRange([new Samples()], 900_000, end)).toEqual([970_000, end]);
   });
 });
 

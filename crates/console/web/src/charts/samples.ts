@@ -58,6 +58,15 @@ export class Samples {
   }
 }
 
+/** A picture of less than this is no course. */
+const LEAST_MS = 30_000;
+
+/** The last `windowMs`; of series that have begun later from there on, so that the first numbers are no speck at the edge. */
+export function liveRange(series: Samples[], windowMs: number, endMs: number): [number, number] {
+  const begunMs = Math.min(endMs - LEAST_MS, ...series.map((one) => one.times[0] ?? Infinity));
+  return [Math.max(endMs - windowMs, begunMs), endMs];
+}
+
 export interface Summary {
   last: number;
   least: number;

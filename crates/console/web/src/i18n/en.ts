@@ -125,7 +125,7 @@ export const en = {
   'welcome.text': 'The server runs and nothing has been published yet. In a terminal:',
   'welcome.orMosquitto': 'or with Mosquitto’s tools:',
   'welcome.elsewhere': 'From another machine, if a listener is open to the network:',
-  'welcome.then': 'The topic then appears here by itself.',
+  'welcome.then': 'The topic then appears here by itself. Click it: Draw makes a chart of its number.',
   'welcome.password': 'PASSWORD',
 
   'charts.none': 'Nothing is drawn yet',
@@ -182,7 +182,8 @@ export const en = {
   'publish.load': 'Take into the form',
   'publish.again': 'Publish again',
   'publish.notAllowed': 'You may look, but not publish',
-  'publish.notAllowedHint': 'Log in as a user who may change things.',
+  'publish.notAllowedHint': 'Log in as a user whom the configuration names with `console_admin USER`.',
+  'publish.terminal': 'Every MQTT client may, as far as its rights go. In a terminal:',
 
   'fault.empty': 'Enter a topic.',
   'fault.tooLong': 'It is longer than 65,535 bytes.',
@@ -229,6 +230,12 @@ export const en = {
 
   'clients.count': '{n|session|sessions}',
   'clients.countMore': 'more than {n} sessions',
+  'clients.firstOf': 'the first {shown} of {n|session|sessions}',
+  'clients.sortBy': 'Sort by {name}',
+  'clients.sort': 'Sort by',
+  'clients.unsorted': 'Not sorted',
+  'clients.ascending': 'Ascending',
+  'clients.descending': 'Descending',
   'clients.search': 'Client id, user or address',
   'clients.state': 'State',
   'clients.all': 'All',

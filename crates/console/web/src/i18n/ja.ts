@@ -127,7 +127,7 @@ export const ja: Table = {
   'welcome.text': 'サーバーは動作しています。まだ何も送信されていません。ターミナルで次を実行してください:',
   'welcome.orMosquitto': 'または Mosquitto のツールで:',
   'welcome.elsewhere': 'リスナーがネットワークに公開されていれば、別のマシンから:',
-  'welcome.then': 'トピックは自動的にここに表示されます。',
+  'welcome.then': 'トピックはここに自動で表示されます。クリックして「グラフに追加」を選ぶと、数値がグラフになります。',
   'welcome.password': 'PASSWORD',
 
   'charts.none': 'まだグラフはありません',
@@ -184,7 +184,8 @@ export const ja: Table = {
   'publish.load': 'フォームに読み込む',
   'publish.again': 'もう一度送信',
   'publish.notAllowed': '送信する権限がありません',
-  'publish.notAllowedHint': '変更権限のあるユーザーでログインしてください。',
+  'publish.notAllowedHint': '設定の `console_admin USER` で指定されたユーザーでログインしてください。',
+  'publish.terminal': 'MQTT クライアントからは、権限の範囲で送信できます。ターミナルでは:',
 
   'fault.empty': 'トピックを入力してください。',
   'fault.tooLong': '65,535 バイトを超えています。',
@@ -231,6 +232,12 @@ export const ja: Table = {
 
   'clients.count': 'セッション {n}',
   'clients.countMore': 'セッション {n} 以上',
+  'clients.firstOf': 'セッション {n} のうち先頭の {shown}',
+  'clients.sortBy': '{name}で並べ替え',
+  'clients.sort': '並べ替え',
+  'clients.unsorted': '並べ替えなし',
+  'clients.ascending': '昇順',
+  'clients.descending': '降順',
   'clients.search': 'クライアント ID・ユーザー・アドレス',
   'clients.state': '状態',
   'clients.all': 'すべて',

@@ -127,7 +127,7 @@ export const ko: Table = {
   'welcome.text': '서버가 실행 중이며 아직 발행된 메시지가 없습니다. 터미널에서 실행하세요:',
   'welcome.orMosquitto': '또는 Mosquitto 도구로:',
   'welcome.elsewhere': '리스너가 네트워크에 열려 있다면 다른 컴퓨터에서:',
-  'welcome.then': '토픽이 자동으로 여기에 나타납니다.',
+  'welcome.then': '토픽이 여기에 자동으로 나타납니다. 클릭하고 “차트에 추가”를 누르면 숫자가 차트로 그려집니다.',
   'welcome.password': 'PASSWORD',
 
   'charts.none': '아직 차트가 없습니다',
@@ -184,7 +184,8 @@ export const ko: Table = {
   'publish.load': '양식으로 가져오기',
   'publish.again': '다시 발행',
   'publish.notAllowed': '발행 권한이 없습니다',
-  'publish.notAllowedHint': '변경 권한이 있는 사용자로 로그인하세요.',
+  'publish.notAllowedHint': '설정의 `console_admin USER`로 지정된 사용자로 로그인하세요.',
+  'publish.terminal': 'MQTT 클라이언트에서는 권한 범위 안에서 발행할 수 있습니다. 터미널에서:',
 
   'fault.empty': '토픽을 입력하세요.',
   'fault.tooLong': '65,535바이트를 초과합니다.',
@@ -231,6 +232,12 @@ export const ko: Table = {
 
   'clients.count': '세션 {n}개',
   'clients.countMore': '세션 {n}개 이상',
+  'clients.firstOf': '세션 {n}개 중 처음 {shown}개',
+  'clients.sortBy': '{name} 기준으로 정렬',
+  'clients.sort': '정렬',
+  'clients.unsorted': '정렬 안 함',
+  'clients.ascending': '오름차순',
+  'clients.descending': '내림차순',
   'clients.search': '클라이언트 ID, 사용자, 주소',
   'clients.state': '상태',
   'clients.all': '전체',

@@ -8,7 +8,7 @@ import { nodeAt, numberOf, tryJson } from '../payload/json';
 import { fromBase64, payloadNumber, textOf } from '../payload/text';
 import { listen } from './live';
 import { chart } from './route';
-import { session } from './session';
+import { login, session } from './session';
 import { joinSeries } from './url';
 
 export interface Drawn {
@@ -38,6 +38,7 @@ export function numberIn(payload: Uint8Array, path: string): number | null {
 export function startDrawn() {
   effect(() => {
     const { series, windowS, range } = chart.value;
+    const isIn = login.value.name === 'in';
     const sinceMs = range ? range[0] - (range[1] - range[0]) : Date.now() - windowS * 1000;
     const wanted = new Map(series.map((one) => [joinSeries(one), one]));
     for (const [key, one] of drawn) {
@@ -47,7 +48,7 @@ export function startDrawn() {
     }
     for (const [key, one] of wanted) {
       if (!drawn.has(key)) drawn.set(key, begin(one));
-      void loadHistory(one, drawn.get(key)!, sinceMs);
+      if (isIn) void loadHistory(one, drawn.get(key)!, sinceMs);
     }
     drawnVersion.value = drawnVersion.peek() + 1;
   });
@@ -68,13 +69,15 @@ function begin(series: { topic: string; path: string }): Drawn {
 
 async function loadHistory(series: { topic: string; path: string }, one: Drawn, sinceMs: number) {
   if (session.peek()?.history !== true || sinceMs >= one.sinceMs) return;
+  const before = one.sinceMs;
   one.sinceMs = sinceMs;
   one.isLoading = true;
   try {
     one.samples.prepend(await history(series, Math.floor(sinceMs)));
   } catch (error) {
-    // Without history the chart begins now.
+    // Without history the chart begins now; the next time it may be there.
     if (!(error instanceof ApiError)) throw error;
+    one.sinceMs = before;
   } finally {
     one.isLoading = false;
     drawnVersion.value++;

@@ -7,6 +7,7 @@ import {
   formatRoute,
   parseRoute,
   queryValue,
+  withQuery,
   type ChartState,
   type Page,
   type Route,
@@ -37,10 +38,11 @@ export function go(page: Page, item = '', query: [string, string][] = []) {
 }
 
 /** Changes a value of the query without a step back in the browser's history. */
-export function setQuery(key: string, value: string | null) {
-  const before = route.value.query.filter(([name]) => name !== key);
-  const query: [string, string][] = value === null || value === '' ? before : [...before, [key, value]];
-  replace({ ...route.value, query });
+export const setQuery = (key: string, value: string | null) => setQueries({ [key]: value });
+
+/** Changes several at once. */
+export function setQueries(values: Record<string, string | null>) {
+  replace(Object.entries(values).reduce((before, [key, value]) => withQuery(before, key, value), route.value));
 }
 
 export const query = (key: string) => queryValue(route.value, key);

@@ -17,6 +17,15 @@ const shown = (tree: TopicTree, open: string[] = [], search = '', closed: string
   return visibleRows(tree, new Set(open), asked, new Set(closed)).map((node) => node.topic);
 };
 
+test('what the server tells of itself is no traffic', () => {
+  const tree = new TopicTree();
+  const payload = new Uint8Array([49]);
+  for (const topic of ['$SYS/broker/uptime', 'a/b']) tree.arrive({ topic, payload, retain: false, count: 1, timeMs: 1 });
+  tree.tick(1);
+  expect([tree.topics, tree.messages, tree.rate]).toEqual([1, 1, 1]);
+  expect(tree.get('$SYS')!.rate).toBe(1);
+});
+
 describe('the tree', () => {
   test('counts topics and messages up to the root', () => {
     const tree = treeOf('a/b', 'a/b', 'a/c', 'd');

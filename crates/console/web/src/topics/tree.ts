@@ -74,9 +74,12 @@ export class TopicNode {
   }
 }
 
+/** Topics that begin with `$` are the server's own (MQTT 5.0, 4.7.2). */
+export const isServers = (topic: string) => topic[0] === '$';
+
 /** By code unit, but numbers by value (`lamp/2` before `lamp/10`), and `$SYS` last. */
 function byName(one: TopicNode, other: TopicNode): number {
-  const dollar = (one.name[0] === '$' ? 1 : 0) - (other.name[0] === '$' ? 1 : 0);
+  const dollar = Number(isServers(one.name)) - Number(isServers(other.name));
   if (dollar !== 0) return dollar;
   if (one.nameText !== other.nameText) return one.nameText < other.nameText ? -1 : 1;
   if (one.nameNumber !== other.nameNumber) return one.nameNumber - other.nameNumber;
@@ -104,6 +107,7 @@ export class TopicTree {
   version = 0;
   /** Counts nodes that came or went. */
   structure = 0;
+  /** Of users, as the rate is: what the server tells of itself is no traffic. */
   messages = 0;
   rate = 0;
   private sinceTick = 0;
@@ -112,7 +116,9 @@ export class TopicTree {
   isFull = false;
 
   get topics() {
-    return this.root.topicsBelow;
+    let count = 0;
+    for (const child of this.root.children?.values() ?? []) if (!isServers(child.name)) count += child.topicsBelow;
+    return count;
   }
 
   get(topic: string): TopicNode | undefined {
@@ -130,8 +136,10 @@ export class TopicTree {
     if (arrival.retain) node.isRetained = arrival.payload.length > 0;
     node.lastMs = arrival.timeMs;
     node.messages += arrival.count;
-    this.messages += arrival.count;
-    this.sinceTick += arrival.count;
+    if (!isServers(arrival.topic)) {
+      this.messages += arrival.count;
+      this.sinceTick += arrival.count;
+    }
     for (let up: TopicNode | null = node; up; up = up.parent) up.sinceTick += arrival.count;
     this.version++;
   }

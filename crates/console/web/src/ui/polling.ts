@@ -55,14 +55,19 @@ export interface Listed<T> {
   items: T[] | null;
   /** Whether there are more on the server. */
   hasMore: boolean;
+  /** How many there are, where the server says it. */
+  total: number | null;
   error: ApiError | null;
   more: () => void;
   refresh: () => void;
 }
 
+/** What the server gives at once. */
+const MOST = 1000;
+
 /**
  * A list that is longer than one answer: its first pages again every so many milliseconds, the following ones when the end
- * comes into sight.
+ * comes into sight. Where `sort` is among the parameters there are no pages: more of it is asked for, up to what the server gives.
  */
 export function useList<T, A extends List<T> = List<T>>(
   path: string,
@@ -77,8 +82,16 @@ export function useList<T, A extends List<T> = List<T>>(
     lastKey.current = key;
     pages.current = 1;
   }
+  const isSorted = typeof parameters['sort'] === 'string';
   const polled = usePolled(
     async () => {
+      if (isSorted) {
+        const limit = Math.min(MOST, PAGE * pages.current);
+        const answer = await get<A>(path, { ...parameters, limit });
+        onAnswer?.(answer);
+        const hasMore = (answer.total ?? 0) > answer.items.length && limit < MOST;
+        return { items: answer.items, hasMore, total: answer.total ?? null, pages: pages.current };
+      }
       const items: T[] = [];
       let next: string | null = null;
       for (let page = 0; page < pages.current; page++) {
@@ -88,16 +101,16 @@ export function useList<T, A extends List<T> = List<T>>(
         next = answer.next;
         if (next === null) break;
       }
-      return { items, next, pages: pages.current };
+      return { items, hasMore: next !== null, total: null, pages: pages.current };
     },
     key,
     pages.current > 5 ? everyMs * 6 : everyMs,
   );
-  const hasMore = polled.data?.next !== null && polled.data !== null;
+  const hasMore = polled.data?.hasMore === true;
   const more = () => {
     if (!hasMore || polled.data?.pages !== pages.current) return;
     pages.current++;
     polled.refresh();
   };
-  return { items: polled.data?.items ?? null, hasMore, error: polled.error, more, refresh: polled.refresh };
+  return { items: polled.data?.items ?? null, hasMore, total: polled.data?.total ?? null, error: polled.error, more, refresh: polled.refresh };
 }

@@ -11,8 +11,9 @@ import { go, hrefOf, query, route, setQuery } from '../state/route';
 import { canChange } from '../state/session';
 import { Badge, Button, Check, CopyButton, Dialog, Empty, Failure, Loading, Name, SearchField, Segmented, tell } from '../ui/controls';
 import { Icon } from '../ui/icons';
-import { useList, usePolled } from '../ui/polling';
+import { useList, usePolled, type Listed } from '../ui/polling';
 import { moveActive, VirtualList } from '../ui/virtual';
+import { Head, SortChoice, sortOf, type Column } from './clients_head';
 
 const EVERY_MS = 3000;
 
@@ -48,7 +49,9 @@ export function ClientsPage() {
   const search = query('q') ?? '';
   const state = STATES.find((one) => one === query('state')) ?? 'all';
   const rates = useRates();
-  const list = useList<Client>('clients', { state, search }, EVERY_MS, (answer) => rates.note(answer.items));
+  const sort = sortOf();
+  const order = { sort: sort?.column ?? null, order: sort?.order ?? null };
+  const list = useList<Client>('clients', { state, search, ...order }, EVERY_MS, (answer) => rates.note(answer.items));
   const chosen = route.value.item;
   const items = list.items ?? [];
   const [active, setActive] = useState(-1);
@@ -60,7 +63,7 @@ export function ClientsPage() {
         <section class="list-part" aria-labelledby="page-title">
           <header class="page-head">
             <h1 id="page-title">{t('nav.clients')}</h1>
-            <p class="counts num">{list.items && t(list.hasMore ? 'clients.countMore' : 'clients.count', { n: items.length })}</p>
+            <p class="counts num">{list.items && countText(list)}</p>
           </header>
           <div class="toolbar">
             <SearchField label={t('clients.search')} value={search} onChange={(text) => setQuery('q', text)} />
@@ -70,6 +73,7 @@ export function ClientsPage() {
               options={STATES.map((value) => ({ value, text: t(`clients.${value}`) }))}
               onChange={(value) => setQuery('state', value === 'all' ? null : value)}
             />
+            {!isWide.value && <SortChoice sort={sort} />}
           </div>
           {list.error && !list.items ? (
             <Failure message={list.error.message} onRetry={list.refresh} />
@@ -90,17 +94,20 @@ export function ClientsPage() {
               active={active}
               activeId={items[active] ? `client-row-${active}` : undefined}
               onKeyDown={(event) => {
+                // Buttons of the head have keys of their own.
+                if (event.target instanceof Element && event.target.closest('.head')) return;
                 const moved = moveActive(event, active, items.length, 12);
                 if (moved !== null) setActive(moved);
                 else if (event.key === 'Enter' && items[active]) go('clients', items[active].id, keep());
               }}
-              header={<Head />}
+              header={<Head sort={sort} />}
               row={(index) => (
                 <Row
                   key={index}
                   index={index}
                   one={items[index]!}
-                  rates={rates.of(items[index]!.id)}
+                  rates={ratesOf(items[index]!) ?? rates.of(items[index]!.id)}
+                  sorted={sort?.column ?? null}
                   isChosen={items[index]!.id === chosen}
                   isActive={index === active}
                   onChoose={() => {
@@ -119,38 +126,33 @@ export function ClientsPage() {
   );
 }
 
-function Head() {
-  return (
-    <div role="rowgroup" class="head">
-      <div role="row" class="row">
-        <span role="columnheader">{t('clients.id')}</span>
-        <span role="columnheader">{t('clients.user')}</span>
-        <span role="columnheader">{t('clients.address')}</span>
-        <span role="columnheader">{t('clients.protocol')}</span>
-        <span role="columnheader" class="num">{t('clients.subscriptions')}</span>
-        <span role="columnheader" class="num">{t('clients.inflight')}</span>
-        <span role="columnheader" class="num">{t('clients.queue')}</span>
-        <span role="columnheader" class="num">{t('clients.in')}</span>
-        <span role="columnheader" class="num">{t('clients.out')}</span>
-        <span role="columnheader">{t('clients.since')}</span>
-      </div>
-    </div>
-  );
+export const protocolText = (one: Client) => `MQTT ${one.version}${one.transport === 'websocket' ? ' · WS' : one.transport === 'unix' ? ' · unix' : ''}`;
+
+/** As the server has reckoned them, by which it has sorted. */
+function ratesOf(one: Client): Rates | null {
+  const { received_messages_per_s: received, sent_messages_per_s: sent } = one;
+  return received === null || sent === null ? null : { received, sent };
 }
 
-export const protocolText = (one: Client) => `MQTT ${one.version}${one.transport === 'websocket' ? ' · WS' : one.transport === 'unix' ? ' · unix' : ''}`;
+function countText({ items, total, hasMore }: Listed<Client>): string {
+  const shown = items?.length ?? 0;
+  if (total === null) return t(hasMore ? 'clients.countMore' : 'clients.count', { n: shown });
+  return total > shown ? t('clients.firstOf', { shown, n: total }) : t('clients.count', { n: total });
+}
 
 interface RowProps {
   one: Client;
   index: number;
   rates: Rates | null;
+  sorted: Column | null;
   isChosen: boolean;
   isActive: boolean;
   onChoose: () => void;
 }
 
-function Row({ one, index, rates, isChosen, isActive, onChoose }: RowProps) {
+function Row({ one, index, rates, sorted, isChosen, isActive, onChoose }: RowProps) {
   const isAway = one.state === 'away';
+  const mark = (column: Column) => (column === sorted ? ' sorted' : '');
   const rate = (value: number | undefined) => (isAway ? '' : value === undefined ? '…' : formatRate(value));
   return (
     <div id={`client-row-${index}`} role="row" class={`row${isChosen ? ' chosen' : ''}${isActive ? ' active' : ''}`} onClick={onChoose}>
@@ -178,12 +180,12 @@ function Row({ one, index, rates, isChosen, isActive, onChoose }: RowProps) {
           </span>
         )}
       </span>
-      <span role="cell" class="num subs">{formatNumber(one.subscriptions)}</span>
-      <span role="cell" class="num inflight">{one.inflight > 0 ? formatNumber(one.inflight) : '·'}</span>
-      <span role="cell" class={`num queue${one.queued > 0 ? ' warn' : ''}`}>{one.queued > 0 ? formatNumber(one.queued) : '·'}</span>
-      <span role="cell" class="num in">{rate(rates?.received)}</span>
-      <span role="cell" class="num out">{rate(rates?.sent)}</span>
-      <span role="cell" class="num since">
+      <span role="cell" class={`num subs${mark('subscriptions')}`}>{formatNumber(one.subscriptions)}</span>
+      <span role="cell" class={`num inflight${mark('inflight')}`}>{one.inflight > 0 ? formatNumber(one.inflight) : '·'}</span>
+      <span role="cell" class={`num queue${one.queued > 0 ? ' warn' : ''}${mark('queued')}`}>{one.queued > 0 ? formatNumber(one.queued) : '·'}</span>
+      <span role="cell" class={`num in${mark('received_messages_per_s')}`}>{rate(rates?.received)}</span>
+      <span role="cell" class={`num out${mark('sent_messages_per_s')}`}>{rate(rates?.sent)}</span>
+      <span role="cell" class={`num since${mark('since_ms')}`}>
         {isAway && one.last_disconnect ? formatDateTime(one.last_disconnect.time_ms) : formatDateTime(one.since_ms)}
       </span>
     </div>
@@ -191,7 +193,13 @@ function Row({ one, index, rates, isChosen, isActive, onChoose }: RowProps) {
 }
 
 function Detail({ id, onClose, onChanged }: { id: string; onClose: () => void; onChanged: () => void }) {
-  const polled = usePolled(() => get<ClientDetail>(`clients/${encodeURIComponent(id)}`), id, EVERY_MS);
+  const rates = useRates();
+  const ask = async () => {
+    const answer = await get<ClientDetail>(`clients/${encodeURIComponent(id)}`);
+    rates.note([answer]);
+    return answer;
+  };
+  const polled = usePolled(ask, id, EVERY_MS);
   const [isAsked, setAsked] = useState(false);
   const one = polled.data;
   useEffect(() => {
@@ -223,7 +231,7 @@ function Detail({ id, onClose, onChanged }: { id: string; onClose: () => void; o
       ) : one === null ? (
         <Loading rows={10} />
       ) : (
-        <Facts one={one} />
+        <Facts one={one} rates={rates.of(id)} />
       )}
       {isAsked && one && (
         <DisconnectDialog
@@ -240,9 +248,10 @@ function Detail({ id, onClose, onChanged }: { id: string; onClose: () => void; o
   );
 }
 
-function Facts({ one }: { one: ClientDetail }) {
+function Facts({ one, rates }: { one: ClientDetail; rates: Rates | null }) {
   const isOn = one.state === 'connected';
   const expiry = one.session_expiry_s === null ? t('clients.never') : one.session_expiry_s === 0 ? t('clients.withConnection') : formatDuration(one.session_expiry_s * 1000);
+  const perSecond = (rate: number | undefined) => (isOn && rate !== undefined ? ` · ${formatRate(rate)}/s` : '');
   const facts: [string, ComponentChildren][] = [
     [t('clients.state'), <Badge tone={isOn ? 'good' : 'quiet'}>{t(`clients.${one.state}`)}</Badge>],
     [t('clients.user'), one.username === null ? t('clients.anonymous') : <Name text={one.username} />],
@@ -256,8 +265,8 @@ function Facts({ one }: { one: ClientDetail }) {
     [t('clients.expiry'), expiry],
     [t('clients.inflight'), formatNumber(one.inflight)],
     [t('clients.queue'), `${formatNumber(one.queued)} · ${formatBytes(one.queued_bytes)}`],
-    [t('clients.received'), `${formatNumber(one.received_messages)} · ${formatBytes(one.received_bytes)}`],
-    [t('clients.sent'), `${formatNumber(one.sent_messages)} · ${formatBytes(one.sent_bytes)}`],
+    [t('clients.received'), `${formatNumber(one.received_messages)} · ${formatBytes(one.received_bytes)}${perSecond(rates?.received)}`],
+    [t('clients.sent'), `${formatNumber(one.sent_messages)} · ${formatBytes(one.sent_bytes)}${perSecond(rates?.sent)}`],
     [t('clients.discarded'), formatNumber(one.discarded)],
   ];
   return (

@@ -9,9 +9,10 @@ import { JsonError, lineAndColumn, prettyJson, readJson } from '../payload/json'
 import { plain } from '../payload/text';
 import { store, stored } from '../state/preferences';
 import { route } from '../state/route';
+import { midgePub } from '../state/command';
 import { canChange } from '../state/session';
 import { topicFault } from '../topics/filter';
-import { Badge, Button, Check, Empty, Field, Segmented, tell } from '../ui/controls';
+import { Badge, Button, Check, Command, Empty, Field, Segmented, Sentence, tell } from '../ui/controls';
 
 type Format = 'text' | 'json' | 'base64';
 
@@ -117,7 +118,11 @@ export function PublishPage() {
       <div class="page">
         <h1 class="unseen">{t('nav.publish')}</h1>
         <Empty icon="lock" title={t('publish.notAllowed')}>
-          <p>{t('publish.notAllowedHint')}</p>
+          <p>
+            <Sentence text={t('publish.notAllowedHint')} />
+          </p>
+          <p>{t('publish.terminal')}</p>
+          <Command text={midgePub(route.value.item || undefined)} />
         </Empty>
       </div>
     );

@@ -84,6 +84,7 @@ interface Course {
   format: (value: number) => string;
   isBytes?: boolean;
   isWhole?: boolean;
+  atLeast?: number;
 }
 
 function coursesOf(answer: SeriesAnswer): Course[] {
@@ -95,7 +96,7 @@ function coursesOf(answer: SeriesAnswer): Course[] {
     { title: 'server.messages', format: perSecond, lines: [of(t('server.receivedLine'), 'messages_received_per_s'), of(t('server.sentLine'), 'messages_sent_per_s')] },
     { title: 'server.bytes', format: bytesPerSecond, isBytes: true, lines: [of(t('server.receivedLine'), 'bytes_received_per_s'), of(t('server.sentLine'), 'bytes_sent_per_s')] },
     { title: 'server.clients', format: formatNumber, isWhole: true, lines: [of(t('clients.connected'), 'clients_connected')] },
-    { title: 'server.cpu', format: percent, lines: answer.shard_cpu.map((values, index) => ({ name: t('server.shard', { n: index }), values })) },
+    { title: 'server.cpu', format: percent, atLeast: 0.01, lines: answer.shard_cpu.map((values, index) => ({ name: t('server.shard', { n: index }), values })) },
     { title: 'server.memory', format: formatBytes, isBytes: true, lines: [of(t('server.memory'), 'memory_bytes')] },
     { title: 'server.discardedRate', format: perSecond, lines: [of(t('server.discarded'), 'discarded_per_s')] },
     { title: 'server.queued', format: formatNumber, isWhole: true, lines: [of(t('server.queued'), 'queued')] },
@@ -125,6 +126,9 @@ function Courses({ answer, lengthMs }: { answer: SeriesAnswer; lengthMs: number 
   );
 }
 
+/** All of them fit on a desk's screen; one on a wall is read from afar. */
+const courseHeight = () => Math.min(300, 132 + Math.max(0, Math.floor((innerHeight - 900) / 3)));
+
 function CourseCard(props: { course: Course; times: number[]; answer: SeriesAnswer; range: [number, number]; cursorMs: number | null; onCursor: (timeMs: number | null) => void }) {
   const { course, times, answer, range, cursorMs } = props;
   const columns = useMemo(() => course.lines.map((line) => line.values), [answer]);
@@ -153,10 +157,11 @@ function CourseCard(props: { course: Course; times: number[]; answer: SeriesAnsw
         columns={columns}
         series={course.lines.map((_, index) => ({ color: lineColor(index), isFilled: course.lines.length === 1 }))}
         range={range}
-        height={132}
+        height={courseHeight()}
         format={course.format}
         isBytes={course.isBytes ?? false}
         isWhole={course.isWhole ?? false}
+        {...(course.atLeast === undefined ? {} : { atLeast: course.atLeast })}
         syncKey="server"
         onCursor={props.onCursor}
         fromZero

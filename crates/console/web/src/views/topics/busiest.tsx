@@ -5,14 +5,14 @@ import { plain, preview } from '../../payload/text';
 import { overall, rateHistory, tree } from '../../state/live';
 import { hrefOf } from '../../state/route';
 import { topBy } from '../../topics/top';
-import type { TopicNode } from '../../topics/tree';
+import { isServers, type TopicNode } from '../../topics/tree';
 import { Sparkline } from '../../ui/sparkline';
 
 const SHOWN = 12;
 
 function busiest(below: TopicNode | null): TopicNode[] {
-  const prefix = below === null ? '' : below.topic + '/';
-  return topBy(tree.allTopics(), SHOWN, (node) => (node.isTopic && node.children === null && node.topic.startsWith(prefix) ? node.rate : 0));
+  const isBelow = (topic: string) => (below === null ? !isServers(topic) : topic.startsWith(below.topic + '/'));
+  return topBy(tree.allTopics(), SHOWN, (node) => (node.isTopic && node.children === null && isBelow(node.topic) ? node.rate : 0));
 }
 
 /** Drawn with its parent, once a second. */

@@ -6,6 +6,7 @@ import { formatRate, t } from '../../i18n';
 import { isSettled, overall, refusedFilters, tree } from '../../state/live';
 import { isWide } from '../../state/preferences';
 import { chart, go, query, route, setQuery } from '../../state/route';
+import { isServers } from '../../topics/tree';
 import { Button, SearchField } from '../../ui/controls';
 import { useTick } from '../../ui/tick';
 import { Busiest } from './busiest';
@@ -21,7 +22,7 @@ export function TopicsPage() {
     if (selected !== '') openTo(selected);
   }, [selected]);
 
-  const isEmpty = ![...(tree.root.children?.keys() ?? [])].some((name) => name[0] !== '$');
+  const isEmpty = ![...(tree.root.children?.keys() ?? [])].some((name) => !isServers(name));
   const isFirstVisit = isEmpty && isSettled();
   const isListed = isWide.value || selected === '';
   const isDetailed = isWide.value || selected !== '';

@@ -9,7 +9,7 @@ import { rowHeight } from '../../state/preferences';
 import { go, query } from '../../state/route';
 import { topicSearch } from '../../topics/filter';
 import { ancestors, visibleRows, type Search } from '../../topics/rows';
-import type { TopicNode } from '../../topics/tree';
+import { isServers, type TopicNode } from '../../topics/tree';
 import { Empty, Loading } from '../../ui/controls';
 import { Icon } from '../../ui/icons';
 import { moveActive, VirtualList } from '../../ui/virtual';
@@ -18,7 +18,7 @@ import { moveActive, VirtualList } from '../../ui/virtual';
 const REDRAW_MS = 200;
 const STRUCTURE_MS = 400;
 const FRESH_MS = 700;
-/** Groups at the top are open at first, as long as they are few. */
+/** Groups are open at first, as long as what is in them is not much. */
 const MOST_OPENED = 40;
 
 const open = signal<ReadonlySet<string>>(new Set());
@@ -26,7 +26,6 @@ const closedInSearch = signal<ReadonlySet<string>>(new Set());
 const OPENING_MS = 4000;
 /** Until when groups are opened that come; nothing opens by itself under the hands of the user later. */
 let openingEndMs = Infinity;
-const considered = new Set<string>();
 
 /** Opens the way to a topic. */
 export function openTo(topic: string) {
@@ -39,16 +38,25 @@ function toggled(set: ReadonlySet<string>, topic: string): ReadonlySet<string> {
   return next;
 }
 
+/** Level by level, as far as there is room: at the top each group by itself, below either all of a group's groups or none. */
 function openAtFirst() {
-  const top = tree.root.sortedChildren().filter((node) => node.name[0] !== '$');
   const opened = new Set(open.value);
+  const top = tree.root.sortedChildren().filter((node) => !isServers(node.name));
   let shown = top.length;
-  for (const node of top) {
-    if (node.children === null) continue;
-    const isNew = !considered.has(node.topic) && shown + node.children.size <= MOST_OPENED;
-    considered.add(node.topic);
-    if (isNew) opened.add(node.topic);
-    if (opened.has(node.topic)) shown += node.children.size;
+  let families = top.map((node) => [node]);
+  while (families.length > 0) {
+    const below: TopicNode[][] = [];
+    for (const family of families) {
+      const groups = family.filter((node) => node.children !== null);
+      const size = groups.reduce((sum, node) => sum + node.children!.size, 0);
+      if (shown + size <= MOST_OPENED) for (const node of groups) opened.add(node.topic);
+      for (const node of groups) {
+        if (!opened.has(node.topic)) continue;
+        shown += node.children!.size;
+        below.push([...node.children!.values()]);
+      }
+    }
+    families = below;
   }
   if (opened.size > open.value.size) open.value = opened;
 }
@@ -68,7 +76,7 @@ function useRows(searchText: string): TopicNode[] {
   const make = () => setRows(visibleRows(tree, open.value, search.current.asked, closedInSearch.value));
   useEffect(make, [searchText, open.value, closedInSearch.value]);
   useEffect(() => {
-    let [structure, version, madeMs, turn] = [tree.structure, -1, 0, 0];
+    let [structure, version, madeMs, turn] = [-1, -1, 0, 0];
     const timer = setInterval(() => {
       if (document.hidden) return;
       const now = performance.now();

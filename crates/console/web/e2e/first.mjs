@@ -1,0 +1,49 @@
+/**
+ * Somebody's first minute: the page tells what to type, he copies it to a terminal, and sees his number drawn.
+ *
+ *   MIDGE_CONSOLE=… node e2e/first.mjs      (of a server to which nothing was published, and where nobody has to log in)
+ */
+
+import { execSync } from 'node:child_process';
+import { BASE, check, openPage, until, withBrowser } from './browser.mjs';
+
+await withBrowser(async (context) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  const page = await openPage(context);
+  const begunMs = Date.now();
+  await page.goto(BASE);
+
+  await page.getByRole('heading', { name: 'Publish a first message' }).waitFor();
+  await page.locator('.command').first().getByRole('button', { name: 'Copy' }).click();
+  const command = await page.evaluate(() => navigator.clipboard.readText());
+  const publish = (value) => execSync(command.replace(/21\.5$/, value), { shell: '/bin/sh', stdio: 'pipe' });
+  check(command.endsWith('21.5'), `it publishes a number: ${command}`);
+  publish('21.5');
+
+  const row = page.getByRole('treeitem', { name: /temperature/ });
+  await row.getByText('21.5').waitFor();
+  await row.click();
+  await page.getByRole('button', { name: 'Draw' }).click();
+  await page.locator('.drawer canvas').waitFor();
+  await page.locator('.drawer .legend td.strong', { hasText: '21.5' }).waitFor();
+  console.log(`a number is drawn after ${Date.now() - begunMs} ms, with a command and two clicks`);
+
+  publish('22.75');
+  await page.locator('.drawer .legend td.strong', { hasText: '22.75' }).waitFor();
+  await until(() => isDrawn(page), 'there is a line to be seen');
+  await page.screenshot({ path: '.shots/first.png' });
+  check(page.faults.length === 0, page.faults.join('\n'));
+});
+
+/** Whether the picture has something in the colour of the first line: two points and what is between them. */
+function isDrawn(page) {
+  return page.locator('.drawer canvas').evaluate((canvas) => {
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    let dots = 0;
+    for (let at = 0; at < data.length; at += 4) {
+      const [red, green, blue] = data.subarray(at, at + 3);
+      if (red === 0x0b && green === 0x6e && blue === 0x5f) dots++;
+    }
+    return dots > 40;
+  });
+}
