@@ -183,7 +183,6 @@ export function subscriptionsOf(client) {
     qos: index % 3,
     no_local: index === 2,
     retain_as_published: index === 1,
-    retain_handling: index % 3,
     identifier: index === 1 ? 7 : null,
   }));
 }
@@ -242,8 +241,8 @@ export const CONFIG = {
     ['sys_interval', '10', null, true],
   ].map(([directive, value, line, is_default]) => ({ directive, value, line, is_default })),
   warnings: [
-    { line: 6, message: '`persistence true` without `autosave_interval`: the log is synced for each turn, which is safe.', remedy: 'Nothing needs to be done.' },
-    { line: 18, message: 'Listener 9001 speaks WebSocket without TLS: passwords cross the network as plain text.', remedy: 'Add certfile and keyfile below `listener 9001`.' },
+    { line: 6, message: '`persistence true` without `autosave_interval`: the log is synced for each turn, which is safe.' },
+    { line: 18, message: 'Listener 9001 speaks WebSocket without TLS: passwords cross the network as plain text. Add certfile and keyfile below `listener 9001`.' },
   ],
 };
 

@@ -90,7 +90,6 @@ export interface ClientSubscription {
   qos: number;
   no_local: boolean | null;
   retain_as_published: boolean | null;
-  retain_handling: number | null;
   identifier: number | null;
 }
 
@@ -179,7 +178,7 @@ export interface Listener {
 export interface Configuration {
   file: string | null;
   lines: { directive: string; value: string; line: number | null; is_default: boolean }[];
-  warnings: { line: number | null; message: string; remedy: string | null }[];
+  warnings: { line: number | null; message: string }[];
 }
 
 export interface Explanation {

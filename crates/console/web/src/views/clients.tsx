@@ -303,7 +303,6 @@ function Facts({ one, rates }: { one: ClientDetail; rates: Rates | null }) {
                 <Badge>QoS {subscription.qos}</Badge>
                 {subscription.no_local && <Badge>No Local</Badge>}
                 {subscription.retain_as_published && <Badge>Retain As Published</Badge>}
-                {(subscription.retain_handling ?? 0) > 0 && <Badge>Retain Handling {subscription.retain_handling}</Badge>}
                 {subscription.identifier !== null && <Badge>Identifier {subscription.identifier}</Badge>}
               </span>
             </li>

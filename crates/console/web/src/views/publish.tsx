@@ -99,9 +99,9 @@ function publicationOf(from: Draft): Publication {
 
 async function send(sent: Draft) {
   try {
-    const { matched } = await post<{ matched: number | null }>('publish', publicationOf(sent));
+    const { matched } = await post<{ matched: number }>('publish', publicationOf(sent));
     remember(sent);
-    tell(matched === null ? t('publish.done') : t('publish.doneMatched', { n: matched }));
+    tell(t('publish.done', { n: matched }));
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     tell(error.message, 'bad');

@@ -38,7 +38,6 @@ function Warnings({ config }: { config: Configuration }) {
                 {warning.line !== null && <span class="num hint">{t('server.line', { n: String(warning.line) })} </span>}
                 <Sentence text={warning.message} />
               </p>
-              {warning.remedy && <p class="remedy"><Sentence text={warning.remedy} /></p>}
             </div>
           </li>
         ))}
