@@ -2,11 +2,13 @@
 //!
 //! What is wrong with address, certificates or the way there is found out with each try, as it may be put right meanwhile.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::time::Instant;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+
+use midge_net::words;
 
 use crate::http::{HttpClient, Response, Url};
 
@@ -97,8 +99,9 @@ fn open(url: &str, path: &str, cafile: Option<&str>) -> Result<(Url, HttpClient)
     let base = Url::parse(url).ok_or_else(not_one)?;
     let whole = if path.is_empty() { base } else { base.with(path).ok_or_else(not_one)? };
     let cafile = cafile.filter(|_| whole.is_secure());
-    let unreadable = |path: &str, error| format!("the certificates of {path} cannot be read: {error}");
-    let pem = cafile.map(|path| std::fs::read(path).map_err(|error| unreadable(path, error))).transpose()?;
+    let unreadable =
+        |path: &str, error: &io::Error| format!("the certificates of {path} cannot be read: {}", words(error));
+    let pem = cafile.map(|path| std::fs::read(path).map_err(|error| unreadable(path, &error))).transpose()?;
     let client = HttpClient::open(whole.is_secure(), pem.as_deref()).map_err(|why| format!("certificates: {why}"))?;
     Ok((whole, client))
 }

@@ -17,6 +17,7 @@ mod witness;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use midge_console::{Console, Entrance, Rules};
+use midge_net::words;
 
 pub(crate) use self::figures::{LogFigures, Tally};
 pub(crate) use self::source::{ConsoleSource, SourceParts};
@@ -55,7 +56,8 @@ impl Consoles {
             match Console::start(source, give_way) {
                 Ok(console) => *running = Some(console),
                 Err(error) => {
-                    return journal.line(LogType::Error, format_args!("Error: there is no console: {error}."));
+                    return journal
+                        .line(LogType::Error, format_args!("Error: there is no console: {}.", words(&error)));
                 }
             }
         }
@@ -88,8 +90,9 @@ fn entrance(settings: &Settings, socket: &Socket, options: &Options, journal: &m
         },
     };
     let cloned = socket.socket.try_clone_tcp();
-    let unopened =
-        |error| journal.line(LogType::Error, format_args!("Error: no console on {}: {error}.", socket.socket));
+    let unopened = |error| {
+        journal.line(LogType::Error, format_args!("Error: no console on {}: {}.", socket.socket, words(&error)))
+    };
     let own = cloned.map_err(unopened).ok()?;
     let trusted = door.websocket.as_ref().map(|websocket| websocket.trusted_proxies.clone()).unwrap_or_default();
     Some(Entrance {

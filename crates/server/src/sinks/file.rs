@@ -9,6 +9,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use midge_net::words;
 use midge_sinks::delivery::Answer;
 use midge_sinks::json::time_of_line;
 
@@ -75,7 +76,7 @@ impl Target for FileTarget {
         match self.append(body) {
             Ok(()) => Answer::Taken,
             Err(error) => Answer::Later {
-                reason: error.to_string(),
+                reason: words(&error),
                 remedy: "see file_sink, whether its folder is there with room, and may be written to",
             },
         }

@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use midge_broker::Shared;
+use midge_net::words;
 use midge_sinks::batch::{Batch, Limits};
 use midge_sinks::delivery::{Answer, BackOff, Delivery, SetAside};
 use midge_sinks::{Format, LeftAlone};
@@ -150,7 +151,7 @@ impl<F: Format, T: Target> Work<F, T> {
             let served = self.begin().and_then(|mut pipe| self.serve(&mut pipe));
             self.runner.numbers.oldest_ns.store(0, Ordering::Relaxed);
             if let Err(error) = served.filter_stopping(&self.runner.stop) {
-                let text = format!("Error: {} is not served for now: {error}.", self.runner.shown);
+                let text = format!("Error: {} is not served for now: {}.", self.runner.shown, words(&error));
                 self.runner.teller.tell(LogType::Error, &text);
             }
             self.pause(AGAIN_MS);
@@ -296,7 +297,7 @@ impl<F: Format, T: Target> Work<F, T> {
         let place = match aside.as_mut().map(|aside| (aside.keep(refused), aside.shown())) {
             None => "Without persistence it is not kept".to_owned(),
             Some((Ok(()), path)) => format!("It is kept in {path}"),
-            Some((Err(error), path)) => format!("It cannot be kept in {path}: {error}"),
+            Some((Err(error), path)) => format!("It cannot be kept in {path}: {}", words(&error)),
         };
         let text = format_args!("Error: {shown} refuses a record: {}. {place}.", Escaped(&refused.reason));
         teller.tell_repeated("records that are refused", LogType::Error, text);
