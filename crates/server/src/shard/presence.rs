@@ -133,7 +133,8 @@ impl Shard {
             let (broker, turn) = (&mut self.broker, &mut self.turn);
             if *standing != Standing::Gone {
                 broker.publish_from_server(&topic, value.as_bytes(), QoS::ExactlyOnce, true, turn);
-            } else if self.shared.retained().clear(&topic).existed {
+            } else if self.shared.retained().holds(topic.as_bytes(), u64::MAX) {
+                self.shared.retained().clear(&topic);
                 broker.publish_from_server(&topic, value.as_bytes(), QoS::ExactlyOnce, false, turn);
             }
         }
