@@ -142,7 +142,7 @@ impl ConsoleSource {
             self.find_client(&client_id, 0).map_or(0, |(client, _)| client.session.queued + client.session.inflight);
         let state = match (&trouble, lag_ms) {
             (Some(_), _) => "failing",
-            (None, 0) => "connected",
+            (None, ..WAITS_MS) => "connected",
             (None, _) => "waiting",
         };
         Sink {
@@ -657,6 +657,9 @@ fn properties(publication: &Publication) -> Vec<u8> {
 
 /// By this identifier the rights of who asks by HTTP are judged; Mosquitto's API has the same.
 const CLIENT_ID: &str = "http-api";
+
+/// A sink whose oldest message is older lags behind; younger ones wait for their batch.
+const WAITS_MS: u64 = 5_000;
 
 /// Subscriptions that are shown of one client.
 const SUBSCRIPTIONS_SHOWN: usize = 1_000;

@@ -62,7 +62,7 @@ export interface Client {
   state: 'connected' | 'away';
   address: string | null;
   username: string | null;
-  version: string;
+  version: string | null;
   transport: string;
   tls: null | { version: string; cipher: string };
   listener: string | null;

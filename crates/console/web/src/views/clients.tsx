@@ -126,7 +126,9 @@ export function ClientsPage() {
   );
 }
 
-export const protocolText = (one: Client) => `MQTT ${one.version}${one.transport === 'websocket' ? ' · WS' : one.transport === 'unix' ? ' · unix' : ''}`;
+/** Of a client that is away it is not known. */
+export const protocolText = (one: Client) =>
+  one.version === null ? '–' : `MQTT ${one.version}${one.transport === 'websocket' ? ' · WS' : one.transport === 'unix' ? ' · unix' : ''}`;
 
 /** As the server has reckoned them, by which it has sorted. */
 function ratesOf(one: Client): Rates | null {
