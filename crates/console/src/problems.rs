@@ -2,6 +2,7 @@
 //! each client ended that is away.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -172,8 +173,8 @@ pub(crate) struct LastDisconnect {
 /// How the connections of clients ended, of as many as there is room for.
 #[derive(Default)]
 pub(crate) struct LastDisconnects {
-    by_client: HashMap<String, LastDisconnect>,
-    order: VecDeque<String>,
+    by_client: HashMap<Arc<str>, LastDisconnect>,
+    order: VecDeque<Arc<str>>,
 }
 
 impl LastDisconnects {
@@ -184,8 +185,13 @@ impl LastDisconnects {
             reason: incident.reason.clone(),
             reason_code: incident.reason_code,
         };
-        if self.by_client.insert(client_id.clone(), last).is_none() {
-            self.order.push_back(client_id.clone());
+        match self.by_client.get_mut(client_id.as_str()) {
+            Some(known) => *known = last,
+            None => {
+                let client_id: Arc<str> = client_id.as_str().into();
+                self.order.push_back(Arc::clone(&client_id));
+                self.by_client.insert(client_id, last);
+            }
         }
         if self.order.len() > LAST_DISCONNECTS_MAX
             && let Some(oldest) = self.order.pop_front()

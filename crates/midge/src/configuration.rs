@@ -46,7 +46,22 @@ fn shown(mention: &Mention) -> String {
         || mention.directive.ends_with("_psk")
         || ["influxdb_token", "webhook_secret", "otlp_header"].contains(&mention.directive)
         || mention.directive.contains("_opt_");
-    if is_secret { "(not shown)".to_owned() } else { mention.value.clone() }
+    let is_address = mention.directive.ends_with("_url") || mention.directive.ends_with("_endpoint");
+    match (is_secret, is_address) {
+        (true, _) => "(not shown)".to_owned(),
+        (false, true) => without_secrets(&mention.value),
+        (false, false) => mention.value.clone(),
+    }
+}
+
+/// An address of the web without who asks, and without what is asked: either may be a secret.
+fn without_secrets(address: &str) -> String {
+    let (address, query) = address.split_once('?').map_or((address, ""), |(address, _)| (address, "?(not shown)"));
+    let (scheme, rest) = address.split_once("://").map_or(("", address), |(scheme, rest)| (scheme, rest));
+    let host_at = rest.find('/').unwrap_or(rest.len());
+    let rest = rest[..host_at].rfind('@').map_or(rest, |at| &rest[at + 1..]);
+    let separator = if scheme.is_empty() { "" } else { "://" };
+    format!("{scheme}{separator}{rest}{query}")
 }
 
 #[cfg(test)]
@@ -92,6 +107,10 @@ mod tests {
         for secret in ["influxdb_password", "influxdb_token", "webhook_secret", "otlp_header"] {
             check(secret, "(not shown)");
         }
+        let address = |address: &str, expected: &str| assert_eq!(without_secrets(address), expected);
+        address("https://ada:secret@example.org:8/a@b?key=secret", "https://example.org:8/a@b?(not shown)");
+        address("http://127.0.0.1:8086", "http://127.0.0.1:8086");
+        address("ada:secret@example.org", "example.org");
         for known in ["password_file", "psk_file", "psk_hint", "max_keepalive"] {
             check(known, "x");
         }

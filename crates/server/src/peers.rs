@@ -345,7 +345,8 @@ impl Peers {
         turns
     }
 
-    fn wake_all(&self) {
+    /// Ends the sleep of all shards.
+    pub(crate) fn wake_all(&self) {
         self.shards().for_each(|shard| self.wake(shard));
     }
 

@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 use midge_testkit::{Conversation, Server, check, on_each_shard_count};
 use serde_json::Value;
 
+/// Ada's, which is `secret`.
+const PASSWORDS: &str = "ada:$6$AAECAwQFBgcICQoL$JqsxEv/ucyxjA5DKsQ+Y8CDWaQDNQI9FpAkmfwAqWfwZLk/JEGgM0EpylrJHAZKKyFQjJeZ3nFaHjPzOzPPmPw==\n";
+
 /// What is retained of a client: whether it is connected, and its status.
 fn standing(server: &Server, topic: &str) -> Option<(String, Value)> {
     let mut client = server.connect();
@@ -113,4 +116,25 @@ fn nobody_is_told_of_who_did_not_ask_for_it() {
          a disconnects
          s< nothing 200ms",
     );
+}
+
+#[test]
+fn a_stranger_who_is_refused_says_nothing_of_whose_name_he_gives() {
+    let passwords = std::env::temp_dir().join(format!("midge-presence-{}", std::process::id()));
+    std::fs::write(&passwords, PASSWORDS).expect("a file in the folder for temporary files");
+    let file = passwords.display();
+    let server = Server::start(&format!("sys_presence true\nallow_anonymous true\npassword_file {file}"));
+    let mut talk = Conversation::with(&server);
+    talk.play("c connects v5 session-expiry-interval=100\nc closes");
+    let is_away = |seen: &Option<(String, Value)>| seen.as_ref().is_some_and(|(connected, _)| connected == "0");
+    let before = wait_for(&server, "c", is_away);
+    talk.play(
+        "stranger> CONNECT v5 clean id=c username=ada password=guessed
+         stranger< CONNACK 0x87
+         stranger< closed
+         d connects v5 clean",
+    );
+    wait_for(&server, "d", Option::is_some);
+    assert_eq!(standing(&server, "c"), before);
+    let _ = std::fs::remove_file(passwords);
 }

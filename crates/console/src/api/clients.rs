@@ -71,12 +71,16 @@ pub(crate) fn one(call: &Call<'_>) -> Result<Outcome, Refusal> {
 pub(crate) fn disconnect(call: &Call<'_>) -> Result<Outcome, Refusal> {
     let id = call.text("id").unwrap_or_default();
     let end_session = call.body["end_session"].as_bool().unwrap_or(false);
+    if id.starts_with(SERVICES) {
+        let message = "This is the server's own. It ends, with what waits for it, when its directives are taken out of the configuration.";
+        return Err(Refusal::forbidden(message));
+    }
     if !call.state.source.disconnect(id, end_session) {
         return Err(no_client());
     }
-    call.settle()?;
     let what = if end_session { "ended the session of" } else { "disconnected" };
     call.audit("console_disconnect", &format!("{what} the client '{id}'"));
+    call.settle()?;
     Ok(Outcome::Done)
 }
 
@@ -118,6 +122,9 @@ impl Call<'_> {
         self.state.source.tell(&News { event, username, address: self.asker.address, is_endless: false, text });
     }
 }
+
+/// What the identifiers of the server's own clients begin with, which nobody else may have.
+const SERVICES: &str = "$midge/";
 
 fn no_client() -> Refusal {
     Refusal::not_found("There is no client with this identifier, neither connected nor with a Session.")

@@ -55,14 +55,15 @@ pub(crate) fn delete_retained(call: &Call<'_>) -> Result<Outcome, Refusal> {
     let may: Vec<&String> = found.iter().filter(|topic| call.may_publish(topic)).collect();
     let mut deleted = 0;
     if !is_dry_run {
-        for topic in &may {
+        let clear = |topic: &&String| {
             let clear = Publication { topic: (*topic).clone(), qos: 1, retain: true, ..Publication::default() };
-            call.state.source.publish(&clear).map_err(refused)?;
-            deleted += 1;
-        }
-        call.settle()?;
+            call.state.source.publish(&clear)
+        };
+        let broken_off = may.iter().map(clear).inspect(|done| deleted += u64::from(done.is_ok())).find_map(Result::err);
         let what = filter.map_or_else(|| format!("{} topics", found.len()), |filter| format!("'{filter}'"));
         call.audit("console_retained_delete", &format!("deleted {deleted} retained messages of {what}"));
+        broken_off.map_or(Ok(()), |why| Err(refused(why)))?;
+        call.settle()?;
     }
     let sample: Vec<&&String> = may.iter().take(SAMPLE).collect();
     Ok(Outcome::Json(json!({"count": may.len(), "sample": sample, "deleted": deleted})))
@@ -93,10 +94,10 @@ pub(crate) fn publish(call: &Call<'_>) -> Result<Outcome, Refusal> {
         return Err(Refusal::forbidden(format!("You may not publish to '{}'.", publication.topic)));
     }
     let matched = call.state.source.publish(&publication).map_err(refused)?;
-    call.settle()?;
     let retained = if publication.retain { ", retained" } else { "" };
     let what = format!("published {} bytes to '{}'{retained}", publication.payload.len(), publication.topic);
     call.audit("console_publish", &what);
+    call.settle()?;
     Ok(Outcome::Json(json!({"matched": matched})))
 }
 

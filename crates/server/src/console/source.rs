@@ -137,12 +137,12 @@ impl ConsoleSource {
 
     /// With what waits in its Session, which a shard knows.
     fn describe_sink(&self, report: SinkReport) -> Sink {
-        let SinkReport { name, client_id, shown, written, refused, left_alone, lag_ms, trouble, .. } = report;
+        let SinkReport { name, client_id, shown, written, refused, left_alone, lag_ms, trouble, requests, .. } = report;
         let lag_messages =
             self.find_client(&client_id, 0).map_or(0, |(client, _)| client.session.queued + client.session.inflight);
         let state = match (&trouble, lag_ms) {
             (Some(_), _) => "failing",
-            (None, ..WAITS_MS) => "connected",
+            (None, ..WAITS_MS) if requests > 0 => "connected",
             (None, _) => "waiting",
         };
         Sink {
@@ -658,7 +658,7 @@ fn properties(publication: &Publication) -> Vec<u8> {
 /// By this identifier the rights of who asks by HTTP are judged; Mosquitto's API has the same.
 const CLIENT_ID: &str = "http-api";
 
-/// A sink whose oldest message is older lags behind; younger ones wait for their batch.
+/// A sink whose oldest message is older lags behind; younger ones wait for their batch. One that has handed on nothing yet waits too.
 const WAITS_MS: u64 = 5_000;
 
 /// Subscriptions that are shown of one client.

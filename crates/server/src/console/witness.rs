@@ -98,7 +98,7 @@ fn nothing() -> Incident {
 
 fn incident(event: &Event, address: Option<&Address>) -> Option<Incident> {
     let told = told(&event.kind)?;
-    let text = |text: &Option<Box<str>>| text.as_deref().filter(|text| !text.is_empty()).map(str::to_owned);
+    let text = |text: &Option<Box<str>>| text.as_deref().filter(|text| !text.is_empty()).map(shortened);
     Some(Incident {
         kind: told.kind,
         reason: told.reason,
@@ -106,10 +106,18 @@ fn incident(event: &Event, address: Option<&Address>) -> Option<Incident> {
         client_id: text(&event.client_id),
         address: address.map(Address::to_string),
         username: text(&event.username),
-        topic: told.topic,
+        topic: told.topic.as_deref().map(shortened),
         count: told.count,
         ..nothing()
     })
+}
+
+/// What others have chosen, and so how long it is: some thousand of these are kept.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(NAME_CHARACTERS_MAX) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
 }
 
 /// What is told of an event.
@@ -202,6 +210,9 @@ pub(super) fn discarded(reason: DiscardReason) -> &'static str {
 /// Incidents that wait for the console, which takes them once a second.
 const INCIDENTS_MAX: usize = 10_000;
 
+/// Of names and topics so much is told.
+const NAME_CHARACTERS_MAX: usize = 200;
+
 /// And of one turn.
 const SEEN_MAX: usize = 1_000;
 
@@ -241,6 +252,14 @@ mod tests {
         assert_eq!(reason(EventKind::DiscardedInAll(5)).map(|told| told.2), Some(4));
         assert_eq!(reason(EventKind::DiscardedInAll(1)), None);
         assert_eq!(reason(EventKind::SessionExpired), None);
+    }
+
+    #[test]
+    fn long_names_take_no_more_room_than_short_ones() {
+        let long = Event { client_id: Some("é".repeat(60_000).into()), ..event(EventKind::DiscardedInAll(5)) };
+        let client_id = incident(&long, None).and_then(|incident| incident.client_id).expect("an incident");
+        assert_eq!((client_id.chars().count(), client_id.ends_with("é…")), (NAME_CHARACTERS_MAX + 1, true));
+        assert_eq!(shortened(&"a".repeat(NAME_CHARACTERS_MAX)), "a".repeat(NAME_CHARACTERS_MAX));
     }
 
     #[test]

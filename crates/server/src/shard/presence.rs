@@ -1,5 +1,7 @@
 //! A shard's part in `sys_presence`: it notes whose Session has changed, and looks at the end of the turn how it stands with each.
 
+use std::collections::BTreeMap;
+
 use midge_broker::event::{Event, EventKind, EventMask};
 use midge_broker::{ListedSession, service};
 use midge_codec::QoS;
@@ -10,16 +12,24 @@ use crate::console::how_it_ended;
 use crate::json::Object;
 use crate::presence::{Change, SHARD, Standing, topic_of};
 
-/// Whose Session has changed in this turn, and how its connection ended if it did.
+/// Whose Session has changed since that was told last.
 #[derive(Default)]
 pub(super) struct Changed {
     is_wanted: bool,
-    clients: Vec<(Box<str>, Option<String>)>,
+    clients: BTreeMap<Box<str>, News>,
+}
+
+/// What is known of a change beside how it stands.
+enum News {
+    /// It may be that somebody is gone of whom that was not told.
+    PerhapsGone,
+    /// Something has happened; how the connection ended, if it did.
+    Change(Option<String>),
 }
 
 impl Changed {
     pub(super) fn new(is_wanted: bool) -> Changed {
-        Changed { is_wanted, clients: Vec::new() }
+        Changed { is_wanted, ..Changed::default() }
     }
 
     /// The events from which it is seen.
@@ -30,7 +40,11 @@ impl Changed {
     pub(super) fn note(&mut self, event: &Event) {
         let Some(client_id) = event.client_id.as_deref().filter(|_| self.is_wanted) else { return };
         match &event.kind {
-            EventKind::Connected { .. } | EventKind::Refused { .. } => self.note_client(client_id, None),
+            EventKind::Connected { .. } => self.note_client(client_id, None),
+            // Whoever it was: of a Session that waits for somebody else this says nothing.
+            EventKind::Refused { .. } if !service::is_service(client_id) => {
+                self.clients.entry(client_id.into()).or_insert(News::PerhapsGone);
+            }
             EventKind::Disconnected(reason) => self.note_client(client_id, Some(how_it_ended(reason))),
             EventKind::SessionExpired => self.note_client(client_id, Some("session expired".to_owned())),
             _ => {}
@@ -40,7 +54,7 @@ impl Changed {
     /// Something has happened to its Session.
     pub(super) fn note_client(&mut self, client_id: &str, reason: Option<String>) {
         if self.is_wanted && !service::is_service(client_id) {
-            self.clients.push((client_id.into(), reason));
+            self.clients.insert(client_id.into(), News::Change(reason));
         }
     }
 }
@@ -58,21 +72,26 @@ impl Shard {
         }
     }
 
-    /// Has it published how it stands now with those whose Sessions have changed in this turn.
+    /// Has it published how it stands now with those whose Sessions have changed, if there is room.
     pub(super) fn tell_presence(&mut self) {
-        if self.presence.clients.is_empty() {
+        if self.presence.clients.is_empty() || self.peers.presence.room() == 0 {
             return;
         }
         let changed = std::mem::take(&mut self.presence.clients);
-        let changes = changed.into_iter().map(|(client_id, reason)| {
+        let changes = changed.into_iter().filter_map(|(client_id, news)| {
             let session = self.broker.list_session(&client_id);
             let standing = match &session {
                 Some(session) if session.connection.is_some() => Standing::Connected,
                 Some(_) => Standing::Away,
                 None => Standing::Gone,
             };
+            let reason = match news {
+                News::PerhapsGone if standing != Standing::Gone => return None,
+                News::PerhapsGone => None,
+                News::Change(reason) => reason,
+            };
             let status = self.status(session.as_ref(), reason.as_deref());
-            Change { client_id, shard: self.id, standing, status }
+            Some(Change { client_id, shard: self.id, standing, status })
         });
         self.peers.presence.add(changes);
         self.peers.wake(SHARD);
@@ -117,6 +136,9 @@ impl Shard {
         }
         if is_more {
             self.peers.wake(SHARD);
+        }
+        if self.peers.presence.is_to_wake() {
+            self.peers.wake_all();
         }
     }
 

@@ -40,6 +40,8 @@ impl Aside {
         let reason = refused.reason.replace(['\n', '\r'], " ");
         let text = [b"# ", reason.as_bytes(), b"\n", refused.record.trim_ascii_end(), b"\n"].concat();
         file.write_all(&text)?;
+        // What is acknowledged now is nowhere else.
+        file.sync_data()?;
         *bytes += text.len() as u64;
         Ok(())
     }
