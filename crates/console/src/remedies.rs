@@ -92,6 +92,11 @@ const REMEDIES: &[(Kind, &str, &str)] = &[
     ),
     (Kind::Denied, "large", "The message is larger than message_size_limit allows."),
     (
+        Kind::Refused,
+        "login to the console",
+        "User name or password are wrong. They are those of MQTT on the console's listener: look at password_file.",
+    ),
+    (
         Kind::Discarded,
         "queue full",
         "The client is away, or slower than what it subscribed to. Raise max_queued_messages, or have it subscribe to less.",

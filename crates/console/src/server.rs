@@ -431,7 +431,8 @@ fn refused(state: &State, address: SocketAddr, login: Option<&Login>, refusal: L
     };
     let username = login.map(|login| login.username.as_str());
     let text = format!("Console: {} at {address} {what}.", username.unwrap_or("somebody"));
-    state.source.tell(&News { event: "console_login_failed", username, address, is_endless: true, text });
+    let (event, client_id, topic) = ("console_login_failed", None, None);
+    state.source.tell(&News { event, username, address, client_id, topic, is_endless: true, text });
     refused
 }
 

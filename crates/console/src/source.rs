@@ -555,6 +555,10 @@ pub struct News<'a> {
     pub username: Option<&'a str>,
     /// From where.
     pub address: SocketAddr,
+    /// The client it was done to.
+    pub client_id: Option<&'a str>,
+    /// The Topic Name, or the Topic Filter, it was done to.
+    pub topic: Option<&'a str>,
     /// Anybody can cause it without end, so that beyond some in a second they are only counted.
     pub is_endless: bool,
     /// What, a sentence.

@@ -57,6 +57,8 @@ pub(crate) struct Peers {
     /// What the log's thread does.
     pub(crate) log_figures: LogFigures,
     pub(crate) presence: Presence,
+    /// The most bytes that were seen on the heap.
+    heap_maximum_bytes: AtomicU64,
     /// All shards have come to the same step of the orderly end.
     pub(crate) step: Barrier,
 }
@@ -137,7 +139,13 @@ impl Peers {
             incidents: Incidents::default(),
             log_figures: LogFigures::default(),
             presence: Presence::default(),
+            heap_maximum_bytes: AtomicU64::default(),
         }
+    }
+
+    /// So many bytes are on the heap; the most that were seen there.
+    pub(crate) fn note_heap(&self, bytes: u64) -> u64 {
+        self.heap_maximum_bytes.fetch_max(bytes, Ordering::Relaxed).max(bytes)
     }
 
     /// What is in force.

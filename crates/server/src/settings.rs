@@ -169,6 +169,11 @@ impl Settings {
         self.doors.iter().any(|door| door.http == Some(EntranceKind::Console))
     }
 
+    /// Whether who comes in there is the console's page.
+    pub(crate) fn is_console(&self, listener: ListenerId) -> bool {
+        self.doors.get(usize::from(listener.0)).is_some_and(|door| door.http == Some(EntranceKind::Console))
+    }
+
     /// Whether somebody may ask how long messages take.
     pub(crate) fn measures_times(&self) -> bool {
         self.has_console() || self.exports_metrics

@@ -36,7 +36,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         .default("#")
         .reloadable()
         .doc("Remember for an hour what is published to topics of this filter; may be given more than once.")
-        .note("Not in Mosquitto. Of each topic about one message a second is kept, and 16 MB in all, the newest."),
+        .note("Not in Mosquitto. Of each topic at most one message in a tenth of a second is kept, and 16 MB in all, the newest."),
 ];
 
 fn history(draft: &mut Draft, filter: String) {

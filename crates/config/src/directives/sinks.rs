@@ -8,7 +8,7 @@ use crate::sinks::{filter_fault, template, unit};
 use crate::value::shown;
 
 pub(super) const DIRECTIVES: &[Directive] = &[
-    directive("influxdb_url", Global, Text(Again::Replaces, |draft, url| set_url(draft, url, |draft| &mut draft.config.sinks.influxdb.url)))
+    directive("influxdb_url", Global, Text(Again::Replaces, set_influxdb_url))
         .reloadable()
         .doc("Write messages into the InfluxDB that is there: http://HOST:8086.")
         .note("Not in Mosquitto. With `persistence true` nothing is lost while InfluxDB is away, and nothing is written twice."),
@@ -81,7 +81,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     directive("webhook_url", Global, Text(Again::Replaces, |draft, url| set_url(draft, url, |draft| &mut draft.config.sinks.webhook.url)))
         .reloadable()
         .doc("Send messages to this web service, as lists of JSON objects.")
-        .note("Not in Mosquitto. Again and again until it answers with 2xx; what it refuses with 400, 413 or 422 is set aside."),
+        .note("Not in Mosquitto. Again and again until it answers with 2xx; what it refuses with 400 or 422, and a single one with 413, is set aside."),
     directive("webhook_topic", Global, Text(Again::Adds, |draft, filter| {
         add_filter(draft, filter, |draft| &mut draft.config.sinks.webhook.topics);
     }))
@@ -135,6 +135,21 @@ pub(super) fn set_url(draft: &mut Draft, url: String, place: fn(&mut Draft) -> &
         return draft.error_in(Part::Value, format!("'{url}' is no address of a web service."), hint);
     }
     *place(draft) = Some(url);
+}
+
+/// Of InfluxDB: where it is, and not what is asked of it there.
+fn set_influxdb_url(draft: &mut Draft, url: String) {
+    let path = url.split_once("://").and_then(|(_, rest)| rest.find(['/', '?']).map(|at| &rest[at..]));
+    let is_request =
+        |path: &str| path.contains('?') || ["/write", "/query", "/api/"].iter().any(|of| path.contains(of));
+    if path.is_some_and(is_request) {
+        let hint = Some(
+            "Name the server alone, as http://localhost:8086; influxdb_database or influxdb_bucket say the rest."
+                .to_owned(),
+        );
+        return draft.error_in(Part::Value, format!("'{url}' names a request to InfluxDB."), hint);
+    }
+    set_url(draft, url, |draft| &mut draft.config.sinks.influxdb.url);
 }
 
 fn add_filter(draft: &mut Draft, filter: String, place: fn(&mut Draft) -> &mut Vec<String>) {

@@ -470,6 +470,9 @@ fn what_is_to_be_handed_on_has_somewhere_to_go() {
     let one_of_two = "The 'influxdb_url' option requires either influxdb_database";
     check("influxdb_url http://a\ninfluxdb_topic #", 1, one_of_two);
     check("influxdb_url http://a\ninfluxdb_topic #\ninfluxdb_database d\ninfluxdb_bucket b", 1, one_of_two);
+    for request in ["http://a/write?db=d", "https://a:8086/api/v2/write", "http://a/?db=d"] {
+        check(&format!("influxdb_url {request}"), 1, &format!("'{request}' names a request to InfluxDB."));
+    }
     check("influxdb_url nowhere", 1, "'nowhere' is no address of a web service.");
     check("influxdb_topic a#", 1, "Invalid topic 'a#': it is no topic filter");
     check("influxdb_topic $share/g/a", 1, "Invalid topic '$share/g/a': nobody shares these messages");

@@ -79,7 +79,7 @@ pub(crate) fn disconnect(call: &Call<'_>) -> Result<Outcome, Refusal> {
         return Err(no_client());
     }
     let what = if end_session { "ended the session of" } else { "disconnected" };
-    call.audit("console_disconnect", &format!("{what} the client '{id}'"));
+    call.audit("console_disconnect", (Some(id), None), &format!("{what} the client '{id}'"));
     call.settle()?;
     Ok(Outcome::Done)
 }
@@ -114,12 +114,13 @@ impl Call<'_> {
         if self.state.source.settle() { Ok(()) } else { Err(not_kept()) }
     }
 
-    /// Tells the operator's log who has done what from where.
-    pub(crate) fn audit(&self, event: &'static str, what: &str) {
+    /// Tells the operator's log who has done what from where, and to which client or topic.
+    pub(crate) fn audit(&self, event: &'static str, (client_id, topic): (Option<&str>, Option<&str>), what: &str) {
         let username = self.asker.account.as_ref().and_then(|account| account.username.as_deref());
         let who = username.unwrap_or("somebody");
         let text = format!("Console: {who} at {} {what}.", self.asker.address);
-        self.state.source.tell(&News { event, username, address: self.asker.address, is_endless: false, text });
+        let address = self.asker.address;
+        self.state.source.tell(&News { event, username, address, client_id, topic, is_endless: false, text });
     }
 }
 

@@ -61,7 +61,8 @@ pub(crate) fn delete_retained(call: &Call<'_>) -> Result<Outcome, Refusal> {
         };
         let broken_off = may.iter().map(clear).inspect(|done| deleted += u64::from(done.is_ok())).find_map(Result::err);
         let what = filter.map_or_else(|| format!("{} topics", found.len()), |filter| format!("'{filter}'"));
-        call.audit("console_retained_delete", &format!("deleted {deleted} retained messages of {what}"));
+        let told = format!("deleted {deleted} retained messages of {what}");
+        call.audit("console_retained_delete", (None, filter), &told);
         broken_off.map_or(Ok(()), |why| Err(refused(why)))?;
         call.settle()?;
     }
@@ -96,7 +97,7 @@ pub(crate) fn publish(call: &Call<'_>) -> Result<Outcome, Refusal> {
     let matched = call.state.source.publish(&publication).map_err(refused)?;
     let retained = if publication.retain { ", retained" } else { "" };
     let what = format!("published {} bytes to '{}'{retained}", publication.payload.len(), publication.topic);
-    call.audit("console_publish", &what);
+    call.audit("console_publish", (None, Some(&publication.topic)), &what);
     call.settle()?;
     Ok(Outcome::Json(json!({"matched": matched})))
 }

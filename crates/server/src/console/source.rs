@@ -27,7 +27,7 @@ use midge_net::{Address, Stream};
 
 use super::describe::{describe_listener, describe_subscription, explained, host_hint, name_of, port_of, program};
 use super::places::PlaceOnShard;
-use super::witness::{discarded, trouble};
+use super::witness::{discarded, failed_login, trouble};
 use crate::authority::{Asked, Look};
 use crate::clock::{self, Clock};
 use crate::inquiry::{Client, Ranking};
@@ -289,7 +289,13 @@ impl Source for ConsoleSource {
                 rights: Arc::new(RightsOf(identity)),
             }),
             Authentication::Refused(Busy | NoAnswer) => Err(LoginRefusal::Unavailable),
-            _ => Err(LoginRefusal::NotAuthorized),
+            _ => {
+                let username = login.map(|login| login.username.as_str());
+                if username.is_some() {
+                    self.peers().incidents.add([failed_login(username, &Address::of(address))].into_iter());
+                }
+                Err(LoginRefusal::NotAuthorized)
+            }
         }
     }
 
@@ -441,6 +447,12 @@ impl Source for ConsoleSource {
     }
 
     fn publish(&self, publication: &Publication) -> Result<u64, PublishRefusal> {
+        let bytes_max = self.peers().settings().broker.max_packet_size;
+        let bytes = publication.topic.len() + publication.payload.len();
+        if bytes_max != 0 && bytes as u64 > bytes_max.into() {
+            let text = format!("The server takes no message of {bytes} bytes: max_packet_size is {bytes_max}.");
+            return Err(PublishRefusal(text));
+        }
         let publication = publication.clone();
         let published = self.peers().order(ShardId(0), move |shard| {
             let properties = properties(&publication);
@@ -585,7 +597,8 @@ impl Source for ConsoleSource {
         let wall_s = clock::wall_s();
         let address = Address::of(news.address);
         let kind = LogType::Notice;
-        let about = AboutLine { username: news.username, ..AboutLine::connection(news.event, &address) };
+        let News { event, username, client_id, topic, .. } = *news;
+        let about = AboutLine { username, client_id, topic, ..AboutLine::connection(event, &address) };
         let (mut log, text) =
             (self.lines.lock().unwrap_or_else(PoisonError::into_inner), format_args!("{}", news.text));
         match news.is_endless {

@@ -51,14 +51,17 @@ impl Witness {
         if self.is_watching { EventMask::CONNECTION.with(EventMask::NOTICE) } else { EventMask::default() }
     }
 
-    /// Notes an event, if it is one of those.
-    pub(crate) fn note(&mut self, event: &Event, address: Option<&Address>) {
-        if self.is_watching
-            && self.seen.len() < SEEN_MAX
-            && let Some(incident) = incident(event, address)
-        {
-            self.seen.push(incident);
+    /// Notes an event, if it is one of those. `is_of_page`: a browser's connection to the console.
+    pub(crate) fn note(&mut self, event: &Event, address: Option<&Address>, is_of_page: bool) {
+        if !self.is_watching || self.seen.len() >= SEEN_MAX {
+            return;
         }
+        let Some(mut incident) = incident(event, address) else { return };
+        if is_of_page && event.kind == EventKind::Disconnected(DisconnectReason::ClosedByClient) {
+            // Whoever closes a page has no time for farewells.
+            (incident.kind, incident.reason) = (Kind::Left, "the page was closed".to_owned());
+        }
+        self.seen.push(incident);
     }
 
     /// Notes that a connection from there was refused before anybody knew whose it is.
@@ -75,6 +78,12 @@ impl Witness {
             incidents.add(self.seen.drain(..));
         }
     }
+}
+
+/// A login to the console that failed.
+pub(super) fn failed_login(username: Option<&str>, address: &Address) -> Incident {
+    let (username, address) = (username.map(shortened), Some(address.to_string()));
+    Incident { kind: Kind::Refused, reason: "login to the console".to_owned(), username, address, ..nothing() }
 }
 
 /// Something that the server itself has to say.
@@ -227,7 +236,7 @@ mod tests {
     fn noted(kind: EventKind) -> Vec<Incident> {
         let (mut witness, incidents) = (Witness::default(), Incidents::default());
         witness.set_watching(true);
-        witness.note(&event(kind), Some(&Address::of(([10, 0, 0, 1], 5).into())));
+        witness.note(&event(kind), Some(&Address::of(([10, 0, 0, 1], 5).into())), false);
         witness.hand_over(&incidents);
         incidents.take()
     }
@@ -255,6 +264,20 @@ mod tests {
     }
 
     #[test]
+    fn a_page_that_is_closed_is_no_problem() {
+        let check = |is_of_page, expected| {
+            let (mut witness, incidents) = (Witness::default(), Incidents::default());
+            witness.set_watching(true);
+            let closed = event(EventKind::Disconnected(DisconnectReason::ClosedByClient));
+            witness.note(&closed, None, is_of_page);
+            witness.hand_over(&incidents);
+            assert_eq!(incidents.take().pop().map(|incident| incident.kind), Some(expected));
+        };
+        check(true, Kind::Left);
+        check(false, Kind::Disconnected);
+    }
+
+    #[test]
     fn long_names_take_no_more_room_than_short_ones() {
         let long = Event { client_id: Some("é".repeat(60_000).into()), ..event(EventKind::DiscardedInAll(5)) };
         let client_id = incident(&long, None).and_then(|incident| incident.client_id).expect("an incident");
@@ -265,7 +288,7 @@ mod tests {
     #[test]
     fn without_a_console_nothing_is_noted() {
         let (mut witness, incidents) = (Witness::default(), Incidents::default());
-        witness.note(&event(EventKind::DiscardedInAll(5)), None);
+        witness.note(&event(EventKind::DiscardedInAll(5)), None, false);
         witness.hand_over(&incidents);
         assert_eq!(incidents.take(), []);
         assert_eq!(witness.wanted_events(), EventMask::default());

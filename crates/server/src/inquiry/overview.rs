@@ -71,6 +71,7 @@ impl Peers {
         totals.messages_stored += totals.retained + shared_messages;
         totals.messages_stored_bytes += shared.retained().bytes() as u64 + shared_bytes;
         totals.heap_current_bytes = heap::used_bytes();
+        totals.heap_maximum_bytes = self.note_heap(totals.heap_current_bytes);
         totals
     }
 }

@@ -169,12 +169,13 @@ pub(crate) struct About<'a> {
     pub(crate) username: Option<&'a str>,
     pub(crate) address: Option<&'a Address>,
     pub(crate) reason_code: Option<ReasonCode>,
+    pub(crate) topic: Option<&'a str>,
 }
 
 impl<'a> About<'a> {
     /// The server, or something in it.
     const SERVER: About<'static> =
-        About { event: "server", client_id: None, username: None, address: None, reason_code: None };
+        About { event: "server", client_id: None, username: None, address: None, reason_code: None, topic: None };
 
     /// Something that happened to a connection from there.
     pub(crate) fn connection(event: &'static str, address: &'a Address) -> About<'a> {
@@ -194,6 +195,9 @@ impl<'a> About<'a> {
         }
         if let Some(code) = self.reason_code {
             members.number("reason_code", code.0.into());
+        }
+        if let Some(topic) = self.topic {
+            members.text("topic", topic);
         }
     }
 }

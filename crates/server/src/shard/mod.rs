@@ -41,7 +41,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use midge_broker::event::EventKind;
-use midge_broker::ids::{ConnectionId, ShardId};
+use midge_broker::ids::{ConnectionId, ListenerId, ShardId};
 use midge_broker::{Parcel, Shared, Turn};
 use midge_codec::QoS;
 use midge_net::{Address, Stream};
@@ -422,7 +422,8 @@ impl Shard {
         for event in self.turn.events.drain(..) {
             let connection = event.connection.and_then(|id| self.connections.get(id.0 as usize));
             let address = connection.map(|connection| &connection.address);
-            self.witness.note(&event, address);
+            let is_of_page = connection.is_some_and(|it| self.settings.is_console(ListenerId(it.listener)));
+            self.witness.note(&event, address, is_of_page);
             self.presence.note(&event);
             if !wanted.contains(lines::mask(&event.kind)) {
                 continue;

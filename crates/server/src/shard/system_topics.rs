@@ -14,7 +14,6 @@ pub(crate) struct SystemTopics {
     due_ms: u64,
     /// When the server was started.
     started_ms: u64,
-    heap_maximum_bytes: u64,
 }
 
 impl SystemTopics {
@@ -26,7 +25,6 @@ impl SystemTopics {
             interval_s: u32::from(interval_s),
             due_ms: 0,
             started_ms: clock.monotonic_ms(),
-            heap_maximum_bytes: 0,
         }
     }
 
@@ -58,9 +56,7 @@ impl Shard {
         let Some(topics) = self.system_topics.as_mut().filter(|topics| is_due(topics)) else { return };
         topics.schedule(self.clock);
         let uptime_ms = now.monotonic_ms.saturating_sub(topics.started_ms);
-        let mut totals = self.peers.totals_with(&self.shared, uptime_ms);
-        topics.heap_maximum_bytes = topics.heap_maximum_bytes.max(totals.heap_current_bytes);
-        totals.heap_maximum_bytes = topics.heap_maximum_bytes;
+        let totals = self.peers.totals_with(&self.shared, uptime_ms);
         let (broker, turn) = (&mut self.broker, &mut self.turn);
         topics.report.publish(&totals, now.monotonic_ms, &topics.version, &mut |topic, value| {
             broker.publish_from_server(topic, value.as_bytes(), QoS::ExactlyOnce, true, turn);

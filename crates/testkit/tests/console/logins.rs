@@ -62,6 +62,11 @@ fn admins_change_viewers_see_and_others_neither() {
     assert_eq!(console.post("publish", &publication).error(), (401, "login".to_owned()));
     assert_eq!(ada.post("publish", &publication).status, 200);
     server.expect_log("Console: ada at 127.0.0.1:* published 1 bytes to 'a'.");
+    assert_eq!(console.as_user("ada", "guessed").get("/api/midge/v1/clients").error(), (401, "login".to_owned()));
+    let problem = &ada.json("problems?kind=refused")["items"][0];
+    assert_eq!((&problem["reason"], &problem["username"]), (&json!("login to the console"), &json!("ada")));
+    let large = json!({"topic": "a", "payload": "x".repeat(2_100_000)});
+    assert_eq!(ada.post("publish", &large).error(), (403, "refused".to_owned()), "max_packet_size holds for everybody");
     for malformed in ["Basic", "Basic !", "Basic YQ==", "Bearer x"] {
         let told = console.with(&format!("Authorization: {malformed}"));
         assert_eq!(told.get("/api/midge/v1/session").error(), (401, "login".to_owned()), "{malformed}");

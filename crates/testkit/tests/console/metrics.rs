@@ -83,7 +83,7 @@ fn times_of_messages_are_told() {
         assert!(number(&told, "midge_route_seconds_sum") < 5.0, "{told}");
         assert_eq!(number(&told, "midge_queue_age_seconds_count"), 0.0);
         drop(subscriber);
-        server.expect_log("*disconnected*");
+        server.expect_log("Client s [127.0.0.1:*] disconnected: *");
         publisher.send("PUBLISH a qos=1 id=6 m=x");
         publisher.expect("PUBACK id=6");
         std::thread::sleep(Duration::from_millis(2_100));

@@ -63,11 +63,11 @@ export interface Client {
   address: string | null;
   username: string | null;
   version: string | null;
-  transport: string;
+  transport: string | null;
   tls: null | { version: string; cipher: string };
   listener: string | null;
-  since_ms: number;
-  keep_alive_s: number;
+  since_ms: number | null;
+  keep_alive_s: number | null;
   clean_start: boolean | null;
   session_expiry_s: number | null;
   subscriptions: number;

@@ -188,7 +188,7 @@ function Row({ one, index, rates, sorted, isChosen, isActive, onChoose }: RowPro
       <span role="cell" class={`num in${mark('received_messages_per_s')}`}>{rate(rates?.received)}</span>
       <span role="cell" class={`num out${mark('sent_messages_per_s')}`}>{rate(rates?.sent)}</span>
       <span role="cell" class={`num since${mark('since_ms')}`}>
-        {isAway && one.last_disconnect ? formatDateTime(one.last_disconnect.time_ms) : formatDateTime(one.since_ms)}
+        {one.since_ms === null ? '–' : formatDateTime(one.since_ms)}
       </span>
     </div>
   );
@@ -260,9 +260,9 @@ function Facts({ one, rates }: { one: ClientDetail; rates: Rates | null }) {
     [t('clients.address'), one.address === null ? '–' : <Name text={one.address} />],
     [t('clients.listener'), one.listener === null ? '–' : <Name text={one.listener} />],
     [t('clients.protocol'), protocolText(one)],
-    ['TLS', one.tls ? `${plain(one.tls.version, 20)} · ${plain(one.tls.cipher, 60)}` : t('common.no')],
-    [t('clients.since'), `${formatDateTime(one.since_ms)} (${formatDuration(Math.max(0, Date.now() - one.since_ms))})`],
-    [t('clients.keepAlive'), one.keep_alive_s === 0 ? t('common.no') : formatDuration(one.keep_alive_s * 1000)],
+    ['TLS', !isOn ? '–' : one.tls ? `${plain(one.tls.version, 20)} · ${plain(one.tls.cipher, 60)}` : t('common.no')],
+    [t('clients.since'), one.since_ms === null ? '–' : `${formatDateTime(one.since_ms)} (${formatDuration(Math.max(0, Date.now() - one.since_ms))})`],
+    [t('clients.keepAlive'), one.keep_alive_s === null ? '–' : one.keep_alive_s === 0 ? t('common.no') : formatDuration(one.keep_alive_s * 1000)],
     [t('clients.cleanStart'), one.clean_start === null ? '–' : one.clean_start ? t('common.yes') : t('common.no')],
     [t('clients.expiry'), expiry],
     [t('clients.inflight'), formatNumber(one.inflight)],
