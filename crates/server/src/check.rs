@@ -8,12 +8,15 @@
 use std::io;
 use std::path::Path;
 
+use midge_net::words;
+
 use crate::failure::Failure;
 use crate::listeners::{check_listener, collide};
 use crate::log::{Log, LogDestination};
 use crate::options::{Endpoint, Options};
 use crate::persistence;
 use crate::process::{Account, PidFile};
+use crate::sinks::SinkOptions;
 
 /// Something to be told.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,6 +42,8 @@ pub enum About {
     PidFile,
     /// What is kept on disk.
     Persistence,
+    /// The file into which messages are written.
+    FileSink,
     /// The listener of this number.
     Listener(usize),
     /// The network interface of the listener of this number.
@@ -55,6 +60,7 @@ pub fn check(options: &Options) -> Vec<Finding> {
     findings.log(options, account.as_ref());
     findings.pid_file(options, account.as_ref());
     findings.persistence(options, account.as_ref());
+    findings.file_sink(options, account.as_ref());
     findings.listeners(options, account.as_ref());
     findings.0
 }
@@ -121,6 +127,17 @@ impl Findings {
             self.error(About::Persistence, &Failure::Persistence(failure), hint);
         }
         warnings.iter().for_each(|warning| self.warning(About::Persistence, warning));
+    }
+
+    /// A server starts all the same, and its messages wait.
+    fn file_sink(&mut self, options: &Options, account: Option<&Account>) {
+        let of = |sink: &SinkOptions| if let SinkOptions::File(file) = sink { Some(file.path.clone()) } else { None };
+        let Some(path) = options.sinks.iter().find_map(of) else { return };
+        if let Err(error) = Account::check_open_as(account, Path::new(&path)) {
+            let hint = way_to_write(account, Path::new(&path), &error);
+            let text = format!("The file {path} takes no messages: {}.", words(&error));
+            self.0.push(Finding { about: About::FileSink, is_error: false, text, hint });
+        }
     }
 
     fn listeners(&mut self, options: &Options, account: Option<&Account>) {

@@ -195,6 +195,7 @@ impl Findings {
                 (line.or_else(|| self.mentions.last_of("log_dest")).cloned(), to_file.cloned().unwrap_or_default())
             }
             About::PidFile => last("pid_file", None),
+            About::FileSink => last("file_sink", None),
             About::Persistence => {
                 let (located, _) = last("persistence_location", None);
                 (located.or_else(|| self.mentions.last_of("persistence").cloned()), String::new())

@@ -33,6 +33,12 @@ impl Account {
         Account::reach(account, path, || check_open(path)).map(drop)
     }
 
+    /// Whether the account could open a file to write to it, which is made where it is missing, with nobody's help. Nothing is made.
+    pub(crate) fn check_open_as(account: Option<&Account>, path: &Path) -> io::Result<()> {
+        let check = || check_open(path);
+        account.map_or_else(check, |account| account.act(check)?).map(drop)
+    }
+
     /// Does something to what stands at a path as the account, or as root where only root may and nobody else could have laid it
     /// out. Gives the account too if root stood in for it.
     fn reach<'a, T>(

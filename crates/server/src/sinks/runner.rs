@@ -147,6 +147,9 @@ struct Work<F, T> {
 
 impl<F: Format, T: Target> Work<F, T> {
     fn run(mut self) {
+        let Runner { shown, topics, .. } = &self.runner;
+        let text = format!("{shown} gets what is published to {}.", Escaped(&topics.join(", ")));
+        self.runner.teller.tell(LogType::Notice, &text);
         while !self.runner.stop.is_ordered() {
             let served = self.begin().and_then(|mut pipe| self.serve(&mut pipe));
             self.runner.numbers.oldest_ns.store(0, Ordering::Relaxed);

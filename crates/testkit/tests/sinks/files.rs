@@ -1,8 +1,10 @@
 //! Messages into files.
 
 use std::fs;
+use std::process::Command;
 
 use midge_testkit::Server;
+use midge_testkit::environment::{midge_program, scratch_folder};
 use serde_json::Value;
 
 use crate::{publish, wait_until};
@@ -46,4 +48,20 @@ fn a_file_that_is_large_becomes_another() {
     let kept: Vec<char> = payloads(&server).iter().map(|payload| payload.chars().next().expect("a digit")).collect();
     assert_eq!(kept, ['2', '3', '4']);
     assert!(!server.path("m.jsonl.3").exists());
+}
+
+#[test]
+fn a_file_that_cannot_be_made_is_told_beforehand() {
+    let folder = scratch_folder("sinks-check");
+    let file = folder.join("checked.conf");
+    let check = |sink: &str| {
+        let lines = format!("listener 1883 127.0.0.1\nfile_sink {}\nfile_sink_topic a\n", folder.join(sink).display());
+        fs::write(&file, lines).expect("a file");
+        let told = Command::new(midge_program()).arg("check").arg(&file).output().expect("it runs");
+        assert!(told.status.success(), "a server starts, and messages wait: {told:?}");
+        String::from_utf8_lossy(&told.stderr).contains("m.jsonl takes no messages: No such file or directory.")
+    };
+    assert!(check("missing/m.jsonl"));
+    assert!(!check("m.jsonl"));
+    assert!(!folder.join("m.jsonl").exists(), "nothing is made");
 }
