@@ -18,6 +18,7 @@
 mod answer;
 mod api;
 mod assets;
+mod connections;
 mod guard;
 mod history;
 pub mod metrics;
