@@ -195,3 +195,48 @@ const WRITE_TIME: Duration = Duration::from_secs(10);
 
 /// Until it is looked again who can go.
 const PAUSE: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_has_kept_us_waiting_longest_makes_room() {
+        let connections = Connections::new(4);
+        let owed = connections.take_place().await;
+        let _answering = owed.connection.answering();
+        let relayed = connections.take_place().await;
+        relayed.connection.is_relayed();
+        let takes = connections.take_place().await;
+        let idle = connections.take_place().await;
+        // It came before the other, and has taken some of its answer since.
+        takes.connection.has_taken();
+        let (_new, gone) = tokio::join!(connections.take_place(), async {
+            tokio::select! {
+                () = owed.connection.is_dismissed() => "owed",
+                () = relayed.connection.is_dismissed() => "relayed",
+                () = takes.connection.is_dismissed() => "takes",
+                () = idle.connection.is_dismissed() => {
+                    drop(idle);
+                    "idle"
+                }
+            }
+        });
+        assert_eq!(gone, "idle");
+    }
+
+    #[tokio::test]
+    async fn who_is_owed_an_answer_goes_when_he_has_it() {
+        let connections = Connections::new(1);
+        let owed = connections.take_place().await;
+        let connection = Arc::clone(&owed.connection);
+        let answering = connection.answering();
+        let (_new, ()) = tokio::join!(connections.take_place(), async {
+            tokio::task::yield_now().await;
+            drop(answering);
+            connection.is_dismissed().await;
+            drop(owed);
+        });
+        assert_eq!(connections.open().len(), 1);
+    }
+}

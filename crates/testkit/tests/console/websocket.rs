@@ -170,5 +170,5 @@ fn the_last_words_of_the_server_reach_a_browser_that_goes_on_talking() {
     for _ in 0..20 {
         browser.send("PUBLISH a m=x");
     }
-    browser.expect("DISCONNECT 0x8E");
+    browser.expect("DISCONNECT 0x8e");
 }
