@@ -12,12 +12,14 @@
 //! * whoever asks is checked before he is answered: which name he calls us by, which page he comes from, who he is, what he may;
 //! * a route is a row of one table ([`routes`]), from which dispatch, checks and `openapi.json` are made.
 //!
-//! To read it: [`source`] for what is asked, `routes` for what there is, `server` for the way of one request.
+//! To read it: [`source`] for what is asked, `routes` for what there is, `server` for the way of one request,
+//! `connections` for who has to go when it is crowded.
 #![forbid(unsafe_code)]
 
 mod answer;
 mod api;
 mod assets;
+mod connections;
 mod guard;
 mod history;
 pub mod metrics;

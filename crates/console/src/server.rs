@@ -4,7 +4,6 @@
 //! time (a login, an answer of shards) is waited for on other threads, of which there are few.
 
 use std::collections::HashMap;
-use std::future::pending;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,6 +30,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::answer::{Answer, Refusal, secure};
+use crate::connections::{Connection, Connections, Place, Socket};
 use crate::observations::Observations;
 use crate::routes::{self, Asker, Call, Right, Route};
 use crate::source::{Login, LoginRefusal, News, Source};
@@ -124,8 +124,7 @@ pub(crate) struct State {
     rates_wanted_ms: AtomicU64,
     /// Requests that are being answered.
     answering: Arc<Semaphore>,
-    /// Connections.
-    connections: Arc<Semaphore>,
+    connections: Arc<Connections>,
     /// Browsers that speak MQTT.
     relays: Arc<Semaphore>,
 }
@@ -138,7 +137,7 @@ impl State {
             rules: Mutex::default(),
             rates_wanted_ms: AtomicU64::new(0),
             answering: Arc::new(Semaphore::new(ANSWERING_MAX)),
-            connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+            connections: Connections::new(CONNECTIONS_MAX),
             relays: Arc::new(Semaphore::new(RELAYS_MAX)),
         }
     }
@@ -203,7 +202,7 @@ async fn run(state: Arc<State>, mut orders: mpsc::UnboundedReceiver<Order>) {
     }
     open.into_values().for_each(|gone| gone.accepting.abort());
     // Shards send away who came in here, and what they say to them is on its way.
-    let _ = timeout(FAREWELL_TIME, state.relays.acquire_many(RELAYS_MAX as u32)).await;
+    let _ = timeout(websocket::FAREWELL_TIME, state.relays.acquire_many(RELAYS_MAX as u32)).await;
 }
 
 /// A socket that is listened on.
@@ -248,7 +247,6 @@ async fn accept(state: Arc<State>, socket: tokio::net::TcpListener, door: Arc<Mu
     let mut served = JoinSet::new();
     loop {
         while served.try_join_next().is_some() {}
-        let Ok(permit) = Arc::clone(&state.connections).acquire_owned().await else { return pending().await };
         let (stream, address) = match socket.accept().await {
             Ok(accepted) => accepted,
             Err(_) => {
@@ -257,35 +255,49 @@ async fn accept(state: Arc<State>, socket: tokio::net::TcpListener, door: Arc<Mu
                 continue;
             }
         };
+        let place = state.connections.take_place().await;
         let state = Arc::clone(&state);
         let door = Arc::clone(&door.lock().unwrap_or_else(PoisonError::into_inner));
         served.spawn(async move {
-            serve(state, door, stream, address).await;
-            drop(permit);
+            tokio::select! {
+                () = serve(state, door, &place, stream, address) => {}
+                () = place.connection.is_dismissed() => {}
+            }
         });
     }
 }
 
-async fn serve(state: Arc<State>, door: Arc<Door>, stream: TcpStream, address: SocketAddr) {
+async fn serve(state: Arc<State>, door: Arc<Door>, place: &Place, stream: TcpStream, address: SocketAddr) {
     let _ = stream.set_nodelay(true);
+    let connection = Arc::clone(&place.connection);
+    let stream = Socket::new(stream, Arc::clone(&connection));
+    let caller = Caller { door: Arc::clone(&door), connection, address };
     match &door.tls {
-        None => converse(state, Arc::clone(&door), stream, address).await,
+        None => converse(state, caller, stream).await,
         Some(acceptor) => {
             // Who speaks no TLS is told nothing that he would understand.
             if let Ok(Ok(stream)) = timeout(HEAD_TIME, acceptor.accept(stream)).await {
-                converse(state, Arc::clone(&door), stream, address).await;
+                converse(state, caller, stream).await;
             }
         }
     }
 }
 
-async fn converse<S>(state: Arc<State>, door: Arc<Door>, stream: S, address: SocketAddr)
+/// Who is at the other end of a connection.
+#[derive(Clone)]
+struct Caller {
+    door: Arc<Door>,
+    connection: Arc<Connection>,
+    address: SocketAddr,
+}
+
+async fn converse<S>(state: Arc<State>, caller: Caller, stream: S)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request| {
-        let (state, door) = (Arc::clone(&state), Arc::clone(&door));
-        async move { Ok::<_, std::convert::Infallible>(answer(&state, &door, address, request).await) }
+        let (state, caller) = (Arc::clone(&state), caller.clone());
+        async move { Ok::<_, std::convert::Infallible>(answer(&state, &caller, request).await) }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(HEAD_BYTES_MAX).half_close(true);
@@ -293,12 +305,12 @@ where
     let _ = http.serve_connection(TokioIo::new(stream), service).with_upgrades().await;
 }
 
-async fn answer(state: &Arc<State>, door: &Arc<Door>, peer: SocketAddr, request: Request<Incoming>) -> Answer {
-    let from = Peer::of(door, peer, request.headers());
-    match door.kind {
-        Kind::HttpApi => answer_http_api(state, door, from, &request).await,
+async fn answer(state: &Arc<State>, caller: &Caller, request: Request<Incoming>) -> Answer {
+    let from = Peer::of(&caller.door, caller.address, request.headers());
+    match caller.door.kind {
+        Kind::HttpApi => answer_http_api(state, caller, from, &request).await,
         Kind::Console => {
-            secure(answer_console(state, door, from, request).await.unwrap_or_else(|refusal| refusal.answer()))
+            secure(answer_console(state, caller, from, request).await.unwrap_or_else(|refusal| refusal.answer()))
         }
     }
 }
@@ -327,7 +339,7 @@ const FORWARDED: [&str; 4] = ["forwarded", "x-real-ip", "x-forwarded-host", "x-f
 
 async fn answer_console(
     state: &Arc<State>,
-    door: &Arc<Door>,
+    caller: &Caller,
     from: Peer,
     request: Request<Incoming>,
 ) -> Result<Answer, Refusal> {
@@ -335,7 +347,7 @@ async fn answer_console(
     guard::check_host(request.uri(), request.headers(), names)?;
     let path = request.uri().path();
     if path == WEBSOCKET_PATH {
-        return answer_websocket(state, door, from, request).await;
+        return answer_websocket(state, caller, from, request).await;
     }
     if !path.starts_with("/api/") && !["/api", "/metrics", "/healthz", "/readyz"].contains(&path) {
         return assets::answer(request.method(), path, request.headers());
@@ -346,8 +358,13 @@ async fn answer_console(
         guard::check_origin(request.uri(), request.headers())?;
         check_content_type(request.headers())?;
     }
-    let _place = state.answering.try_acquire().map_err(|_| busy())?;
-    let asker = wait_for(ask_who(state, door, from, route, request.headers())).await?;
+    if HEALTH_PATHS.contains(&path) {
+        // What these tell is only read: it is told when everything else waits.
+        let call = Call { state, parameters, body: Value::Null, asker: Asker::nobody(from) };
+        return (route.handler)(&call).map(|outcome| outcome.answer(route));
+    }
+    let asker = wait_in_place(state, caller, ask_who(state, &caller.door, from, route, request.headers())).await?;
+    // What does not come keeps no place.
     let body = match &route.body {
         None => Value::Null,
         Some(schema) => {
@@ -356,15 +373,22 @@ async fn answer_console(
             body
         }
     };
-    let state = Arc::clone(state);
-    wait_for(move || {
-        let call = Call { state: &state, parameters, body, asker };
+    let shared = Arc::clone(state);
+    let work = move || {
+        let call = Call { state: &shared, parameters, body, asker };
         (route.handler)(&call).map(|outcome| outcome.answer(route))
-    })
-    .await
+    };
+    wait_in_place(state, caller, work).await
 }
 
-async fn wait_for<T: Send + 'static>(work: impl FnOnce() -> Result<T, Refusal> + Send + 'static) -> Result<T, Refusal> {
+/// Has a thread that waits do the work, where there is a place among the requests that are answered.
+async fn wait_in_place<T: Send + 'static>(
+    state: &State,
+    caller: &Caller,
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    let _place = state.answering.try_acquire().map_err(|_| busy())?;
+    let _owed = caller.connection.answering();
     // It fails where the work panics: the process goes on, and so does everybody else.
     spawn_blocking(work).await.unwrap_or_else(|_| {
         Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "fault", "The server has a fault here; its log says more."))
@@ -381,8 +405,7 @@ fn ask_who(
 ) -> impl FnOnce() -> Result<Asker, Refusal> + Send + 'static {
     let (state, door, login) = (Arc::clone(state), Arc::clone(door), read_login(headers));
     move || {
-        let Peer { address, is_local } = from;
-        let nobody = Asker { account: None, address, is_local, can_see: false, can_change: false };
+        let nobody = Asker::nobody(from);
         if route.right == Right::Unasked {
             return Ok(nobody);
         }
@@ -403,6 +426,12 @@ fn ask_who(
             Some(account) if account.username.is_some() => Err(Refusal::forbidden(FORBIDDEN)),
             _ => Err(Refusal::login("Log in with a user name and its password: the same as for MQTT.")),
         }
+    }
+}
+
+impl Asker {
+    fn nobody(from: Peer) -> Asker {
+        Asker { account: None, address: from.address, is_local: from.is_local, can_see: false, can_change: false }
     }
 }
 
@@ -488,7 +517,7 @@ async fn read_body(request: Request<Incoming>, can_change: bool) -> Result<Value
 
 async fn answer_websocket(
     state: &Arc<State>,
-    door: &Arc<Door>,
+    caller: &Caller,
     from: Peer,
     request: Request<Incoming>,
 ) -> Result<Answer, Refusal> {
@@ -497,29 +526,32 @@ async fn answer_websocket(
     }
     guard::check_origin(request.uri(), request.headers())?;
     let permit = Arc::clone(&state.relays).try_acquire_owned().map_err(|_| busy())?;
-    let pair = state.source.carry(door.listener, from.address, door.tls.is_some());
-    websocket::upgrade(request, pair.map_err(|error| websocket::no_socket(&error))?, permit).await
+    let pair = state.source.carry(caller.door.listener, from.address, caller.door.tls.is_some());
+    let pair = pair.map_err(|error| websocket::no_socket(&error))?;
+    websocket::upgrade(request, pair, Arc::clone(&caller.connection), permit).await
 }
 
 /// As Mosquitto does: method, then login and the right to read the topic that is the path, then the path.
-async fn answer_http_api(state: &Arc<State>, door: &Arc<Door>, from: Peer, request: &Request<Incoming>) -> Answer {
+async fn answer_http_api(state: &State, caller: &Caller, from: Peer, request: &Request<Incoming>) -> Answer {
     if request.method() != Method::GET {
         return mosquitto::wrong_method();
     }
-    let (state, listener, path) = (Arc::clone(state), door.listener, request.uri().path().to_owned());
+    let (listener, path) = (caller.door.listener, request.uri().path().to_owned());
     let Ok(login) = read_login(request.headers()) else { return mosquitto::not_authorized() };
-    let Ok(_place) = state.answering.try_acquire() else { return busy().answer() };
     let source = Arc::clone(&state.source);
     let work = move || {
         let account = source.log_in(listener, from.address, login.as_ref());
         let may = account.is_ok_and(|account| account.rights.may_receive(&path));
         Ok(if may { mosquitto::answer(&*source, &path) } else { mosquitto::not_authorized() })
     };
-    wait_for(work).await.unwrap_or_else(|refusal| refusal.answer())
+    wait_in_place(state, caller, work).await.unwrap_or_else(|refusal| refusal.answer())
 }
 
 /// Where browsers speak MQTT.
 pub(crate) const WEBSOCKET_PATH: &str = "/mqtt";
+
+/// What supervisors ask.
+const HEALTH_PATHS: [&str; 2] = ["/healthz", "/readyz"];
 
 /// Threads that wait for logins and shards.
 const WAITING_THREADS: usize = 4;
@@ -527,7 +559,7 @@ const WAITING_THREADS: usize = 4;
 /// Requests at a time; each waits for one of those threads.
 const ANSWERING_MAX: usize = 64;
 
-/// Connections that speak HTTP, at some ten kilobytes each. Others wait until one has gone.
+/// Connections that speak HTTP, at some ten kilobytes each.
 const CONNECTIONS_MAX: usize = 256;
 
 /// Browsers that speak MQTT, at two sockets and 16 KiB each.
@@ -535,9 +567,6 @@ const RELAYS_MAX: usize = 1_024;
 
 /// For a handshake of TLS, for the head of a request, and for a connection on which nothing is asked.
 const HEAD_TIME: Duration = Duration::from_secs(30);
-
-/// For the last words to browsers.
-const FAREWELL_TIME: Duration = Duration::from_secs(5);
 
 const BODY_TIME: Duration = Duration::from_secs(30);
 

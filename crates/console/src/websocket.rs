@@ -1,23 +1,29 @@
 //! MQTT for browsers. The opening handshake is handed to a shard as it came, by a pair of sockets; when the shard takes it, bytes go
-//! both ways, each as quickly as the other side takes them, and nothing here knows what they mean.
+//! both ways, each as quickly as the other side takes them, and nothing here knows what they mean. When one side closes, the other
+//! hears of it at once, and what is still to be said has a few seconds.
 
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest, copy, sink, split};
 use tokio::net::UnixStream;
+use tokio::net::unix::WriteHalf;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::answer::{Answer, Refusal, empty_answer};
+use crate::connections::Connection;
 
 /// Has the shard behind `pair` answer the request, and relays from then on. `permit` lives as long as that.
 pub(crate) async fn upgrade(
     mut request: Request<Incoming>,
     pair: std::os::unix::net::UnixStream,
+    connection: Arc<Connection>,
     permit: OwnedSemaphorePermit,
 ) -> Result<Answer, Refusal> {
     let mut shard = UnixStream::from_std(pair).map_err(|error| no_socket(&error))?;
@@ -39,13 +45,58 @@ pub(crate) async fn upgrade(
     tokio::spawn(async move {
         let _permit = permit;
         let Ok(upgraded) = upgraded.await else { return };
-        let mut browser = TokioIo::new(upgraded);
-        if browser.write_all(&early).await.is_ok() {
-            // However it ends, both ends are closed with it.
-            let _ = copy_bidirectional(&mut browser, &mut shard).await;
-        }
+        connection.is_relayed();
+        // However it ends, both ends are closed with it.
+        relay(TokioIo::new(upgraded), shard, &early).await;
     });
     Ok(answer)
+}
+
+/// Bytes both ways until one side closes, and a while longer. `early` is what the shard has said already.
+async fn relay<S: AsyncRead + AsyncWrite>(browser: S, mut shard: UnixStream, early: &[u8]) {
+    let (mut from_browser, mut to_browser) = split(browser);
+    let (mut from_shard, mut to_shard) = shard.split();
+    let mut outward = pin!(async {
+        if to_browser.write_all(early).await.is_ok() {
+            let _ = copy(&mut from_shard, &mut to_browser).await;
+        }
+        let _ = to_browser.shutdown().await;
+    });
+    let all_is_said = tokio::select! {
+        () = hand_in(&mut from_browser, &mut to_shard) => false,
+        () = &mut outward => true,
+    };
+    let farewell = async {
+        let _ = to_shard.shutdown().await;
+        if !all_is_said {
+            outward.await;
+        }
+        // A socket that is closed before all is read takes back what was said last.
+        let _ = copy(&mut from_browser, &mut sink()).await;
+    };
+    let _ = timeout(FAREWELL_TIME, farewell).await;
+}
+
+/// Hands the shard what the browser says, until one of them has closed.
+async fn hand_in(browser: &mut (impl AsyncRead + Unpin), shard: &mut WriteHalf<'_>) {
+    let mut buffer = vec![0; BUFFER_BYTES];
+    loop {
+        let length = tokio::select! {
+            read = browser.read(&mut buffer) => read.unwrap_or(0),
+            () = has_closed(shard) => 0,
+        };
+        if length == 0 || shard.write_all(&buffer[..length]).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Returns once the shard has closed, even where what it said before is not read yet because the browser takes nothing.
+async fn has_closed(shard: &WriteHalf<'_>) {
+    while shard.ready(Interest::READABLE).await.is_ok_and(|ready| !ready.is_read_closed()) {
+        // It has said something, and what comes behind that is seen only by looking again.
+        sleep(LOOK_TIME).await;
+    }
 }
 
 pub(crate) fn no_socket(error: &std::io::Error) -> Refusal {
@@ -107,6 +158,15 @@ fn taken(head: &str) -> Option<Answer> {
 
 /// A shard answers in its next turn.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+
+/// For the last words to a browser, and its own.
+pub(crate) const FAREWELL_TIME: Duration = Duration::from_secs(5);
+
+/// Between looks at a shard whose words wait for the browser.
+const LOOK_TIME: Duration = Duration::from_secs(1);
+
+/// As much as is on its way from a browser at a time.
+const BUFFER_BYTES: usize = 8 << 10;
 
 const HEAD_BYTES_MAX: usize = 4096;
 

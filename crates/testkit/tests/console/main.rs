@@ -1,8 +1,8 @@
 //! The console as browsers and programs see it: a port of its own, with an API, metrics, and MQTT over WebSocket.
 //!
 //! Read `guard.rs` (who is answered at all), `logins.rs` (who may see and change), `api.rs` (what is told and done), `websocket.rs`
-//! (MQTT for browsers), `listeners.rs` (where it is: without a file, by TLS, over reloads, Mosquitto's API), `metrics.rs` (and the
-//! dashboard that stands on them), `tester.rs` (a program that tries everything the description allows).
+//! (MQTT for browsers), `listeners.rs` (where it is: without a file, by TLS, over reloads, Mosquitto's API), `slow.rs` (those who
+//! take their time), `metrics.rs` (and the dashboard that stands on them), `tester.rs` (a program that tries everything the description allows).
 
 mod api;
 mod guard;
@@ -10,6 +10,7 @@ mod http;
 mod listeners;
 mod logins;
 mod metrics;
+mod slow;
 mod tester;
 mod websocket;
 

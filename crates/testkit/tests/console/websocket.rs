@@ -111,3 +111,64 @@ fn listener_options_below_it_count_there() {
     server.expect_log("Client connection from 127.0.0.1 denied: max_connections exceeded.");
     assert_eq!(console.get("/healthz").status, 200, "HTTP is not counted");
 }
+
+#[test]
+fn what_the_server_has_ended_is_over_whether_or_not_the_browser_closes() {
+    let (server, console) = start("");
+    let before = server.open_files();
+    let mut browsers: Vec<_> = (0..10).map(|_| console.connect()).collect();
+    for browser in &mut browsers {
+        browser.upgrade_behind_http(OURS);
+        // No packet of MQTT: the shard ends the connection.
+        browser.send_bytes(&[0; 4]);
+        browser.expect_closed();
+    }
+    until(|| (server.open_files() <= before).then_some(()));
+    drop(browsers);
+}
+
+#[test]
+fn a_browser_that_reads_nothing_does_not_keep_what_the_server_has_ended() {
+    let (server, console) = start("max_queued_messages 0");
+    let before = server.open_files();
+    let mut browser = console.connect();
+    browser.upgrade_behind_http(OURS);
+    browser.send("CONNECT v5 clean id=browser");
+    browser.expect("CONNACK 0x00");
+    browser.send("SUBSCRIBE id=1 a qos=0");
+    browser.expect("SUBACK id=1 0x00");
+    let mut device = server.connect();
+    device.send("CONNECT v311 clean id=device");
+    device.expect("CONNACK 0x00");
+    let payload = "x".repeat(60_000);
+    for _ in 0..500 {
+        device.send(&format!("PUBLISH a m={payload}"));
+    }
+    until(|| (console.json("overview")["messages"]["discarded"].as_u64() > Some(0)).then_some(()));
+    device.send("DISCONNECT");
+    device.expect_closed();
+    // The same Client Identifier: whoever has it is sent away.
+    let mut other = server.connect();
+    other.send("CONNECT v5 clean id=browser");
+    other.expect("CONNACK 0x00");
+    other.send("DISCONNECT");
+    other.expect_closed();
+    until(|| (server.open_files() <= before).then_some(()));
+    drop(browser);
+}
+
+#[test]
+fn the_last_words_of_the_server_reach_a_browser_that_goes_on_talking() {
+    let (server, console) = start("");
+    let mut browser = console.connect();
+    browser.upgrade_behind_http(OURS);
+    browser.send("CONNECT v5 clean id=browser");
+    browser.expect("CONNACK 0x00");
+    let mut other = server.connect();
+    other.send("CONNECT v5 clean id=browser");
+    other.expect("CONNACK 0x00");
+    for _ in 0..20 {
+        browser.send("PUBLISH a m=x");
+    }
+    browser.expect("DISCONNECT 0x8e");
+}
