@@ -11,8 +11,10 @@ use midge_codec::topic_matches;
 pub struct Sample {
     /// Topic Name.
     pub topic: String,
-    /// The payload of the newest one.
+    /// The payload of the newest one, or its beginning.
     pub payload: Vec<u8>,
+    /// How long that payload is in all.
+    pub payload_bytes: u64,
     /// When that came, in milliseconds since 1970.
     pub time_ms: u64,
     /// How many there were, this one included.
@@ -26,8 +28,17 @@ pub struct Point {
     pub time_ms: u64,
     /// How many messages it stands for.
     pub count: u64,
-    /// The payload of the newest of them.
+    /// The payload of the newest of them, or its beginning.
     pub payload: Box<[u8]>,
+    /// How long that payload is in all.
+    pub payload_bytes: u64,
+}
+
+impl Point {
+    /// Whether there is only the beginning of its payload.
+    pub fn is_truncated(&self) -> bool {
+        (self.payload.len() as u64) < self.payload_bytes
+    }
 }
 
 /// See the module.
@@ -51,7 +62,7 @@ impl History {
     /// Adds a sample, and forgets the oldest ones that have no room any more. A payload that is larger than a tenth of all there may
     /// be is not kept.
     pub fn append(&mut self, sample: Sample) {
-        let Sample { topic, payload, time_ms, count } = sample;
+        let Sample { topic, payload, payload_bytes, time_ms, count } = sample;
         if payload.len() > self.bytes_max / 10 {
             return;
         }
@@ -64,7 +75,12 @@ impl History {
         };
         self.bytes += POINT_BYTES + payload.len();
         self.order.push_back(Arc::clone(&topic));
-        self.topics.entry(topic).or_default().push_back(Point { time_ms, count, payload: payload.into() });
+        self.topics.entry(topic).or_default().push_back(Point {
+            time_ms,
+            count,
+            payload: payload.into(),
+            payload_bytes,
+        });
         while self.bytes > self.bytes_max {
             self.forget_oldest();
         }
@@ -166,7 +182,8 @@ mod tests {
     use super::*;
 
     fn sample(topic: &str, payload: &[u8], time_ms: u64) -> Sample {
-        Sample { topic: topic.to_owned(), payload: payload.to_vec(), time_ms, count: 2 }
+        let (topic, payload_bytes) = (topic.to_owned(), payload.len() as u64);
+        Sample { topic, payload: payload.to_vec(), payload_bytes, time_ms, count: 2 }
     }
 
     fn times(history: &History, topic: &str) -> Vec<u64> {
@@ -214,6 +231,16 @@ mod tests {
         assert_eq!((history.knows("b"), history.knows("a/2"), history.len()), (false, true, 1));
         history.keep_only(&[]);
         assert_eq!((history.bytes(), history.is_empty()), (0, true));
+    }
+
+    #[test]
+    fn of_a_beginning_it_is_known_how_much_is_missing_and_only_what_is_there_takes_memory() {
+        let (mut whole, mut cut) = (History::new(1 << 20, 0), History::new(1 << 20, 0));
+        whole.append(sample("a", b"beginning", 1));
+        cut.append(Sample { payload_bytes: 30_000, ..sample("a", b"beginning", 1) });
+        let told = |history: &History| history.points("a", 0).map(|it| (it.payload_bytes, it.is_truncated())).next();
+        assert_eq!((told(&whole), told(&cut)), (Some((9, false)), Some((30_000, true))));
+        assert_eq!(whole.bytes(), cut.bytes());
     }
 
     #[test]
