@@ -92,6 +92,8 @@ fn of_many_long_payloads_at_once_some_are_whole() {
         s> SUBSCRIBE id=1 user-property=midge-sample:100 a/#
         s< SUBACK id=1 0x00
         wait 1s
+        # With the turn that this ends a hundredth of a second begins.
+        p publishes b m=1
         ",
     );
     let sampled = "user-property=midge-count:1 user-property=midge-time:2000000001000";

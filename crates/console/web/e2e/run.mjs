@@ -87,6 +87,7 @@ const stories = {
       await saves.waitFor();
       const second = document(count);
       await publish(name, second);
+      await until(async () => (await page.locator('.history-row').count()) >= 2, `the second of ${name} is there`);
       await page.getByRole('button', { name: 'Save the payload' }).waitFor();
       await until(async () => (await page.locator('.facts-line', { hasText: 'the first' }).count()) === 0, `${name} is whole`);
       const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Save the payload' }).click()]);
