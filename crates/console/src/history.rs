@@ -11,8 +11,10 @@ use midge_codec::topic_matches;
 pub struct Sample {
     /// Topic Name.
     pub topic: String,
-    /// The payload of the newest one.
+    /// The payload of the newest one, or its beginning.
     pub payload: Vec<u8>,
+    /// How long that payload is in all.
+    pub payload_bytes: u64,
     /// When that came, in milliseconds since 1970.
     pub time_ms: u64,
     /// How many there were, this one included.
@@ -26,8 +28,26 @@ pub struct Point {
     pub time_ms: u64,
     /// How many messages it stands for.
     pub count: u64,
-    /// The payload of the newest of them.
+    /// The payload of the newest of them, or its beginning.
     pub payload: Box<[u8]>,
+    /// How long that payload is in all.
+    pub payload_bytes: u64,
+}
+
+impl Point {
+    fn is_long(&self) -> bool {
+        self.payload.len() > BEGINNING_BYTES
+    }
+
+    /// What it takes of memory because it is long.
+    fn long_bytes(&self) -> usize {
+        self.payload.len().saturating_sub(BEGINNING_BYTES)
+    }
+
+    /// Whether there is only the beginning of its payload.
+    pub fn is_truncated(&self) -> bool {
+        (self.payload.len() as u64) < self.payload_bytes
+    }
 }
 
 /// See the module.
@@ -36,6 +56,10 @@ pub struct History {
     topics: BTreeMap<Arc<str>, VecDeque<Point>>,
     /// The topics of all points, in the order in which these came.
     order: VecDeque<Arc<str>>,
+    /// The topics of those with long payloads, in the same order.
+    long: VecDeque<Arc<str>>,
+    /// What is there behind the beginnings of these.
+    long_bytes: usize,
     bytes: usize,
     bytes_max: usize,
     /// Since when nothing is missing.
@@ -45,13 +69,22 @@ pub struct History {
 impl History {
     /// Nothing yet; from `now_ms` on.
     pub fn new(bytes_max: usize, now_ms: u64) -> History {
-        History { topics: BTreeMap::new(), order: VecDeque::new(), bytes: 0, bytes_max, begun_ms: now_ms }
+        History {
+            topics: BTreeMap::new(),
+            order: VecDeque::new(),
+            long: VecDeque::new(),
+            long_bytes: 0,
+            bytes: 0,
+            bytes_max,
+            begun_ms: now_ms,
+        }
     }
 
     /// Adds a sample, and forgets the oldest ones that have no room any more. A payload that is larger than a tenth of all there may
-    /// be is not kept.
+    /// be is not kept, and of long ones that take more than half of it the oldest keep their beginnings only: pictures must not drive out
+    /// the numbers beside them.
     pub fn append(&mut self, sample: Sample) {
-        let Sample { topic, payload, time_ms, count } = sample;
+        let Sample { topic, payload, payload_bytes, time_ms, count } = sample;
         if payload.len() > self.bytes_max / 10 {
             return;
         }
@@ -64,7 +97,15 @@ impl History {
         };
         self.bytes += POINT_BYTES + payload.len();
         self.order.push_back(Arc::clone(&topic));
-        self.topics.entry(topic).or_default().push_back(Point { time_ms, count, payload: payload.into() });
+        let point = Point { time_ms, count, payload: payload.into(), payload_bytes };
+        if point.is_long() {
+            self.long_bytes += point.long_bytes();
+            self.long.push_back(Arc::clone(&topic));
+        }
+        self.topics.entry(topic).or_default().push_back(point);
+        while self.long_bytes > self.bytes_max / 2 {
+            self.cut_oldest_long();
+        }
         while self.bytes > self.bytes_max {
             self.forget_oldest();
         }
@@ -91,10 +132,21 @@ impl History {
             stays
         });
         self.order.retain(|topic| is_wanted(topic));
+        self.long.retain(|topic| is_wanted(topic));
+        self.long_bytes = self.topics.values().flatten().map(Point::long_bytes).sum();
     }
 
     fn oldest_ms(&self) -> Option<u64> {
         self.topics.get(self.order.front()?)?.front().map(|point| point.time_ms)
+    }
+
+    fn cut_oldest_long(&mut self) {
+        let points = self.long.pop_front().and_then(|topic| self.topics.get_mut(&topic));
+        let Some(point) = points.into_iter().flatten().find(|point| point.is_long()) else { return };
+        let bytes = point.long_bytes();
+        point.payload = point.payload[..BEGINNING_BYTES].into();
+        self.long_bytes -= bytes;
+        self.bytes -= bytes;
     }
 
     fn forget_oldest(&mut self) {
@@ -102,6 +154,10 @@ impl History {
         let Some(points) = self.topics.get_mut(&topic) else { return };
         if let Some(point) = points.pop_front() {
             self.bytes -= POINT_BYTES + point.payload.len();
+            if point.is_long() {
+                self.long.pop_front();
+                self.long_bytes -= point.long_bytes();
+            }
             self.begun_ms = self.begun_ms.max(point.time_ms + 1);
         }
         if points.is_empty() {
@@ -155,6 +211,9 @@ fn topic_bytes(topic: &str) -> usize {
     TOPIC_BYTES + topic.len()
 }
 
+/// What stays of a long payload when there are many.
+const BEGINNING_BYTES: usize = 4 << 10;
+
 /// A point without its payload, and its place in the order.
 const POINT_BYTES: usize = size_of::<Point>() + size_of::<Arc<str>>();
 
@@ -166,7 +225,8 @@ mod tests {
     use super::*;
 
     fn sample(topic: &str, payload: &[u8], time_ms: u64) -> Sample {
-        Sample { topic: topic.to_owned(), payload: payload.to_vec(), time_ms, count: 2 }
+        let (topic, payload_bytes) = (topic.to_owned(), payload.len() as u64);
+        Sample { topic, payload: payload.to_vec(), payload_bytes, time_ms, count: 2 }
     }
 
     fn times(history: &History, topic: &str) -> Vec<u64> {
@@ -214,6 +274,39 @@ mod tests {
         assert_eq!((history.knows("b"), history.knows("a/2"), history.len()), (false, true, 1));
         history.keep_only(&[]);
         assert_eq!((history.bytes(), history.is_empty()), (0, true));
+    }
+
+    #[test]
+    fn of_a_beginning_it_is_known_how_much_is_missing_and_only_what_is_there_takes_memory() {
+        let (mut whole, mut cut) = (History::new(1 << 20, 0), History::new(1 << 20, 0));
+        whole.append(sample("a", b"beginning", 1));
+        cut.append(Sample { payload_bytes: 30_000, ..sample("a", b"beginning", 1) });
+        let told = |history: &History| history.points("a", 0).map(|it| (it.payload_bytes, it.is_truncated())).next();
+        assert_eq!((told(&whole), told(&cut)), (Some((9, false)), Some((30_000, true))));
+        assert_eq!(whole.bytes(), cut.bytes());
+    }
+
+    #[test]
+    fn long_ones_drive_nothing_out_and_the_newest_of_them_are_whole() {
+        let mut history = History::new(1 << 20, 0);
+        for time_ms in 0..200 {
+            history.append(sample("picture", &[7; 30_000], time_ms));
+            history.append(sample("number", b"7", time_ms));
+            assert!(history.bytes() <= 1 << 20);
+        }
+        // The oldest are gone when beginnings fill the other half.
+        assert_eq!(times(&history, "number").last(), Some(&199));
+        assert!(times(&history, "number").len() > 100, "{:?}", times(&history, "number"));
+        let of_pictures: Vec<_> = history.points("picture", 0).map(Point::is_truncated).collect();
+        let first_whole = of_pictures.iter().position(|is_truncated| !is_truncated).expect("some are whole");
+        let whole_count = (1 << 19) / (30_000 - BEGINNING_BYTES);
+        assert_eq!(of_pictures.len() - first_whole, whole_count);
+        assert!(of_pictures[first_whole..].iter().all(|is_truncated| !is_truncated));
+        history.keep_only(&["number".to_owned()]);
+        assert_eq!((history.long_bytes, history.long.len()), (0, 0));
+        history.append(sample("picture", &[7; 30_000], 300));
+        history.forget_before(301);
+        assert_eq!((history.bytes(), history.long_bytes, history.long.len()), (0, 0, 0));
     }
 
     #[test]

@@ -641,7 +641,13 @@ pub static ROUTES: &[Route] = &[
             (
                 "points",
                 List(&Schema::Either(&[
-                    Object(&[("time_ms", Count), ("payload_base64", Text), ("count", Count)]),
+                    Object(&[
+                        ("time_ms", Count),
+                        ("payload_base64", Text),
+                        ("payload_bytes", Count),
+                        ("truncated", Flag),
+                        ("count", Count),
+                    ]),
                     Tuple(2, &Number),
                 ])),
             ),

@@ -211,11 +211,16 @@ fn some() -> (Arc<MadeUp>, State) {
     let sample = |topic: &str, payload: &str, time_ms| Sample {
         topic: topic.to_owned(),
         payload: payload.as_bytes().to_vec(),
+        payload_bytes: payload.len() as u64,
         time_ms,
         count: 2,
     };
-    let samples =
-        vec![sample("a/1", r#"{"t":1}"#, 999_000), sample("h", "7", 999_500), sample("secret/2", "7", 999_500)];
+    let samples = vec![
+        sample("a/1", r#"{"t":1}"#, 999_000),
+        sample("h", "7", 999_500),
+        Sample { payload_bytes: 30_000, ..sample("h", "7", 999_600) },
+        sample("secret/2", "7", 999_500),
+    ];
     let incidents = vec![
         incident(Kind::Refused, "not authorised", "evil", 1),
         incident(Kind::Disconnected, "exceeded timeout", "c1", 2),
@@ -366,10 +371,21 @@ fn topics_are_listed_in_pages_over_both_kinds() {
 fn history_is_told_whole_or_as_numbers() {
     let (_, state) = some();
     let whole = get(&state, "/api/midge/v1/history?topic=a/1");
-    assert_eq!(whole["points"], json!([{"time_ms": 999_000, "payload_base64": "eyJ0IjoxfQ==", "count": 2}]));
+    let point = json!({"time_ms": 999_000, "payload_base64": "eyJ0IjoxfQ==", "payload_bytes": 7, "truncated": false, "count": 2});
+    assert_eq!(whole["points"], json!([point]));
     let numbers = get(&state, "/api/midge/v1/history?topic=a/1&field=t");
     assert_eq!(numbers["points"], json!([[999_000, 1.0]]));
     assert_eq!(get(&state, "/api/midge/v1/history?topic=a/1&since_ms=999001")["points"], json!([]));
+}
+
+#[test]
+fn history_says_where_only_a_beginning_is_known_and_takes_no_number_from_it() {
+    let (_, state) = some();
+    let told = get(&state, "/api/midge/v1/history?topic=h");
+    let sizes: Vec<_> =
+        told["points"].as_array().expect("points").iter().map(|it| (&it["payload_bytes"], &it["truncated"])).collect();
+    assert_eq!(sizes, [(&json!(1), &json!(false)), (&json!(30_000), &json!(true))]);
+    assert_eq!(get(&state, "/api/midge/v1/history?topic=h&field=")["points"], json!([[999_500, 7.0]]));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
-use super::{SAMPLE_PAYLOAD_BYTES_MAX, Sample};
+use super::Sample;
 
 /// Samples, one for each topic.
 #[derive(Default)]
@@ -22,9 +22,9 @@ const TOPICS_MAX: usize = 16 << 10;
 const BYTES_MAX: usize = 4 << 20;
 
 impl Gathered {
-    /// A message came. `false`: there is no more room after this.
-    pub(crate) fn note(&mut self, topic: &str, payload: &[u8], received_ms: u64) -> bool {
-        let beginning = &payload[..payload.len().min(SAMPLE_PAYLOAD_BYTES_MAX)];
+    /// A message came, of whose payload so many bytes are kept. `false`: there is no more room after this.
+    pub(crate) fn note(&mut self, topic: &str, payload: &[u8], kept_bytes: usize, received_ms: u64) -> bool {
+        let beginning = &payload[..kept_bytes];
         let payload_bytes = payload.len() as u32;
         match self.find(topic) {
             Some(index) => {

@@ -23,7 +23,7 @@ pub(crate) use gathered::Gathered;
 pub struct Sample {
     /// Their Topic Name.
     pub topic: Arc<str>,
-    /// The payload of the newest; its beginning where it is longer than [`SAMPLE_PAYLOAD_BYTES_MAX`].
+    /// The payload of the newest; its beginning where it is longer than [`SAMPLE_PAYLOAD_BYTES_MAX`], or came with many other long ones.
     pub payload: Arc<[u8]>,
     /// How long that payload is in all.
     pub payload_bytes: u32,
@@ -42,8 +42,11 @@ pub struct SamplePortion {
     pub next: u64,
 }
 
-/// What a sample holds of a payload: more is hardly a value that is drawn or compared at a glance.
-pub const SAMPLE_PAYLOAD_BYTES_MAX: usize = 4 << 10;
+/// What a sample holds of a payload at most: documents and small pictures are whole.
+pub const SAMPLE_PAYLOAD_BYTES_MAX: usize = 64 << 10;
+
+/// What it holds in any case. A payload that is longer is copied as long as there is room in [`LONG_BYTES_WATCHED`].
+const SAMPLE_PAYLOAD_BYTES_SURE: usize = 4 << 10;
 
 /// For how long the newest of each topic is waited for.
 const GATHERED_MS: u64 = 100;
@@ -54,9 +57,16 @@ const LOOKS_WATCHED: u32 = 2048;
 const LOOKS_KEPT: u32 = 256;
 const REFILL_MS: u64 = 10;
 
+/// What is copied in [`REFILL_MS`] of payloads that are longer than [`SAMPLE_PAYLOAD_BYTES_SURE`]: some microseconds. One of them is
+/// whole with the history alone, too.
+const LONG_BYTES_WATCHED: usize = 256 << 10;
+const LONG_BYTES_KEPT: usize = SAMPLE_PAYLOAD_BYTES_MAX;
+
 /// What a shard holds for whoever keeps the history and asks about once a second.
 const KEPT_MAX: usize = 16 << 10;
-const KEPT_BYTES_MAX: usize = 2 << 20;
+const KEPT_BYTES_MAX: usize = 4 << 20;
+/// Beyond this only beginnings are added, so that long payloads do not drive out what else was published.
+const KEPT_LONG_BYTES_MAX: usize = 2 << 20;
 
 /// Samples that one question is answered with: some tens of microseconds.
 const PORTION_MAX: usize = 1024;
@@ -66,6 +76,8 @@ const PORTION_MAX: usize = 1024;
 pub(crate) struct Sampler {
     /// Messages that may be looked at until there are more. Nothing while nobody is interested.
     looks_left: u32,
+    /// Bytes of long payloads that may be copied until then.
+    long_bytes_left: usize,
     refill_at_ms: u64,
     /// Sampled Subscriptions of each shard.
     watchers: Vec<u32>,
@@ -98,10 +110,26 @@ impl Sampler {
             self.looked = 0;
         }
         self.looked += 1;
-        if !self.gathered.note(parts.topic, parts.payload, wall_ms) {
+        let kept_bytes = self.kept_of_payload(parts.payload.len());
+        if !self.gathered.note(parts.topic, parts.payload, kept_bytes, wall_ms) {
             // What is known so far is enough of an impression.
             self.looks_left = 0;
             self.due_ms = Some(monotonic_ms);
+        }
+    }
+
+    /// How much is copied of a payload that is so long.
+    fn kept_of_payload(&mut self, payload_bytes: usize) -> usize {
+        let wanted = payload_bytes.min(SAMPLE_PAYLOAD_BYTES_MAX);
+        if wanted <= SAMPLE_PAYLOAD_BYTES_SURE {
+            return wanted;
+        }
+        match self.long_bytes_left.checked_sub(wanted) {
+            Some(left) => {
+                self.long_bytes_left = left;
+                wanted
+            }
+            None => SAMPLE_PAYLOAD_BYTES_SURE,
         }
     }
 
@@ -110,16 +138,16 @@ impl Sampler {
     pub(crate) fn refill(&mut self, now_ms: u64) {
         if self.refill_at_ms <= now_ms {
             self.refill_at_ms = now_ms + REFILL_MS;
-            self.looks_left = self.looks();
+            self.renew();
         }
     }
 
-    fn looks(&self) -> u32 {
-        match (self.is_watched(), self.keeps_history) {
-            (true, _) => LOOKS_WATCHED,
-            (false, true) => LOOKS_KEPT,
-            (false, false) => 0,
-        }
+    fn renew(&mut self) {
+        (self.looks_left, self.long_bytes_left) = match (self.is_watched(), self.keeps_history) {
+            (true, _) => (LOOKS_WATCHED, LONG_BYTES_WATCHED),
+            (false, true) => (LOOKS_KEPT, LONG_BYTES_KEPT),
+            (false, false) => (0, 0),
+        };
     }
 
     fn is_watched(&self) -> bool {
@@ -139,13 +167,13 @@ impl Sampler {
         }
         let count = &mut self.watchers[index];
         *count = if is_on { *count + 1 } else { count.saturating_sub(1) };
-        self.looks_left = self.looks();
+        self.renew();
     }
 
     /// Whether samples are kept for whoever asks.
     pub(crate) fn keep_history(&mut self, keeps: bool) {
         self.keeps_history = keeps;
-        self.looks_left = self.looks();
+        self.renew();
         if !keeps {
             self.kept_from += self.kept.len() as u64;
             self.kept = VecDeque::new();
@@ -178,8 +206,12 @@ impl Sampler {
     }
 
     fn keep(&mut self, samples: &[Sample]) {
-        self.kept.extend(samples.iter().cloned());
-        self.kept_bytes += samples.iter().map(Sample::bytes).sum::<usize>();
+        for sample in samples {
+            let has_room = self.kept_bytes < KEPT_LONG_BYTES_MAX;
+            let sample = if has_room { sample.clone() } else { sample.beginning() };
+            self.kept_bytes += sample.bytes();
+            self.kept.push_back(sample);
+        }
         while self.kept.len() > KEPT_MAX || self.kept_bytes > KEPT_BYTES_MAX {
             let Some(oldest) = self.kept.pop_front() else { break };
             self.kept_bytes -= oldest.bytes();
@@ -200,6 +232,16 @@ impl Sample {
     /// What it takes of memory, for bounds.
     pub fn bytes(&self) -> usize {
         size_of::<Sample>() + self.topic.len() + self.payload.len()
+    }
+
+    /// The same with no more of its payload than there is in any case.
+    fn beginning(&self) -> Sample {
+        match self.payload.get(..SAMPLE_PAYLOAD_BYTES_SURE) {
+            Some(beginning) if beginning.len() < self.payload.len() => {
+                Sample { payload: beginning.into(), ..self.clone() }
+            }
+            _ => self.clone(),
+        }
     }
 }
 

@@ -75,8 +75,56 @@ fn of_a_long_payload_the_beginning_is_kept() {
     let long = "x".repeat(SAMPLE_PAYLOAD_BYTES_MAX + 1);
     publish(&mut sampler, &mut published, 0, [("a".to_owned(), long)].into_iter());
     let (samples, _) = sampler.take_due(GATHERED_MS, published).expect("it is due");
-    let sizes = (samples[0].payload.len(), samples[0].payload_bytes as usize);
-    assert_eq!(sizes, (SAMPLE_PAYLOAD_BYTES_MAX, SAMPLE_PAYLOAD_BYTES_MAX + 1));
+    assert_eq!(sizes(&samples), [(SAMPLE_PAYLOAD_BYTES_MAX, SAMPLE_PAYLOAD_BYTES_MAX + 1)]);
+}
+
+/// Of each sample: the bytes that are there, and all of its payload.
+fn sizes(samples: &[Sample]) -> Vec<(usize, usize)> {
+    samples.iter().map(|sample| (sample.payload.len(), sample.payload_bytes as usize)).collect()
+}
+
+/// Messages of so many bytes, each with a topic of its own.
+fn long_ones(bytes: usize, count: usize) -> impl Iterator<Item = (String, String)> {
+    (0..count).map(move |number| (number.to_string(), "x".repeat(bytes)))
+}
+
+#[test]
+fn so_much_is_copied_of_long_payloads_and_then_their_beginnings() {
+    let bytes = 30_000;
+    let check = |mut sampler: Sampler, whole_count: usize| {
+        let mut published = 0;
+        publish(&mut sampler, &mut published, 0, long_ones(bytes, whole_count + 2).chain(numbered("short", 1)));
+        sampler.refill(REFILL_MS);
+        publish(&mut sampler, &mut published, REFILL_MS, [("later".to_owned(), "x".repeat(bytes))].into_iter());
+        let (samples, _) = sampler.take_due(GATHERED_MS, published).expect("it is due");
+        let whole = std::iter::repeat_n((bytes, bytes), whole_count);
+        let cut = std::iter::repeat_n((SAMPLE_PAYLOAD_BYTES_SURE, bytes), 2);
+        let expected: Vec<_> = whole.chain(cut).chain([(1, 1), (bytes, bytes)]).collect();
+        assert_eq!(sizes(&samples), expected);
+    };
+    check(watched(), LONG_BYTES_WATCHED / bytes);
+    let mut keeping = Sampler::default();
+    keeping.keep_history(true);
+    check(keeping, LONG_BYTES_KEPT / bytes);
+}
+
+#[test]
+fn long_payloads_do_not_drive_out_of_the_history_what_else_was_published() {
+    let (mut sampler, mut published) = (watched(), 0);
+    sampler.keep_history(true);
+    publish(&mut sampler, &mut published, 0, numbered("short", 1));
+    for now_ms in (0..1000).step_by(REFILL_MS as usize) {
+        sampler.refill(now_ms);
+        let messages =
+            long_ones(SAMPLE_PAYLOAD_BYTES_MAX, 4).map(|(topic, payload)| (format!("{now_ms}/{topic}"), payload));
+        publish(&mut sampler, &mut published, now_ms, messages);
+        sampler.take_due(now_ms, published);
+    }
+    let kept = sampler.kept_since(0).samples;
+    assert_eq!(&*kept[0].topic, "short");
+    let newest = kept.last().expect("there are some");
+    assert_eq!(sizes(std::slice::from_ref(newest)), [(SAMPLE_PAYLOAD_BYTES_SURE, SAMPLE_PAYLOAD_BYTES_MAX)]);
+    assert!(kept.iter().map(Sample::bytes).sum::<usize>() <= KEPT_BYTES_MAX);
 }
 
 #[test]

@@ -60,6 +60,53 @@ fn retained_messages_come_at_its_beginning_and_as_often_as_it_is_asked_for_them(
     );
 }
 
+/// A long payload is whole; of one that is longer than a sample may be the beginning comes, with the length of all of it.
+#[test]
+fn of_a_very_long_payload_the_beginning_comes_and_its_length() {
+    let (whole, longer) = ("x".repeat(65_536), "y".repeat(65_537));
+    let beginning = &longer[..65_536];
+    check(&format!(
+        r"
+        p connects v5 clean
+        s connects v5 clean
+        s> SUBSCRIBE id=1 user-property=midge-sample:100 a/#
+        s< SUBACK id=1 0x00
+        wait 1s
+        p publishes a/b m={whole}
+        p publishes a/c m={longer}
+        wait 1s
+        s< PUBLISH a/b m={whole} user-property=midge-count:1 user-property=midge-time:2000000001000
+        s< PUBLISH a/c m={beginning} user-property=midge-count:1 user-property=midge-time:2000000001000 user-property=midge-payload-bytes:65537
+        "
+    ));
+}
+
+/// Copies are bounded: what comes at once beyond some long payloads is told by its beginning.
+#[test]
+fn of_many_long_payloads_at_once_some_are_whole() {
+    let (whole, beginning) = ("x".repeat(60_000), "x".repeat(4096));
+    let mut script = String::from(
+        r"
+        p connects v5 clean
+        s connects v5 clean
+        s> SUBSCRIBE id=1 user-property=midge-sample:100 a/#
+        s< SUBACK id=1 0x00
+        wait 1s
+        # With the turn that this ends a hundredth of a second begins.
+        p publishes b m=1
+        ",
+    );
+    let sampled = "user-property=midge-count:1 user-property=midge-time:2000000001000";
+    let published = (0..6).map(|number| format!("p publishes a/{number} m={whole}\n"));
+    let come_whole = (0..4).map(|number| format!("s< PUBLISH a/{number} m={whole} {sampled}\n"));
+    let come_cut = (4..6).map(|number| {
+        format!("s< PUBLISH a/{number} m={beginning} {sampled} user-property=midge-payload-bytes:60000\n")
+    });
+    let waited = std::iter::once("wait 1s\n".to_owned());
+    script.extend(published.chain(waited).chain(come_whole).chain(come_cut));
+    check(&script);
+}
+
 /// What was on its way to it is not for whoever comes with the same Session later.
 #[test]
 fn it_ends_with_its_connection() {

@@ -73,7 +73,9 @@ pub(crate) fn history(call: &Call<'_>) -> Result<Outcome, Refusal> {
     let points = observations.history.points(topic, since_ms);
     let described: Vec<Value> = match call.text("field") {
         Some(path) => {
-            points.filter_map(|point| Some(json!([point.time_ms, number_at(&point.payload, path)?]))).collect()
+            // Half a number is another number.
+            let whole = points.filter(|point| !point.is_truncated());
+            whole.filter_map(|point| Some(json!([point.time_ms, number_at(&point.payload, path)?]))).collect()
         }
         None => points.map(describe).collect(),
     };
@@ -87,7 +89,13 @@ pub(crate) fn history(call: &Call<'_>) -> Result<Outcome, Refusal> {
 }
 
 fn describe(point: &Point) -> Value {
-    json!({"time_ms": point.time_ms, "payload_base64": Base64::encode_string(&point.payload), "count": point.count})
+    json!({
+        "time_ms": point.time_ms,
+        "payload_base64": Base64::encode_string(&point.payload),
+        "payload_bytes": point.payload_bytes,
+        "truncated": point.is_truncated(),
+        "count": point.count,
+    })
 }
 
 /// The number at a path such as `a.b[0].c`; `true` and `false` are 1 and 0, and text that is a number is that number.

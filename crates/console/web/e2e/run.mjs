@@ -69,6 +69,41 @@ const stories = {
     }
   },
 
+  async 'long payloads are whole, or said to be cut'(page) {
+    const rows = (count) => Array.from({ length: count }, (_, number) => ({ number, name: `row ${number} of many`, on: number % 2 === 0 }));
+    const document = (count) => JSON.stringify({ rows: rows(count), level: 40 + Math.random() });
+    for (const [name, count] of [['long', 600], ['longer', 2000]]) {
+      await goTo(page, `#/topics/${encodeURIComponent(`${ROOT}/${name}`)}`);
+      await connected(page);
+      // The Subscription is there before what is published, which is not retained.
+      await page.waitForTimeout(500);
+      const first = document(count);
+      const isCut = first.length > 65_536;
+      check(isCut === (name === 'longer') && first.length > 30_000, `${first.length} bytes`);
+      await publish(name, first);
+      await page.locator('.value-card').waitFor();
+      check((await page.locator('.facts-line', { hasText: /the first 64 KiB of \d+/ }).count()) === Number(isCut), `${name} is said to be cut, or not`);
+      const saves = page.getByRole('button', { name: isCut ? 'Save the beginning of the payload' : 'Save the payload' });
+      await saves.waitFor();
+      const second = document(count);
+      await publish(name, second);
+      await until(async () => (await page.locator('.history-row').count()) >= 2, `the second of ${name} is there`);
+      await page.getByRole('button', { name: 'Save the payload' }).waitFor();
+      await until(async () => (await page.locator('.facts-line', { hasText: 'the first' }).count()) === 0, `${name} is whole`);
+      const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Save the payload' }).click()]);
+      check(readFileSync(await download.path()).length === second.length, `all of ${name} is saved`);
+      await page.getByRole('button', { name: /^4\d\.\d/ }).first().click();
+      const timer = setInterval(() => void publish(name, document(count)).catch(() => {}), 300);
+      try {
+        await page.locator('.drawer canvas').waitFor();
+        await page.locator('.drawer', { hasText: /4\d\.\d/ }).waitFor();
+        check((await page.getByText('midge-').count()) === 0, 'what the server adds is not told as the publisher’s');
+      } finally {
+        clearInterval(timer);
+      }
+    }
+  },
+
   async 'a message is published'(page) {
     await goTo(page, `#/publish/${ROOT}/published`);
     await page.getByLabel('Topic', { exact: true }).waitFor();

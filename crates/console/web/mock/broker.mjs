@@ -4,6 +4,8 @@ import { WebSocketServer } from 'ws';
 import { manyName, manyPayload } from './world.mjs';
 
 const TICK_MS = 25;
+/** A sample is at most the beginning of so many bytes, as the server's. */
+const SAMPLE_PAYLOAD_BYTES_MAX = 65_536;
 
 export class Broker {
   constructor(options, world) {
@@ -57,7 +59,8 @@ export class Broker {
       case 8:
         return this.subscribe(client, body);
       case 10: {
-        client.subscriptions.delete(text(body, 3));
+        client.subscriptions.delete(text(body, 3 + body[2]));
+        client.subscriptions.delete(`sampled ${text(body, 3 + body[2])}`);
         return this.send(client, Buffer.from([0xb0, 4, body[0], body[1], 0, 0]));
       }
       case 12:
@@ -103,7 +106,8 @@ export class Broker {
     }
     const filter = text(body, end);
     const retainHandling = (body.at(-1) >> 4) & 3;
-    client.subscriptions.set(filter, { filter, identifier, sampleMs, pending: new Map(), sentMs: new Map() });
+    // An ordinary Subscription and a sampled one may be there for the same Topic Filter; UNSUBSCRIBE ends both.
+    client.subscriptions.set(sampleMs > 0 ? `sampled ${filter}` : filter, { filter, identifier, sampleMs, pending: new Map(), sentMs: new Map() });
     this.send(client, Buffer.from([0x90, 4, body[0], body[1], 0, 0]));
     if (retainHandling === 2) return;
     for (const [topic, retained] of this.world.retained) {
@@ -163,7 +167,7 @@ export class Broker {
         if (now - (subscription.sentMs.get(topic) ?? 0) < subscription.sampleMs) continue;
         subscription.sentMs.set(topic, now);
         subscription.pending.delete(topic);
-        this.send(client, encode(topic, one.payload, subscription.identifier, one));
+        this.send(client, encode(topic, one.payload.subarray(0, SAMPLE_PAYLOAD_BYTES_MAX), subscription.identifier, { ...one, payloadBytes: one.payload.length }));
       }
     }
   }
@@ -204,7 +208,7 @@ function variable(value) {
   return Buffer.from(digits);
 }
 
-function encode(topic, payload, identifier, { retain = false, contentType = null, count = 0, timeMs = 0 }) {
+function encode(topic, payload, identifier, { retain = false, contentType = null, count = 0, timeMs = 0, payloadBytes = payload.length }) {
   const properties = [];
   if (identifier > 0) properties.push(Buffer.from([0x0b]), variable(identifier));
   if (contentType) properties.push(Buffer.from([0x03]), string(contentType));
@@ -212,6 +216,7 @@ function encode(topic, payload, identifier, { retain = false, contentType = null
     properties.push(Buffer.from([0x26]), string('midge-count'), string(String(count)));
     properties.push(Buffer.from([0x26]), string('midge-time'), string(String(timeMs)));
   }
+  if (payloadBytes > payload.length) properties.push(Buffer.from([0x26]), string('midge-payload-bytes'), string(String(payloadBytes)));
   const all = Buffer.concat(properties);
   const body = [string(topic), variable(all.length), all, payload];
   const length = body.reduce((sum, part) => sum + part.length, 0);

@@ -92,7 +92,7 @@ function history(query) {
   }
   const field = query.get('field');
   if (field === null) {
-    const items = points.map(([time_ms, payload]) => ({ time_ms, payload_base64: Buffer.from(payload).toString('base64'), count: 1 }));
+    const items = points.map(([time_ms, payload]) => ({ time_ms, payload_bytes: Buffer.byteLength(payload), truncated: false, payload_base64: Buffer.from(payload).toString('base64'), count: 1 }));
     return { topic: query.get('topic'), points: items, from_ms: since, complete: true };
   }
   const value = (payload) => field.split('.').reduce((at, key) => at?.[key], JSON.parse(payload));

@@ -577,6 +577,7 @@ impl Source for ConsoleSource {
                 taken.extend(portion.samples.into_iter().map(|sample| Sample {
                     topic: sample.topic.to_string(),
                     payload: sample.payload.to_vec(),
+                    payload_bytes: sample.payload_bytes.into(),
                     time_ms: sample.received_ms,
                     count: sample.count.into(),
                 }));

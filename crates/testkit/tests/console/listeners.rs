@@ -8,7 +8,7 @@ use midge_testkit::ports::free_port;
 use midge_testkit::tls::{Authority, Trust, Versions};
 use midge_testkit::{Client, Server};
 
-use crate::http::Console;
+use crate::http::{Console, until};
 use crate::start;
 
 #[test]
@@ -136,4 +136,27 @@ fn what_is_remembered_is_said_by_filters() {
     assert_eq!(console.json("session")["history"], true);
     let told = console.json("history?topic=a/1");
     assert_eq!((&told["points"], &told["topic"]), (&serde_json::json!([]), &"a/1".into()));
+}
+
+/// A document is remembered whole, and of what is longer than a sample may be it is said that there is more.
+#[test]
+fn long_payloads_are_remembered_with_their_length() {
+    let (server, console) = start("console_history #");
+    let mut client = server.connect();
+    client.send("CONNECT v5 clean id=c");
+    client.expect("CONNACK 0x00");
+    let document = format!(r#"{{"x":"{}","t":21.5}}"#, "x".repeat(5_000));
+    client.send(&format!("PUBLISH document m={document}"));
+    client.send("PINGREQ");
+    client.expect("PINGRESP");
+    let told = |topic: &str| until(|| console.json(&format!("history?topic={topic}"))["points"].get(0).cloned());
+    let whole = told("document");
+    assert_eq!((&whole["payload_bytes"], &whole["truncated"]), (&document.len().into(), &false.into()));
+    let numbers = console.json("history?topic=document&field=t");
+    assert_eq!(numbers["points"][0][1], 21.5);
+    client.send(&format!("PUBLISH longer m={}", "7".repeat(100_000)));
+    let cut = told("longer");
+    assert_eq!((&cut["payload_bytes"], &cut["truncated"]), (&100_000.into(), &true.into()));
+    assert_eq!(cut["payload_base64"].as_str().map(str::len), Some(65_536_usize.div_ceil(3) * 4));
+    assert_eq!(console.json("history?topic=longer&field=")["points"], serde_json::json!([]));
 }

@@ -123,7 +123,7 @@ export interface KnownTopic {
 
 export interface HistoryAnswer {
   topic: string;
-  points: { time_ms: number; payload_base64: string; count: number }[];
+  points: { time_ms: number; payload_base64: string; payload_bytes: number; truncated: boolean; count: number }[];
   from_ms: number;
   complete: boolean;
 }

@@ -126,6 +126,20 @@ test('a server that is busy is asked again', () => {
   expect(FakeSocket.all).toHaveLength(2);
 });
 
+test('whole messages come by a Subscription beside the sampled one, which is made again behind it', () => {
+  const link = connect();
+  link.subscribe({ filter: 'a', identifier: 2, sampleMs: 100 });
+  const asks = (bytes: Uint8Array) => new TextDecoder().decode(bytes).includes('midge-sample');
+  const before = last().sent.length;
+  link.beginWhole('a', 3);
+  link.endWhole('a');
+  expect(last().types().slice(before)).toEqual([SUBSCRIBE, UNSUBSCRIBE, SUBSCRIBE]);
+  expect(last().sent.slice(before).map(asks)).toEqual([false, false, true]);
+  link.unsubscribe('a');
+  link.endWhole('a');
+  expect(last().types().slice(before + 3)).toEqual([UNSUBSCRIBE, UNSUBSCRIBE]);
+});
+
 test('a Subscription that is refused is told', () => {
   connect();
   last().receives(0x90, 4, 0, 1, 0, 0x87);

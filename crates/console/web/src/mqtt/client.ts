@@ -105,6 +105,19 @@ export class MqttLink {
     if (this.isConnected) this.sendSubscribe(wanted, before !== undefined);
   }
 
+  /** Besides what is wanted, all that is published to a topic comes with this Subscription Identifier. */
+  beginWhole(topic: string, identifier: number) {
+    if (this.isConnected) this.sendSubscribe({ filter: topic, identifier, sampleMs: 0 }, true);
+  }
+
+  /** Ends that. UNSUBSCRIBE ends both Subscriptions, so the other is made again. */
+  endWhole(topic: string) {
+    if (!this.isConnected) return;
+    this.send(encodeUnsubscribe(this.nextIdentifier(topic), topic));
+    const wanted = this.wanted.get(topic);
+    if (wanted) this.sendSubscribe(wanted, true);
+  }
+
   unsubscribe(filter: string) {
     if (!this.wanted.delete(filter) || !this.isConnected) return;
     this.send(encodeUnsubscribe(this.nextIdentifier(filter), filter));

@@ -4,6 +4,7 @@ import { effect, signal } from '@preact/signals';
 import { ApiError, get } from '../api/client';
 import type { FieldHistoryAnswer, HistoryAnswer } from '../api/types';
 import { Samples } from '../charts/samples';
+import { isCut } from '../mqtt/whole';
 import { nodeAt, numberOf, tryJson } from '../payload/json';
 import { fromBase64, payloadNumber, textOf } from '../payload/text';
 import { listen } from './live';
@@ -59,7 +60,8 @@ function begin(series: { topic: string; path: string }): Drawn {
   const stop = listen(series.topic, (message) => {
     // When the Retained Message came that a Subscription begins with is not known: it only stands in for a missing history.
     if (message.count === 0 && (samples.times.length > 0 || session.peek()?.history === true)) return;
-    const value = numberIn(message.payload, series.path);
+    // Half a number is another number.
+    const value = isCut(message) ? null : numberIn(message.payload, series.path);
     if (value === null) return;
     samples.push(message.timeMs, value);
     drawnVersion.value++;
@@ -95,7 +97,7 @@ async function history(series: { topic: string; path: string }, sinceMs: number)
   }
   const answer = await get<HistoryAnswer>('history', { topic: series.topic, since_ms: sinceMs });
   return answer.points.flatMap((point): [number, number][] => {
-    const value = numberIn(fromBase64(point.payload_base64), series.path);
+    const value = point.truncated ? null : numberIn(fromBase64(point.payload_base64), series.path);
     return value === null ? [] : [[point.time_ms, value]];
   });
 }

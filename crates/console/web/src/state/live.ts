@@ -5,6 +5,7 @@ import { ApiError, credentials, get } from '../api/client';
 import type { KnownTopic, List } from '../api/types';
 import { MqttLink, type LinkState } from '../mqtt/client';
 import type { Publish } from '../mqtt/codec';
+import { WholePayloads } from '../mqtt/whole';
 import { TopicTree } from '../topics/tree';
 import type { Message } from '../topics/history';
 import { login, session } from './session';
@@ -16,6 +17,7 @@ const HIDDEN_SAMPLE_MS = 5000;
 const CLOSE_SAMPLE_MS = 100;
 const TREE = 1;
 const CLOSE = 2;
+const WHOLE = 3;
 const TREE_FILTERS = ['#', '$SYS/#'];
 
 export const tree = new TopicTree();
@@ -34,30 +36,38 @@ export const isSettled = () => performance.now() - connectedMs > 1500;
 /** Topics that somebody looks at closely, and who. */
 const listeners = new Map<string, Set<(message: Message) => void>>();
 let mqtt: MqttLink | null = null;
+const wholePayloads = new WholePayloads<Message>({
+  begin: (topic) => mqtt?.beginWhole(topic, WHOLE),
+  end: (topic) => mqtt?.endWhole(topic),
+  tell: (topic, message) => listeners.get(topic)?.forEach((listener) => listener(message)),
+});
 
 function received(publish: Publish) {
   const identifiers = publish.subscriptionIdentifiers;
+  const isWhole = identifiers.includes(WHOLE);
   const [isForTree, isClose] =
     identifiers.length === 0 ? [true, true] : [identifiers.includes(TREE), identifiers.includes(CLOSE)];
   let count = 0;
   let timeMs = 0;
-  let own: [string, string][] = [];
+  let payloadBytes = publish.payload.length;
+  const own: [string, string][] = [];
   for (const pair of publish.userProperties) {
     if (pair[0] === 'midge-count') count = Number(pair[1]) || 1;
     else if (pair[0] === 'midge-time') timeMs = Number(pair[1]) || 0;
-    else own = [...own, pair];
+    else if (pair[0] === 'midge-payload-bytes') payloadBytes = Math.max(Number(pair[1]) || 0, payloadBytes);
+    else if (!pair[0].startsWith('midge-')) own.push(pair);
   }
   if (timeMs === 0) timeMs = Date.now();
   // Without samples, a Retained Message that is the first of its topic is the one that a Subscription begins with.
   if (count === 0) count = publish.retain && tree.get(publish.topic)?.isTopic !== true ? 0 : 1;
   if (isForTree) {
-    tree.arrive({ topic: publish.topic, payload: publish.payload, retain: publish.retain, count, timeMs });
+    tree.arrive({ topic: publish.topic, payload: publish.payload, payloadBytes, retain: publish.retain, count, timeMs });
   }
-  const wanted = isClose ? listeners.get(publish.topic) : undefined;
-  if (wanted === undefined) return;
+  if (!(isClose || isWhole) || !listeners.has(publish.topic)) return;
   const message: Message = {
     timeMs,
     payload: publish.payload.slice(),
+    payloadBytes,
     count,
     retain: publish.retain,
     qos: publish.qos,
@@ -66,7 +76,8 @@ function received(publish: Publish) {
     messageExpiryIntervalS: publish.messageExpiryIntervalS,
     userProperties: own,
   };
-  for (const listener of wanted) listener(message);
+  if (isWhole) wholePayloads.whole(publish.topic, message);
+  else wholePayloads.sampled(publish.topic, message);
 }
 
 /** Has each message of a topic told as it comes (at most one in a tenth of a second), until the answer is called. */
@@ -78,6 +89,7 @@ export function listen(topic: string, listener: (message: Message) => void): () 
     all.delete(listener);
     if (all.size > 0) return;
     listeners.delete(topic);
+    wholePayloads.forget(topic);
     mqtt?.unsubscribe(topic);
   };
 }
@@ -98,6 +110,7 @@ function connect() {
   mqtt = new MqttLink(url.href, credentials.peek(), {
     state: (state) => {
       link.value = state;
+      if (state.name === 'connected') wholePayloads.clear();
       connectedMs = state.name === 'connected' ? performance.now() : Infinity;
     },
     publish: received,

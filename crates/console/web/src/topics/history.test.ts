@@ -4,6 +4,7 @@ import { MessageHistory, MOST_MESSAGES, type Message } from './history';
 const message = (timeMs: number, text = 'x', count = 1): Message => ({
   timeMs,
   payload: new TextEncoder().encode(text),
+  payloadBytes: text.length,
   count,
   retain: count === 0,
   qos: 0,

@@ -2,7 +2,9 @@
 
 export interface Message {
   timeMs: number;
+  /** Its beginning, where `payloadBytes` is more. */
   payload: Uint8Array;
+  payloadBytes: number;
   /** How many messages it stands for, itself included. */
   count: number;
   retain: boolean;

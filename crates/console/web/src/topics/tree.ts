@@ -16,6 +16,8 @@ const MOST_LEVELS = 64;
 export interface Arrival {
   topic: string;
   payload: Uint8Array;
+  /** How long it is in all, where only its beginning came. */
+  payloadBytes?: number;
   retain: boolean;
   /** How many messages it stands for; 0 for a Retained Message sent because we subscribed. */
   count: number;
@@ -132,7 +134,7 @@ export class TopicTree {
       return;
     }
     this.count(node);
-    this.keepPayload(node, arrival.payload);
+    this.keepPayload(node, arrival.payload, arrival.payloadBytes ?? arrival.payload.length);
     if (arrival.retain) node.isRetained = arrival.payload.length > 0;
     node.lastMs = arrival.timeMs;
     node.messages += arrival.count;
@@ -167,11 +169,11 @@ export class TopicTree {
     this.version++;
   }
 
-  private keepPayload(node: TopicNode, payload: Uint8Array) {
+  private keepPayload(node: TopicNode, payload: Uint8Array, payloadBytes: number) {
     const room = this.payloadBytes < MOST_PAYLOAD_BYTES ? PREVIEW_BYTES : SHORT_BYTES;
     this.payloadBytes -= node.payload?.length ?? 0;
     node.payload = payload.slice(0, room);
-    node.payloadBytes = payload.length;
+    node.payloadBytes = payloadBytes;
     this.payloadBytes += node.payload.length;
   }
 

@@ -5,6 +5,7 @@ import { ApiError, get, post } from '../../api/client';
 import type { HistoryAnswer } from '../../api/types';
 import { isDrawn, toggleSeries } from '../../charts/live_chart';
 import { formatBytes, formatDateTime, formatNumber, formatRate, formatTime, t } from '../../i18n';
+import { isCut } from '../../mqtt/whole';
 import { fromBase64, payloadNumber, plain, preview, textOf } from '../../payload/text';
 import { listen, tree } from '../../state/live';
 import { rowHeight } from '../../state/preferences';
@@ -30,7 +31,7 @@ function useMessages(topic: string): MessageHistory {
   const [, redraw] = useState(0);
   useEffect(() => {
     const known = tree.get(topic);
-    if (known && known.payload?.length === known.payloadBytes) history.current.push(fromTree(known));
+    if (known?.payload && known.payload.length === known.payloadBytes) history.current.push(fromTree(known));
     let isOver = false;
     let [changed, drawnMs, turn] = [true, 0, 0];
     const stop = listen(topic, (message) => {
@@ -66,6 +67,7 @@ async function remembered(topic: string): Promise<Message[]> {
     return answer.points.slice(-500).map((point) => ({
       timeMs: point.time_ms,
       payload: fromBase64(point.payload_base64),
+      payloadBytes: point.payload_bytes,
       count: point.count,
       retain: false,
       qos: null,
@@ -86,7 +88,8 @@ function fromTree(node: TopicNode): Message {
   const unknown = { qos: null, contentType: null, responseTopic: null, messageExpiryIntervalS: null, userProperties: [] };
   // Of a Retained Message that came because the page subscribed it is not known when it was published.
   const isReplayed = node.messages === 0;
-  return { timeMs: node.lastMs, payload: node.payload!, count: isReplayed ? 0 : 1, retain: isReplayed, ...unknown };
+  const { lastMs: timeMs, payload, payloadBytes } = node;
+  return { timeMs, payload: payload!, payloadBytes, count: isReplayed ? 0 : 1, retain: isReplayed, ...unknown };
 }
 
 export function Topic({ topic }: { topic: string }) {
@@ -106,7 +109,7 @@ export function Topic({ topic }: { topic: string }) {
       ) : (
         <>
           <NumberLine topic={topic} messages={messages} shown={shown} />
-          <Facts node={node} shown={shown} isCut={messages.length === 0 && node !== undefined && node.payloadBytes > shown.payload.length} />
+          <Facts node={node} shown={shown} />
           {pinned && (
             <p class="note-line" role="status">
               {t('topic.olderShown', { time: formatTime(pinned.timeMs, true) })}
@@ -207,10 +210,10 @@ function NoMessage({ node }: { node: TopicNode | undefined }) {
 
 /** A payload that is a number, large, with its course and the way into a chart. */
 function NumberLine({ topic, messages, shown }: { topic: string; messages: Message[]; shown: Message }) {
-  const value = payloadNumber(shown.payload);
+  const value = isCut(shown) ? null : payloadNumber(shown.payload);
   if (value === null) return null;
   const text = textOf(shown.payload)!.trim();
-  const values = messages.slice(-160).flatMap((message) => payloadNumber(message.payload) ?? []);
+  const values = messages.slice(-160).flatMap((message) => (isCut(message) ? [] : (payloadNumber(message.payload) ?? [])));
   const drawn = isDrawn(topic, '');
   return (
     <div class="number-line">
@@ -225,7 +228,7 @@ function NumberLine({ topic, messages, shown }: { topic: string; messages: Messa
   );
 }
 
-function Facts({ node, shown, isCut }: { node: TopicNode | undefined; shown: Message; isCut: boolean }) {
+function Facts({ node, shown }: { node: TopicNode | undefined; shown: Message }) {
   return (
     <div class="facts-line">
     <dl class="facts">
@@ -235,7 +238,7 @@ function Facts({ node, shown, isCut }: { node: TopicNode | undefined; shown: Mes
       </div>
       <div>
         <dt>{t('topic.size')}</dt>
-        <dd class="num">{formatBytes(node && isCut ? node.payloadBytes : shown.payload.length)}</dd>
+        <dd class="num">{formatBytes(shown.payloadBytes)}</dd>
       </div>
       <div>
         <dt>{t('topic.rate')}</dt>
@@ -248,7 +251,7 @@ function Facts({ node, shown, isCut }: { node: TopicNode | undefined; shown: Mes
     </dl>
       {node?.isRetained && <Badge tone="accent">{t('topics.retained')}</Badge>}
       {shown.contentType && <Badge>{plain(shown.contentType, 60)}</Badge>}
-      {isCut && <Badge tone="warn">{t('topic.cut', { size: formatBytes(shown.payload.length) })}</Badge>}
+      {isCut(shown) && <Badge tone="warn">{t('topic.cutOf', { size: formatBytes(shown.payload.length), all: formatBytes(shown.payloadBytes) })}</Badge>}
     </div>
   );
 }

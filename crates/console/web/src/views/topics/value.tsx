@@ -4,6 +4,7 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import { saveBlob } from '../../charts/save';
 import { formatBytes, t } from '../../i18n';
 import { changedPart, diffLines, type DiffLine } from '../../payload/diff';
+import { isCut } from '../../mqtt/whole';
 import { prettyJson, tryJson, type JsonDocument } from '../../payload/json';
 import { hexLine, imageType, plainLines, textOf, toBase64 } from '../../payload/text';
 import { query, setQuery } from '../../state/route';
@@ -21,15 +22,16 @@ const MOST_JSON_BYTES = 8 << 20;
 const MOST_DIFF = 400_000;
 
 /** The payload's text and JSON, read once for each payload. */
-function readingOf(payload: Uint8Array): { text: string | null; json: JsonDocument | null } {
-  const text = textOf(payload);
-  const isMaybeJson = text !== null && payload.length <= MOST_JSON_BYTES && /^\s*[[{]/.test(text);
+function readingOf(payload: Uint8Array, isCut: boolean): { text: string | null; json: JsonDocument | null } {
+  const text = textOf(payload, isCut);
+  const isMaybeJson = !isCut && text !== null && payload.length <= MOST_JSON_BYTES && /^\s*[[{]/.test(text);
   return { text, json: isMaybeJson ? tryJson(text) : null };
 }
 
 export function Value({ topic, message, before }: { topic: string; message: Message; before: Message | null }) {
   const { payload } = message;
-  const { text, json } = useMemo(() => readingOf(payload), [payload]);
+  const isPart = isCut(message);
+  const { text, json } = useMemo(() => readingOf(payload, isPart), [payload, isPart]);
   const image = useMemo(() => imageType(payload), [payload]);
   const wanted = VIEWS.find((view) => view === query('view'));
   const best: View = image ? 'image' : json ? 'json' : text !== null ? 'text' : 'hex';
@@ -45,12 +47,12 @@ export function Value({ topic, message, before }: { topic: string; message: Mess
           onChange={(value) => setQuery('view', value === best ? null : value)}
         />
         <span class="grow" />
-        <CopyButton text={() => text ?? toBase64(payload)} label={t('topic.copyValue')} />
+        <CopyButton text={() => text ?? toBase64(payload)} label={t(isPart ? 'topic.copyBeginning' : 'topic.copyValue')} />
         <Button
           look="quiet"
           icon="download"
-          label={t('topic.save')}
-          onClick={() => saveBlob('payload.bin', new Blob([payload as Uint8Array<ArrayBuffer>], { type: 'application/octet-stream' }))}
+          label={t(isPart ? 'topic.saveBeginning' : 'topic.save')}
+          onClick={() => saveBlob(isPart ? 'payload-beginning.bin' : 'payload.bin', new Blob([payload as Uint8Array<ArrayBuffer>], { type: 'application/octet-stream' }))}
         />
       </div>
       <div class={view === 'text' && isShort(text!) ? 'value-body short' : 'value-body'}>
@@ -58,7 +60,7 @@ export function Value({ topic, message, before }: { topic: string; message: Mess
         {view === 'json' && <JsonTree document={json!} topic={topic} />}
         {view === 'hex' && <HexView payload={payload} />}
         {view === 'image' && <ImageView payload={payload} type={image!} />}
-        {view === 'diff' && <DiffView before={before!.payload} after={payload} />}
+        {view === 'diff' && <DiffView before={before!} after={message} />}
       </div>
     </section>
   );
@@ -117,13 +119,13 @@ function ImageView({ payload, type }: { payload: Uint8Array; type: string }) {
 
 const CONTEXT = 3;
 
-function comparable(payload: Uint8Array): string | null {
-  const { text, json } = readingOf(payload);
+function comparable(message: Message): string | null {
+  const { text, json } = readingOf(message.payload, isCut(message));
   const laid = json ? prettyJson(json, MOST_DIFF) : text;
   return laid === null || laid.length > MOST_DIFF ? null : laid;
 }
 
-function DiffView({ before, after }: { before: Uint8Array; after: Uint8Array }) {
+function DiffView({ before, after }: { before: Message; after: Message }) {
   const lines = useMemo(() => {
     const [one, other] = [comparable(before), comparable(after)];
     return one === null || other === null ? null : diffLines(one, other);
