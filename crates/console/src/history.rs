@@ -176,14 +176,10 @@ impl History {
         self.begun_ms
     }
 
-    /// The topics behind this one in alphabetical order, each with the time of its newest sample and how many messages all of its
-    /// samples stand for.
-    pub fn topics_after(&self, topic: &str) -> impl Iterator<Item = (&str, u64, u64)> {
+    /// The topics behind this one in alphabetical order, each with its newest sample and how many messages all of its samples stand for.
+    pub fn topics_after(&self, topic: &str) -> impl Iterator<Item = (&str, Option<&Point>, u64)> {
         let behind = self.topics.range::<str, _>((Bound::Excluded(topic), Bound::Unbounded));
-        behind.map(|(topic, points)| {
-            let last_ms = points.back().map_or(0, |point| point.time_ms);
-            (&**topic, last_ms, points.iter().map(|point| point.count).sum())
-        })
+        behind.map(|(topic, points)| (&**topic, points.back(), points.iter().map(|point| point.count).sum()))
     }
 
     /// Whether there are samples of this topic.
@@ -242,8 +238,14 @@ mod tests {
         assert_eq!(times(&history, "a"), [10, 12, 14]);
         assert_eq!(history.points("a", 12).map(|point| point.time_ms).collect::<Vec<_>>(), [12, 14]);
         assert_eq!(times(&history, "c"), [0; 0]);
-        assert_eq!(history.topics_after("").collect::<Vec<_>>(), [("a", 14, 6), ("b", 11, 2)]);
-        assert_eq!(history.topics_after("a").collect::<Vec<_>>(), [("b", 11, 2)]);
+        let after = |topic: &str| -> Vec<_> {
+            let of = |(topic, newest, messages): (&str, Option<&Point>, u64)| {
+                (topic.to_owned(), newest.map(|point| point.time_ms), messages)
+            };
+            history.topics_after(topic).map(of).collect()
+        };
+        assert_eq!(after(""), [("a".to_owned(), Some(14), 6), ("b".to_owned(), Some(11), 2)]);
+        assert_eq!(after("a"), [("b".to_owned(), Some(11), 2)]);
         assert_eq!(history.complete_from_ms(), 5);
     }
 

@@ -615,7 +615,9 @@ pub static ROUTES: &[Route] = &[
             ("topic", Text),
             ("last_ms", Maybe(&Count)),
             ("messages", Count),
-            ("retained", Flag)
+            ("retained", Flag),
+            ("payload_base64", Maybe(&Text)),
+            ("payload_bytes", Maybe(&Count))
         ])),
         may_be_missing: false,
         handler: topics::list,

@@ -8,6 +8,7 @@ use super::{filter_of, is_topic, page_of, wrong_cursor};
 use crate::answer::Refusal;
 use crate::history::Point;
 use crate::routes::{Call, Outcome};
+use crate::source::SHOWN_PAYLOAD_BYTES;
 
 /// `GET topics`: first those of the history, by name, then others with a Retained Message.
 pub(crate) fn list(call: &Call<'_>) -> Result<Outcome, Refusal> {
@@ -18,15 +19,18 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Outcome, Refusal> {
     let mut place = match cursor.split_at_checked(1) {
         Some(("h", after)) => {
             let observations = call.state.observations();
-            for (topic, last_ms, messages) in observations.history.topics_after(after) {
+            for (topic, newest, messages) in observations.history.topics_after(after) {
                 if !topic_matches(&filter, topic) || !call.may_receive(topic) {
                     continue;
                 }
+                let shown = newest.map(|point| &point.payload[..point.payload.len().min(SHOWN_PAYLOAD_BYTES)]);
                 items.push(json!({
                     "topic": topic,
-                    "last_ms": last_ms,
+                    "last_ms": newest.map(|point| point.time_ms),
                     "messages": messages,
                     "retained": call.state.source.is_retained(topic),
+                    "payload_base64": shown.map(Base64::encode_string),
+                    "payload_bytes": newest.map(|point| point.payload_bytes),
                 }));
                 if items.len() == limit {
                     return Ok(page_of(items, Some(&format!("h{topic}"))));
@@ -45,7 +49,15 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Outcome, Refusal> {
             if !is_wanted || call.state.observations().history.knows(topic) {
                 continue;
             }
-            items.push(json!({"topic": topic, "last_ms": message.stored_ms, "messages": 0, "retained": true}));
+            let shown = message.payload.as_deref().map(Base64::encode_string);
+            items.push(json!({
+                "topic": topic,
+                "last_ms": message.stored_ms,
+                "messages": 0,
+                "retained": true,
+                "payload_base64": shown,
+                "payload_bytes": message.bytes,
+            }));
             if items.len() == limit {
                 return Ok(page_of(items, Some(&format!("r{behind}"))));
             }

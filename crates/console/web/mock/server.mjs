@@ -147,7 +147,7 @@ const GET = {
   },
   subscriptions: (query) => page(world.clients.flatMap((one) => made.subscriptionsOf(one).map((s) => ({ client_id: one.id, filter: s.filter, qos: s.qos, share: null }))), query),
   retained: (query) => page(retainedList(query.get('filter')), query),
-  topics: (query) => page([...world.messages].map(([topic, one]) => ({ topic, last_ms: one.ms, messages: one.count, retained: world.retained.has(topic) })), query),
+  topics: (query) => page([...world.messages].map(([topic, one]) => ({ topic, last_ms: one.ms, messages: one.count, retained: world.retained.has(topic), payload_base64: null, payload_bytes: null })), query),
   history,
   problems,
   listeners: () => made.LISTENERS,

@@ -119,6 +119,9 @@ export interface KnownTopic {
   last_ms: number | null;
   messages: number | null;
   retained: boolean;
+  /** The beginning of the newest payload. */
+  payload_base64: string | null;
+  payload_bytes: number | null;
 }
 
 export interface HistoryAnswer {

@@ -6,6 +6,7 @@ import type { KnownTopic, List } from '../api/types';
 import { MqttLink, type LinkState } from '../mqtt/client';
 import type { Publish } from '../mqtt/codec';
 import { WholePayloads } from '../mqtt/whole';
+import { fromBase64 } from '../payload/text';
 import { TopicTree } from '../topics/tree';
 import type { Message } from '../topics/history';
 import { login, session } from './session';
@@ -128,13 +129,18 @@ const MOST_KNOWN = 100_000;
 /** Between two pages of the list, so that neither the server nor the page has much to do at once. */
 const KNOWN_PAUSE_MS = 150;
 
+function know(one: KnownTopic) {
+  const last = one.payload_base64 === null ? null : { payload: fromBase64(one.payload_base64), payloadBytes: one.payload_bytes ?? 0 };
+  tree.know(one.topic, one.last_ms ?? 0, one.retained, last);
+}
+
 /** Enters what the server remembers to have seen, so that topics that seldom speak are in the tree. */
 async function loadKnown() {
   let cursor: string | null = null;
   try {
     for (let count = 0; count < MOST_KNOWN && login.peek().name === 'in'; ) {
       const answer: List<KnownTopic> = await get('topics', { cursor, limit: 1000 });
-      for (const one of answer.items) tree.know(one.topic, one.last_ms ?? 0, one.retained);
+      for (const one of answer.items) know(one);
       if (answer.next === null) return;
       cursor = answer.next;
       count += answer.items.length;

@@ -66,6 +66,15 @@ describe('the tree', () => {
     expect(tree.get('a/b')).toMatchObject({ lastMs: 5, isRetained: false });
   });
 
+  test('what the server remembers is a value until another one comes', () => {
+    const tree = treeOf('a/b');
+    const last = { payload: new TextEncoder().encode('21'), payloadBytes: 5000 };
+    tree.know('a/c', 77, false, last);
+    tree.know('a/b', 1, false, last);
+    expect(tree.get('a/c')).toMatchObject({ payload: last.payload, payloadBytes: 5000, messages: 0 });
+    expect(tree.get('a/b')?.payload).not.toEqual(last.payload);
+  });
+
   test('empty levels are levels', () => {
     expect(shown(treeOf('/a/'), ['', '/a'])).toEqual(['', '/a', '/a/']);
   });

@@ -146,13 +146,14 @@ export class TopicTree {
     this.version++;
   }
 
-  /** There is such a topic, says the server, though nothing of it has come yet. */
-  know(topic: string, lastMs: number, isRetained: boolean) {
+  /** There is such a topic, says the server, and what came last, though nothing of it has come yet. */
+  know(topic: string, lastMs: number, isRetained: boolean, last: { payload: Uint8Array; payloadBytes: number } | null = null) {
     const node = this.byTopic.get(topic) ?? this.insert(topic);
     if (node === null || node.isTopic) return;
     this.count(node);
     node.lastMs = lastMs;
     node.isRetained = isRetained;
+    if (last !== null) this.keepPayload(node, last.payload, last.payloadBytes);
     this.version++;
   }
 
