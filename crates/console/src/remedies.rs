@@ -168,6 +168,15 @@ mod tests {
     use crate::problems::tests::incident;
 
     #[test]
+    fn the_page_says_it_in_each_of_its_languages() {
+        let texts = [include_str!("../web/src/i18n/said_ja.ts"), include_str!("../web/src/i18n/said_ko.ts")];
+        for (_, _, remedy) in REMEDIES {
+            let said = format!("'{}':", remedy.replace('\'', "\\'"));
+            texts.iter().for_each(|text| assert!(text.contains(&said), "{remedy} is not among web/src/i18n/said_*.ts"));
+        }
+    }
+
+    #[test]
     fn what_helps_follows_from_the_reason() {
         let check = |kind, reason, expected: Option<&str>| {
             let found = remedy(&incident(kind, reason, "c", 0));

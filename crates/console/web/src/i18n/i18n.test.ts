@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { en } from './en';
-import { browserLanguage, fill, formatBytes, formatDuration, formatRate, formatValue, LANGUAGES } from './index';
+import { browserLanguage, fill, formatBytes, formatDuration, formatRate, formatValue, LANGUAGES, saidIn } from './index';
 import { ja } from './ja';
 import { ko } from './ko';
+import { said as saidJa } from './said_ja';
+import { said as saidKo } from './said_ko';
 
 const tables: Record<string, Record<string, string>> = { en, ja, ko };
 
@@ -23,7 +25,21 @@ describe.each(Object.keys(LANGUAGES))('%s', (name) => {
   });
 });
 
-const sources = import.meta.glob<string>(['../**/*.{ts,tsx}', '!../**/*.test.ts', '!./{en,ja,ko}.ts'], {
+test('what the server says is known in the same places in each language', () => {
+  expect(Object.keys(saidKo)).toEqual(Object.keys(saidJa));
+  for (const known of [saidJa, saidKo]) for (const [text, other] of Object.entries(known)) expect(other).not.toBe(text);
+});
+
+test('what the server says is told in the language of the user, or as it is', () => {
+  const known = { 'exceeded timeout': 'too late' };
+  expect(saidIn(known, 'exceeded timeout')).toBe('too late');
+  expect(saidIn(known, 'exceeded timeout: keep alive')).toBe('too late: keep alive');
+  expect(saidIn(known, 'the disk is full')).toBe('the disk is full');
+  expect(saidIn(known, ': exceeded timeout')).toBe(': exceeded timeout');
+  expect(saidIn(known, 'constructor')).toBe('constructor');
+});
+
+const sources = import.meta.glob<string>(['../**/*.{ts,tsx}', '!../**/*.test.ts', '!./{en,ja,ko,said_ja,said_ko}.ts'], {
   query: '?raw',
   import: 'default',
   eager: true,

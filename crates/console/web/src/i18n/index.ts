@@ -10,11 +10,13 @@ export type Language = keyof typeof LANGUAGES;
 
 export const language = signal<Language>('en');
 const table = signal<Table>(en);
+/** What the server says, by its English. */
+const saidTable = signal<Record<string, string>>({});
 
-const LOADERS: Record<Language, () => Promise<Table>> = {
-  en: () => Promise.resolve(en),
-  ja: () => import('./ja').then((module) => module.ja),
-  ko: () => import('./ko').then((module) => module.ko),
+const LOADERS: Record<Language, () => Promise<[Table, Record<string, string>]>> = {
+  en: () => Promise.resolve([en, {}]),
+  ja: () => import('./ja').then((module) => [module.ja, module.said]),
+  ko: () => import('./ko').then((module) => [module.ko, module.said]),
 };
 
 export function browserLanguage(wanted: readonly string[]): Language {
@@ -26,9 +28,19 @@ export function browserLanguage(wanted: readonly string[]): Language {
 }
 
 export async function useLanguage(chosen: Language) {
-  table.value = await LOADERS[chosen]();
+  [table.value, saidTable.value] = await LOADERS[chosen]();
   language.value = chosen;
   document.documentElement.lang = chosen;
+}
+
+/** A sentence of the server in the language of the user, as far as it is known; also one that goes on behind a colon. */
+export const said = (text: string) => saidIn(saidTable.value, text);
+
+export function saidIn(known: Record<string, string>, text: string): string {
+  if (Object.hasOwn(known, text)) return known[text]!;
+  const colon = text.indexOf(': ');
+  const begin = text.slice(0, Math.max(colon, 0));
+  return Object.hasOwn(known, begin) ? known[begin]! + text.slice(colon) : text;
 }
 
 /** A text with its gaps filled: `{name}`, and `{n|message|messages}`, which is the number and the noun that goes with it. */

@@ -2,6 +2,8 @@
 
 import type { Table } from './index';
 
+export { said } from './said_ja';
+
 export const ja: Table = {
   'unit.days': '{n} 日',
   'unit.hours': '{n} 時間',

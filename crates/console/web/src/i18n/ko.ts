@@ -2,6 +2,8 @@
 
 import type { Table } from './index';
 
+export { said } from './said_ko';
+
 export const ko: Table = {
   'unit.days': '{n}일',
   'unit.hours': '{n}시간',

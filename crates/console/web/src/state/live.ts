@@ -59,8 +59,8 @@ function received(publish: Publish) {
     else if (!pair[0].startsWith('midge-')) own.push(pair);
   }
   if (timeMs === 0) timeMs = Date.now();
-  // Without samples, a Retained Message that is the first of its topic is the one that a Subscription begins with.
-  if (count === 0) count = publish.retain && tree.get(publish.topic)?.isTopic !== true ? 0 : 1;
+  // What a sampled Subscription begins with is no traffic: of all that it is sent, only that has no count.
+  if (count === 0) count = publish.retain && !isWhole ? 0 : 1;
   if (isForTree) {
     tree.arrive({ topic: publish.topic, payload: publish.payload, payloadBytes, retain: publish.retain, count, timeMs });
   }

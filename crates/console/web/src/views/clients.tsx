@@ -4,7 +4,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { ApiError, get, post } from '../api/client';
 import type { Client, ClientDetail } from '../api/types';
-import { formatBytes, formatDateTime, formatDuration, formatNumber, formatRate, t } from '../i18n';
+import { formatBytes, formatDateTime, formatDuration, formatNumber, formatRate, said, t } from '../i18n';
 import { plain } from '../payload/text';
 import { isWide, rowHeight } from '../state/preferences';
 import { go, hrefOf, query, route, setQuery } from '../state/route';
@@ -277,7 +277,7 @@ function Facts({ one, rates }: { one: ClientDetail; rates: Rates | null }) {
         <p class="note-line">
           <Icon name="disconnect" size={16} />
           <span>
-            {t('clients.lastDisconnect')}: {plain(one.last_disconnect.reason, 200)}
+            {t('clients.lastDisconnect')}: {plain(said(one.last_disconnect.reason), 200)}
             {one.last_disconnect.reason_code !== null && ` (0x${one.last_disconnect.reason_code.toString(16).padStart(2, '0')})`},{' '}
             <span class="num">{formatDateTime(one.last_disconnect.time_ms)}</span>
           </span>

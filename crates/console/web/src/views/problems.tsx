@@ -2,7 +2,7 @@
 
 import { useRef, useState } from 'preact/hooks';
 import type { Problem, ProblemKind, Problems } from '../api/types';
-import { formatDateTime, formatNumber, t } from '../i18n';
+import { formatDateTime, formatNumber, said, t } from '../i18n';
 import { plain } from '../payload/text';
 import { hrefOf, query, setQuery } from '../state/route';
 import { Badge, Button, Empty, Failure, Loading, Name, SearchField, Segmented, Sentence } from '../ui/controls';
@@ -80,7 +80,7 @@ function Totals({ totals, search }: { totals: Problems['totals']; search: string
           <li key={total.kind + total.reason}>
             <button type="button" aria-pressed={search === total.reason} onClick={() => setQuery('q', search === total.reason ? null : total.reason)}>
               <Badge tone={TONES[total.kind] ?? 'quiet'}>{KINDS.includes(total.kind) ? t(`problems.${total.kind}`) : plain(total.kind, 20)}</Badge>
-              <span class="label">{plain(total.reason, 120)}</span>
+              <span class="label">{plain(said(total.reason), 120)}</span>
               <span class="num">{formatNumber(total.count)}</span>
               <span class="meter" style={{ transform: `scaleX(${total.count / most})` }} />
             </button>
@@ -98,7 +98,7 @@ function ProblemRow({ one }: { one: Problem }) {
       <Badge tone={TONES[one.kind] ?? 'quiet'}>{KINDS.includes(one.kind) ? t(`problems.${one.kind}`) : plain(one.kind, 20)}</Badge>
       <div>
        <div class="problem-what">
-        <strong>{plain(one.reason, 200)}</strong>
+        <strong>{plain(said(one.reason), 200)}</strong>
         {one.reason_code !== null && <span class="hint num">0x{one.reason_code.toString(16).padStart(2, '0')}</span>}
         {one.count > 1 && <span class="count num">×{formatNumber(one.count)}</span>}
         <span class="problem-who">
@@ -116,7 +116,7 @@ function ProblemRow({ one }: { one: Problem }) {
         )}
         </span>
        </div>
-       {one.remedy && <p class="remedy"><Sentence text={one.remedy} /></p>}
+       {one.remedy && <p class="remedy"><Sentence text={said(one.remedy)} /></p>}
       </div>
     </li>
   );
