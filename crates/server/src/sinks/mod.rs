@@ -68,13 +68,18 @@ impl Sinks {
     /// Session, which the shards end.
     pub(crate) fn put_in_force(&self, wanted: &[SinkOptions]) -> io::Result<()> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut troubled = Vec::new();
         for gone in running.extract_if(.., |it| !wanted.contains(&it.options)) {
+            if gone.handle.numbers.is_in_trouble() {
+                troubled.push(gone.options.name());
+            }
             gone.handle.stop();
         }
         let mut begun = 0;
         for options in wanted {
             if running.iter().all(|it| it.options != *options) {
-                running.push(Running { options: options.clone(), handle: self.begin(options)? });
+                let handle = self.begin(options, troubled.contains(&options.name()))?;
+                running.push(Running { options: options.clone(), handle });
                 begun += 1;
             }
         }
@@ -97,8 +102,9 @@ impl Sinks {
         }
     }
 
-    fn begin(&self, options: &SinkOptions) -> io::Result<Handle> {
-        let runner = Runner::new(options, &self.surroundings);
+    /// `was_in_trouble`: people were told that the one before could not hand on anything, and want to know when this one can.
+    fn begin(&self, options: &SinkOptions, was_in_trouble: bool) -> io::Result<Handle> {
+        let runner = Runner::new(options, &self.surroundings, was_in_trouble);
         match options.clone() {
             SinkOptions::InfluxDb(options) => {
                 let format = InfluxDb::new(options.points.clone());

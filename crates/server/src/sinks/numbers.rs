@@ -46,6 +46,10 @@ pub(super) struct Numbers {
 
 impl Numbers {
     /// Something keeps the target from taking messages; `None`: nothing does.
+    pub(super) fn is_in_trouble(&self) -> bool {
+        self.is_in_trouble.load(Ordering::Relaxed)
+    }
+
     pub(super) fn set_trouble(&self, trouble: Option<&str>) {
         let was_in_trouble = self.is_in_trouble.swap(trouble.is_some(), Ordering::Relaxed);
         if trouble.is_some() || was_in_trouble {

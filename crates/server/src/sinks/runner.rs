@@ -64,6 +64,7 @@ pub(super) struct Runner {
     peers: Arc<Peers>,
     shared: Arc<Shared>,
     aside: Option<Aside>,
+    was_in_trouble: bool,
     numbers: Arc<Numbers>,
     stop: Arc<Stop>,
     teller: Teller,
@@ -100,7 +101,7 @@ impl Stop {
 }
 
 impl Runner {
-    pub(super) fn new(options: &SinkOptions, surroundings: &Surroundings) -> Runner {
+    pub(super) fn new(options: &SinkOptions, surroundings: &Surroundings, was_in_trouble: bool) -> Runner {
         let Surroundings { peers, shared, log, clock, folder } = surroundings;
         Runner {
             name: options.name(),
@@ -111,6 +112,7 @@ impl Runner {
             peers: Arc::clone(peers),
             shared: Arc::clone(shared),
             aside: folder.as_ref().map(|folder| Aside::new(folder.join(format!("{}.refused", options.name())))),
+            was_in_trouble,
             numbers: Arc::default(),
             stop: Arc::default(),
             teller: Teller { clock: *clock, log: LogBuffer::new(Arc::clone(log)) },
@@ -122,7 +124,9 @@ impl Runner {
         let (numbers, stop) = (Arc::clone(&self.numbers), Arc::clone(&self.stop));
         let (tell_subscribed, subscribed) = mpsc::channel();
         let (back_off, body) = (BackOff::default(), Vec::new());
-        let work = Work { runner: self, format, target, back_off, body, down: None, tell_subscribed };
+        // Whatever is wrong now is told anew.
+        let down = self.was_in_trouble.then(|| (Instant::now(), String::new()));
+        let work = Work { runner: self, format, target, back_off, body, down, tell_subscribed };
         let thread = thread::Builder::new().name(format!("sink-{}", work.runner.name));
         let run = move || {
             let on_panic = AbortOnPanic;
