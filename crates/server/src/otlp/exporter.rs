@@ -85,6 +85,10 @@ impl Exporter {
                 self.send_logs(now + TIMEOUT);
             }
             let due = self.metrics.as_ref().map(|channel| channel.due).into_iter().chain(self.logs_due()).min();
+            // While a request was sent, what sends it may have slept in the same way, and have been woken in our place.
+            if self.orders.are_there() {
+                continue;
+            }
             match due {
                 Some(due) => thread::park_timeout(due.saturating_duration_since(Instant::now())),
                 None => thread::park(),

@@ -47,6 +47,12 @@ impl Orders {
         Order { is_over: order.is_over, ..std::mem::take(&mut *order) }
     }
 
+    /// Whether anything is new.
+    pub(super) fn are_there(&self) -> bool {
+        let order = self.order();
+        order.is_over || order.options.is_some() || order.last.is_some()
+    }
+
     fn order(&self) -> MutexGuard<'_, Order> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
