@@ -6,7 +6,7 @@
 use std::ops::ControlFlow;
 
 use crate::routes::Call;
-use crate::source::{Client, HISTOGRAM_BUCKETS, Histogram, LogTotals, Sink, Source, Times, Totals};
+use crate::source::{Client, HISTOGRAM_BUCKETS, Histogram, LogTotals, Sink, Source, Tallies, Totals};
 
 /// A family of metrics.
 #[derive(Debug)]
@@ -214,7 +214,8 @@ fn measure_server(measured: &mut Measured, source: &dyn Source) {
     measured.plain("midge_start_time_seconds", about.started_ms as f64 / 1000.0);
     measured.plain("midge_ready", source.checks().iter().all(|check| check.ok));
     measure_totals(measured, &totals);
-    for reason in source.reasons() {
+    let Tallies { reasons, route, queue_age } = source.tallies();
+    for reason in reasons {
         let family = if reason.kind == "discarded" { "midge_discarded_messages_total" } else { "midge_refused_total" };
         measured.labelled(family, &[("reason", reason.reason)], reason.count);
     }
@@ -225,7 +226,6 @@ fn measure_server(measured: &mut Measured, source: &dyn Source) {
     if let Some(log) = &totals.log {
         measure_log(measured, log);
     }
-    let Times { route, queue_age } = source.times();
     measured.times("midge_route_seconds", &route, 1e6);
     measured.times("midge_queue_age_seconds", &queue_age, 1.0);
     source.sinks().iter().for_each(|sink| measure_sink(measured, sink));
@@ -333,7 +333,7 @@ fn measure_tops(measured: &mut Measured, call: &Call<'_>) {
     }
 }
 
-/// As many clients as are looked at for one measured.
+/// As many clients as are looked at for one answer.
 fn each_client(call: &Call<'_>, mut visit: impl FnMut(&Client)) -> ControlFlow<()> {
     let mut at = String::new();
     for _ in 0..PORTIONS_MAX {

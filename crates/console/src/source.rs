@@ -17,14 +17,17 @@ pub trait Source: Send + Sync + 'static {
     /// What does not change while the server runs, or only with its configuration.
     fn about(&self) -> About;
 
+    /// How people come to the server and to its program. Looks at the system.
+    fn whereabouts(&self) -> Whereabouts;
+
     /// Who that is, by the rules for MQTT on the same listener; `None`: he does not say. Failed logins slow down the next ones.
     fn log_in(&self, listener: u16, address: SocketAddr, login: Option<&Login>) -> Result<Account, LoginRefusal>;
 
     /// What the shards have counted. Asks none of them.
     fn totals(&self) -> Totals;
 
-    /// The same by reason. Asks each shard.
-    fn reasons(&self) -> Vec<Reason>;
+    /// The same by reason, and how long messages were on their way. Asks each shard.
+    fn tallies(&self) -> Tallies;
 
     /// Some clients from a place on; those that are away included.
     fn clients(&self, at: &Place) -> Result<Portion<Client>, WrongPlace>;
@@ -59,9 +62,6 @@ pub trait Source: Send + Sync + 'static {
 
     /// Where clients come in.
     fn listeners(&self) -> Vec<Listener>;
-
-    /// How long messages were on their way. Asks each shard.
-    fn times(&self) -> Times;
 
     /// What is published below `$SYS`, as numbers.
     fn system_topics(&self) -> Vec<(String, u64)>;
@@ -115,6 +115,11 @@ pub struct About {
     pub mqtt_port: Option<u16>,
     /// The port of MQTT with encryption.
     pub mqtt_tls_port: Option<u16>,
+}
+
+/// See [`Source::whereabouts`].
+#[derive(Clone, Debug, Default)]
+pub struct Whereabouts {
     /// How others may reach this machine.
     pub host_hint: Option<String>,
     /// What somebody at this machine types to run this program, where that is known.
@@ -263,9 +268,11 @@ impl Histogram {
     }
 }
 
-/// How long messages were on their way.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Times {
+/// See [`Source::tallies`].
+#[derive(Clone, Debug, Default)]
+pub struct Tallies {
+    /// What the server did not do.
+    pub reasons: Vec<Reason>,
     /// In microseconds: from when a shard read a message until it was written to those who receive it, once for each shard that read it
     /// or has receivers. Counted while somebody may ask for it.
     pub route: Histogram,

@@ -56,6 +56,10 @@ impl Source for MadeUp {
         About { version: "9.9".to_owned(), shards: 2, ..About::default() }
     }
 
+    fn whereabouts(&self) -> Whereabouts {
+        Whereabouts::default()
+    }
+
     fn log_in(&self, _: u16, _: SocketAddr, _: Option<&Login>) -> Result<Account, LoginRefusal> {
         Err(LoginRefusal::NotAuthorized)
     }
@@ -64,15 +68,12 @@ impl Source for MadeUp {
         Totals { log: Some(LogTotals { disk_bytes: Some(7), ..LogTotals::default() }), ..Totals::default() }
     }
 
-    fn reasons(&self) -> Vec<Reason> {
-        vec![Reason { kind: "discarded", reason: "queue full", count: 3 }]
-    }
-
-    fn times(&self) -> Times {
-        let mut times = Times::default();
-        (times.route.counts[3], times.route.sum) = (2, 14);
-        (times.queue_age.counts[6], times.queue_age.sum) = (1, 60);
-        times
+    fn tallies(&self) -> Tallies {
+        let reasons = vec![Reason { kind: "discarded", reason: "queue full", count: 3 }];
+        let mut tallies = Tallies { reasons, ..Tallies::default() };
+        (tallies.route.counts[3], tallies.route.sum) = (2, 14);
+        (tallies.queue_age.counts[6], tallies.queue_age.sum) = (1, 60);
+        tallies
     }
 
     fn clients(&self, at: &Place) -> Result<Portion<Client>, WrongPlace> {

@@ -361,8 +361,7 @@ fn run_shard(shard: Shard) {
 }
 
 impl Server {
-    /// Waits for signals, until one says stop; then ends the shards.
-    /// Gives what has something to send yet.
+    /// Waits for signals, until one says stop; then ends the shards. Gives what has something to send yet.
     fn wait(mut self, journal: &mut Journal) -> Result<Arc<Exports>, Failure> {
         let mut watchdog = Watchdog::of_environment();
         self.supervisor.ready();

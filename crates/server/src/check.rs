@@ -131,11 +131,12 @@ impl Findings {
 
     /// A server starts all the same, and its messages wait.
     fn file_sink(&mut self, options: &Options, account: Option<&Account>) {
-        let of = |sink: &SinkOptions| if let SinkOptions::File(file) = sink { Some(file.path.clone()) } else { None };
-        let Some(path) = options.sinks.iter().find_map(of) else { return };
-        if let Err(error) = Account::check_open_as(account, Path::new(&path)) {
-            let hint = way_to_write(account, Path::new(&path), &error);
-            let text = format!("The file {path} takes no messages: {}.", words(&error));
+        let files =
+            options.sinks.iter().filter_map(|it| if let SinkOptions::File(file) = it { Some(file) } else { None });
+        let Some(path) = files.map(|file| Path::new(&file.path)).next() else { return };
+        if let Err(error) = Account::check_open_as(account, path) {
+            let hint = way_to_write(account, path, &error);
+            let text = format!("The file {} takes no messages: {}.", path.display(), words(&error));
             self.0.push(Finding { about: About::FileSink, is_error: false, text, hint });
         }
     }

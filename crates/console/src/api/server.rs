@@ -36,7 +36,7 @@ pub(crate) fn openapi(call: &Call<'_>) -> Result<Outcome, Refusal> {
 
 /// `GET session`
 pub(crate) fn session(call: &Call<'_>) -> Result<Outcome, Refusal> {
-    let about = call.state.source.about();
+    let (about, whereabouts) = (call.state.source.about(), call.state.source.whereabouts());
     let username = call.asker.account.as_ref().and_then(|account| account.username.clone());
     Ok(Outcome::Json(json!({
         "anonymous": username.is_none(),
@@ -47,9 +47,9 @@ pub(crate) fn session(call: &Call<'_>) -> Result<Outcome, Refusal> {
         "mqtt_port": about.mqtt_port,
         "mqtt_tls_port": about.mqtt_tls_port,
         "websocket_path": crate::server::WEBSOCKET_PATH,
-        "host_hint": about.host_hint,
+        "host_hint": whereabouts.host_hint,
         // Where things are on the machine is for those who are at it.
-        "program": about.program.filter(|_| call.asker.is_local && call.asker.can_see),
+        "program": whereabouts.program.filter(|_| call.asker.is_local && call.asker.can_see),
         "history": !call.state.rules().history.is_empty(),
     })))
 }

@@ -20,7 +20,7 @@ use midge_console::source as console;
 use midge_console::source::{
     About, Account, Check, Configuration, Explanation, Histogram, Listener, LogTotals, Login, LoginRefusal, News,
     Place, Portion, Publication, PublishRefusal, Question, Reason, Retained, SHOWN_PAYLOAD_BYTES, Sink, Subscription,
-    Times, Totals, WrongPlace,
+    Tallies, Totals, Whereabouts, WrongPlace,
 };
 use midge_console::{Incident, Sample, Source};
 use midge_net::{Address, Stream};
@@ -241,9 +241,11 @@ impl Source for ConsoleSource {
             persistence: self.parts.shared.has_log(),
             mqtt_port: port(false),
             mqtt_tls_port: port(true),
-            host_hint: host_hint(),
-            program: program(),
         }
+    }
+
+    fn whereabouts(&self) -> Whereabouts {
+        Whereabouts { host_hint: host_hint(), program: program() }
     }
 
     fn log_in(&self, listener: u16, address: SocketAddr, login: Option<&Login>) -> Result<Account, LoginRefusal> {
@@ -338,7 +340,7 @@ impl Source for ConsoleSource {
         }
     }
 
-    fn reasons(&self) -> Vec<Reason> {
+    fn tallies(&self) -> Tallies {
         let counts = self.peers().shards().filter_map(|shard| self.peers().inquire(shard, |shard| shard.counts()));
         let counts: Vec<(midge_broker::Counters, SocketCounts)> = counts.collect();
         let sum = |of: &dyn Fn(&(midge_broker::Counters, SocketCounts)) -> u64| counts.iter().map(of).sum();
@@ -361,17 +363,12 @@ impl Source for ConsoleSource {
             refused("subscription limit", sum(&|(counters, _)| counters.subscriptions_refused)),
             refused("retained limit", sum(&|(counters, _)| counters.retained_refused)),
         ]);
-        reasons
-    }
-
-    fn times(&self) -> Times {
-        let mut times = Times::default();
-        for shard in self.peers().shards() {
-            times.route += self.peers().route_times(shard).read();
-            let ages = self.peers().inquire(shard, |shard| shard.broker().counters().queue_ages).unwrap_or_default();
-            times.queue_age += Histogram { counts: ages.counts, sum: ages.sum_s };
+        let (mut route, mut queue_age) = (Histogram::default(), Histogram::default());
+        self.peers().shards().for_each(|shard| route += self.peers().route_times(shard).read());
+        for (midge_broker::Counters { queue_ages, .. }, _) in &counts {
+            queue_age += Histogram { counts: queue_ages.counts, sum: queue_ages.sum_s };
         }
-        times
+        Tallies { reasons, route, queue_age }
     }
 
     fn clients(&self, at: &Place) -> Result<Portion<console::Client>, WrongPlace> {

@@ -42,9 +42,7 @@ impl Changed {
         match &event.kind {
             EventKind::Connected { .. } => self.note_client(client_id, None),
             // Whoever it was: of a Session that waits for somebody else this says nothing.
-            EventKind::Refused { .. } if !service::is_service(client_id) => {
-                self.clients.entry(client_id.into()).or_insert(News::PerhapsGone);
-            }
+            EventKind::Refused { .. } => self.enter(client_id, News::PerhapsGone),
             EventKind::Disconnected(reason) => self.note_client(client_id, Some(how_it_ended(reason))),
             EventKind::SessionExpired => self.note_client(client_id, Some("session expired".to_owned())),
             _ => {}
@@ -53,8 +51,14 @@ impl Changed {
 
     /// Something has happened to its Session.
     pub(super) fn note_client(&mut self, client_id: &str, reason: Option<String>) {
-        if self.is_wanted && !service::is_service(client_id) {
-            self.clients.insert(client_id.into(), News::Change(reason));
+        self.enter(client_id, News::Change(reason));
+    }
+
+    /// What is known of a client's change already is more than that it may be gone.
+    fn enter(&mut self, client_id: &str, news: News) {
+        let adds = matches!(news, News::Change(_)) || !self.clients.contains_key(client_id);
+        if self.is_wanted && !service::is_service(client_id) && adds {
+            self.clients.insert(client_id.into(), news);
         }
     }
 }
