@@ -1,14 +1,18 @@
 //! A server that speaks HTTP, takes down what it is sent, and answers as it is told.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
 use crate::PATIENCE;
+use crate::tls::Issued;
 
 /// See the module.
 pub struct StandIn {
+    scheme: &'static str,
     port: u16,
     state: Arc<State>,
 }
@@ -76,22 +80,45 @@ impl StandIn {
     /// # Panics
     /// When somebody else has it.
     pub fn start_at<R: Into<Reply>>(port: u16, answer: impl Fn(&Request) -> R + Send + Sync + 'static) -> StandIn {
+        StandIn::start_with(port, None, move |request| answer(request).into())
+    }
+
+    /// The same for who comes encrypted. This is the certificate that it shows.
+    ///
+    /// # Panics
+    /// When there is no port.
+    pub fn start_secure<R: Into<Reply>>(
+        issued: &Issued,
+        answer: impl Fn(&Request) -> R + Send + Sync + 'static,
+    ) -> StandIn {
+        StandIn::start_with(0, Some(issued.server_config()), move |request| answer(request).into())
+    }
+
+    fn start_with(
+        port: u16,
+        tls: Option<Arc<ServerConfig>>,
+        answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> StandIn {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("a port");
         let port = listener.local_addr().expect("a port").port();
-        let (state, answer) = (Arc::<State>::default(), Arc::new(move |request: &Request| answer(request).into()));
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let (state, answer) = (Arc::<State>::default(), Arc::new(answer));
         let of_server = Arc::clone(&state);
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let (state, answer) = (Arc::clone(&of_server), Arc::clone(&answer));
-                std::thread::spawn(move || serve(&stream, &state, &*answer));
+                let (state, answer, tls) = (Arc::clone(&of_server), Arc::clone(&answer), tls.clone());
+                std::thread::spawn(move || match tls.map(|tls| ServerConnection::new(tls).expect("a connection")) {
+                    Some(tls) => serve(StreamOwned::new(tls, stream), &state, &*answer),
+                    None => serve(stream, &state, &*answer),
+                });
             }
         });
-        StandIn { port, state }
+        StandIn { scheme, port, state }
     }
 
     /// Where it is.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("{}://127.0.0.1:{}", self.scheme, self.port)
     }
 
     /// Waits until so many requests have come, and gives all.
@@ -111,15 +138,15 @@ impl StandIn {
     }
 }
 
-fn serve(stream: &TcpStream, state: &State, answer: &dyn Fn(&Request) -> Reply) {
+fn serve(stream: impl Read + Write, state: &State, answer: &dyn Fn(&Request) -> Reply) {
     let mut reader = BufReader::new(stream);
     while let Some(request) = read(&mut reader) {
         let Reply { status, headers, body } = answer(&request);
         state.requests.lock().expect("no thread panics").push(request);
         state.come.notify_all();
         let head = format!("HTTP/1.1 {status} -\r\ncontent-length: {}\r\n{headers}\r\n", body.len());
-        let mut writer = stream;
-        if writer.write_all(&[head.as_bytes(), &body].concat()).is_err() {
+        let writer = reader.get_mut();
+        if writer.write_all(&[head.as_bytes(), &body].concat()).and_then(|()| writer.flush()).is_err() {
             return;
         }
     }

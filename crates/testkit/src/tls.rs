@@ -17,7 +17,7 @@ use rcgen::{
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
 
 use crate::client::PATIENCE;
 use crate::environment::scratch_folder;
@@ -100,6 +100,19 @@ impl Issued {
         CertificateDer::from_pem_slice(self.certificate.as_bytes()).expect("PEM").to_vec()
     }
 
+    fn identity(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).expect("PEM");
+        (vec![self.der().into()], key)
+    }
+
+    /// Of a server that shows it, and asks clients for none.
+    pub(crate) fn server_config(&self) -> Arc<ServerConfig> {
+        let (certificates, key) = self.identity();
+        let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+        let builder = builder.with_safe_default_protocol_versions().expect("versions that there are");
+        Arc::new(builder.with_no_client_auth().with_single_cert(certificates, key).expect("a pair"))
+    }
+
     /// Writes `NAME.pem` and `NAME.key` into the folder, and says where they are.
     pub fn write(&self, folder: &Path, name: &str) -> (PathBuf, PathBuf) {
         let paths = (folder.join(format!("{name}.pem")), folder.join(format!("{name}.key")));
@@ -139,9 +152,8 @@ impl Trust {
         let config = match identity {
             None => builder.with_no_client_auth(),
             Some(identity) => {
-                let certificate = CertificateDer::from_pem_slice(identity.certificate.as_bytes()).expect("PEM");
-                let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).expect("PEM");
-                builder.with_client_auth_cert(vec![certificate], key).expect("a pair")
+                let (certificates, key) = identity.identity();
+                builder.with_client_auth_cert(certificates, key).expect("a pair")
             }
         };
         Trust(Arc::new(config))

@@ -8,6 +8,7 @@ use std::{fs, path::PathBuf};
 use midge_testkit::PATIENCE;
 use midge_testkit::environment::{need, opentelemetry, scratch_folder, workspace};
 use midge_testkit::stand_in::{Reply, Request, StandIn};
+use midge_testkit::tls::Issued;
 use serde_json::{Map, Value};
 
 /// See the module.
@@ -24,10 +25,22 @@ impl Collector {
     }
 
     pub(crate) fn start_at(port: u16, answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Option<Collector> {
+        Collector::of(|| StandIn::start_at(port, answer))
+    }
+
+    /// One for which this certificate vouches.
+    pub(crate) fn start_secure(
+        issued: &Issued,
+        answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Option<Collector> {
+        Collector::of(|| StandIn::start_secure(issued, answer))
+    }
+
+    fn of(stand_in: impl FnOnce() -> StandIn) -> Option<Collector> {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let python = need(opentelemetry())?;
         let folder = scratch_folder(&format!("otlp-{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
-        Some(Collector { stand_in: StandIn::start_at(port, answer), python, folder })
+        Some(Collector { stand_in: stand_in(), python, folder })
     }
 
     pub(crate) fn url(&self) -> String {

@@ -4,8 +4,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use midge_testkit::Conversation;
 use midge_testkit::client::hex;
+use midge_testkit::environment::scratch_folder;
 use midge_testkit::ports::free_port;
 use midge_testkit::stand_in::Reply;
+use midge_testkit::tls::Authority;
 
 use crate::collector::{Collector, attributes, wait_for};
 use crate::{start, taken};
@@ -43,6 +45,29 @@ fn a_wrong_address_is_told_in_one_line() {
         collector.requests(3 * (number + 1));
     }
     assert_eq!(server.count_log("*The collector*"), 1, "{:#?}", server.log());
+}
+
+/// Where it speaks https, what it is sent depends on who vouches for its certificate.
+#[test]
+fn its_certificate_is_vouched_for_or_not() {
+    let (authority, folder) = (Authority::new("mine"), scratch_folder("otlp-issuers"));
+    let path = |name: &str, authority: &Authority| {
+        let path = folder.join(name);
+        std::fs::write(&path, authority.certificate()).expect("the folder can be written");
+        format!("otlp_cafile {}", path.display())
+    };
+    let (mine, other) = (path("mine.pem", &authority), path("other.pem", &Authority::new("other")));
+    let Some(collector) = Collector::start_secure(&authority.server(), taken) else { return };
+    let mut server = start(&collector.url(), &other);
+    server.expect_log("Error: The collector at https://127.0.0.1:* takes no *certificate*otlp_cafile*");
+    Conversation::with(&server).play("c connects v5 clean\nc disconnects");
+    assert_eq!(collector.requests(0), [], "nothing is told to whom nobody vouches for");
+    assert!(server.terminate().success());
+    let server = start(&collector.url(), &mine);
+    Conversation::with(&server).play("d connects v5 clean\nd disconnects");
+    assert_eq!(attributes(&collector.record("connected"))["client_id"], "d");
+    wait_for("metric", || collector.number("midge_connects_total"));
+    assert_eq!(server.count_log("*The collector*"), 0, "{:#?}", server.log());
 }
 
 /// Lines that it had no time for come once more, when it said.
