@@ -12,11 +12,13 @@
 //! * whoever asks is checked before he is answered: which name he calls us by, which page he comes from, who he is, what he may;
 //! * a route is a row of one table ([`routes`]), from which dispatch, checks and `openapi.json` are made.
 //!
-//! To read it: [`source`] for what is asked, `routes` for what there is, `server` for the way of one request,
-//! `connections` for who has to go when it is crowded.
+//! To read it: [`source`] for what is asked, `routes` for what there is, `server` for the way of one request, `accept` for how it comes,
+//! `connections` for who has to go when it is crowded, `anteroom` for what is there before all of that.
 #![forbid(unsafe_code)]
 
+mod accept;
 mod answer;
+mod anteroom;
 mod api;
 mod assets;
 mod connections;
@@ -41,6 +43,7 @@ mod websocket;
 #[cfg(test)]
 mod testing;
 
+pub use anteroom::Anteroom;
 pub use history::{History, Point, Sample};
 pub use metrics::METRICS;
 pub use openapi::document;

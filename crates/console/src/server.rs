@@ -1,4 +1,4 @@
-//! The thread: accepts connections, speaks HTTP with them, and answers each request on the way that its path has.
+//! The thread: answers each request on the way that its path has.
 //!
 //! What must hold: a connection that is slow, or says nothing, costs a place and nothing else, and only for a while; what takes its
 //! time (a login, an answer of shards) is waited for on other threads, of which there are few.
@@ -15,22 +15,18 @@ use base64ct::{Base64, Encoding};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Method, Request, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Value, json};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
+use crate::accept::accept;
 use crate::answer::{Answer, Refusal, secure};
-use crate::connections::{Connection, Connections, Place, Socket};
+use crate::connections::{Connection, Connections};
 use crate::observations::Observations;
 use crate::routes::{self, Asker, Call, Right, Route};
 use crate::source::{Login, LoginRefusal, News, Source};
@@ -237,50 +233,25 @@ async fn change(state: &Arc<State>, open: &mut HashMap<usize, Open>, entrances: 
         // One that cannot be waited on is one that the event loop has no room for; the socket is closed again.
         let Ok(socket) = tokio::net::TcpListener::from_std(socket) else { continue };
         let door = Arc::new(Mutex::new(door));
-        let accepting = tokio::spawn(accept(Arc::clone(state), socket, Arc::clone(&door)));
+        let accepting = tokio::spawn(welcome(Arc::clone(state), socket, Arc::clone(&door)));
         open.insert(number, Open { door, accepting });
     }
 }
 
-/// Accepts for as long as the socket is there. Connections end with it.
-async fn accept(state: Arc<State>, socket: tokio::net::TcpListener, door: Arc<Mutex<Arc<Door>>>) {
-    let mut served = JoinSet::new();
-    loop {
-        while served.try_join_next().is_some() {}
-        let (stream, address) = match socket.accept().await {
-            Ok(accepted) => accepted,
-            Err(_) => {
-                // No descriptors left, mostly: others have them, and give them back.
-                sleep(PAUSE).await;
-                continue;
-            }
-        };
-        let place = state.connections.take_place().await;
-        let state = Arc::clone(&state);
+/// What whoever comes through this door is answered.
+async fn welcome(state: Arc<State>, socket: tokio::net::TcpListener, door: Arc<Mutex<Arc<Door>>>) {
+    let connections = Arc::clone(&state.connections);
+    accept(socket, connections, |connection, address| {
         let door = Arc::clone(&door.lock().unwrap_or_else(PoisonError::into_inner));
-        served.spawn(async move {
-            tokio::select! {
-                () = serve(state, door, &place, stream, address) => {}
-                () = place.connection.is_dismissed() => {}
-            }
-        });
-    }
-}
-
-async fn serve(state: Arc<State>, door: Arc<Door>, place: &Place, stream: TcpStream, address: SocketAddr) {
-    let _ = stream.set_nodelay(true);
-    let connection = Arc::clone(&place.connection);
-    let stream = Socket::new(stream, Arc::clone(&connection));
-    let caller = Caller { door: Arc::clone(&door), connection, address };
-    match &door.tls {
-        None => converse(state, caller, stream).await,
-        Some(acceptor) => {
-            // Who speaks no TLS is told nothing that he would understand.
-            if let Ok(Ok(stream)) = timeout(HEAD_TIME, acceptor.accept(stream)).await {
-                converse(state, caller, stream).await;
-            }
-        }
-    }
+        let (state, tls) = (Arc::clone(&state), door.tls.clone());
+        let caller = Caller { door, connection, address };
+        let answer = move |request| {
+            let (state, caller) = (Arc::clone(&state), caller.clone());
+            async move { answer(&state, &caller, request).await }
+        };
+        (tls, answer)
+    })
+    .await;
 }
 
 /// Who is at the other end of a connection.
@@ -289,20 +260,6 @@ struct Caller {
     door: Arc<Door>,
     connection: Arc<Connection>,
     address: SocketAddr,
-}
-
-async fn converse<S>(state: Arc<State>, caller: Caller, stream: S)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let service = service_fn(move |request| {
-        let (state, caller) = (Arc::clone(&state), caller.clone());
-        async move { Ok::<_, std::convert::Infallible>(answer(&state, &caller, request).await) }
-    });
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(HEAD_BYTES_MAX).half_close(true);
-    // What ends a connection is known to who is at its other end.
-    let _ = http.serve_connection(TokioIo::new(stream), service).with_upgrades().await;
 }
 
 async fn answer(state: &Arc<State>, caller: &Caller, request: Request<Incoming>) -> Answer {
@@ -349,7 +306,7 @@ async fn answer_console(
     if path == WEBSOCKET_PATH {
         return answer_websocket(state, caller, from, request).await;
     }
-    if !path.starts_with("/api/") && !["/api", "/metrics", "/healthz", "/readyz"].contains(&path) {
+    if is_of_page(path) {
         return assets::answer(request.method(), path, request.headers());
     }
     let (route, id) = routes::find(request.method().as_str(), path)?;
@@ -379,6 +336,11 @@ async fn answer_console(
         (route.handler)(&call).map(|outcome| outcome.answer(route))
     };
     wait_in_place(state, caller, work).await
+}
+
+/// Whether what is there belongs to the page, if there is anything.
+pub(crate) fn is_of_page(path: &str) -> bool {
+    !path.starts_with("/api/") && !["/api", "/metrics", "/healthz", "/readyz", WEBSOCKET_PATH].contains(&path)
 }
 
 /// Has a thread that waits do the work, where there is a place among the requests that are answered.
@@ -560,28 +522,20 @@ const WAITING_THREADS: usize = 4;
 const ANSWERING_MAX: usize = 64;
 
 /// Connections that speak HTTP, at some ten kilobytes each.
-const CONNECTIONS_MAX: usize = 256;
+pub(crate) const CONNECTIONS_MAX: usize = 256;
 
 /// Browsers that speak MQTT, at two sockets and 16 KiB each.
 const RELAYS_MAX: usize = 1_024;
 
-/// For a handshake of TLS, for the head of a request, and for a connection on which nothing is asked.
-const HEAD_TIME: Duration = Duration::from_secs(30);
-
 const BODY_TIME: Duration = Duration::from_secs(30);
-
-const HEAD_BYTES_MAX: usize = 16 << 10;
 
 /// The largest packet that MQTT has by default, in base64.
 const BODY_BYTES_MAX: usize = 4 << 20;
 
 const SMALL_BODY_BYTES_MAX: usize = 64 << 10;
 
-/// After an error that will not have gone at once.
-const PAUSE: Duration = Duration::from_millis(100);
-
 /// The page asks every few seconds.
 const RATES_KEPT_MS: u64 = 30_000;
 
 /// argon2 keeps its memory on the heap; nothing here recurses but JSON, to a bound of 128.
-const STACK_BYTES: usize = 512 << 10;
+pub(crate) const STACK_BYTES: usize = 512 << 10;

@@ -19,7 +19,7 @@ use crate::abort::AbortOnPanic;
 use crate::admin::{Admin, AdminParts};
 use crate::authority::{Failures, Workers};
 use crate::clock::{self, Clock};
-use crate::console::{ConsoleSource, Consoles, SourceParts};
+use crate::console::{self, ConsoleSource, Consoles, SourceParts};
 use crate::failure::{Failure, StartError};
 use crate::inquiry::OverviewSource;
 use crate::journal::Journal;
@@ -138,16 +138,10 @@ fn start(
     let mut origin = Origin::new(options, log, journal)?;
     let doors = make_doors(options, &[], origin.key_log.as_ref(), Occasion::Order, journal)?;
     let authority = origin.load_authority(options, &doors, journal)?;
-    // What a Mosquitto that still runs will leave is not in its database yet: who takes that over must have the ports.
-    let is_import_due = options.persistence.as_ref().is_some_and(persistence::is_import_due);
-    let mut open = |journal: &mut Journal| open_all(options, &doors, account, &mut inherited, journal);
-    let early = is_import_due.then(|| open(journal)).transpose()?;
-    // First of all that others can see: two servers with one log must not both have a port.
-    let state = restore_as(account, options, clock, journal)?;
-    let sockets = match early {
-        Some(sockets) => sockets,
-        None => open(journal)?,
-    };
+    let early = open_early(options, &doors, account, &mut inherited, journal)?;
+    // First of all that clients can see: two servers with one log must not both have a port for them.
+    let state = restore_as(account, options, &early, clock, journal)?;
+    let sockets = open_others(options, &doors, &early, account, &mut inherited, journal)?;
     let settings = Settings::new(options, Arc::clone(&state.rules), doors, sockets, authority);
     let pid_file = options.pid_file.as_deref().map(|path| PidFile::write(path, account)).transpose();
     let pid_file = pid_file.map_err(|error| Failure::System("pid_file", error))?;
@@ -199,15 +193,37 @@ fn start(
     Ok(Server { threads, desk, supervisor, tree_print, exports, signals, poll, _pid_file: pid_file })
 }
 
-/// Opens the sockets of the start; those that were handed over and nobody wants are told.
-fn open_all(
+/// Opens what is to be there before the server has read what it has kept. Nobody is let in to clients' sockets yet.
+fn open_early(
     options: &Options,
     doors: &[Door],
     account: Option<&Account>,
     inherited: &mut Inherited,
     journal: &mut Journal,
+) -> Result<Settings, Failure> {
+    // What a Mosquitto that still runs will leave is not in its database yet: who takes that over must have the ports.
+    let all = options.persistence.as_ref().is_some_and(persistence::is_import_due);
+    let doors: Vec<Door> = doors.iter().map(|door| door.clone().only_if(all || door.http.is_some())).collect();
+    let sockets = open_sockets(options, &doors, &Settings::default(), account, inherited, journal)?;
+    Ok(Settings::with_sockets(doors, sockets))
+}
+
+/// Opens the rest; sockets that were handed over and nobody wants are told. What could not be opened early, and need not be, is not
+/// tried again.
+fn open_others(
+    options: &Options,
+    doors: &[Door],
+    early: &Settings,
+    account: Option<&Account>,
+    inherited: &mut Inherited,
+    journal: &mut Journal,
 ) -> Result<Vec<Socket>, Failure> {
-    let sockets = open_sockets(options, doors, &Settings::default(), account, inherited, journal)?;
+    let was_tried = |number: usize| early.doors[number].of.is_some();
+    let is_open = |number: usize| early.sockets.iter().any(|socket| usize::from(socket.listener.0) == number);
+    let doors = doors.iter().enumerate();
+    let doors: Vec<Door> =
+        doors.map(|(number, door)| door.clone().only_if(!was_tried(number) || is_open(number))).collect();
+    let sockets = open_sockets(options, &doors, early, account, inherited, journal)?;
     for address in inherited.left() {
         let text = format_args!(
             "Warning: no listener of the configuration is for the socket on {address} that was handed over."
@@ -234,11 +250,12 @@ struct Beginning {
 fn restore_as(
     account: Option<&Account>,
     options: &Options,
+    early: &Settings,
     clock: Clock,
     journal: &mut Journal,
 ) -> Result<Beginning, Failure> {
     let Some((account, persistence)) = account.zip(options.persistence.as_ref()) else {
-        return restore(options, clock, journal);
+        return restore(options, early, clock, journal);
     };
     let unprepared = |error: io::Error| {
         let error = io::Error::new(error.kind(), format!("{}: {error}", persistence.folder.display()));
@@ -248,11 +265,11 @@ fn restore_as(
     if !persistence::is_import_due(persistence) {
         account.prepare_folder(&persistence.folder).map_err(unprepared)?;
     }
-    account.act(|| restore(options, clock, journal)).map_err(no_account)?
+    account.act(|| restore(options, early, clock, journal)).map_err(no_account)?
 }
 
 /// Shards as they were when the server ended, where anything was kept.
-fn restore(options: &Options, clock: Clock, journal: &mut Journal) -> Result<Beginning, Failure> {
+fn restore(options: &Options, early: &Settings, clock: Clock, journal: &mut Journal) -> Result<Beginning, Failure> {
     let (rules, shards) = (Arc::new(options.broker.clone()), options.shards);
     let make = |shared: Arc<Shared>| {
         let shard = |number| midge_broker::Shard::new(Arc::clone(&rules), ShardId(number), Arc::clone(&shared));
@@ -263,6 +280,8 @@ fn restore(options: &Options, clock: Clock, journal: &mut Journal) -> Result<Beg
         let shards = make(Arc::clone(&shared));
         return Ok(Beginning { rules, shards, shared, persistence: None, clock });
     };
+    // Within: what parses requests then is nobody but the account that the server will be.
+    let _anteroom = console::open_anteroom(early, options);
     let recovered = persistence::recover(wanted, &rules, shards, clock, make).map_err(Failure::Persistence)?;
     for remark in &recovered.remarks {
         let kind = if remark.starts_with("Warning") { LogType::Warning } else { LogType::Information };

@@ -128,6 +128,11 @@ impl Settings {
         }
     }
 
+    /// What is there before anything is in force: these listeners.
+    pub(crate) fn with_sockets(doors: Vec<Door>, sockets: Vec<Socket>) -> Settings {
+        Settings { doors, sockets, ..Settings::default() }
+    }
+
     /// A listener and what it has beside its sockets.
     pub(crate) fn door(&self, listener: ListenerId) -> &Door {
         match listener {
@@ -242,6 +247,11 @@ impl Door {
             rates: Arc::default(),
             username_of_certificate: None,
         }
+    }
+
+    /// One that is not there, unless `is_there`.
+    pub(crate) fn only_if(self, is_there: bool) -> Door {
+        if is_there { self } else { Door::gone(self.gate) }
     }
 
     /// Whether clients that came in `before` could come now, apart from which pre-shared keys count.

@@ -16,7 +16,7 @@ mod witness;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use midge_console::{Console, Entrance, Rules};
+use midge_console::{Anteroom, Console, Entrance, EntranceKind, Rules};
 use midge_net::words;
 
 pub(crate) use self::figures::{LogFigures, Tally};
@@ -41,9 +41,9 @@ impl Consoles {
     /// From now on it is where these settings say. What is not there any more is closed when this returns.
     pub(crate) fn follow(&self, settings: &Settings, options: &Options, journal: &mut Journal) {
         self.source.set_configuration(Arc::clone(&options.configuration));
-        let sockets = settings.sockets.iter().filter(|socket| settings.door(socket.listener).http.is_some());
+        let mut tell = |text: String| journal.line(LogType::Error, format_args!("{text}"));
         let entrances: Vec<Entrance> =
-            sockets.filter_map(|socket| entrance(settings, socket, options, journal)).collect();
+            entrances(settings, options).filter_map(|it| it.map_err(&mut tell).ok()).collect();
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if entrances.is_empty() {
             if let Some(console) = running.take() {
@@ -76,32 +76,42 @@ fn give_way() {
 /// A tenth of the time of who wants as much.
 const NICENESS: i32 = 10;
 
-fn entrance(settings: &Settings, socket: &Socket, options: &Options, journal: &mut Journal) -> Option<Entrance> {
-    let door: &Door = settings.door(socket.listener);
+/// Stands in for the console while the server reads what it has kept. `settings` has the sockets that are open by then.
+pub(crate) fn open_anteroom(settings: &Settings, options: &Options) -> Option<Anteroom> {
+    // What is wrong with one is told when the console opens.
+    let entrances: Vec<Entrance> = entrances(settings, options).filter_map(Result::ok).collect();
+    let is_wanted = !entrances.is_empty();
+    is_wanted.then(|| Anteroom::open(entrances, options.console.names.clone(), give_way).ok()).flatten()
+}
+
+/// Where a console is to be, and why it cannot be there.
+fn entrances(settings: &Settings, options: &Options) -> impl Iterator<Item = Result<Entrance, String>> {
+    let sockets = settings.sockets.iter();
+    sockets.filter_map(|socket| {
+        let door = settings.door(socket.listener);
+        let kind = door.http?;
+        let no_console = |cause| format!("Error: no console on {}: {cause}.", socket.socket);
+        Some(entrance(door, kind, socket, options).map_err(no_console))
+    })
+}
+
+fn entrance(door: &Door, kind: EntranceKind, socket: &Socket, options: &Options) -> Result<Entrance, String> {
     let tls = match &door.encryption {
         None => None,
-        Some(encryption) => match encryption.listener.rustls() {
-            Some(config) => Some(config),
-            None => {
-                let text = "these ciphers are OpenSSL's, which does not serve HTTP here. Take them out of its block";
-                journal.line(LogType::Error, format_args!("Error: no console on {}: {text}.", socket.socket));
-                return None;
-            }
-        },
+        Some(encryption) => Some(encryption.listener.rustls().ok_or(ONLY_OPENSSL)?),
     };
-    let cloned = socket.socket.try_clone_tcp();
-    let unopened = |error| {
-        journal.line(LogType::Error, format_args!("Error: no console on {}: {}.", socket.socket, words(&error)))
-    };
-    let own = cloned.map_err(unopened).ok()?;
+    let own = socket.socket.try_clone_tcp().map_err(|error| words(&error))?;
     let trusted = door.websocket.as_ref().map(|websocket| websocket.trusted_proxies.clone()).unwrap_or_default();
-    Some(Entrance {
+    let at = door.of.as_ref().ok_or("its listener is gone")?;
+    Ok(Entrance {
         listener: socket.listener.0,
         number: socket.number,
-        kind: door.http?,
+        kind,
         socket: own,
         tls,
-        allow_anonymous: options.broker.listeners[door.of.as_ref()?.place].allow_anonymous,
+        allow_anonymous: options.broker.listeners[at.place].allow_anonymous,
         trusts: Arc::new(move |ip| trusted.iter().any(|network| network.contains(ip))),
     })
 }
+
+const ONLY_OPENSSL: &str = "these ciphers are OpenSSL's, which does not serve HTTP here. Take them out of its block";

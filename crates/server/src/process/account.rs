@@ -91,7 +91,8 @@ impl Account {
         &self.groups
     }
 
-    /// Does something as this user. Nothing else may happen in the process meanwhile: it is the whole process that changes.
+    /// Does something as this user. Nothing else may happen in the process meanwhile that another user has to do: it is the whole
+    /// process that changes.
     pub(crate) fn act<T>(&self, what: impl FnOnce() -> T) -> io::Result<T> {
         // SAFETY: none of these calls touches memory of ours but `setgroups`, which reads as many numbers as it is told.
         unsafe {

@@ -2,7 +2,8 @@
 //!
 //! Read `guard.rs` (who is answered at all), `logins.rs` (who may see and change), `api.rs` (what is told and done), `websocket.rs`
 //! (MQTT for browsers), `listeners.rs` (where it is: without a file, by TLS, over reloads, Mosquitto's API), `slow.rs` (those who
-//! take their time), `metrics.rs` (and the dashboard that stands on them), `tester.rs` (a program that tries everything the description allows).
+//! take their time), `starts.rs` (before there is a server to be seen), `metrics.rs` (and the dashboard that stands on
+//! them), `tester.rs` (a program that tries everything the description allows).
 
 mod api;
 mod guard;
@@ -11,6 +12,7 @@ mod listeners;
 mod logins;
 mod metrics;
 mod slow;
+mod starts;
 mod tester;
 mod websocket;
 
