@@ -53,7 +53,7 @@ const stories = {
     await page.locator('[data-search]').fill(`${ROOT}/marked`);
     const row = page.getByRole('treeitem', { name: /marked/ });
     const shows = async (value, isMarked) => {
-      await row.getByText(value, { exact: true }).waitFor();
+      await row.locator('.value').getByText(value, { exact: true }).waitFor();
       await until(async () => ((await row.locator('.pin').count()) === 1) === isMarked, `with ${value} it is ${isMarked ? '' : 'not '}marked`);
     };
     await shows('1', false);
