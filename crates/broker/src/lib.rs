@@ -49,7 +49,7 @@ pub use mail::{Mail, Parcel};
 pub use mesh::Mesh;
 pub use options::{ClientRate, ListenerOptions, Options, ServiceOptions};
 pub use queue_age::{QUEUE_AGES, QueueAges};
-pub use sampling::{SAMPLE_PAYLOAD_BYTES_MAX, Sample, SamplePortion};
+pub use sampling::{RetainedWrite, SAMPLE_PAYLOAD_BYTES_MAX, Sample, SamplePortion};
 pub use shard::{Arrival, ConnectionEnd, Consumed, FirstBytes, Next, Purpose, ReadBatch, ReadRequest, Shard};
 pub use shard::{ListedConnection, ListedSession, SessionPortion};
 pub use shard::{ListedRetained, ListedSubscription, RetainedPortion, SubscriptionCursor, SubscriptionPortion};

@@ -432,7 +432,7 @@ pub static ROUTES: &[Route] = &[
             ("clients", Object(&[("connected", Count), ("away", Count), ("maximum", Count)])),
             ("subscriptions", Count),
             ("shared_groups", Count),
-            ("retained", Object(&[("count", Count), ("bytes", Count)])),
+            ("retained", Object(&[("count", Count), ("bytes", Count), ("own_count", Count), ("own_bytes", Count)])),
             (
                 "messages",
                 Object(&[
@@ -681,6 +681,7 @@ pub static ROUTES: &[Route] = &[
                         &[
                             ("content_type", Maybe(&Text)),
                             ("response_topic", Maybe(&Text)),
+                            ("correlation_data_base64", Maybe(&Text)),
                             ("message_expiry_interval_s", Maybe(&Range(0, u32::MAX as u64))),
                             ("user_properties", List(&Tuple(2, &Text))),
                         ],

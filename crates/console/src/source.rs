@@ -179,6 +179,8 @@ pub struct Totals {
     pub share_groups: u64,
     pub retained_messages: u64,
     pub retained_bytes: u64,
+    pub retained_own_messages: u64,
+    pub retained_own_bytes: u64,
     pub inflight_messages: u64,
     pub held_messages: u64,
     pub held_bytes: u64,
@@ -431,6 +433,8 @@ pub struct Publication {
     pub content_type: Option<String>,
     /// Response Topic.
     pub response_topic: Option<String>,
+    /// Correlation Data.
+    pub correlation_data: Option<Vec<u8>>,
     /// Message Expiry Interval.
     pub message_expiry_interval_s: Option<u32>,
     /// User Properties.

@@ -395,7 +395,8 @@ fn history_says_where_only_a_beginning_is_known_and_takes_no_number_from_it() {
 fn what_is_changed_is_told_the_operator() {
     let (source, state) = some();
     let body = json!({"topic": "a", "payload_base64": "eHl6", "qos": 1, "retain": true,
-                      "properties": {"user_properties": [["k", "v"]], "content_type": "text/plain"}});
+                      "properties": {"user_properties": [["k", "v"]], "content_type": "text/plain",
+                                     "correlation_data_base64": "AP8="}});
     ask(&state, "POST", "/api/midge/v1/publish", body).expect("published");
     ask(&state, "POST", "/api/midge/v1/clients/c2/disconnect", json!({})).expect("disconnected");
     let expected = Publication {
@@ -404,6 +405,7 @@ fn what_is_changed_is_told_the_operator() {
         qos: 1,
         retain: true,
         content_type: Some("text/plain".to_owned()),
+        correlation_data: Some(vec![0, 255]),
         user_properties: vec![("k".to_owned(), "v".to_owned())],
         ..Publication::default()
     };
@@ -428,6 +430,8 @@ fn a_publication_is_checked() {
         json!({"topic": "a", "properties": {"response_topic": "+"}}),
         json!({"topic": "a", "properties": {"user_properties": [["k"]]}}),
         json!({"topic": "a", "properties": {"content_type": "x".repeat(70_000)}}),
+        json!({"topic": "a", "properties": {"correlation_data_base64": "AP8"}}),
+        json!({"topic": "a", "properties": {"correlation_data_base64": "AAAA".repeat(30_000)}}),
         json!({"payload": "x"}),
     ];
     for body in wrong {

@@ -193,6 +193,11 @@ impl Retained {
         self.read().bytes()
     }
 
+    /// How many of the messages are below `$SYS`, which the server itself keeps, and the bytes of their topics and payloads.
+    pub fn own(&self) -> (usize, usize) {
+        self.read().own()
+    }
+
     /// What a message on this topic would add, those below `$SYS` aside.
     pub(crate) fn growth(&self, topic: &str, payload_bytes: usize) -> Growth {
         self.read().growth(topic.as_bytes(), payload_bytes)

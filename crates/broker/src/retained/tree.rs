@@ -198,6 +198,11 @@ impl Tree {
         self.bytes
     }
 
+    /// Messages of the server's own, and the bytes of these.
+    pub(super) fn own(&self) -> (usize, usize) {
+        (self.own_messages, self.own_bytes)
+    }
+
     /// What a message on this topic would add to those that are not the server's own.
     pub(super) fn growth(&self, topic: &[u8], payload_bytes: usize) -> Growth {
         let there = self.find(topic).and_then(|index| self.nodes[index].message.as_ref());

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
-use super::Sample;
+use super::{RetainedWrite, Sample};
+use crate::message::MessageParts;
 
 /// Samples, one for each topic.
 #[derive(Default)]
@@ -23,14 +24,21 @@ const BYTES_MAX: usize = 4 << 20;
 
 impl Gathered {
     /// A message came, of whose payload so many bytes are kept. `false`: there is no more room after this.
-    pub(crate) fn note(&mut self, topic: &str, payload: &[u8], kept_bytes: usize, received_ms: u64) -> bool {
-        let beginning = &payload[..kept_bytes];
-        let payload_bytes = payload.len() as u32;
-        match self.find(topic) {
+    pub(crate) fn note(
+        &mut self,
+        parts: &MessageParts<'_>,
+        retained: Option<RetainedWrite>,
+        kept_bytes: usize,
+        received_ms: u64,
+    ) -> bool {
+        let beginning = &parts.payload[..kept_bytes];
+        let payload_bytes = parts.payload.len() as u32;
+        match self.find(parts.topic) {
             Some(index) => {
                 let sample = &mut self.samples[index];
                 sample.count = sample.count.saturating_add(1);
                 (sample.payload_bytes, sample.received_ms) = (payload_bytes, received_ms);
+                (sample.retain, sample.retained) = (parts.retain, sample.retained.max(retained));
                 // Values of a sensor are mostly as long as the one before.
                 match Arc::get_mut(&mut sample.payload).filter(|known| known.len() == beginning.len()) {
                     Some(known) => known.copy_from_slice(beginning),
@@ -38,11 +46,13 @@ impl Gathered {
                 }
             }
             None => self.push(Sample {
-                topic: topic.into(),
+                topic: parts.topic.into(),
                 payload: beginning.into(),
                 payload_bytes,
                 count: 1,
                 received_ms,
+                retain: parts.retain,
+                retained,
             }),
         }
         self.has_room()
@@ -54,7 +64,9 @@ impl Gathered {
             Some(index) => {
                 let known = &mut self.samples[index];
                 known.count = known.count.saturating_add(sample.count);
+                known.retained = known.retained.max(sample.retained);
                 if known.received_ms <= sample.received_ms {
+                    known.retain = sample.retain;
                     (known.payload_bytes, known.received_ms) = (sample.payload_bytes, sample.received_ms);
                     self.replace_payload(index, Arc::clone(&sample.payload));
                 }

@@ -31,6 +31,19 @@ pub struct Sample {
     pub count: u32,
     /// When the newest came: milliseconds since 1970.
     pub received_ms: u64,
+    /// RETAIN of the newest, as it was published.
+    pub retain: bool,
+    /// The last of them that was published with RETAIN, be it the newest or not.
+    pub retained: Option<RetainedWrite>,
+}
+
+/// What a PUBLISH with RETAIN did to the Retained Message of its topic. Of two the later one is the greater.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct RetainedWrite {
+    /// Its number among all retained writes.
+    pub sequence: u64,
+    /// Whether there is a Retained Message since; an empty payload takes it away.
+    pub is_kept: bool,
 }
 
 /// Samples of a shard from some number on.
@@ -101,8 +114,15 @@ impl Sampler {
         self.looks_left != 0
     }
 
-    /// Looks at a message; `published` is how many there were on this shard, with this one.
-    pub(crate) fn look(&mut self, parts: &MessageParts<'_>, published: u64, monotonic_ms: u64, wall_ms: u64) {
+    /// Looks at a message; `published` is how many there were on this shard, with this one. `retained` is what its RETAIN has done.
+    pub(crate) fn look(
+        &mut self,
+        parts: &MessageParts<'_>,
+        retained: Option<RetainedWrite>,
+        published: u64,
+        monotonic_ms: u64,
+        wall_ms: u64,
+    ) {
         self.looks_left -= 1;
         if self.due_ms.is_none() {
             self.due_ms = Some(monotonic_ms + GATHERED_MS);
@@ -111,7 +131,7 @@ impl Sampler {
         }
         self.looked += 1;
         let kept_bytes = self.kept_of_payload(parts.payload.len());
-        if !self.gathered.note(parts.topic, parts.payload, kept_bytes, wall_ms) {
+        if !self.gathered.note(parts, retained, kept_bytes, wall_ms) {
             // What is known so far is enough of an impression.
             self.looks_left = 0;
             self.due_ms = Some(monotonic_ms);

@@ -21,7 +21,7 @@ fn publish(sampler: &mut Sampler, published: &mut u64, now_ms: u64, messages: im
     for (topic, payload) in messages {
         *published += 1;
         if sampler.is_looking() {
-            sampler.look(&parts(&topic, payload.as_bytes()), *published, now_ms, now_ms + 1_000_000);
+            sampler.look(&parts(&topic, payload.as_bytes()), None, *published, now_ms, now_ms + 1_000_000);
         }
     }
 }
@@ -76,6 +76,26 @@ fn of_a_long_payload_the_beginning_is_kept() {
     publish(&mut sampler, &mut published, 0, [("a".to_owned(), long)].into_iter());
     let (samples, _) = sampler.take_due(GATHERED_MS, published).expect("it is due");
     assert_eq!(sizes(&samples), [(SAMPLE_PAYLOAD_BYTES_MAX, SAMPLE_PAYLOAD_BYTES_MAX + 1)]);
+}
+
+/// Samples of several shards come in any order, and their clocks are coarse: the number of a retained write says which was the last.
+#[test]
+fn the_last_retained_write_counts_whichever_shard_is_heard_first() {
+    let sample = |sequence, payload: &[u8]| {
+        let mut gathered = Gathered::default();
+        let parts = MessageParts { retain: true, ..parts("a", payload) };
+        gathered.note(&parts, Some(RetainedWrite { sequence, is_kept: !payload.is_empty() }), payload.len(), 5);
+        gathered.note(&MessageParts { retain: false, ..parts }, None, payload.len(), 5);
+        gathered.take().remove(0)
+    };
+    let (kept, cleared) = (sample(7, b"x"), sample(8, b""));
+    for order in [[&kept, &cleared], [&cleared, &kept]] {
+        let mut gathered = Gathered::default();
+        order.iter().for_each(|sample| assert!(gathered.add(sample)));
+        let [both] = &gathered.take()[..] else { panic!("they are of one topic") };
+        assert_eq!(both.retained, Some(RetainedWrite { sequence: 8, is_kept: false }));
+        assert_eq!((both.count, both.retain), (4, false));
+    }
 }
 
 /// Of each sample: the bytes that are there, and all of its payload.

@@ -17,6 +17,7 @@ pub(crate) struct Viewer {
     /// What stands for the filter where one from the router is expected.
     pub(crate) number: FilterId,
     pub(crate) identifier: u32,
+    pub(crate) retain_as_published: bool,
     interval_ms: u32,
     /// Nothing goes out before.
     rests_until_ms: u64,
@@ -36,13 +37,20 @@ pub(crate) const VIEWERS_MAX: usize = 16;
 pub(crate) const VIEWERS_IN_ALL_MAX: u32 = 256;
 
 impl Viewer {
-    pub(crate) fn new(slot: u32, filter: Box<str>, number: FilterId, identifier: u32, interval_ms: u32) -> Viewer {
+    pub(crate) fn new(
+        slot: u32,
+        filter: Box<str>,
+        number: FilterId,
+        (identifier, retain_as_published): (u32, bool),
+        interval_ms: u32,
+    ) -> Viewer {
         let interval_ms = interval_ms.clamp(INTERVAL_MS_MIN, INTERVAL_MS_MAX);
         Viewer {
             slot,
             filter,
             number,
             identifier,
+            retain_as_published,
             interval_ms,
             rests_until_ms: 0,
             pending: Gathered::default(),

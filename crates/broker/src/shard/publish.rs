@@ -248,9 +248,6 @@ impl Shard {
         _allowed: &Allowed,
         turn: &mut Turn,
     ) -> bool {
-        if self.sampler.is_looking() {
-            self.look(parts, turn.now);
-        }
         let mut publication = Publication::new(*parts, source.slot);
         if parts.retain {
             self.note_receipt(&mut publication, turn);
@@ -258,6 +255,9 @@ impl Shard {
         // First the retained write, then the look-up: a Subscription made in between gets one of the two, never none.
         if parts.retain {
             publication.retained_sequence = self.retain(&mut publication, source, turn);
+        }
+        if self.sampler.is_looking() {
+            self.look(parts, publication.retained_sequence, turn.now);
         }
         let mut matches = std::mem::take(&mut self.scratch.matches);
         matches.clear();

@@ -10,7 +10,7 @@ use crate::message::MessageParts;
 use crate::record::SubscriptionRecord;
 use crate::router::FilterId;
 use crate::sampling::viewer::{VIEWERS_IN_ALL_MAX, VIEWERS_MAX, Viewer};
-use crate::sampling::{Sample, SamplePortion};
+use crate::sampling::{RetainedWrite, Sample, SamplePortion};
 use crate::session::Port;
 use crate::turn::{Now, Turn};
 use midge_codec::{Properties, Property, QoS, ReasonCode, RetainHandling, SubscriptionOptions, TopicFilter};
@@ -24,6 +24,8 @@ const COUNT: &str = "midge-count";
 const TIME: &str = "midge-time";
 /// How long its payload is, where only the beginning is sent.
 const PAYLOAD_BYTES: &str = "midge-payload-bytes";
+/// Where one of the messages was published with RETAIN: whether the topic has a Retained Message since, `1` or `0`.
+const RETAINED: &str = "midge-retained";
 
 /// The interval that a SUBSCRIBE asks for in milliseconds; `None`: its Subscriptions are ordinary ones. An error where the value is no
 /// number.
@@ -33,11 +35,13 @@ pub(super) fn interval_ms(properties: Properties<'_>) -> Option<Result<u32, Reas
 }
 
 impl Shard {
-    /// Looks at a message that is published here.
+    /// Looks at a message that is published here; `retained_sequence` is the number of what its RETAIN did, 0 without one.
     #[cold]
-    pub(super) fn look(&mut self, parts: &MessageParts<'_>, now: Now) {
+    pub(super) fn look(&mut self, parts: &MessageParts<'_>, retained_sequence: u64, now: Now) {
         let published = self.counters.publish_received;
-        self.sampler.look(parts, published, now.monotonic_ms, now.wall_ms());
+        let write = RetainedWrite { sequence: retained_sequence, is_kept: !parts.payload.is_empty() };
+        let retained = parts.retain.then_some(write);
+        self.sampler.look(parts, retained, published, now.monotonic_ms, now.wall_ms());
     }
 
     /// What was published, from the sample with this number on: a portion. For whoever keeps a history; see
@@ -69,7 +73,8 @@ impl Shard {
             return Err(ReasonCode::QUOTA_EXCEEDED);
         }
         let Some(number) = known.or_else(|| self.free_number(slot)) else { return Err(ReasonCode::QUOTA_EXCEEDED) };
-        if self.viewers.enter(Viewer::new(slot, filter.text().into(), number, identifier, interval_ms)) {
+        let details = (identifier, options.retain_as_published);
+        if self.viewers.enter(Viewer::new(slot, filter.text().into(), number, details, interval_ms)) {
             self.announce_watch(true, turn);
         }
         let replays = match options.retain_handling {
@@ -144,14 +149,14 @@ impl Shard {
             }
         }
         while let Some(viewer) = self.viewers.due(now_ms) {
-            let (slot, identifier) = (viewer.slot, viewer.identifier);
+            let (slot, identifier, as_published) = (viewer.slot, viewer.identifier, viewer.retain_as_published);
             let reader = self.sessions.port(slot).and_then(|port| port.connection().map(|id| (port, id)));
             let Some((port, id)) = reader.filter(|(port, _)| !port.is(Port::CONGESTED)) else {
                 viewer.put_off(now_ms);
                 continue;
             };
             for sample in viewer.take_due(now_ms).unwrap_or_default() {
-                self.send_sample(slot, id, port, &sample, identifier, turn);
+                self.send_sample(slot, id, port, &sample, (identifier, as_published && sample.retain), turn);
             }
         }
     }
@@ -162,7 +167,7 @@ impl Shard {
         id: ConnectionId,
         port: Port,
         sample: &Sample,
-        identifier: u32,
+        (identifier, retain): (u32, bool),
         turn: &mut Turn,
     ) {
         if !self.may_receive(slot, port, &sample.topic) {
@@ -173,21 +178,27 @@ impl Shard {
         let (count, time) = (sample.count.to_string(), sample.received_ms.to_string());
         let bytes = sample.payload_bytes.to_string();
         let is_cut = sample.payload.len() < sample.payload_bytes as usize;
-        let pairs = [(COUNT, &count), (TIME, &time)].into_iter().chain(is_cut.then_some((PAYLOAD_BYTES, &bytes)));
+        let pairs = [
+            Some((COUNT, &*count)),
+            Some((TIME, &*time)),
+            is_cut.then_some((PAYLOAD_BYTES, &*bytes)),
+            sample.retained.map(|write| (RETAINED, if write.is_kept { "1" } else { "0" })),
+        ];
+        let pairs = pairs.into_iter().flatten();
         pairs.for_each(|(name, value)| Property::UserProperty(name, value).encode(&mut properties));
         let parts = MessageParts {
             topic: &sample.topic,
             properties: &properties,
             payload: &sample.payload,
             qos: QoS::AtMostOnce,
-            retain: false,
+            retain,
             received_s: 0,
             received_ns: 0,
             expiry_interval_s: None,
         };
         let one = [identifier];
         let identifiers: &[u32] = if identifier == 0 { &[] } else { &one };
-        let outgoing = Outgoing { qos: QoS::AtMostOnce, retain: false, dup: false, packet_id: 0, identifiers };
+        let outgoing = Outgoing { qos: QoS::AtMostOnce, retain, dup: false, packet_id: 0, identifiers };
         self.send_publish(id, port, &parts, None, &outgoing, &mut Layouts::default(), turn);
         self.scratch.properties = properties;
     }

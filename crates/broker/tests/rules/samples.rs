@@ -60,6 +60,42 @@ fn retained_messages_come_at_its_beginning_and_as_often_as_it_is_asked_for_them(
     );
 }
 
+/// One of the messages for which a sample stands may have been retained, and not the newest: the topic has a Retained Message all the same.
+#[test]
+fn whether_the_topic_has_a_retained_message_since_is_told_with_the_sample() {
+    check(
+        r"
+        p connects v5 clean
+        s connects v5 clean
+        s> SUBSCRIBE id=1 user-property=midge-sample:1000 # retain-as-published
+        s< SUBACK id=1 0x00
+        t connects v5 clean
+        t> SUBSCRIBE id=1 user-property=midge-sample:1000 #
+        t< SUBACK id=1 0x00
+        wait 1s
+        p publishes kept retain m=1
+        p publishes earlier retain m=1
+        p publishes earlier m=2
+        p publishes cleared retain m=1
+        p publishes cleared retain m=
+        p publishes again retain m=
+        p publishes again retain m=2
+        p publishes plain m=1
+        wait 1s
+        s< PUBLISH kept retain m=1 user-property=midge-count:1 user-property=midge-time:2000000001000 user-property=midge-retained:1
+        s< PUBLISH earlier m=2 user-property=midge-count:2 user-property=midge-time:2000000001000 user-property=midge-retained:1
+        s< PUBLISH cleared retain user-property=midge-count:2 user-property=midge-time:2000000001000 user-property=midge-retained:0
+        s< PUBLISH again retain m=2 user-property=midge-count:2 user-property=midge-time:2000000001000 user-property=midge-retained:1
+        s< PUBLISH plain m=1 user-property=midge-count:1 user-property=midge-time:2000000001000
+        t< PUBLISH kept m=1 user-property=midge-count:1 user-property=midge-time:2000000001000 user-property=midge-retained:1
+        t is forgotten
+        p publishes kept m=2
+        wait 1s
+        s< PUBLISH kept m=2 user-property=midge-count:1 user-property=midge-time:2000000002000
+        ",
+    );
+}
+
 /// A long payload is whole; of one that is longer than a sample may be the beginning comes, with the length of all of it.
 #[test]
 fn of_a_very_long_payload_the_beginning_comes_and_its_length() {

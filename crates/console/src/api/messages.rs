@@ -110,8 +110,7 @@ fn read(body: &Value) -> Result<Publication, Refusal> {
     let payload = match (body["payload"].as_str(), body["payload_base64"].as_str()) {
         (Some(_), Some(_)) => return Err(Refusal::parameter("Either \"payload\" or \"payload_base64\" does.")),
         (Some(text), None) => text.as_bytes().to_vec(),
-        (None, Some(encoded)) => Base64::decode_vec(encoded)
-            .map_err(|_| Refusal::parameter("\"payload_base64\" is not base64 with padding."))?,
+        (None, Some(encoded)) => decode("payload_base64", encoded)?,
         (None, None) => Vec::new(),
     };
     let properties = &body["properties"];
@@ -124,8 +123,13 @@ fn read(body: &Value) -> Result<Publication, Refusal> {
     let user_properties: Vec<_> =
         properties["user_properties"].as_array().into_iter().flatten().filter_map(pair).collect();
     let content_type = text("content_type");
+    let correlation_data = match properties["correlation_data_base64"].as_str() {
+        Some(encoded) => Some(decode("correlation_data_base64", encoded)?),
+        None => None,
+    };
     let texts = user_properties.iter().flat_map(|(key, value)| [key, value]).chain(&content_type);
-    if texts.map(String::len).max().is_some_and(|longest| longest > usize::from(u16::MAX)) {
+    let lengths = texts.map(String::len).chain(correlation_data.as_ref().map(Vec::len));
+    if lengths.max().is_some_and(|longest| longest > usize::from(u16::MAX)) {
         return Err(Refusal::parameter("A property has more than 65535 bytes."));
     }
     Ok(Publication {
@@ -135,9 +139,15 @@ fn read(body: &Value) -> Result<Publication, Refusal> {
         retain: body["retain"].as_bool().unwrap_or(false),
         content_type,
         response_topic,
+        correlation_data,
         message_expiry_interval_s: properties["message_expiry_interval_s"].as_u64().map(|seconds| seconds as u32),
         user_properties,
     })
+}
+
+/// The bytes that the parameter of this name holds.
+fn decode(name: &str, encoded: &str) -> Result<Vec<u8>, Refusal> {
+    Base64::decode_vec(encoded).map_err(|_| Refusal::parameter(format!("\"{name}\" is not base64 with padding.")))
 }
 
 fn refused(PublishRefusal(why): PublishRefusal) -> Refusal {

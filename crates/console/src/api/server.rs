@@ -83,7 +83,12 @@ pub(crate) fn overview(call: &Call<'_>) -> Result<Outcome, Refusal> {
         },
         "subscriptions": totals.subscriptions + totals.shared_subscriptions,
         "shared_groups": totals.share_groups,
-        "retained": {"count": totals.retained_messages, "bytes": totals.retained_bytes},
+        "retained": {
+            "count": totals.retained_messages,
+            "bytes": totals.retained_bytes,
+            "own_count": totals.retained_own_messages,
+            "own_bytes": totals.retained_own_bytes,
+        },
         "messages": {
             "received": totals.messages_received_total,
             "sent": totals.messages_sent_total,

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { DESKTOP, PHONE, goTo, openPage, withBrowser } from './browser.mjs';
+import { BASE, DESKTOP, PHONE, goTo, openPage, withBrowser } from './browser.mjs';
 
 const source = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const PAGES = [
@@ -35,10 +35,17 @@ async function run(page) {
   return violations.map((one) => `${one.id} (${one.impact}): ${one.help}\n      ${one.nodes.slice(0, 3).map((node) => `${node.target}  ${node.html.slice(0, 160)}  ${node.any[0]?.message ?? ''}`).join('\n      ')}`);
 }
 
+/** The mock is away, and the page says so. */
+async function lose(page) {
+  await fetch(`${BASE}mock/lose`, { method: 'POST', body: '{"ms":2500}' });
+  await page.locator('.status.lost').waitFor();
+}
+
 const DIALOGS = [
   ['#/topics', async (page) => page.keyboard.press('?')],
   ['#/retained', async (page) => page.getByRole('button', { name: /Delete all/ }).click()],
   ['#/clients/phone%2F3', async (page) => page.getByRole('button', { name: /^Disconnect$/ }).click()],
+  ['#/server', lose],
 ];
 
 let count = 0;
@@ -58,6 +65,7 @@ await withBrowser(async (context) => {
           console.log(`${size} ${colorScheme} ${hash}\n    ${violation}`);
         }
         if (act) await page.keyboard.press('Escape');
+        if (act === lose) await page.locator('.status.lost').waitFor({ state: 'detached' });
       }
     }
   }

@@ -5,7 +5,7 @@
  */
 
 import { execSync } from 'node:child_process';
-import { BASE, check, openPage, until, withBrowser } from './browser.mjs';
+import { BASE, DESKTOP, check, openPage, until, withBrowser } from './browser.mjs';
 
 await withBrowser(async (context) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
@@ -14,6 +14,7 @@ await withBrowser(async (context) => {
   await page.goto(BASE);
 
   await page.getByRole('heading', { name: 'Publish a first message' }).waitFor();
+  await fits(page);
   await page.locator('.command').first().getByRole('button', { name: 'Copy' }).click();
   const command = await page.evaluate(() => navigator.clipboard.readText());
   const publish = (value) => execSync(command.replace(/21\.5$/, value), { shell: '/bin/sh', stdio: 'pipe' });
@@ -34,6 +35,17 @@ await withBrowser(async (context) => {
   await page.screenshot({ path: '.shots/first.png' });
   check(page.faults.length === 0, page.faults.join('\n'));
 });
+
+/** On a phone what is to be read and typed lies between the search, which stays where it was, and the last line; it can be scrolled. */
+async function fits(page) {
+  const place = (selector) => page.locator(selector).evaluate((element) => element.getBoundingClientRect().toJSON());
+  await page.setViewportSize({ width: 360, height: 740 });
+  await page.locator('.list-pane .welcome').waitFor();
+  await page.locator('.welcome .hint').scrollIntoViewIfNeeded();
+  const [head, tools, last, status] = await Promise.all(['.list-pane .page-head', '.pane-tools', '.welcome .hint', '.status'].map(place));
+  check(head.bottom <= tools.top && last.top > tools.bottom && last.bottom <= status.top, `nothing lies over anything else: ${JSON.stringify([head, tools, last, status])}`);
+  await page.setViewportSize(DESKTOP);
+}
 
 /** Whether the picture has something in the colour of the first line: two points and what is between them. */
 function isDrawn(page) {

@@ -11,10 +11,18 @@
 import { execSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { ROOT, api, isMock, publish } from './api.mjs';
-import { BASE, PASSWORD, PHONE, USER, check, goTo, logIn, openPage, until, withBrowser } from './browser.mjs';
+import { BASE, DESKTOP, PASSWORD, PHONE, USER, check, goTo, logIn, openPage, until, withBrowser } from './browser.mjs';
 import { harm } from './harm.mjs';
 
-const connected = (page) => page.locator('.rail .dot.on').waitFor();
+const connected = (page) => page.locator('.status .dot.on').waitFor();
+
+/** Whether what is seen at its place is this element or a part of it. */
+const isAlone = (locator) =>
+  locator.evaluate((element) => {
+    const { left, right, top, bottom } = element.getBoundingClientRect();
+    const others = [...document.querySelectorAll('main, nav')].map((one) => one.getBoundingClientRect());
+    return others.every((one) => one.right <= left || one.left >= right || one.bottom <= top || one.top >= bottom);
+  });
 
 const stories = {
   async 'the page opens and connects'(page) {
@@ -36,6 +44,31 @@ const stories = {
     await publish('north/temperature', '22.75');
     await page.locator('.number-value', { hasText: '22.75' }).waitFor();
     await until(async () => (await page.locator('.history-row').count()) >= 2, 'both are in the history');
+  },
+
+  async 'a topic is marked as soon as something of it is retained, and no longer'(page) {
+    await goTo(page, '#/topics');
+    await connected(page);
+    await publish('marked', '1');
+    await page.locator('[data-search]').fill(`${ROOT}/marked`);
+    const row = page.getByRole('treeitem', { name: /marked/ });
+    const shows = async (value, isMarked) => {
+      await row.locator('.value').getByText(value, { exact: true }).waitFor();
+      await until(async () => ((await row.locator('.pin').count()) === 1) === isMarked, `with ${value} it is ${isMarked ? '' : 'not '}marked`);
+    };
+    await shows('1', false);
+    await publish('marked', '2', { retain: true });
+    await shows('2', true);
+    await publish('marked', '3');
+    await shows('3', true);
+    await publish('marked', '', { retain: true });
+    await publish('marked', '4');
+    await shows('4', false);
+    // All of these are one sample.
+    await Promise.all([publish('marked', '5', { retain: true }), publish('marked', '5')]);
+    await shows('5', true);
+    await publish('marked', '', { retain: true });
+    await until(async () => (await row.locator('.pin').count()) === 0, 'it is cleared');
   },
 
   async 'a chart is drawn of a number in JSON, and is in the address'(page) {
@@ -66,6 +99,19 @@ const stories = {
       await other.close();
     } finally {
       clearInterval(timer);
+    }
+  },
+
+  async 'a chart offers what it can fill, and says since when there is something'(page) {
+    const offered = () => page.locator('.live-chart .segmented span').allInnerTexts();
+    for (const [hash, windows] of [['', '1 min, 5 min, 15 min, 1 h'], ['&w=86400', '1 min, 5 min, 15 min, 1 h, 1 d']]) {
+      await goTo(page, `#/charts?s=${ROOT}/young${hash}`);
+      await connected(page);
+      await page.waitForTimeout(500);
+      await publish('young', '7');
+      await page.locator('.legend td.strong', { hasText: '7' }).waitFor();
+      check((await offered()).join(', ') === windows, `these are offered: ${await offered()}`);
+      await page.locator('.begun', { hasText: /Values from \d\d:\d\d:\d\d on\. The server remembers the last hour\./ }).waitFor();
     }
   },
 
@@ -116,6 +162,24 @@ const stories = {
     await page.locator('.note.good').waitFor();
     await page.locator('.recent-list', { hasText: `${ROOT}/published` }).waitFor();
     await goTo(page, `#/topics/${ROOT}/published`);
+  },
+
+  async 'Correlation Data is given as text or as bytes'(page) {
+    await goTo(page, `#/publish/${ROOT}/request`);
+    await page.getByText('Properties (MQTT 5)').click();
+    const field = page.getByLabel('Correlation Data', { exact: true });
+    const sent = async () => {
+      const [request] = await Promise.all([page.waitForRequest(/\/publish$/), page.locator('.form button[type=submit]').click()]);
+      check((await request.response()).ok(), 'the server takes it');
+      return request.postDataJSON().properties.correlation_data_base64;
+    };
+    check((await sent()) === undefined, 'none is sent where there is none');
+    await field.fill('4f ff');
+    check((await sent()) === 'NGYgZmY=', 'text is its bytes');
+    await page.getByLabel('Correlation Data is given as').selectOption('hex');
+    check((await sent()) === 'T/8=', 'digits are theirs');
+    await field.fill('4f f');
+    await page.getByText('Pairs of hexadecimal digits').waitFor();
   },
 
   async 'what is published while one looks is seen'(page) {
@@ -219,6 +283,109 @@ const stories = {
     await page.locator('dialog[open]').waitFor({ state: 'detached' });
   },
 
+  async 'from the search down into what it has found, and back'(page) {
+    for (const name of ['a/x', 'a/y', 'b/z']) await publish(`found/${name}`, name, { retain: true });
+    const search = page.locator('[data-search]');
+    const isInSearch = () => search.evaluate((field) => field === document.activeElement);
+    const press = async (...keys) => {
+      for (const key of keys) await page.keyboard.press(key);
+    };
+    const active = (text) => until(async () => (await page.locator('.virtual:focus .active').innerText()).includes(text), `${text} is active`);
+    await goTo(page, '#/topics');
+    await connected(page);
+    await page.getByRole('treeitem').first().waitFor();
+    await press('/');
+    await page.keyboard.type(`${ROOT}/found/#`);
+    const rows = page.getByRole('treeitem');
+    const last = (text) => until(async () => (await rows.last().innerText()).includes(text), `the last row is ${text}`);
+    await last('z');
+    const all = await rows.count();
+    await press('ArrowDown');
+    await active('console-e2e');
+    await press('ArrowLeft');
+    await until(async () => (await rows.count()) === 1, 'left closes');
+    await press('ArrowRight');
+    await until(async () => (await rows.count()) === all, 'right opens');
+    await press('ArrowRight', 'ArrowRight', 'ArrowRight');
+    await active('a');
+    await press('ArrowRight');
+    await active('x');
+    await publish('found/a/w', 'w', { retain: true });
+    await until(async () => (await rows.count()) === all + 1, 'another one comes');
+    await active('x');
+    await press('ArrowLeft');
+    await active('a');
+    await press('End', 'Enter');
+    await page.locator('.topic-head h2', { hasText: 'z' }).waitFor();
+    await press('Home', 'ArrowUp');
+    check(await isInSearch(), 'up from the first row leads back to the search of topics');
+
+    await goTo(page, `#/retained?filter=${ROOT}/found/%23`);
+    await page.locator('.retained-table .rows .row').nth(3).waitFor();
+    await press('/', 'ArrowDown', 'ArrowDown', ' ');
+    check(await page.getByRole('checkbox', { name: `${ROOT}/found/a/x` }).isChecked(), 'space chooses');
+    await press('ArrowUp', 'ArrowUp');
+    check(await isInSearch(), 'up from the first row leads back to the search of retained messages');
+    await press('ArrowDown', 'Enter');
+    await page.locator('.topic-head h2', { hasText: 'w' }).waitFor();
+
+    await goTo(page, '#/clients');
+    await page.locator('.clients-table .rows .row').first().waitFor();
+    await press('/', 'ArrowDown');
+    const first = await page.locator('.clients-table .rows .row').first().locator('.id').innerText();
+    await active(first.trim().split('\n').at(-1));
+    await press('ArrowUp');
+    check(await isInSearch(), 'up from the first row leads back to the search of clients');
+    await api('retained/delete', { filter: `${ROOT}/found/#`, topics: null, dry_run: false });
+  },
+
+  async 'among problems too'(page) {
+    if ((await api('problems')).items.length === 0) return 'no problems';
+    await goTo(page, '#/problems');
+    await page.locator('.problem').first().waitFor();
+    await page.keyboard.press('/');
+    await page.keyboard.press('ArrowDown');
+    const isFocused = (at) => page.locator('.problem').nth(at).evaluate((row) => row === document.activeElement);
+    check(await isFocused(0), 'down leads to the first');
+    await page.keyboard.press('ArrowUp');
+    check(await page.locator('[data-search]').evaluate((field) => field === document.activeElement), 'and up back');
+  },
+
+  async 'retained messages of clients are counted, those of the server apart'(page) {
+    for (const name of ['a', 'b']) await publish(`counted/${name}`, name, { retain: true });
+    const { count, own_count } = (await api('overview')).retained;
+    const { items } = await api('retained?limit=1000');
+    check(own_count > 0 && count - own_count === items.length, `${count}, of which ${own_count}, and ${items.length} are listed`);
+    await goTo(page, '#/server');
+    const tile = page.locator('.tile', { hasText: 'Retained' });
+    await tile.locator('dd', { hasText: /in \$SYS/ }).waitFor();
+    await until(async () => (await tile.locator('dd').first().innerText()) === String(items.length), 'they are counted');
+    await api('retained/delete', { filter: `${ROOT}/counted/#`, topics: null, dry_run: false });
+  },
+
+  async 'access is explained at the listener that is chosen, where there are several'(page) {
+    const listener = { address: '127.0.0.1', tls: false, clients: 0, max_connections: null, anonymous: true };
+    let listeners = [1883, 8883].map((port) => ({ ...listener, port, protocol: 'mqtt' }));
+    await page.route('**/v1/listeners', (route) => route.fulfill({ json: [...listeners, { ...listener, port: 9883, protocol: 'http_api' }] }));
+    await page.route('**/v1/explain', (route) => route.fulfill({ json: { allowed: true, rule: null, why: 'Why not.' } }));
+    const asked = async () => {
+      await page.getByLabel('Topic', { exact: true }).fill('a');
+      const [request] = await Promise.all([page.waitForRequest(/\/explain$/), page.getByRole('button', { name: 'Explain' }).click()]);
+      return request.postDataJSON();
+    };
+    await goTo(page, '#/server/access');
+    await page.getByLabel('Topic', { exact: true }).waitFor();
+    check(!('listener' in (await asked())), 'nothing is said of it where nothing is chosen');
+    const choice = page.getByLabel('Listener', { exact: true });
+    check((await choice.locator('option').allInnerTexts()).join() === 'not said,1883,8883', 'those of MQTT are offered');
+    await choice.selectOption('8883');
+    check((await asked()).listener === 8883, 'it is a number');
+    listeners = listeners.slice(0, 1);
+    await page.reload();
+    await logIn(page);
+    check(!('listener' in (await asked())) && (await choice.count()) === 0, 'of one there is no choice');
+  },
+
   async 'another language'(page) {
     await goTo(page, '#/topics');
     await connected(page);
@@ -282,11 +449,25 @@ const stories = {
     if (!lose && !(await isMock())) return 'no MIDGE_LOSE';
     await goTo(page, '#/topics');
     await connected(page);
+    await page.getByRole('treeitem').first().or(page.locator('.welcome')).first().waitFor();
+    const places = () => page.evaluate(() => ['.status', 'main', 'h1', '[data-search]', '.rail'].map((one) => JSON.stringify(document.querySelector(one).getBoundingClientRect())).join());
+    const before = [];
+    for (const size of [DESKTOP, PHONE]) {
+      await page.setViewportSize(size);
+      before.push(await places());
+    }
     if (lose) execSync(lose, { stdio: 'ignore' });
-    else await fetch(`${BASE}mock/lose`, { method: 'POST', body: '{"ms":3000}' });
-    await page.locator('.lost-bar').waitFor();
+    else await fetch(`${BASE}mock/lose`, { method: 'POST', body: '{"ms":6000}' });
+    await page.locator('.status.lost').getByRole('alert').waitFor();
+    for (const [index, size] of [DESKTOP, PHONE].entries()) {
+      await page.setViewportSize(size);
+      const now = await places();
+      if (await page.locator('.status.lost').isVisible()) check(now === before[index], `nothing has moved: ${before[index]} ${now}`);
+      check(await isAlone(page.locator('.status')), 'the line covers nothing');
+    }
+    await page.setViewportSize(DESKTOP);
     await connected(page);
-    await page.locator('.lost-bar').waitFor({ state: 'detached' });
+    await page.locator('.status.lost').waitFor({ state: 'detached' });
     await publish('found', 'again');
     await page.locator('[data-search]').fill(`${ROOT}/found`);
     await page.getByRole('treeitem', { name: /found/ }).getByText('again').waitFor();

@@ -156,7 +156,8 @@ export class Broker {
         }
         const pending = subscription.pending.get(topic);
         const count = (pending?.count ?? 0) + 1;
-        subscription.pending.set(topic, { payload, retain, contentType, count, timeMs: Date.now() });
+        const isRetained = retain ? payload.length > 0 : pending?.isRetained;
+        subscription.pending.set(topic, { payload, retain, isRetained, contentType, count, timeMs: Date.now() });
       }
     }
   }
@@ -208,13 +209,14 @@ function variable(value) {
   return Buffer.from(digits);
 }
 
-function encode(topic, payload, identifier, { retain = false, contentType = null, count = 0, timeMs = 0, payloadBytes = payload.length }) {
+function encode(topic, payload, identifier, { retain = false, isRetained, contentType = null, count = 0, timeMs = 0, payloadBytes = payload.length }) {
   const properties = [];
   if (identifier > 0) properties.push(Buffer.from([0x0b]), variable(identifier));
   if (contentType) properties.push(Buffer.from([0x03]), string(contentType));
   if (count > 0) {
     properties.push(Buffer.from([0x26]), string('midge-count'), string(String(count)));
     properties.push(Buffer.from([0x26]), string('midge-time'), string(String(timeMs)));
+    if (isRetained !== undefined) properties.push(Buffer.from([0x26]), string('midge-retained'), string(isRetained ? '1' : '0'));
   }
   if (payloadBytes > payload.length) properties.push(Buffer.from([0x26]), string('midge-payload-bytes'), string(String(payloadBytes)));
   const all = Buffer.concat(properties);

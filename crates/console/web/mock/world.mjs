@@ -300,7 +300,7 @@ export function overview(world) {
     clients: { connected: world.clients.filter((one) => one.state === 'connected').length, away: world.clients.filter((one) => one.state === 'away').length, maximum: 301 },
     subscriptions: 812,
     shared_groups: 3,
-    retained: { count: world.retained.size, bytes: [...world.retained.values()].reduce((sum, one) => sum + one.payload.length, 0) },
+    retained: { count: world.retained.size + 52, bytes: [...world.retained.values()].reduce((sum, one) => sum + one.payload.length, 2048), own_count: 52, own_bytes: 2048 },
     messages: { received: Math.floor(1.2e9 + seconds * 5000), sent: Math.floor(2.9e9 + seconds * 11_800), discarded: 91_221, queued: 2204, inflight: 48 },
     bytes: { received: Math.floor(1.4e11 + seconds * 6e5), sent: Math.floor(3.3e11 + seconds * 1.9e6) },
     connections: { opened: 40_122, refused: 311 },

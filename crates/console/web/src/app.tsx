@@ -4,6 +4,7 @@ import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { isAnswering } from './api/client';
 import { formatNumber, formatRate, t } from './i18n';
+import { plain } from './payload/text';
 import { link, overall, rateHistory, reconnect } from './state/live';
 import { go, hrefOf, query, route } from './state/route';
 import { login, session } from './state/session';
@@ -99,10 +100,10 @@ function Console() {
         <RailFoot onSettings={() => setSettings(true)} />
       </nav>
       <div class="body">
-        <LostBar />
         <main id="main" tabIndex={-1}>
           <View />
         </main>
+        <StatusLine />
       </div>
       <Notes />
       {hasSettings && <SettingsDialog onClose={() => setSettings(false)} />}
@@ -111,17 +112,11 @@ function Console() {
 }
 
 function RailFoot({ onSettings }: { onSettings: () => void }) {
-  const isOn = link.value.name === 'connected' && isAnswering.value;
-  const state = isOn ? t('link.connected') : link.value.name === 'connecting' ? t('link.connecting') : t('link.lost');
   return (
     <div class="rail-foot">
       <div class="pulse">
         <Sparkline values={rateHistory.value} label={t('topics.rateChart')} height={26} width={160} fromZero />
         <span class="num">{t('topics.rate', { rate: formatRate(overall.value.rate) })}</span>
-      </div>
-      <div class="state" role="status">
-        <span class={`dot ${isOn ? 'on' : 'off'}`} />
-        <span class="state-text">{state}</span>
       </div>
       <button type="button" class="who" onClick={onSettings} aria-label={t('settings.title')} title={t('settings.title')}>
         <Icon name="settings" size={18} />
@@ -131,40 +126,64 @@ function RailFoot({ onSettings }: { onSettings: () => void }) {
   );
 }
 
-/** Says that what is seen is not of now, and when it is tried again. It lies over the page, so that nothing moves. */
-function LostBar() {
-  const state = link.value;
-  const isLost = state.name === 'lost' || !isAnswering.value;
+/** Whether the connection has been lost for so long that it is worth saying. */
+function useIsLost(): boolean {
+  const { name } = link.value;
+  const isLost = name === 'lost' || !isAnswering.value;
   const [isLong, setLong] = useState(false);
-  useTick(500);
   useEffect(() => {
-    if (!isLost && state.name === 'connected') setLong(false);
+    if (!isLost && name === 'connected') setLong(false);
     if (!isLost) return;
     const timer = setTimeout(() => setLong(true), 700);
     return () => clearTimeout(timer);
-  }, [isLost, state.name]);
-  if (state.name === 'refused') {
-    return (
-      <div class="lost-bar" role="alert">
-        <Icon name="problems" size={18} />
-        <span>{t('lost.refused', { code: '0x' + state.reasonCode.toString(16) })} {state.reasonString ?? ''}</span>
+  }, [isLost, name]);
+  return isLong;
+}
+
+/** The last line, which is always there: how the connection is. What has to be said when it is lost has its place, covers nothing and moves nothing. */
+function StatusLine() {
+  const isLost = useIsLost();
+  const isRefused = link.value.name === 'refused';
+  const isWrong = isLost || isRefused;
+  useTick(500);
+  const isOn = link.value.name === 'connected' && isAnswering.value;
+  return (
+    <footer class={`status${isWrong ? ' lost' : ''}`}>
+      <span class={`dot ${isOn ? 'on' : 'off'}`} />
+      {isWrong ? (
+        <p key="wrong" role="alert">
+          {isRefused ? <RefusedText /> : <LostText />}
+        </p>
+      ) : (
+        <p key="well" role="status">
+          {isOn ? t('link.connected') : t('link.connecting')}
+        </p>
+      )}
+      {isWrong ? (
         <Button icon="again" onClick={reconnect}>
-          {t('common.tryAgain')}
+          {isRefused ? t('common.tryAgain') : t('lost.now')}
         </Button>
-      </div>
-    );
-  }
-  if (!isLong) return null;
+      ) : (
+        <span class="num rate">{t('topics.rate', { rate: formatRate(overall.value.rate) })}</span>
+      )}
+    </footer>
+  );
+}
+
+function RefusedText() {
+  const state = link.value;
+  if (state.name !== 'refused') return null;
+  return <>{t('lost.refused', { code: '0x' + state.reasonCode.toString(16) })} {state.reasonString && plain(state.reasonString, 300)}</>;
+}
+
+/** That what is seen is not of now, and when it is tried again. */
+function LostText() {
+  const state = link.value;
   const seconds = state.name === 'lost' ? Math.max(0, Math.ceil((state.retryAtMs - Date.now()) / 1000)) : 0;
   return (
-    <div class="lost-bar" role="alert">
-      <Icon name="disconnect" size={18} />
-      <span>
-        {t('lost.text')} <span class="num" aria-hidden="true">{seconds > 0 ? t('lost.again', { s: formatNumber(seconds) }) : t('link.connecting')}</span>
-      </span>
-      <Button icon="again" onClick={reconnect}>
-        {t('lost.now')}
-      </Button>
-    </div>
+    <>
+      {t('link.lost')}. <span class="more">{t('lost.stale')}</span>{' '}
+      <span class="num" aria-hidden="true">{seconds > 0 ? t('lost.again', { s: formatNumber(seconds) }) : t('link.connecting')}</span>
+    </>
   );
 }

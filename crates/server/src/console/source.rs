@@ -303,6 +303,7 @@ impl Source for ConsoleSource {
 
     fn totals(&self) -> Totals {
         let (totals, shared) = (self.totals_of_server(), &self.parts.shared);
+        let (own_messages, own_bytes) = shared.retained().own();
         let maximum = self.sessions_maximum.fetch_max(totals.sessions, Ordering::Relaxed).max(totals.sessions);
         Totals {
             clients_connected: totals.sessions_connected,
@@ -314,6 +315,8 @@ impl Source for ConsoleSource {
             share_groups: shared.groups().count() as u64,
             retained_messages: totals.retained,
             retained_bytes: shared.retained().bytes() as u64,
+            retained_own_messages: own_messages as u64,
+            retained_own_bytes: own_bytes as u64,
             inflight_messages: totals.messages_inflight,
             held_messages: totals.messages_stored.saturating_sub(totals.retained),
             held_bytes: totals.messages_stored_bytes.saturating_sub(shared.retained().bytes() as u64),
@@ -660,6 +663,9 @@ fn properties(publication: &Publication) -> Vec<u8> {
     if let Some(value) = &publication.response_topic {
         Property::ResponseTopic(value).encode(&mut bytes);
     }
+    if let Some(value) = &publication.correlation_data {
+        Property::CorrelationData(value).encode(&mut bytes);
+    }
     for (key, value) in &publication.user_properties {
         Property::UserProperty(key, value).encode(&mut bytes);
     }
@@ -691,9 +697,10 @@ mod tests {
         let publication = Publication {
             content_type: Some("a".to_owned()),
             response_topic: Some("b".to_owned()),
+            correlation_data: Some(vec![0, 255]),
             user_properties: vec![("k".to_owned(), "v".to_owned())],
             ..Publication::default()
         };
-        assert_eq!(properties(&publication), *b"\x03\0\x01a\x08\0\x01b\x26\0\x01k\0\x01v");
+        assert_eq!(properties(&publication), *b"\x03\0\x01a\x08\0\x01b\x09\0\x02\0\xff\x26\0\x01k\0\x01v");
     }
 }

@@ -104,6 +104,11 @@ fn long_lists_are_told_in_pages_and_nothing_twice() {
     assert_eq!(ids.len(), 251);
     assert_eq!(all(&console, "subscriptions?limit=33").len(), 500);
     assert_eq!(all(&console, "retained?filter=r/%23&limit=33").len(), 250);
+    let retained = &console.json("overview")["retained"];
+    let of_clients =
+        |all: &str, own: &str| retained[all].as_u64().zip(retained[own].as_u64()).map(|(all, own)| all - own);
+    assert_eq!(of_clients("count", "own_count"), Some(250), "what the server says of itself is told apart: {retained}");
+    assert!(of_clients("bytes", "own_bytes").is_some_and(|bytes| (1250..=2500).contains(&bytes)), "{retained}");
     assert_eq!(all(&console, "topics?filter=r/%23&limit=33").len(), 250);
 }
 
@@ -172,10 +177,13 @@ fn what_is_published_here_is_as_from_a_client_also_after_a_restart() {
     let mut reader = connect(&server, "v5 id=reader session-expiry-interval=300");
     reader.send("SUBSCRIBE id=1 a/# qos=1");
     reader.expect("SUBACK id=1 0x01");
-    let properties = json!({"content_type": "text/plain", "user_properties": [["k", "v"]], "response_topic": "re"});
+    let properties = json!({"content_type": "text/plain", "user_properties": [["k", "v"]], "response_topic": "re",
+                           "correlation_data_base64": "aWQ="});
     let publication = json!({"topic": "a/1", "payload": "21.5", "qos": 1, "retain": true, "properties": properties});
     assert_eq!(ada.post("publish", &publication).json(), json!({"matched": 1}));
-    reader.expect("PUBLISH a/1 qos=1 id=? m=21.5 content-type=text/plain response-topic=re user-property=k:v");
+    reader.expect(
+        "PUBLISH a/1 qos=1 id=? m=21.5 content-type=text/plain response-topic=re correlation-data=id user-property=k:v",
+    );
     let binary = json!({"topic": "a/2", "payload_base64": "AAEC", "retain": true});
     assert_eq!(ada.post("publish", &binary).status, 200);
     let told = ada.json("retained?filter=a/2");

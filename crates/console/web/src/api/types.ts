@@ -25,7 +25,8 @@ export interface Overview {
   clients: { connected: number; away: number; maximum: number };
   subscriptions: number;
   shared_groups: number;
-  retained: { count: number; bytes: number };
+  /** `own_…`: of those, what the server says of itself below `$SYS`. */
+  retained: { count: number; bytes: number; own_count: number; own_bytes: number };
   messages: { received: number; sent: number; discarded: number; queued: number; inflight: number | null };
   bytes: { received: number; sent: number };
   connections: { opened: number; refused: number };
@@ -144,6 +145,7 @@ export interface Publication {
   properties: {
     content_type?: string;
     response_topic?: string;
+    correlation_data_base64?: string;
     message_expiry_interval_s?: number;
     user_properties?: [string, string][];
   };

@@ -6,12 +6,13 @@ import { plain } from '../payload/text';
 import { drawnOf, drawnVersion } from '../state/drawn';
 import { isWide } from '../state/preferences';
 import { chart, hrefOf, setChart } from '../state/route';
-import { sameSeries, WINDOWS_S, type DrawnSeries } from '../state/url';
+import { session } from '../state/session';
+import { sameSeries, windowsFor, type DrawnSeries } from '../state/url';
 import { Button, Segmented, tell } from '../ui/controls';
 import { Icon } from '../ui/icons';
 import { lineColor, Plot, type Column } from './plot';
 import { savePicture, saveText } from './save';
-import { joined, liveRange, Samples, thinned, toCsv } from './samples';
+import { begunMs, joined, liveRange, Samples, thinned, toCsv } from './samples';
 
 export const seriesName = (series: { topic: string; path: string }) =>
   series.path === '' ? series.topic : `${series.topic}  ›  ${series.path}`;
@@ -51,6 +52,8 @@ export function LiveChart({ height, isSmall = false }: { height: number; isSmall
 
   const end = pausedAt ?? now;
   const range: [number, number] = state.range ?? liveRange(state.series.map(samplesOf), state.windowS * 1000, end);
+  const begun = begunMs(state.series.map(samplesOf));
+  const windows = windowsFor(begun === null ? 0 : (now - begun) / 1000, state.windowS);
   const isStill = pausedAt !== null || state.range !== null;
   const changed = isStill ? `${version}` : `${version} ${Math.floor(now / REDRAW_MS)}`;
   const { times, columns } = useMemo(() => pictureOf(state.series, range), [changed, state, range[0], isSmall]);
@@ -87,7 +90,7 @@ export function LiveChart({ height, isSmall = false }: { height: number; isSmall
           <Segmented
             label={t('charts.window')}
             value={state.range ? 0 : state.windowS}
-            options={WINDOWS_S.filter((s) => !isSmall || s <= 3600).map((value) => ({ value, text: formatDuration(value * 1000) }))}
+            options={windows.filter((s) => !isSmall || s <= 3600).map((value) => ({ value, text: formatDuration(value * 1000) }))}
             onChange={(windowS) => setChart({ ...state, windowS, range: null })}
           />
         )}
@@ -128,10 +131,15 @@ export function LiveChart({ height, isSmall = false }: { height: number; isSmall
           canvas={canvas}
         />
       </div>
+      {!isSmall && <p class="hint begun">{!isStill && begun !== null && end - begun < state.windowS * 1000 && begunText(begun)}</p>}
       <Legend series={state.series} range={range} cursorMs={cursorMs} isSmall={isSmall} />
     </section>
   );
 }
+
+/** Why the picture is shorter than its window. */
+const begunText = (begun: number) =>
+  `${t('charts.begun', { time: formatDateTime(begun) })} ${t(session.value?.history ? 'charts.remembersHour' : 'charts.remembersNothing')}`;
 
 function pictureOf(series: DrawnSeries[], range: [number, number]): { times: number[]; columns: Column[] } {
   const width = Math.min(innerWidth, 2000);

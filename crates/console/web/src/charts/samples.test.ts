@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { joined, liveRange, Samples, thinned, toCsv } from './samples';
+import { windowsFor } from '../state/url';
+import { begunMs, joined, liveRange, Samples, thinned, toCsv } from './samples';
 
 function samplesOf(...points: [number, number][]) {
   const samples = new Samples();
@@ -40,6 +41,22 @@ describe('the time that is shown', () => {
     expect(liveRange([samplesOf([500_000, 1]), samplesOf([700_000, 1])], 900_000, end)).toEqual([500_000, end]);
     expect(liveRange([samplesOf([999_000, 1])], 900_000, end)).toEqual([970_000, end]);
     expect(liveRange([new Samples()], 900_000, end)).toEqual([970_000, end]);
+  });
+});
+
+describe('windows of time', () => {
+  const hour = 3600;
+  test('longer than the server remembers are there when the page has been open for long enough, or when they were asked for', () => {
+    expect(windowsFor(0, 900)).toEqual([60, 300, 900, hour]);
+    expect(windowsFor(hour + 60, 900)).toEqual([60, 300, 900, hour]);
+    expect(windowsFor(1.5 * hour, 900)).toEqual([60, 300, 900, hour, 6 * hour]);
+    expect(windowsFor(9 * hour, 900)).toEqual([60, 300, 900, hour, 6 * hour, 24 * hour]);
+    expect(windowsFor(0, 24 * hour)).toEqual([60, 300, 900, hour, 24 * hour]);
+  });
+
+  test('begin with the first number of all series', () => {
+    expect(begunMs([samplesOf([5, 1]), new Samples(), samplesOf([3, 1])])).toBe(3);
+    expect(begunMs([new Samples()])).toBeNull();
   });
 });
 

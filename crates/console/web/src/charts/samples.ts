@@ -58,13 +58,19 @@ export class Samples {
   }
 }
 
+/** When the first number is from; null where there is none. */
+export function begunMs(series: Samples[]): number | null {
+  const first = series.flatMap((one) => one.times[0] ?? []);
+  return first.length === 0 ? null : Math.min(...first);
+}
+
 /** A picture of less than this is no course. */
 const LEAST_MS = 30_000;
 
 /** The last `windowMs`; of series that have begun later from there on, so that the first numbers are no speck at the edge. */
 export function liveRange(series: Samples[], windowMs: number, endMs: number): [number, number] {
-  const begunMs = Math.min(endMs - LEAST_MS, ...series.map((one) => one.times[0] ?? Infinity));
-  return [Math.max(endMs - windowMs, begunMs), endMs];
+  const fromMs = Math.min(endMs - LEAST_MS, begunMs(series) ?? Infinity);
+  return [Math.max(endMs - windowMs, fromMs), endMs];
 }
 
 export interface Summary {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { fromBase64, hexLine, imageType, payloadNumber, plain, plainLines, preview, textOf, toBase64 } from './text';
+import { fromBase64, fromHex, hexLine, imageType, payloadNumber, plain, plainLines, preview, textOf, toBase64 } from './text';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
@@ -15,6 +15,14 @@ describe('names of strangers', () => {
   });
   test('line ends stay where there are lines', () => {
     expect(plainLines('a\r\n\tb\u202e')).toBe('a\n\tb\\u202e');
+  });
+});
+
+describe('bytes in hexadecimal digits', () => {
+  test('are pairs, with or without space', () => {
+    expect(fromHex('00ff 0A\n')).toEqual(new Uint8Array([0, 255, 10]));
+    expect(fromHex('')).toEqual(new Uint8Array());
+    for (const wrong of ['0', '0g', '0x00', 'a b c']) expect(fromHex(wrong)).toBeNull();
   });
 });
 

@@ -112,6 +112,13 @@ export function fromBase64(text: string): Uint8Array {
   return bytes;
 }
 
+/** The bytes of pairs of hexadecimal digits, with or without space between; null where it is none. */
+export function fromHex(text: string): Uint8Array | null {
+  const digits = text.replace(/\s/g, '');
+  if (!/^([0-9a-f]{2})*$/i.test(digits)) return null;
+  return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+}
+
 export function toBase64(bytes: Uint8Array): string {
   let binary = '';
   for (let from = 0; from < bytes.length; from += 0x8000) {

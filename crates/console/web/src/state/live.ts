@@ -5,6 +5,7 @@ import { ApiError, credentials, get } from '../api/client';
 import type { KnownTopic, List } from '../api/types';
 import { MqttLink, type LinkState } from '../mqtt/client';
 import type { Publish } from '../mqtt/codec';
+import { readSample } from '../mqtt/sample';
 import { WholePayloads } from '../mqtt/whole';
 import { fromBase64 } from '../payload/text';
 import { TopicTree } from '../topics/tree';
@@ -31,6 +32,7 @@ export const overall = signal({ topics: 0, rate: 0, messages: 0 });
 export const rateHistory = signal<number[]>([]);
 
 let connectedMs = Infinity;
+let wasConnected = false;
 /** Whether what is retained has had the time to come, so that an empty tree means that there is nothing. */
 export const isSettled = () => performance.now() - connectedMs > 1500;
 
@@ -48,34 +50,21 @@ function received(publish: Publish) {
   const isWhole = identifiers.includes(WHOLE);
   const [isForTree, isClose] =
     identifiers.length === 0 ? [true, true] : [identifiers.includes(TREE), identifiers.includes(CLOSE)];
-  let count = 0;
-  let timeMs = 0;
-  let payloadBytes = publish.payload.length;
-  const own: [string, string][] = [];
-  for (const pair of publish.userProperties) {
-    if (pair[0] === 'midge-count') count = Number(pair[1]) || 1;
-    else if (pair[0] === 'midge-time') timeMs = Number(pair[1]) || 0;
-    else if (pair[0] === 'midge-payload-bytes') payloadBytes = Math.max(Number(pair[1]) || 0, payloadBytes);
-    else if (!pair[0].startsWith('midge-')) own.push(pair);
-  }
-  if (timeMs === 0) timeMs = Date.now();
-  // What a sampled Subscription begins with is no traffic: of all that it is sent, only that has no count.
-  if (count === 0) count = publish.retain && !isWhole ? 0 : 1;
-  if (isForTree) {
-    tree.arrive({ topic: publish.topic, payload: publish.payload, payloadBytes, retain: publish.retain, count, timeMs });
-  }
+  const { count, payloadBytes, isRetained, userProperties, ...sample } = readSample(publish, isWhole);
+  const timeMs = sample.timeMs ?? Date.now();
+  if (isForTree) tree.arrive({ topic: publish.topic, payload: publish.payload, payloadBytes, isRetained, count, timeMs });
   if (!(isClose || isWhole) || !listeners.has(publish.topic)) return;
   const message: Message = {
     timeMs,
     payload: publish.payload.slice(),
     payloadBytes,
     count,
-    retain: publish.retain,
+    retain: count === 0,
     qos: publish.qos,
     contentType: publish.contentType,
     responseTopic: publish.responseTopic,
     messageExpiryIntervalS: publish.messageExpiryIntervalS,
-    userProperties: own,
+    userProperties,
   };
   if (isWhole) wholePayloads.whole(publish.topic, message);
   else wholePayloads.sampled(publish.topic, message);
@@ -100,6 +89,13 @@ function subscribeTree() {
   for (const filter of TREE_FILTERS) mqtt?.subscribe({ filter, identifier: TREE, sampleMs });
 }
 
+function connected() {
+  wholePayloads.clear();
+  // What is retained comes anew, where it comes at all; what was cleared in between does not.
+  if (wasConnected && !refusedFilters.peek().has('#')) tree.forgetAllRetained();
+  wasConnected = true;
+}
+
 function connect() {
   mqtt?.stop();
   mqtt = null;
@@ -111,7 +107,7 @@ function connect() {
   mqtt = new MqttLink(url.href, credentials.peek(), {
     state: (state) => {
       link.value = state;
-      if (state.name === 'connected') wholePayloads.clear();
+      if (state.name === 'connected') connected();
       connectedMs = state.name === 'connected' ? performance.now() : Infinity;
     },
     publish: received,
@@ -156,6 +152,7 @@ const RATE_SECONDS = 120;
 
 export function startLive() {
   effect(() => {
+    wasConnected = false;
     if (login.value.name === 'in') void loadKnown();
     else tree.clear();
     connect();

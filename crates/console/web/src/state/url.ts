@@ -84,6 +84,15 @@ export interface ChartState {
 export const WINDOWS_S = [60, 300, 900, 3600, 21_600, 86_400];
 export const MOST_SERIES = 12;
 
+/** What a server remembers. Longer windows are filled by a page that stays open. */
+const REMEMBERED_S = 3600;
+
+/** Windows that show something that a shorter one does not, where the oldest number is so old; and the one that is chosen. */
+export function windowsFor(oldestS: number, chosenS: number): number[] {
+  const showsMore = (index: number) => oldestS > WINDOWS_S[index - 1]! * 1.25;
+  return WINDOWS_S.filter((one, index) => one <= REMEMBERED_S || one === chosenS || showsMore(index));
+}
+
 export function chartStateOf(route: Route): ChartState {
   const series: DrawnSeries[] = [];
   for (const [key, value] of route.query) {

@@ -50,6 +50,15 @@ function markFound(tree: TopicTree, search: Search): number {
   return number;
 }
 
+/** The row of a topic, or of the nearest above it that is there; -1 without any. */
+export function rowOf(rows: TopicNode[], topic: string): number {
+  for (const one of [topic, ...ancestors(topic).reverse()]) {
+    const index = rows.findIndex((node) => node.topic === one);
+    if (index >= 0) return index;
+  }
+  return -1;
+}
+
 /** The topics above one, outermost first, which must be open for it to be seen. */
 export function ancestors(topic: string): string[] {
   const found: string[] = [];

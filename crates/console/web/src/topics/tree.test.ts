@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { topicSearch } from './filter';
-import { ancestors, visibleRows } from './rows';
+import { ancestors, rowOf, visibleRows } from './rows';
 import { PREVIEW_BYTES, TopicTree } from './tree';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 function treeOf(...topics: string[]) {
   const tree = new TopicTree();
-  for (const topic of topics) tree.arrive({ topic, payload: bytes('1'), retain: false, count: 1, timeMs: 5 });
+  for (const topic of topics) tree.arrive({ topic, payload: bytes('1'), isRetained: null, count: 1, timeMs: 5 });
   return tree;
 }
 let searches = 0;
@@ -17,10 +17,21 @@ const shown = (tree: TopicTree, open: string[] = [], search = '', closed: string
   return visibleRows(tree, new Set(open), asked, new Set(closed)).map((node) => node.topic);
 };
 
+test('the keyboard stays at its topic, and at what is above it when that is closed', () => {
+  const tree = treeOf('a', 'b/c/d');
+  const row = (open: string[], topic: string) => rowOf(visibleRows(tree, new Set(open), null, new Set()), topic);
+  expect(row(['b', 'b/c'], 'b/c/d')).toBe(3);
+  tree.arrive({ topic: 'aa', payload: bytes('1'), isRetained: null, count: 1, timeMs: 5 });
+  expect(row(['b', 'b/c'], 'b/c/d')).toBe(4);
+  expect(row(['b'], 'b/c/d')).toBe(3);
+  expect(row([], 'b/c/d')).toBe(2);
+  expect(row([], 'x/y')).toBe(-1);
+});
+
 test('what the server tells of itself is no traffic', () => {
   const tree = new TopicTree();
   const payload = new Uint8Array([49]);
-  for (const topic of ['$SYS/broker/uptime', 'a/b']) tree.arrive({ topic, payload, retain: false, count: 1, timeMs: 1 });
+  for (const topic of ['$SYS/broker/uptime', 'a/b']) tree.arrive({ topic, payload, isRetained: null, count: 1, timeMs: 1 });
   tree.tick(1);
   expect([tree.topics, tree.messages, tree.rate]).toEqual([1, 1, 1]);
   expect(tree.get('$SYS')!.rate).toBe(1);
@@ -37,18 +48,27 @@ describe('the tree', () => {
 
   test('a sample counts for all it stands for, a Retained Message sent at the beginning for none', () => {
     const tree = new TopicTree();
-    tree.arrive({ topic: 'a', payload: bytes('x'), retain: true, count: 0, timeMs: 1 });
+    tree.arrive({ topic: 'a', payload: bytes('x'), isRetained: true, count: 0, timeMs: 1 });
     expect(tree.get('a')).toMatchObject({ messages: 0, isRetained: true });
-    tree.arrive({ topic: 'a', payload: bytes('y'), retain: false, count: 9, timeMs: 2 });
+    tree.arrive({ topic: 'a', payload: bytes('y'), isRetained: null, count: 9, timeMs: 2 });
     expect(tree.get('a')).toMatchObject({ messages: 9, isRetained: true });
-    tree.arrive({ topic: 'a', payload: bytes(''), retain: true, count: 1, timeMs: 3 });
+    tree.arrive({ topic: 'a', payload: bytes(''), isRetained: false, count: 1, timeMs: 3 });
     expect(tree.get('a')).toMatchObject({ isRetained: false });
+  });
+
+  test('after another connection only that is retained which the server says anew', () => {
+    const tree = new TopicTree();
+    const replay = (topic: string) => tree.arrive({ topic, payload: bytes('x'), isRetained: true, count: 0, timeMs: 1 });
+    ['a', 'b'].forEach(replay);
+    tree.forgetAllRetained();
+    replay('b');
+    expect([tree.get('a')?.isRetained, tree.get('b')?.isRetained]).toEqual([false, true]);
   });
 
   test('rates come near to what arrives, and go back to nothing', () => {
     const tree = treeOf();
     for (let second = 0; second < 30; second++) {
-      for (let i = 0; i < 10; i++) tree.arrive({ topic: 'a/b', payload: bytes(''), retain: false, count: 1, timeMs: 0 });
+      for (let i = 0; i < 10; i++) tree.arrive({ topic: 'a/b', payload: bytes(''), isRetained: null, count: 1, timeMs: 0 });
       tree.tick(1);
     }
     expect(tree.get('a')!.rate).toBeCloseTo(10, 0);
@@ -86,7 +106,7 @@ describe('the tree', () => {
 
   test('only the beginning of a long payload is kept', () => {
     const tree = new TopicTree();
-    tree.arrive({ topic: 'a', payload: new Uint8Array(1_000_000), retain: false, count: 1, timeMs: 1 });
+    tree.arrive({ topic: 'a', payload: new Uint8Array(1_000_000), isRetained: null, count: 1, timeMs: 1 });
     expect(tree.get('a')!.payload!.length).toBe(PREVIEW_BYTES);
     expect(tree.get('a')!.payloadBytes).toBe(1_000_000);
   });

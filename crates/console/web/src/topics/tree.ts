@@ -18,7 +18,8 @@ export interface Arrival {
   payload: Uint8Array;
   /** How long it is in all, where only its beginning came. */
   payloadBytes?: number;
-  retain: boolean;
+  /** Whether the topic has a Retained Message since; null where it is as it was. */
+  isRetained: boolean | null;
   /** How many messages it stands for; 0 for a Retained Message sent because we subscribed. */
   count: number;
   timeMs: number;
@@ -135,7 +136,7 @@ export class TopicTree {
     }
     this.count(node);
     this.keepPayload(node, arrival.payload, arrival.payloadBytes ?? arrival.payload.length);
-    if (arrival.retain) node.isRetained = arrival.payload.length > 0;
+    node.isRetained = arrival.isRetained ?? node.isRetained;
     node.lastMs = arrival.timeMs;
     node.messages += arrival.count;
     if (!isServers(arrival.topic)) {
@@ -167,6 +168,12 @@ export class TopicTree {
   forgetRetained(topic: string) {
     const node = this.byTopic.get(topic);
     if (node) node.isRetained = false;
+    this.version++;
+  }
+
+  /** Nobody knows whether what was retained still is. */
+  forgetAllRetained() {
+    for (const node of this.nodes) node.isRetained = false;
     this.version++;
   }
 

@@ -5,6 +5,7 @@ import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import { t } from '../i18n';
 import { plain } from '../payload/text';
+import { goToFound } from './found';
 import { Icon, type IconName } from './icons';
 
 type ButtonProps = Omit<JSX.IntrinsicElements['button'], 'icon'> & {
@@ -85,6 +86,8 @@ export function Field(props: {
   );
 }
 
+const DRAWN_MS = 60;
+
 /** Tells after a short pause, so that a server is not asked for each letter. */
 export function SearchField(props: {
   label: string;
@@ -95,6 +98,10 @@ export function SearchField(props: {
 }) {
   const [text, setText] = useState(props.value);
   const told = useRef(props.value);
+  const tell = () => {
+    told.current = text;
+    props.onChange(text);
+  };
   useEffect(() => {
     if (props.value !== told.current) {
       told.current = props.value;
@@ -103,10 +110,7 @@ export function SearchField(props: {
   }, [props.value]);
   useEffect(() => {
     if (text === told.current) return;
-    const timer = setTimeout(() => {
-      told.current = text;
-      props.onChange(text);
-    }, props.pauseMs ?? 250);
+    const timer = setTimeout(tell, props.pauseMs ?? 250);
     return () => clearTimeout(timer);
   }, [text]);
   return (
@@ -126,6 +130,12 @@ export function SearchField(props: {
           if (event.key === 'Escape' && text !== '') {
             event.stopPropagation();
             setText('');
+          } else if (event.key === 'ArrowDown') {
+            event.preventDefault();
+            if (text === told.current) return void goToFound();
+            // What is found is drawn first.
+            tell();
+            setTimeout(goToFound, DRAWN_MS);
           }
         }}
       />

@@ -2,6 +2,7 @@
 
 import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { backToSearch } from './found';
 
 /** Browsers cannot lay out more; a list that is longer ends here. */
 const MOST_PIXELS = 15_000_000;
@@ -15,10 +16,17 @@ export interface VirtualProps {
   /** What the list is for those who do not see it. */
   role?: 'list' | 'tree' | 'table' | 'listbox';
   class?: string;
-  /** The row that the keyboard is on; it is kept in sight when it changes. */
+  /** The row that the keyboard is on. */
   active?: number;
   activeId?: string | undefined;
+  /** What that row stands for, where rows may come before it; it is kept in sight when this, or without it `active`, changes. */
+  activeKey?: string | null;
+  /** Called with another row by the keys that lists have. */
+  onActive?: (index: number) => void;
+  /** All other keys. */
   onKeyDown?: (event: KeyboardEvent) => void;
+  /** It shows what the page's search has found: down leads from there to the first row, up from that back. */
+  isFound?: boolean;
   /** Called when the last rows come into sight. */
   onEnd?: () => void;
   /** Follow what is added at the end as long as the end is in sight. */
@@ -55,11 +63,21 @@ export function VirtualList(props: VirtualProps) {
     else if (from + rowHeight + header > list.scrollTop + list.clientHeight) {
       list.scrollTop = from + rowHeight + header - list.clientHeight;
     }
-  }, [props.active]);
+  }, [props.activeKey ?? props.active, (props.active ?? -1) >= 0]);
 
   useEffect(() => {
     if (count > 0 && last >= count) props.onEnd?.();
   }, [last >= count, count]);
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    // Buttons of the head have keys of their own.
+    if (event.target instanceof Element && event.target.closest('.head')) return;
+    const active = props.active ?? -1;
+    if (props.isFound && event.key === 'ArrowUp' && active <= 0) return backToSearch(event);
+    const moved = props.onActive ? movedActive(event, active, count, Math.max(1, Math.floor(height / rowHeight) - 1)) : null;
+    if (moved === null) props.onKeyDown?.(event);
+    else props.onActive!(moved);
+  };
 
   const rows = [];
   for (let index = first; index < last; index++) rows.push(props.row(index));
@@ -73,7 +91,8 @@ export function VirtualList(props: VirtualProps) {
       aria-rowcount={props.role === 'table' ? (props.rowCount ?? props.count + 1) : undefined}
       tabIndex={0}
       onScroll={(event) => setTop(event.currentTarget.scrollTop)}
-      onKeyDown={props.onKeyDown}
+      data-found={props.isFound}
+      onKeyDown={onKeyDown}
     >
       {props.header}
       <div class="space" role={props.role === 'table' ? 'rowgroup' : 'none'} style={{ height: `${count * rowHeight}px` }}>
@@ -85,8 +104,8 @@ export function VirtualList(props: VirtualProps) {
   );
 }
 
-/** Moves the active row with the keys that lists have; says whether the key was one of them. */
-export function moveActive(event: KeyboardEvent, active: number, count: number, page: number): number | null {
+/** The row to which a key leads that lists have; null: it is another key. */
+function movedActive(event: KeyboardEvent, active: number, count: number, page: number): number | null {
   const moved: Record<string, number> = {
     ArrowDown: active + 1,
     ArrowUp: active - 1,

@@ -12,7 +12,7 @@ import { canChange } from '../state/session';
 import { Badge, Button, Check, CopyButton, Dialog, Empty, Failure, Loading, Name, SearchField, Segmented, tell } from '../ui/controls';
 import { Icon } from '../ui/icons';
 import { useList, usePolled, type Listed } from '../ui/polling';
-import { moveActive, VirtualList } from '../ui/virtual';
+import { VirtualList } from '../ui/virtual';
 import { Head, SortChoice, sortOf, type Column } from './clients_head';
 
 const EVERY_MS = 3000;
@@ -93,13 +93,11 @@ export function ClientsPage() {
               onEnd={list.more}
               active={active}
               activeId={items[active] ? `client-row-${active}` : undefined}
+              onActive={setActive}
               onKeyDown={(event) => {
-                // Buttons of the head have keys of their own.
-                if (event.target instanceof Element && event.target.closest('.head')) return;
-                const moved = moveActive(event, active, items.length, 12);
-                if (moved !== null) setActive(moved);
-                else if (event.key === 'Enter' && items[active]) go('clients', items[active].id, keep());
+                if (event.key === 'Enter' && items[active]) go('clients', items[active].id, keep());
               }}
+              isFound
               header={<Head sort={sort} />}
               row={(index) => (
                 <Row

@@ -6,6 +6,7 @@ import { formatDateTime, formatNumber, said, t } from '../i18n';
 import { plain } from '../payload/text';
 import { hrefOf, query, setQuery } from '../state/route';
 import { Badge, Button, Empty, Failure, Loading, Name, SearchField, Segmented, Sentence } from '../ui/controls';
+import { onRowsKeyDown } from '../ui/found';
 import { useList } from '../ui/polling';
 
 const KINDS: ProblemKind[] = ['refused', 'denied', 'discarded', 'disconnected', 'server'];
@@ -52,7 +53,7 @@ export function ProblemsPage() {
         </Empty>
       ) : (
         <>
-          <ul class="problem-list">
+          <ul class="problem-list" tabIndex={-1} data-found onKeyDown={onRowsKeyDown}>
             {items.map((one, index) => (
               <ProblemRow key={index} one={one} />
             ))}
@@ -93,7 +94,7 @@ function Totals({ totals, search }: { totals: Problems['totals']; search: string
 
 function ProblemRow({ one }: { one: Problem }) {
   return (
-    <li class="problem">
+    <li class="problem" tabIndex={-1}>
       <span class="num time">{formatDateTime(one.time_ms)}</span>
       <Badge tone={TONES[one.kind] ?? 'quiet'}>{KINDS.includes(one.kind) ? t(`problems.${one.kind}`) : plain(one.kind, 20)}</Badge>
       <div>

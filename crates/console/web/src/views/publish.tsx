@@ -6,7 +6,7 @@ import { ApiError, post } from '../api/client';
 import type { Publication } from '../api/types';
 import { formatNumber, formatTime, t } from '../i18n';
 import { JsonError, lineAndColumn, prettyJson, readJson } from '../payload/json';
-import { plain } from '../payload/text';
+import { fromHex, plain, toBase64 } from '../payload/text';
 import { store, stored } from '../state/preferences';
 import { route } from '../state/route';
 import { midgePub } from '../state/command';
@@ -24,6 +24,9 @@ interface Draft {
   retain: boolean;
   contentType: string;
   responseTopic: string;
+  /** Correlation Data, which is binary. */
+  correlation: string;
+  correlationForm: 'text' | 'hex';
   expiry: string;
   properties: [string, string][];
 }
@@ -36,6 +39,8 @@ const EMPTY: Draft = {
   retain: false,
   contentType: '',
   responseTopic: '',
+  correlation: '',
+  correlationForm: 'text',
   expiry: '',
   properties: [],
 };
@@ -85,11 +90,20 @@ function payloadFault(format: Format, payload: string): string | null {
   return null;
 }
 
+/** The bytes of the Correlation Data, or why there are none. */
+function correlationOf(from: Draft): { bytes: Uint8Array } | { fault: string } {
+  const bytes = from.correlationForm === 'hex' ? fromHex(from.correlation) : new TextEncoder().encode(from.correlation);
+  if (bytes === null) return { fault: t('publish.badHex') };
+  return bytes.length > 65_535 ? { fault: t('fault.tooLong') } : { bytes };
+}
+
 function publicationOf(from: Draft): Publication {
   const properties: Publication['properties'] = {};
   const contentType = from.contentType || (from.format === 'json' ? 'application/json' : '');
   if (contentType) properties.content_type = contentType;
   if (from.responseTopic) properties.response_topic = from.responseTopic;
+  const correlation = correlationOf(from);
+  if ('bytes' in correlation && correlation.bytes.length > 0) properties.correlation_data_base64 = toBase64(correlation.bytes);
   if (from.expiry !== '') properties.message_expiry_interval_s = Number(from.expiry);
   const user = from.properties.filter(([name, value]) => name !== '' || value !== '');
   if (user.length > 0) properties.user_properties = user;
@@ -148,8 +162,10 @@ function Form() {
   const wrongTopic = topicFault(now.topic);
   const wrongPayload = useMemo(() => payloadFault(now.format, now.payload), [now.format, now.payload]);
   const isWrongExpiry = now.expiry !== '' && !(Number.isInteger(Number(now.expiry)) && Number(now.expiry) >= 1 && Number(now.expiry) <= 0xffffffff);
+  const correlation = correlationOf(now);
+  const wrongCorrelation = 'fault' in correlation ? correlation.fault : null;
   const isBlank = now.format === 'json' && now.payload === '';
-  const isFine = !wrongTopic && !wrongPayload && !isWrongExpiry;
+  const isFine = !wrongTopic && !wrongPayload && !wrongCorrelation && !isWrongExpiry;
   const submit = async () => {
     setTried(true);
     if (!isFine || isSending) return;
@@ -234,14 +250,14 @@ function Form() {
       </div>
       <details>
         <summary>{t('publish.properties')}</summary>
-        <PropertyFields {...{ now, set, isWrongExpiry }} />
+        <PropertyFields {...{ now, set, wrongCorrelation, isWrongExpiry }} />
       </details>
     </form>
   );
 }
 
-function PropertyFields(props: { now: Draft; set: (change: Partial<Draft>) => void; isWrongExpiry: boolean }) {
-  const { now, set, isWrongExpiry } = props;
+function PropertyFields(props: { now: Draft; set: (change: Partial<Draft>) => void; wrongCorrelation: string | null; isWrongExpiry: boolean }) {
+  const { now, set, wrongCorrelation, isWrongExpiry } = props;
   const change = (index: number, pair: [string, string] | null) =>
     set({ properties: now.properties.flatMap((one, at) => (at !== index ? [one] : pair ? [pair] : [])) });
   return (
@@ -252,6 +268,29 @@ function PropertyFields(props: { now: Draft; set: (change: Partial<Draft>) => vo
         </Field>
         <Field label={t('publish.responseTopic')}>
           {(attributes) => <input {...attributes} class="mono" value={now.responseTopic} onInput={(event) => set({ responseTopic: event.currentTarget.value })} />}
+        </Field>
+        <Field label={t('publish.correlation')} fault={wrongCorrelation}>
+          {(attributes) => (
+            <div class="with-form">
+              <input
+                {...attributes}
+                class="mono"
+                value={now.correlation}
+                spellcheck={false}
+                autocomplete="off"
+                autocapitalize="off"
+                onInput={(event) => set({ correlation: event.currentTarget.value })}
+              />
+              <select
+                aria-label={t('publish.correlationForm')}
+                value={now.correlationForm}
+                onChange={(event) => set({ correlationForm: event.currentTarget.value === 'hex' ? 'hex' : 'text' })}
+              >
+                <option value="text">{t('publish.text')}</option>
+                <option value="hex">{t('topic.view.hex')}</option>
+              </select>
+            </div>
+          )}
         </Field>
         <Field label={t('publish.expiryS')} fault={isWrongExpiry ? t('publish.badExpiry') : null}>
           {(attributes) => <input {...attributes} inputMode="numeric" value={now.expiry} onInput={(event) => set({ expiry: event.currentTarget.value.trim() })} />}

@@ -7,7 +7,7 @@ import { formatBytes, formatDateTime, formatNumber, t } from '../i18n';
 import { fromBase64, plain, preview } from '../payload/text';
 import { tree } from '../state/live';
 import { isWide, rowHeight } from '../state/preferences';
-import { hrefOf, query, setQuery } from '../state/route';
+import { go, hrefOf, query, setQuery } from '../state/route';
 import { canChange } from '../state/session';
 import { filterFault, hasWildcard } from '../topics/filter';
 import { Button, Dialog, Empty, Failure, Loading, Name, SearchField, tell } from '../ui/controls';
@@ -31,6 +31,7 @@ export function RetainedPage() {
   const fault = filter === '' ? null : filterFault(filter);
   const list = useList<Retained>('retained', { filter: fault ? null : filter || null }, 10_000);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const [active, setActive] = useState(-1);
   const [deletion, setDeletion] = useState<Deletion | null>(null);
   // In the server's order as long as there is more of it; what is whole can be sorted.
   const items = useMemo(() => (list.hasMore ? (list.items ?? []) : [...(list.items ?? [])].sort(byTopic)), [list.items]);
@@ -78,6 +79,18 @@ export function RetainedPage() {
           count={items.length}
           rowHeight={isWide.value ? rowHeight.value + 4 : 60}
           onEnd={list.more}
+          active={active}
+          activeId={items[active] ? `retained-row-${active}` : undefined}
+          onActive={setActive}
+          onKeyDown={(event) => {
+            const one = items[active];
+            if (event.target !== event.currentTarget || one === undefined) return;
+            if (event.key === 'Enter') go('topics', one.topic);
+            else if (event.key === ' ' && canChange.value) toggle(one.topic);
+            else return;
+            event.preventDefault();
+          }}
+          isFound
           header={
             <div role="rowgroup" class="head">
               <div role="row" class="row">
@@ -92,7 +105,16 @@ export function RetainedPage() {
               </div>
             </div>
           }
-          row={(index) => <Row key={index} one={items[index]!} isChosen={chosen.has(items[index]!.topic)} onToggle={toggle} />}
+          row={(index) => (
+            <Row
+              key={index}
+              {...{ index, isActive: index === active }}
+              one={items[index]!}
+              isChosen={chosen.has(items[index]!.topic)}
+              onActive={() => setActive(index)}
+              onToggle={toggle}
+            />
+          )}
         />
       )}
       {deletion && (
@@ -110,10 +132,19 @@ export function RetainedPage() {
   );
 }
 
-function Row({ one, isChosen, onToggle }: { one: Retained; isChosen: boolean; onToggle: (topic: string) => void }) {
+interface RowProps {
+  one: Retained;
+  index: number;
+  isActive: boolean;
+  isChosen: boolean;
+  onActive: () => void;
+  onToggle: (topic: string) => void;
+}
+
+function Row({ one, index, isActive, isChosen, onActive, onToggle }: RowProps) {
   const bytes = fromBase64(one.payload_base64 ?? '');
   return (
-    <div role="row" class={`row${isChosen ? ' chosen' : ''}`}>
+    <div id={`retained-row-${index}`} role="row" class={`row${isChosen ? ' chosen' : ''}${isActive ? ' active' : ''}`} onClick={onActive}>
       <span role="cell">
         <input type="checkbox" aria-label={t('retained.chooseOne', { topic: plain(one.topic, 100) })} checked={isChosen} disabled={!canChange.value} onChange={() => onToggle(one.topic)} />
       </span>

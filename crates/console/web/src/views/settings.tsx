@@ -35,6 +35,7 @@ export function ThemeChoice() {
 const KEYS: [string, Key][] = [
   ['/', 'keys.search'],
   ['1 – 7', 'keys.pages'],
+  ['↓ / ↑', 'keys.found'],
   ['↑ ↓ ← →', 'keys.tree'],
   ['Enter', 'keys.open'],
   ['Esc', 'keys.back'],

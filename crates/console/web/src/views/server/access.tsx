@@ -1,16 +1,33 @@
 /** Why somebody may or may not do something with a topic: the rule that decides. */
 
 import { useState } from 'preact/hooks';
-import { ApiError, post } from '../../api/client';
-import type { Explanation } from '../../api/types';
+import { ApiError, get, post } from '../../api/client';
+import type { Explanation, Listener } from '../../api/types';
 import { t } from '../../i18n';
 import { plain } from '../../payload/text';
 import { filterFault, topicFault } from '../../topics/filter';
-import { Badge, Button, Failure, Field, Segmented } from '../../ui/controls';
+import { Badge, Button, Failure, Field, Loading, Segmented } from '../../ui/controls';
+import { usePolled } from '../../ui/polling';
 
 type Access = 'publish' | 'subscribe' | 'receive';
 
+const LISTENERS_MS = 60_000;
+
+/** Ports at which MQTT is spoken: where there is more than one, rules may differ between them. */
+function portsOf(listeners: Listener[]): number[] {
+  const spoken = listeners.filter((one) => one.port > 0 && (one.protocol === 'mqtt' || one.protocol === 'websockets'));
+  return [...new Set(spoken.map((one) => one.port))].sort((one, other) => one - other);
+}
+
 export function Access() {
+  const listeners = usePolled(() => get<Listener[]>('listeners'), 'listeners', LISTENERS_MS);
+  // Whether there is a choice is known before the form is drawn, so that nothing moves.
+  if (listeners.data === null && listeners.error === null) return <Loading rows={8} />;
+  return <Form ports={portsOf(listeners.data ?? [])} />;
+}
+
+function Form({ ports }: { ports: number[] }) {
+  const [port, setPort] = useState<number | null>(null);
   const [username, setUsername] = useState('');
   const [clientId, setClientId] = useState('');
   const [topic, setTopic] = useState('');
@@ -23,7 +40,7 @@ export function Access() {
     setTried(true);
     if (fault) return;
     try {
-      setAnswer(await post<Explanation>('explain', { username, client_id: clientId, topic, access }));
+      setAnswer(await post<Explanation>('explain', { username, client_id: clientId, topic, access, ...(port === null ? {} : { listener: port }) }));
       setFailure(null);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -48,6 +65,20 @@ export function Access() {
           <Field label={t('clients.id')}>
             {(attributes) => <input {...attributes} value={clientId} autocomplete="off" autocapitalize="off" onInput={(event) => setClientId(event.currentTarget.value)} />}
           </Field>
+          {ports.length > 1 && (
+            <Field label={t('clients.listener')}>
+              {(attributes) => (
+                <select {...attributes} value={port ?? ''} onChange={(event) => setPort(Number(event.currentTarget.value) || null)}>
+                  <option value="">{t('access.anyListener')}</option>
+                  {ports.map((one) => (
+                    <option key={one} value={one}>
+                      {one}
+                    </option>
+                  ))}
+                </select>
+              )}
+            </Field>
+          )}
         </div>
         <Segmented
           label={t('access.what')}

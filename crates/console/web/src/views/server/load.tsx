@@ -39,11 +39,17 @@ export function Load() {
 /** What the server does not know is a dash. */
 const known = (value: number | null, format: (value: number) => string) => (value === null ? '–' : format(value));
 
+/** Of clients, as the page of retained messages lists them; the server's own are told beside that. */
+function retainedTile({ count, bytes, own_count, own_bytes }: Overview['retained']): { value: string; more: string } {
+  const size = formatBytes(Math.max(0, bytes - own_bytes));
+  return { value: formatNumber(Math.max(0, count - own_count)), more: own_count === 0 ? size : t('server.retainedMore', { size, n: own_count }) };
+}
+
 function Tiles({ now }: { now: Overview }) {
   const tiles: { name: Key; value: string; more: string; isBad?: boolean }[] = [
     { name: 'server.clients', value: formatNumber(now.clients.connected), more: t('server.away', { n: now.clients.away }) },
     { name: 'server.subscriptions', value: formatNumber(now.subscriptions), more: t('server.shared', { n: now.shared_groups }) },
-    { name: 'nav.retained', value: formatNumber(now.retained.count), more: formatBytes(now.retained.bytes) },
+    { name: 'nav.retained', ...retainedTile(now.retained) },
     { name: 'server.queued', value: formatNumber(now.messages.queued), more: now.messages.inflight === null ? '' : t('server.inflight', { n: now.messages.inflight }) },
     { name: 'server.discarded', value: formatNumber(now.messages.discarded), more: t('server.sinceStart') },
     { name: 'server.memory', value: formatBytes(now.memory_bytes), more: t('server.shards', { n: now.shards }) },

@@ -7,7 +7,7 @@ import { numberOf, pathOf, type JsonDocument, type JsonNode } from '../../payloa
 import { plain } from '../../payload/text';
 import { rowHeight } from '../../state/preferences';
 import { Icon } from '../../ui/icons';
-import { moveActive, VirtualList } from '../../ui/virtual';
+import { VirtualList } from '../../ui/virtual';
 
 /** Documents of so many values are open as a whole at first. */
 const SMALL = 300;
@@ -54,8 +54,6 @@ export function JsonTree({ document, topic }: { document: JsonDocument; topic: s
     setFlipped(next);
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    const moved = moveActive(event, active, rows.length, 10);
-    if (moved !== null) return setActive(moved);
     const index = rows[active];
     const node = index === undefined ? undefined : document.nodes[index];
     if (index === undefined || node === undefined) return;
@@ -77,6 +75,7 @@ export function JsonTree({ document, topic }: { document: JsonDocument; topic: s
       rowHeight={height}
       active={active}
       activeId={active >= 0 ? `json-row-${active}` : undefined}
+      onActive={setActive}
       onKeyDown={onKeyDown}
       row={(at) => {
         const index = rows[at]!;

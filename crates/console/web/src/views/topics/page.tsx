@@ -7,7 +7,7 @@ import { isSettled, overall, refusedFilters, tree } from '../../state/live';
 import { isWide } from '../../state/preferences';
 import { chart, go, query, route, setQuery } from '../../state/route';
 import { isServers } from '../../topics/tree';
-import { Button, SearchField } from '../../ui/controls';
+import { Button, Loading, SearchField } from '../../ui/controls';
 import { useTick } from '../../ui/tick';
 import { Busiest } from './busiest';
 import { openTo, TreeList } from './tree_list';
@@ -41,7 +41,7 @@ export function TopicsPage() {
             <SearchField label={t('topics.search')} placeholder={t('topics.searchHint')} value={search} onChange={(text) => setQuery('q', text)} pauseMs={120} />
           </div>
           <RefusedNote />
-          {isFirstVisit && !isWide.value ? <Welcome /> : <TreeList search={search} selected={selected} />}
+          {isFirstVisit && !isWide.value ? <div class="detail-scroll"><Welcome /></div> : <TreeList search={search} selected={selected} />}
         </section>
       )}
       {!isListed && <h1 class="unseen">{t('nav.topics')}</h1>}
@@ -55,7 +55,7 @@ export function TopicsPage() {
             </div>
           )}
           <div class="detail-scroll" tabIndex={-1}>
-            {selected !== '' ? <Topic key={selected} topic={selected} /> : isFirstVisit ? <Welcome /> : <Busiest />}
+            {selected !== '' ? <Topic key={selected} topic={selected} /> : isFirstVisit ? <Welcome /> : isEmpty ? <Loading rows={6} /> : <Busiest />}
           </div>
           {isDrawn && (
             <div class="drawer">

@@ -16,7 +16,7 @@ import type { TopicNode } from '../../topics/tree';
 import { Badge, Button, CopyButton, Dialog, Empty, tell } from '../../ui/controls';
 import { Icon } from '../../ui/icons';
 import { Sparkline } from '../../ui/sparkline';
-import { moveActive, VirtualList } from '../../ui/virtual';
+import { VirtualList } from '../../ui/virtual';
 import { BusiestBelow, Figure } from './busiest';
 import { Value } from './value';
 
@@ -296,10 +296,7 @@ function HistoryList({ messages, shown, onChoose }: { messages: Message[]; shown
         rowHeight={height}
         active={active}
         activeId={`message-${active}`}
-        onKeyDown={(event) => {
-          const moved = moveActive(event, active, messages.length, 8);
-          if (moved !== null) onChoose(messages[messages.length - 1 - moved]!);
-        }}
+        onActive={(index) => onChoose(messages[messages.length - 1 - index]!)}
         row={(index) => {
           const message = messages[messages.length - 1 - index]!;
           const before = messages[messages.length - 2 - index];

@@ -1,18 +1,18 @@
 /** The tree as a list that shows what is in sight, drawn anew a few times a second however much comes. */
 
 import { signal } from '@preact/signals';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { formatDateTime, formatNumber, formatRate, t } from '../../i18n';
 import { plain, preview } from '../../payload/text';
 import { isSettled, tree } from '../../state/live';
 import { rowHeight } from '../../state/preferences';
 import { go, query } from '../../state/route';
 import { topicSearch } from '../../topics/filter';
-import { ancestors, visibleRows, type Search } from '../../topics/rows';
+import { ancestors, rowOf, visibleRows, type Search } from '../../topics/rows';
 import { isServers, type TopicNode } from '../../topics/tree';
 import { Empty, Loading } from '../../ui/controls';
 import { Icon } from '../../ui/icons';
-import { moveActive, VirtualList } from '../../ui/virtual';
+import { VirtualList } from '../../ui/virtual';
 
 /** Often enough to be live, seldom enough to be read. */
 const REDRAW_MS = 200;
@@ -97,7 +97,10 @@ function useRows(searchText: string): TopicNode[] {
 
 export function TreeList({ search, selected }: { search: string; selected: string }) {
   const rows = useRows(search);
-  const [active, setActive] = useState(-1);
+  /** Rows come and go, so it is the topic that the keyboard is on. */
+  const [activeTopic, setActiveTopic] = useState<string | null>(null);
+  const active = useMemo(() => (activeTopic === null ? -1 : rowOf(rows, activeTopic)), [rows, activeTopic]);
+  const setActive = (index: number) => setActiveTopic(rows[index]?.topic ?? null);
   const isSearch = search.trim() !== '';
   const isOpen = (node: TopicNode) => (isSearch ? !closedInSearch.value.has(node.topic) : open.value.has(node.topic));
   const toggle = (node: TopicNode) => {
@@ -108,18 +111,11 @@ export function TreeList({ search, selected }: { search: string; selected: strin
   const choose = (node: TopicNode) => go('topics', node.topic, query('q') ? [['q', query('q')!]] : []);
 
   // Somebody came with an address: the row of its topic is the active one as soon as it is there.
-  const selectedRow = useRef('');
   useEffect(() => {
-    if (selected === '' || selectedRow.current === selected) return;
-    const index = rows.findIndex((node) => node.topic === selected);
-    if (index < 0) return;
-    selectedRow.current = selected;
-    setActive(index);
-  }, [selected, rows]);
+    if (selected !== '') setActiveTopic(selected);
+  }, [selected]);
 
   const onKeyDown = (event: KeyboardEvent) => {
-    const moved = moveActive(event, active, rows.length, 15);
-    if (moved !== null) return setActive(moved);
     const node = rows[active];
     if (node === undefined) return;
     if (event.key === 'Enter' || event.key === ' ') choose(node);
@@ -142,7 +138,10 @@ export function TreeList({ search, selected }: { search: string; selected: strin
       rowHeight={rowHeight.value}
       active={active}
       activeId={rows[active] ? `topic-row-${active}` : undefined}
+      activeKey={activeTopic}
+      onActive={setActive}
       onKeyDown={onKeyDown}
+      isFound
       row={(index) => {
         const node = rows[index]!;
         return (
