@@ -276,7 +276,7 @@ pub struct Tallies {
     /// In microseconds: from when a shard read a message until it was written to those who receive it, once for each shard that read it
     /// or has receivers. Counted while somebody may ask for it.
     pub route: Histogram,
-    /// In seconds: how long messages had waited in the queues of Sessions when they were sent.
+    /// In seconds: how long messages had waited in the queue of a Session or share group when they left it to be sent.
     pub queue_age: Histogram,
 }
 
