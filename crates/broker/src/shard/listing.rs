@@ -7,7 +7,7 @@
 use super::Shard;
 use crate::ids::{ConnectionId, ListenerId, ReceiverOptions};
 use crate::limits;
-use crate::retained::RetainedMessage;
+use crate::retained::{Found, RetainedMessage};
 use crate::session::{Port, Session};
 use midge_codec::Version;
 
@@ -245,9 +245,9 @@ impl Shard {
     pub fn list_retained(&self, from: u32, now_s: u64) -> RetainedPortion {
         let (retained, mut portion) = (self.shared.retained(), Vec::new());
         let next = retained.portion(from, limits::LISTED_MAX, &mut portion);
-        let there = portion.into_iter().filter(|(_, message, _)| !message.is_expired(now_s));
-        let messages = there.map(|(place, message, number)| {
-            let publisher = retained.publisher(number).map(|publisher| publisher.record().client_id.into());
+        let there = portion.into_iter().filter(|found| !found.message.is_expired(now_s));
+        let messages = there.map(|Found { place, message, publisher, .. }| {
+            let publisher = publisher.map(|publisher| publisher.record().client_id.into());
             ListedRetained { message, publisher, place }
         });
         RetainedPortion { messages: messages.collect(), next }
