@@ -38,6 +38,14 @@ pub struct ListedSession {
     pub discarded: u32,
 }
 
+impl ListedSession {
+    /// Since when the client is away, in monotonic milliseconds. Known of a Session that ends some day: its end tells, also after
+    /// the server was started anew.
+    pub fn left_at_ms(&self) -> Option<u64> {
+        self.ends_at_ms?.checked_sub(u64::from(self.expiry_interval_s) * 1000)
+    }
+}
+
 /// The connection of a Session, as others see it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ListedConnection {
