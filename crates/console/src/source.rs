@@ -323,6 +323,8 @@ pub struct Client {
     pub username: Option<String>,
     /// Its connection.
     pub connection: Option<Connection>,
+    /// While it is away: since when, in milliseconds since 1970, as far as its Session tells.
+    pub left_ms: Option<u64>,
     /// Session Expiry Interval in force, in seconds; `None`: never.
     pub session_expiry_s: Option<u32>,
     /// Subscriptions.

@@ -198,7 +198,8 @@ fn client(id: &str, is_connected: bool) -> Client {
         tls: Some(("TLSv1.3".to_owned(), "X".to_owned())),
         ..Connection::default()
     });
-    Client { id: id.to_owned(), connection, ..Client::default() }
+    let left_ms = (id == "c5").then_some(5_000);
+    Client { id: id.to_owned(), connection, left_ms, ..Client::default() }
 }
 
 fn some() -> (Arc<MadeUp>, State) {

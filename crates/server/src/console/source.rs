@@ -160,6 +160,7 @@ impl ConsoleSource {
 
     fn describe_client(&self, client: Client, settings: &Settings) -> console::Client {
         let Client { session, socket, .. } = client;
+        let left_ms = session.left_at_ms().map(|left_ms| self.wall_ms(left_ms));
         let connection = session.connection.as_ref().zip(socket).map(|(connection, socket)| {
             let door = settings.doors.get(usize::from(connection.listener.0));
             let is_unix = matches!(socket.address, Address::Unix(_));
@@ -191,6 +192,7 @@ impl ConsoleSource {
             id: session.client_id.into(),
             username: session.username.map(Into::into),
             connection,
+            left_ms,
             session_expiry_s: Some(session.expiry_interval_s).filter(|seconds| *seconds != u32::MAX),
             subscriptions: session.subscriptions,
             inflight: session.inflight,
