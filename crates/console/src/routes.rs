@@ -749,6 +749,7 @@ pub static ROUTES: &[Route] = &[
         parameters: &[],
         body: None,
         success: Success::Json(List(&Object(&[
+            ("name", Text),
             ("port", Count),
             ("address", Text),
             ("protocol", OneOf(&["mqtt", "websockets", "http_api", "console"])),
@@ -783,7 +784,9 @@ pub static ROUTES: &[Route] = &[
         name: "explain",
         method: "POST",
         path: "/api/midge/v1/explain",
-        summary: "Whether somebody may publish, subscribe or receive, and which rule decides it.",
+        summary: "Whether somebody may publish, subscribe or receive, and which rule decides it. Listeners may have rules of their \
+                  own: `listener` is the name of the one where he comes in, as `listeners` tells it; the first one for MQTT where \
+                  nothing is said. An unknown one is refused with 400.",
         right: Right::See,
         parameters: &[],
         body: Some(Request(
@@ -793,12 +796,14 @@ pub static ROUTES: &[Route] = &[
                 ("topic", Text),
                 ("access", OneOf(&["publish", "subscribe", "receive"])),
                 ("username", Maybe(&Text)),
+                ("listener", Maybe(&Text)),
             ],
         )),
         success: Success::Json(Object(&[
             ("allowed", Flag),
             ("rule", Maybe(&Object(&[("file", Text), ("line", Count), ("text", Text)]))),
             ("why", Text),
+            ("listener", Text),
         ])),
         may_be_missing: false,
         handler: server::explain,

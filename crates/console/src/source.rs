@@ -70,7 +70,10 @@ pub trait Source: Send + Sync + 'static {
     fn configuration(&self) -> Configuration;
 
     /// Whether somebody of this name may do that.
-    fn explain(&self, question: &Question) -> Explanation;
+    ///
+    /// # Errors
+    /// Where there is no such listener.
+    fn explain(&self, question: &Question) -> Result<Explanation, NoListener>;
 
     /// What messages are passed on to.
     fn sinks(&self) -> Vec<Sink>;
@@ -350,7 +353,7 @@ pub struct Connection {
     pub transport: &'static str,
     /// Version and cipher; empty where a proxy has seen it and we have not.
     pub tls: Option<(String, String)>,
-    /// The port, or the path, it came in by.
+    /// The name of the listener it came in by.
     pub listener: String,
     /// When its CONNECT came.
     pub since_ms: u64,
@@ -446,6 +449,8 @@ pub struct PublishRefusal(pub String);
 /// A listener.
 #[derive(Clone, Debug)]
 pub struct Listener {
+    /// The port, or the path; with the address in front of the port where several listeners have it.
+    pub name: String,
     /// 0 for a Unix socket.
     pub port: u16,
     /// What it listens on: an address, or a path.
@@ -508,7 +513,13 @@ pub struct Question {
     pub topic: String,
     /// `publish`, `subscribe`, `receive`
     pub access: String,
+    /// The name of the listener where he comes in; `None`: the first one for MQTT.
+    pub listener: Option<String>,
 }
+
+/// There is no listener of that name; these are there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NoListener(pub Vec<String>);
 
 /// The answer.
 #[derive(Clone, Debug, Default)]
@@ -519,6 +530,8 @@ pub struct Explanation {
     pub rule: Option<(String, u32, String)>,
     /// In a sentence.
     pub why: String,
+    /// The name of the listener by whose rules it was judged.
+    pub listener: String,
 }
 
 /// Where messages are passed on to.
