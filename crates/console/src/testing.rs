@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 
 use crate::answer::Refusal;
 use crate::history::Sample;
+use crate::parameters::read_parameters;
 use crate::problems::tests::incident;
 use crate::problems::{Incident, Kind};
-use crate::routes::{Asker, Call, Outcome, Success, find, read_parameters};
+use crate::routes::{Asker, Call, Outcome, Success, find};
 use crate::server::{Rules, State};
 use crate::source::*;
 
