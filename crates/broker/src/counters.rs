@@ -42,7 +42,7 @@ pub struct Counters {
     pub pauses: u64,
     /// Messages that were not retained, because enough are.
     pub retained_refused: u64,
-    /// How long messages had waited in the queues of Sessions when they were sent.
+    /// How long messages had waited in the queue of a Session or share group when they left it to be sent.
     pub queue_ages: QueueAges,
     /// Messages discarded, by reason, in the order of [`DiscardReason::ALL`].
     pub discarded: [u64; DiscardReason::ALL.len()],

@@ -138,6 +138,7 @@ impl Queue {
         let newer = self.front.range(..count).rev().take_while(|other| is_newer(other)).count();
         self.total.add(Load::of(&kept));
         self.front.insert(count - newer, kept);
+        self.arrivals.make_way();
     }
 
     /// The oldest message, if it is in memory.

@@ -31,6 +31,11 @@ impl Arrivals {
         self.notes.push((number, now_s));
     }
 
+    /// One has come back that stands before all others that have come: their numbers are higher by one.
+    pub(crate) fn make_way(&mut self) {
+        self.notes.iter_mut().for_each(|(number, _)| *number += 1);
+    }
+
     /// When the message with this number came, as far as that is known; it leaves, and those before it have left.
     pub(crate) fn take(&mut self, number: u64) -> Option<u32> {
         while self.notes.get(1).is_some_and(|(first, _)| *first <= number) {
@@ -78,6 +83,15 @@ mod tests {
             [4, 5, 6, 7, 8, 9].map(|number| arrivals.take(number)),
             [None, Some(10), Some(10), Some(12), Some(13), Some(13)]
         );
+    }
+
+    #[test]
+    fn who_comes_back_to_the_front_takes_nobodys_time() {
+        let mut arrivals = Arrivals::default();
+        [(5, 10), (6, 20)].iter().for_each(|(number, now_s)| arrivals.note(*number, *now_s));
+        arrivals.make_way();
+        arrivals.note(8, 30);
+        assert_eq!([6, 7, 8].map(|number| arrivals.take(number)), [Some(10), Some(20), Some(30)]);
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub mod metrics;
 mod mosquitto;
 mod observations;
 mod openapi;
+mod parameters;
 mod percent;
 mod problems;
 mod prometheus;

@@ -171,7 +171,10 @@ pub static METRICS: &[Metric] = &[
         "midge_route_seconds",
         "From when a shard read a message until it was written to its receivers, once for each shard that takes part.",
     ),
-    histogram("midge_queue_age_seconds", "How long messages had waited in the queues of sessions when they were sent."),
+    histogram(
+        "midge_queue_age_seconds",
+        "How long messages had waited in the queue of a session or share group when they left it to be sent.",
+    ),
     gauge("midge_sink_state", "1 for the state in which a sink is: connected, waiting or failing."),
     gauge("midge_sink_lag_messages", "Messages that wait for a sink."),
     gauge("midge_sink_lag_seconds", "How long the oldest message has waited that a sink has not delivered."),

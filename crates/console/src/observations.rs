@@ -64,7 +64,7 @@ impl Observations {
     }
 
     /// How the connection of a client ended, as far as that is known.
-    pub(crate) fn last_disconnect(&self, client_id: &str) -> Option<LastDisconnect> {
+    pub(crate) fn last_disconnect(&self, client_id: &str) -> Option<&LastDisconnect> {
         self.last_disconnects.of(client_id)
     }
 }

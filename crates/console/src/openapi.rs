@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::mosquitto;
 use crate::routes::{Given, ROUTES, Right, Route, Success};
 use crate::schema::Schema;
 
@@ -89,7 +90,6 @@ fn responses(route: &Route) -> Value {
 /// What else may be answered.
 fn refusals(route: &Route) -> Vec<(&'static str, &'static str)> {
     let always = [
-        ("400", "A parameter, or the body, is not what it has to be."),
         ("421", "The console does not go by the name that it was called by."),
         ("503", "Too much is asked at the moment."),
     ];
@@ -100,6 +100,12 @@ fn refusals(route: &Route) -> Vec<(&'static str, &'static str)> {
     ];
     let with_body = [("413", "The body is too large."), ("415", "The body is not called application/json.")];
     let mut all = always.to_vec();
+    if !route.path.starts_with(mosquitto::FOLDER) {
+        all.push((
+            "400",
+            "A parameter, or the body, is not what it has to be; or a parameter is unknown, or given twice.",
+        ));
+    }
     if route.right != Right::Unasked {
         all.extend(with_right);
     }

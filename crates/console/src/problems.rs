@@ -200,8 +200,8 @@ impl LastDisconnects {
         }
     }
 
-    pub(crate) fn of(&self, client_id: &str) -> Option<LastDisconnect> {
-        self.by_client.get(client_id).cloned()
+    pub(crate) fn of(&self, client_id: &str) -> Option<&LastDisconnect> {
+        self.by_client.get(client_id)
     }
 }
 
@@ -273,7 +273,7 @@ pub(crate) mod tests {
         last.note(&incident(Kind::Disconnected, "exceeded timeout", "a", 1));
         last.note(&incident(Kind::Left, "the client said goodbye", "a", 2));
         last.note(&incident(Kind::Refused, "no", "b", 3));
-        let reason = |client: &str| last.of(client).map(|last| (last.time_ms, last.reason));
+        let reason = |client: &str| last.of(client).map(|last| (last.time_ms, last.reason.clone()));
         assert_eq!(reason("a"), Some((2, "the client said goodbye".to_owned())));
         assert_eq!(reason("b"), None);
     }

@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use crate::problems::LastDisconnect;
 use crate::source::{Client, Rates};
 
 /// By what clients are sorted: members of the list, by their names.
@@ -21,22 +20,18 @@ pub(crate) const COLUMNS: &[&str] = &[
     "since_ms",
 ];
 
-/// A client, and what else is known of it.
+/// A client, and what it does.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) client: Client,
     /// `None`: it is looked for the first time.
     pub(crate) rates: Option<Rates>,
-    /// How it went the last time.
-    pub(crate) last: Option<LastDisconnect>,
 }
 
-impl Seen {
-    /// Since when it is connected, or away.
-    pub(crate) fn since_ms(&self) -> Option<u64> {
-        let connection = self.client.connection.as_ref();
-        connection.map(|it| it.since_ms).or(self.last.as_ref().map(|last| last.time_ms))
-    }
+/// Since when a client is connected, or away. Of whose Session does not tell, `went_ms` knows when he was seen to go.
+pub(crate) fn since_ms(client: &Client, went_ms: impl FnOnce(&str) -> Option<u64>) -> Option<u64> {
+    let connected_ms = client.connection.as_ref().map(|it| it.since_ms);
+    connected_ms.or(client.left_ms).or_else(|| went_ms(&client.id))
 }
 
 /// See the module.
@@ -75,16 +70,19 @@ impl Ranking {
         Ranking { column: column.to_owned(), is_descending, limit, now_ms, first: BTreeMap::new() }
     }
 
-    /// Keeps this one if it is among the first so far.
-    pub(crate) fn offer(&mut self, seen: Seen) {
-        let measure = measure(&self.column, &seen, self.now_ms);
+    /// Keeps this one if it is among the first so far. `went_ms` is asked where that decides: see [`since_ms`].
+    pub(crate) fn offer(&mut self, seen: Seen, went_ms: impl FnOnce(&str) -> Option<u64>) {
+        let measure = measure(&self.column, &seen, self.now_ms, went_ms);
         let is_unknown = measure.is_none();
         let value = if self.is_descending { Directed::Down(Reverse(measure)) } else { Directed::Up(measure) };
         let standing = Standing { is_unknown, value, client_id: seen.client.id.clone() };
-        self.first.insert(standing, seen);
-        if self.first.len() > self.limit {
+        if self.first.len() >= self.limit {
+            if self.first.last_key_value().is_some_and(|(last, _)| *last < standing) {
+                return;
+            }
             self.first.pop_last();
         }
+        self.first.insert(standing, seen);
     }
 
     /// Those, in order.
@@ -93,7 +91,7 @@ impl Ranking {
     }
 }
 
-fn measure(column: &str, seen: &Seen, now_ms: u64) -> Option<Measure> {
+fn measure(column: &str, seen: &Seen, now_ms: u64, went_ms: impl FnOnce(&str) -> Option<u64>) -> Option<Measure> {
     let (client, connection) = (&seen.client, seen.client.connection.as_ref());
     let text = |text: &str| Measure::Text(text.to_lowercase());
     let rate = |of: fn(&Rates) -> f64| {
@@ -110,7 +108,7 @@ fn measure(column: &str, seen: &Seen, now_ms: u64) -> Option<Measure> {
         "queued" => Some(Measure::Number(client.queued)),
         "received_messages_per_s" => rate(|rates| rates.received_messages_per_s),
         "sent_messages_per_s" => rate(|rates| rates.sent_messages_per_s),
-        "since_ms" => seen.since_ms().map(Measure::Number),
+        "since_ms" => since_ms(client, went_ms).map(Measure::Number),
         _ => Some(text(&client.id)),
     }
 }
@@ -134,7 +132,11 @@ mod tests {
         let connection = Connection { address: address.to_owned(), received_messages, ..Connection::default() };
         let connection = (!address.is_empty()).then_some(connection);
         let client = Client { id: id.to_owned(), queued, connection, ..Client::default() };
-        Seen { client, rates: None, last: None }
+        Seen { client, rates: None }
+    }
+
+    fn unknown(_: &str) -> Option<u64> {
+        None
     }
 
     fn check(column: &str, is_descending: bool, limit: usize, expected: &[&str]) {
@@ -145,7 +147,7 @@ mod tests {
             seen("C", "10.0.0.10:1", 3, 30),
             seen("a", "/run/midge.sock", 0, 20),
         ];
-        all.into_iter().for_each(|one| ranking.offer(one));
+        all.into_iter().for_each(|one| ranking.offer(one, unknown));
         let found: Vec<String> = ranking.finish().map(|one| one.client.id).collect();
         assert_eq!(found, expected, "{column}");
     }
@@ -170,17 +172,34 @@ mod tests {
     fn rates_of_now_count_more_than_those_on_the_whole() {
         let mut ranking = Ranking::new("sent_messages_per_s", true, 2, 10_000);
         let rates = Rates { sent_messages_per_s: 0.5, ..Rates::default() };
-        ranking.offer(Seen { rates: Some(Rates::default()), ..seen("quiet", "10.0.0.1:1", 0, 0) });
-        ranking.offer(Seen { rates: Some(rates), ..seen("busy", "10.0.0.1:2", 0, 0) });
-        ranking.offer(Seen { rates: Some(rates), ..seen("also busy", "10.0.0.1:3", 0, 0) });
+        ranking.offer(Seen { rates: Some(Rates::default()), ..seen("quiet", "10.0.0.1:1", 0, 0) }, unknown);
+        ranking.offer(Seen { rates: Some(rates), ..seen("busy", "10.0.0.1:2", 0, 0) }, unknown);
+        ranking.offer(Seen { rates: Some(rates), ..seen("also busy", "10.0.0.1:3", 0, 0) }, unknown);
         assert_eq!(ranking.finish().map(|one| one.client.id).collect::<Vec<_>>(), ["also busy", "busy"]);
+    }
+
+    #[test]
+    fn when_somebody_went_is_asked_only_where_it_decides() {
+        let asked = |column: &str, one: Seen| {
+            let (mut ranking, mut asked) = (Ranking::new(column, false, 9, 10_000), false);
+            ranking.offer(one, |_| {
+                asked = true;
+                None
+            });
+            asked
+        };
+        let away = || seen("away", "", 0, 0);
+        assert!(asked("since_ms", away()));
+        assert!(!asked("queued", away()) && !asked("since_ms", seen("there", "10.0.0.1:1", 0, 0)));
+        let known = Seen { client: Client { left_ms: Some(7), ..away().client }, ..away() };
+        assert!(!asked("since_ms", known));
     }
 
     #[test]
     fn every_column_is_one() {
         for column in COLUMNS {
             assert_eq!(
-                measure(column, &seen("x", "10.0.0.1:1", 1, 1), 1) == Some(Measure::Text("x".to_owned())),
+                measure(column, &seen("x", "10.0.0.1:1", 1, 1), 1, unknown) == Some(Measure::Text("x".to_owned())),
                 *column == "id"
             );
         }

@@ -28,6 +28,7 @@ use crate::accept::accept;
 use crate::answer::{Answer, Refusal, secure};
 use crate::connections::{Connection, Connections};
 use crate::observations::Observations;
+use crate::parameters::read_parameters;
 use crate::routes::{self, Asker, Call, Right, Route};
 use crate::source::{Login, LoginRefusal, News, Source};
 use crate::{assets, guard, mosquitto, websocket};
@@ -310,7 +311,7 @@ async fn answer_console(
         return assets::answer(request.method(), path, request.headers());
     }
     let (route, id) = routes::find(request.method().as_str(), path)?;
-    let parameters = routes::read_parameters(route, request.uri().query(), id)?;
+    let parameters = read_parameters(route, request.uri().query(), id)?;
     if route.method == "POST" {
         guard::check_origin(request.uri(), request.headers())?;
         check_content_type(request.headers())?;

@@ -70,7 +70,10 @@ pub trait Source: Send + Sync + 'static {
     fn configuration(&self) -> Configuration;
 
     /// Whether somebody of this name may do that.
-    fn explain(&self, question: &Question) -> Explanation;
+    ///
+    /// # Errors
+    /// Where there is no such listener.
+    fn explain(&self, question: &Question) -> Result<Explanation, NoListener>;
 
     /// What messages are passed on to.
     fn sinks(&self) -> Vec<Sink>;
@@ -278,7 +281,7 @@ pub struct Tallies {
     /// In microseconds: from when a shard read a message until it was written to those who receive it, once for each shard that read it
     /// or has receivers. Counted while somebody may ask for it.
     pub route: Histogram,
-    /// In seconds: how long messages had waited in the queues of Sessions when they were sent.
+    /// In seconds: how long messages had waited in the queue of a Session or share group when they left it to be sent.
     pub queue_age: Histogram,
 }
 
@@ -325,6 +328,8 @@ pub struct Client {
     pub username: Option<String>,
     /// Its connection.
     pub connection: Option<Connection>,
+    /// While it is away: since when, in milliseconds since 1970, as far as its Session tells.
+    pub left_ms: Option<u64>,
     /// Session Expiry Interval in force, in seconds; `None`: never.
     pub session_expiry_s: Option<u32>,
     /// Subscriptions.
@@ -350,7 +355,7 @@ pub struct Connection {
     pub transport: &'static str,
     /// Version and cipher; empty where a proxy has seen it and we have not.
     pub tls: Option<(String, String)>,
-    /// The port, or the path, it came in by.
+    /// The name of the listener it came in by.
     pub listener: String,
     /// When its CONNECT came.
     pub since_ms: u64,
@@ -448,6 +453,8 @@ pub struct PublishRefusal(pub String);
 /// A listener.
 #[derive(Clone, Debug)]
 pub struct Listener {
+    /// The port, or the path; with the address in front of the port where several listeners have it.
+    pub name: String,
     /// 0 for a Unix socket.
     pub port: u16,
     /// What it listens on: an address, or a path.
@@ -510,7 +517,13 @@ pub struct Question {
     pub topic: String,
     /// `publish`, `subscribe`, `receive`
     pub access: String,
+    /// The name of the listener where he comes in; `None`: the first one for MQTT.
+    pub listener: Option<String>,
 }
+
+/// There is no listener of that name; these are there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NoListener(pub Vec<String>);
 
 /// The answer.
 #[derive(Clone, Debug, Default)]
@@ -521,6 +534,8 @@ pub struct Explanation {
     pub rule: Option<(String, u32, String)>,
     /// In a sentence.
     pub why: String,
+    /// The name of the listener by whose rules it was judged.
+    pub listener: String,
 }
 
 /// Where messages are passed on to.

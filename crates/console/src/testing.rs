@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 
 use crate::answer::Refusal;
 use crate::history::Sample;
+use crate::parameters::read_parameters;
 use crate::problems::tests::incident;
 use crate::problems::{Incident, Kind};
-use crate::routes::{Asker, Call, Outcome, Success, find, read_parameters};
+use crate::routes::{Asker, Call, Outcome, Success, find};
 use crate::server::{Rules, State};
 use crate::source::*;
 
@@ -124,6 +125,7 @@ impl Source for MadeUp {
 
     fn listeners(&self) -> Vec<Listener> {
         vec![Listener {
+            name: "1883".to_owned(),
             port: 1883,
             address: "0.0.0.0".to_owned(),
             protocol: "mqtt",
@@ -147,8 +149,14 @@ impl Source for MadeUp {
         }
     }
 
-    fn explain(&self, _: &Question) -> Explanation {
-        Explanation { allowed: true, rule: Some(("acl".to_owned(), 3, "topic a".to_owned())), why: "So.".to_owned() }
+    fn explain(&self, question: &Question) -> Result<Explanation, NoListener> {
+        let there = ["1883", "/run/midge.sock"].map(str::to_owned);
+        let listener = question.listener.clone().unwrap_or_else(|| there[0].clone());
+        if !there.contains(&listener) {
+            return Err(NoListener(there.into()));
+        }
+        let rule = Some(("acl".to_owned(), 3, "topic a".to_owned()));
+        Ok(Explanation { allowed: true, rule, why: "So.".to_owned(), listener })
     }
 
     fn sinks(&self) -> Vec<Sink> {
@@ -198,7 +206,8 @@ fn client(id: &str, is_connected: bool) -> Client {
         tls: Some(("TLSv1.3".to_owned(), "X".to_owned())),
         ..Connection::default()
     });
-    Client { id: id.to_owned(), connection, ..Client::default() }
+    let left_ms = (id == "c5").then_some(5_000);
+    Client { id: id.to_owned(), connection, left_ms, ..Client::default() }
 }
 
 fn some() -> (Arc<MadeUp>, State) {
@@ -336,6 +345,30 @@ fn who_is_away_is_told_with_how_he_went() {
     assert_eq!(reason("c2"), Value::Null);
     let refusal = ask(&state, "GET", "/api/midge/v1/clients/nobody", Value::Null).expect_err("nobody");
     assert_eq!(refusal.status, StatusCode::NOT_FOUND);
+}
+
+#[test]
+fn a_session_tells_since_when_its_client_is_away() {
+    let (_, state) = some();
+    let since = |id: &str| get(&state, &format!("/api/midge/v1/clients/{id}"))["since_ms"].clone();
+    assert_eq!((since("c5"), since("c3"), since("c7")), (json!(5_000), json!(3), Value::Null));
+    let longest = get(&state, "/api/midge/v1/clients?sort=since_ms&state=away&limit=3");
+    assert_eq!(names(&longest, "id"), ["c1", "c3", "c5"]);
+    assert_eq!(longest["items"][1]["last_disconnect"]["reason"], "the client said goodbye");
+}
+
+#[test]
+fn rights_are_explained_for_a_listener_that_is_there() {
+    let (_, state) = some();
+    let explain = |listener: Value| {
+        let question = json!({"client_id": "c", "topic": "a", "access": "publish", "listener": listener});
+        ask(&state, "POST", "/api/midge/v1/explain", question).map(|told| told["listener"].clone())
+    };
+    assert_eq!(explain(Value::Null), Ok(json!("1883")));
+    assert_eq!(explain(json!("/run/midge.sock")), Ok(json!("/run/midge.sock")));
+    let refusal = explain(json!("1884")).expect_err("there is none");
+    assert_eq!(refusal.status, StatusCode::BAD_REQUEST);
+    assert_eq!(refusal.message, "There is no listener '1884'. The listeners are: 1883, /run/midge.sock.");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `sys_presence`: who is there, below `$SYS/broker/clients`.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use midge_testkit::{Conversation, Server, check, on_each_shard_count};
 use serde_json::Value;
@@ -105,6 +105,22 @@ fn sessions_that_outlive_the_server_are_told_when_it_is_back() {
     server.restart();
     let (connected, status) = wait_for(&server, "c", Option::is_some).expect("told");
     assert_eq!((connected.as_str(), &status["session"]), ("0", &Value::Bool(true)), "{status}");
+}
+
+#[test]
+fn who_was_away_already_when_the_server_ended_is_told_since_then() {
+    let mut server = Server::start("sys_presence true\nallow_anonymous true\npersistence true");
+    let mut talk = Conversation::with(&server);
+    talk.play("c connects v5 session-expiry-interval=1000\nc closes");
+    let is_away = |seen: &Option<(String, Value)>| seen.as_ref().is_some_and(|(connected, _)| connected == "0");
+    wait_for(&server, "c", is_away);
+    std::thread::sleep(Duration::from_secs(3));
+    let ended_ms = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64;
+    server.kill();
+    server.restart();
+    let (_, status) = wait_for(&server, "c", is_away).expect("told");
+    // The log has the wall clock in seconds.
+    assert!(status["time_ms"].as_u64().is_some_and(|time_ms| time_ms + 1_000 < ended_ms), "{status} {ended_ms}");
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub(super) struct Group {
     /// So many messages at the front of it were handed out once and came back. Some may have gone to disk since: only a group that
     /// the log names has that, and there names tell the order.
     returned: usize,
+    /// When the last of those came back, in monotonic seconds.
+    returned_s: u32,
 }
 
 /// A Session's part in a group.
@@ -50,6 +52,7 @@ impl Group {
             next: 0,
             queue: Queue::default(),
             returned: 0,
+            returned_s: 0,
         }
     }
 
@@ -62,12 +65,12 @@ impl Group {
     pub(super) fn offer(
         &mut self,
         published: QoS,
-        upgrade: bool,
+        terms: Terms,
         bounds: QueueBounds,
         message: impl FnOnce() -> Message,
     ) -> Offer {
         if (self.queue.is_empty() || published == QoS::AtMostOnce)
-            && let Some((member, qos)) = self.pick(published, upgrade)
+            && let Some((member, qos)) = self.pick(published, terms.upgrade)
         {
             return Offer::To(member, qos);
         }
@@ -76,16 +79,16 @@ impl Group {
         if published == QoS::AtMostOnce || is_full {
             return Offer::Discarded;
         }
-        self.queue.push(Kept::in_group(message()));
+        self.queue.push_new(Kept::in_group(message()), terms.now_s as u32);
         Offer::Queued { newest_cost: self.queue.newest_cost() }
     }
 
     /// Messages that a member had not begun come before all that was not handed out yet. They may come back one by one: those that
     /// the log names stand in its order, others in that in which they come.
-    pub(super) fn take_back(&mut self, messages: Vec<Message>) {
+    pub(super) fn take_back(&mut self, messages: Vec<Message>, now_s: u64) {
         for message in messages {
             self.queue.insert_among_first(self.returned, Kept::in_group(message));
-            self.returned += 1;
+            (self.returned, self.returned_s) = (self.returned + 1, now_s as u32);
         }
     }
 
@@ -121,12 +124,23 @@ impl Group {
                 break;
             }
             let Some(Kept { message, .. }) = self.queue.pop() else { break };
-            self.returned = self.returned.saturating_sub(1);
+            let waited_s = self.taken_came_s().map(|came_s| terms.now_s.saturating_sub(came_s.into()));
             out.expired += u64::from(is_expired);
-            out.given.extend(chosen.map(|(member, qos)| Given { message, member, qos }));
+            out.given.extend(chosen.map(|(member, qos)| Given { message, member, qos, waited_s }));
         }
         out.wanted_run = self.want_run();
         out
+    }
+
+    /// When the message came, or came back, that was taken last, as far as that is known.
+    fn taken_came_s(&mut self) -> Option<u32> {
+        match self.returned.checked_sub(1) {
+            None => self.queue.taken_arrived_s(),
+            Some(left) => {
+                self.returned = left;
+                Some(self.returned_s)
+            }
+        }
     }
 
     fn want_run(&mut self) -> Option<u64> {

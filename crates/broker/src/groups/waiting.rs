@@ -59,6 +59,8 @@ pub(crate) struct Given {
     pub message: Message,
     pub member: Member,
     pub qos: QoS,
+    /// How long it was in the queue, as far as that is known.
+    pub waited_s: Option<u64>,
 }
 
 /// A group, and what waits in it.
@@ -86,11 +88,11 @@ impl Groups {
         &self,
         id: GroupId,
         published: QoS,
-        upgrade: bool,
+        terms: Terms,
         bounds: QueueBounds,
         message: impl FnOnce() -> Message,
     ) -> Offer {
-        let offer = self.with_group(id, |group| group.offer(published, upgrade, bounds, message));
+        let offer = self.with_group(id, |group| group.offer(published, terms, bounds, message));
         offer.unwrap_or(Offer::Gone)
     }
 
@@ -103,7 +105,7 @@ impl Groups {
     /// group has ended.
     pub(crate) fn give_back(&self, id: GroupId, messages: Vec<Message>, terms: Terms) -> Option<HandedOut> {
         self.with_group(id, |group| {
-            group.take_back(messages);
+            group.take_back(messages, terms.now_s);
             group.hand_out_to_all(terms)
         })
     }

@@ -55,6 +55,16 @@ pub struct Cleared {
     pub existed: bool,
 }
 
+/// A message in a portion of the store.
+pub(crate) struct Found {
+    pub place: u32,
+    pub message: RetainedMessage,
+    /// The number of its write.
+    pub v: u64,
+    /// Who brought it, if that is known.
+    pub publisher: Option<Arc<Publisher>>,
+}
+
 /// What one more message would make of the store.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Growth {
@@ -137,14 +147,14 @@ impl Retained {
         drop(old);
     }
 
-    /// The messages in a portion of the store, each with its place and number: `budget` places from `from` on. Returns where
-    /// to go on; `None` at the end. What is written meanwhile may be among them or not.
-    pub(crate) fn portion(&self, from: u32, budget: u32, out: &mut Vec<(u32, RetainedMessage, u64)>) -> Option<u32> {
+    /// The messages in a portion of the store: `budget` places from `from` on. Returns where to go on; `None` at the end. What
+    /// is written meanwhile may be among them or not.
+    pub(crate) fn portion(&self, from: u32, budget: u32, out: &mut Vec<Found>) -> Option<u32> {
         let tree = self.read();
         let end = tree.end().min(from.saturating_add(budget));
-        for index in from..end {
-            if let Some((message, v)) = tree.message_at(index) {
-                out.push((index, message.clone(), v));
+        for place in from..end {
+            if let Some((message, v)) = tree.message_at(place) {
+                out.push(Found { place, message: message.clone(), v, publisher: tree.publishers.of_write(v).cloned() });
             }
         }
         (end < tree.end()).then_some(end)

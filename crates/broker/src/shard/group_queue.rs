@@ -65,9 +65,10 @@ impl Shard {
         true
     }
 
-    /// What a group says beside what it gives: the next run is to be read, messages have expired.
+    /// What a group says beside what it gives: how long that had waited, that the next run is to be read, that messages have expired.
     pub(super) fn note_handed_out(&mut self, group: GroupId, out: &HandedOut, turn: &mut Turn) {
         self.counters.discarded[crate::event::DiscardReason::Expired as usize] += out.expired;
+        out.given.iter().filter_map(|given| given.waited_s).for_each(|age_s| self.counters.queue_ages.add(age_s));
         let purpose = Purpose::Queue(Holder::Group(group.name()));
         turn.reads.extend(out.wanted_run.map(|address| ReadRequest { address, purpose }));
     }

@@ -7,7 +7,7 @@
 use super::Shard;
 use crate::ids::{ConnectionId, ListenerId, ReceiverOptions};
 use crate::limits;
-use crate::retained::RetainedMessage;
+use crate::retained::{Found, RetainedMessage};
 use crate::session::{Port, Session};
 use midge_codec::Version;
 
@@ -36,6 +36,14 @@ pub struct ListedSession {
     pub queued_bytes: u64,
     /// Messages that were discarded since the client came or went.
     pub discarded: u32,
+}
+
+impl ListedSession {
+    /// Since when the client is away, in monotonic milliseconds. Known of a Session that ends some day: its end tells, also after
+    /// the server was started anew.
+    pub fn left_at_ms(&self) -> Option<u64> {
+        self.ends_at_ms?.checked_sub(u64::from(self.expiry_interval_s) * 1000)
+    }
 }
 
 /// The connection of a Session, as others see it.
@@ -245,9 +253,9 @@ impl Shard {
     pub fn list_retained(&self, from: u32, now_s: u64) -> RetainedPortion {
         let (retained, mut portion) = (self.shared.retained(), Vec::new());
         let next = retained.portion(from, limits::LISTED_MAX, &mut portion);
-        let there = portion.into_iter().filter(|(_, message, _)| !message.is_expired(now_s));
-        let messages = there.map(|(place, message, number)| {
-            let publisher = retained.publisher(number).map(|publisher| publisher.record().client_id.into());
+        let there = portion.into_iter().filter(|found| !found.message.is_expired(now_s));
+        let messages = there.map(|Found { place, message, publisher, .. }| {
+            let publisher = publisher.map(|publisher| publisher.record().client_id.into());
             ListedRetained { message, publisher, place }
         });
         RetainedPortion { messages: messages.collect(), next }

@@ -23,9 +23,9 @@ impl Shard {
         let bounds = QueueBounds { messages: options.max_queued_messages, bytes: options.max_queued_bytes };
         let message = publication.message(&mut self.scratch.message).clone();
         let published = publication.parts.qos;
-        let upgrade = options.upgrade_outgoing_qos;
+        let terms = self.terms(turn);
         let shared = Arc::clone(&self.shared);
-        let offer = shared.groups().offer(group, published, upgrade, bounds, || {
+        let offer = shared.groups().offer(group, published, terms, bounds, || {
             self.hand_over_message(&message, turn);
             message.clone()
         });
@@ -122,7 +122,7 @@ impl Shard {
         self.note_handed_out(group, &out, turn);
         let was_pulling = std::mem::replace(&mut self.is_pulling, true);
         let mut here: Vec<u32> = Vec::new();
-        for Given { message, member, qos } in out.given {
+        for Given { message, member, qos, .. } in out.given {
             if member.shard == self.id {
                 here.push(member.receiver.slot);
             } else {
@@ -166,7 +166,7 @@ impl Shard {
         loop {
             let mut out = self.shared.groups().pull(group, self.id, name, terms);
             self.note_handed_out(group, &out, turn);
-            let Some(Given { message, member, qos }) = out.given.pop() else { break };
+            let Some(Given { message, member, qos, .. }) = out.given.pop() else { break };
             self.deliver_assigned(group, member.receiver, member.identifier, qos, message, turn);
         }
         self.is_pulling = false;

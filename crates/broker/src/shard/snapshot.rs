@@ -27,7 +27,7 @@ use crate::log_queue::{LogQueue, SnapshotPart};
 use crate::message::{Message, MessageParts};
 use crate::queue::{MESSAGE_OVERHEAD_BYTES, Run};
 use crate::record::{EntryRecord, Holder, Records, SessionName, SubscriptionRecord};
-use crate::retained::RetainedMessage;
+use crate::retained::{Found, RetainedMessage};
 use crate::session::{Kept, Port};
 use crate::turn::Turn;
 use midge_codec::QoS;
@@ -436,7 +436,7 @@ impl Shard {
         let Some(log) = shared.log() else { return Stage::Finished };
         let mut portion = Vec::new();
         let next = shared.retained().portion(from, limits::SNAPSHOT_RETAINED_NODES, &mut portion);
-        for (index, mut message, sequence) in portion {
+        for Found { place: index, mut message, v: sequence, publisher } in portion {
             if message.topic_bytes().starts_with(b"$SYS/") {
                 continue;
             }
@@ -447,8 +447,7 @@ impl Shard {
                 return Stage::ReadingRetained;
             }
             write_retained_message(&mut self.walk, &message, sequence);
-            let publisher = self.options.check_retain_source.then(|| shared.retained().publisher(sequence)).flatten();
-            if let Some(publisher) = publisher {
+            if let Some(publisher) = publisher.filter(|_| self.options.check_retain_source) {
                 self.walk.records.retained_by(sequence, publisher.record());
             }
         }

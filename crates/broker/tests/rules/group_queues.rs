@@ -3,7 +3,7 @@
 use crate::world::World;
 use crate::world::device::{Device, all_leave, come_to_rest};
 use crate::world::script::{Conversation, SHARDS, check_with, for_each_seed};
-use midge_broker::Options;
+use midge_broker::{Options, QueueAges};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
@@ -44,6 +44,25 @@ fn a_long_queue_of_a_group_is_on_disk_and_comes_in_order() {
             &format!("s< nothing\ns closes\n{interlude}\n{back}\n{returns}s< nothing\n"),
         ];
         check_with(on_disk(), &script.concat());
+    }
+}
+
+#[test]
+fn how_long_messages_waited_in_a_group_is_counted() {
+    for (options, shards) in SHARDS.iter().flat_map(|shards| [(Options::default(), *shards), (on_disk(), *shards)]) {
+        let script = [
+            "s connects v5 session-expiry-interval=1000\ns subscribes $share/g/t/+ qos=1\ns closes\np connects v311 clean\n",
+            &lines(0, 10, "p publishes"),
+            "wait 6s\n",
+            &lines(10, 20, "p publishes"),
+            "wait 4s\ns connects v5 session-expiry-interval=1000 session-present\n",
+            &(0..20).map(|number| format!("s receives t/{} qos=1 m={number}\n", number % 3)).collect::<String>(),
+        ];
+        let mut conversation = Conversation::new(World::new(options, shards, 1));
+        conversation.play(&script.concat()).unwrap();
+        let counted = |of: fn(&QueueAges) -> u64| conversation.world.count(|counters| of(&counters.queue_ages));
+        let told = (counted(|ages| ages.counts.iter().sum()), counted(|ages| ages.sum_s));
+        assert_eq!(told, (20, 10 * 10 + 10 * 4), "with {shards} shards");
     }
 }
 

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use super::{has, page};
 use crate::answer::Refusal;
 use crate::problems::LastDisconnect;
-use crate::ranking::{Ranking, Seen};
+use crate::ranking::{Ranking, Seen, since_ms};
 use crate::routes::{Call, Outcome};
-use crate::source::{Client, News, Rates, Subscription};
+use crate::source::{Client, News, Subscription};
 
 /// `GET clients`
 pub(crate) fn list(call: &Call<'_>) -> Result<Outcome, Refusal> {
@@ -22,7 +22,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Outcome, Refusal> {
         None => page(
             call,
             |at| call.state.source.clients(at),
-            |client| is_wanted(&client).then(|| describe(&see(client, None, call))),
+            |client| is_wanted(&client).then(|| describe(&Seen { client, rates: None }, call)),
         ),
     }
 }
@@ -41,10 +41,11 @@ fn sorted(call: &Call<'_>, column: &str, is_wanted: impl Fn(&Client) -> bool) ->
     call.state.source.each_client(&mut |client, rates| {
         if is_wanted(&client) {
             total += 1;
-            ranking.offer(see(client, rates, call));
+            let went_ms = |client_id: &str| Some(call.state.observations().last_disconnect(client_id)?.time_ms);
+            ranking.offer(Seen { client, rates }, went_ms);
         }
     });
-    let items: Vec<Value> = ranking.finish().map(|seen| describe(&seen)).collect();
+    let items: Vec<Value> = ranking.finish().map(|seen| describe(&seen, call)).collect();
     Ok(Outcome::Json(json!({"items": items, "next": null, "total": total})))
 }
 
@@ -52,7 +53,7 @@ fn sorted(call: &Call<'_>, column: &str, is_wanted: impl Fn(&Client) -> bool) ->
 pub(crate) fn one(call: &Call<'_>) -> Result<Outcome, Refusal> {
     call.state.refresh();
     let (client, subscriptions) = call.text("id").and_then(|id| call.state.source.client(id)).ok_or_else(no_client)?;
-    let mut described = describe(&see(client, None, call));
+    let mut described = describe(&Seen { client, rates: None }, call);
     let list = subscriptions.iter().map(|subscription| {
         json!({
             "filter": subscription.filter,
@@ -142,13 +143,9 @@ fn is_found(client: &Client, wanted: &str) -> bool {
         || client.connection.as_ref().is_some_and(|connection| has(&connection.address, wanted))
 }
 
-fn see(client: Client, rates: Option<Rates>, call: &Call<'_>) -> Seen {
-    let last = call.state.observations().last_disconnect(&client.id);
-    Seen { client, rates, last }
-}
-
-fn describe(seen: &Seen) -> Value {
-    let Seen { client, rates, last } = seen;
+fn describe(seen: &Seen, call: &Call<'_>) -> Value {
+    let Seen { client, rates } = seen;
+    let last = call.state.observations().last_disconnect(&client.id).cloned();
     let connection = client.connection.as_ref();
     let tls = connection
         .and_then(|it| it.tls.as_ref())
@@ -162,7 +159,7 @@ fn describe(seen: &Seen) -> Value {
         "transport": connection.map(|it| it.transport),
         "tls": tls,
         "listener": connection.map(|it| &it.listener),
-        "since_ms": seen.since_ms(),
+        "since_ms": since_ms(client, |_| Some(last.as_ref()?.time_ms)),
         "keep_alive_s": connection.map(|it| it.keep_alive_s),
         "clean_start": connection.map(|it| it.clean_start),
         "session_expiry_s": client.session_expiry_s,

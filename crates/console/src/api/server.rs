@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::has;
 use crate::answer::Refusal;
 use crate::routes::{Call, Outcome};
-use crate::source::{Explanation, Question};
+use crate::source::{Explanation, NoListener, Question};
 use crate::{metrics, openapi, prometheus};
 
 /// `GET /healthz`
@@ -147,6 +147,7 @@ pub(crate) fn problems(call: &Call<'_>) -> Result<Outcome, Refusal> {
 pub(crate) fn listeners(call: &Call<'_>) -> Result<Outcome, Refusal> {
     let listeners = call.state.source.listeners().into_iter().map(|listener| {
         json!({
+            "name": listener.name,
             "port": listener.port,
             "address": listener.address,
             "protocol": listener.protocol,
@@ -190,6 +191,7 @@ pub(crate) fn explain(call: &Call<'_>) -> Result<Outcome, Refusal> {
         client_id: text("client_id").unwrap_or_default(),
         topic: text("topic").unwrap_or_default(),
         access: text("access").unwrap_or_default(),
+        listener: text("listener"),
     };
     let does = if question.access == "subscribe" {
         super::is_filter(&question.topic)
@@ -200,9 +202,13 @@ pub(crate) fn explain(call: &Call<'_>) -> Result<Outcome, Refusal> {
         let what = if question.access == "subscribe" { "Topic Filter" } else { "Topic Name" };
         return Err(Refusal::parameter(format!("'{}' is no {what}.", question.topic)));
     }
-    let Explanation { allowed, rule, why } = call.state.source.explain(&question);
+    let explained = call.state.source.explain(&question);
+    let Explanation { allowed, rule, why, listener } = explained.map_err(|NoListener(there)| {
+        let wanted = question.listener.unwrap_or_default();
+        Refusal::parameter(format!("There is no listener '{wanted}'. The listeners are: {}.", there.join(", ")))
+    })?;
     let rule = rule.map(|(file, line, text)| json!({"file": file, "line": line, "text": text}));
-    Ok(Outcome::Json(json!({"allowed": allowed, "rule": rule, "why": why})))
+    Ok(Outcome::Json(json!({"allowed": allowed, "rule": rule, "why": why, "listener": listener})))
 }
 
 /// `GET sinks`

@@ -126,7 +126,8 @@ function explain(body) {
   return {
     allowed: !denied,
     rule: denied ? null : { file: '/etc/midge/acl', line: 14, text: 'topic readwrite greenhouse/#' },
-    why: body.listener === 8883 ? 'The listener 8883 was asked.' : denied ? `No rule lets ${body.username || 'anonymous clients'} publish to ${body.topic}.` : 'Line 14 of the acl_file allows it.',
+    why: denied ? `No rule lets ${body.username || 'anonymous clients'} publish to ${body.topic}.` : 'Line 14 of the acl_file allows it.',
+    listener: body.listener ?? '1883',
   };
 }
 

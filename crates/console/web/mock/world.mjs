@@ -247,9 +247,9 @@ export const CONFIG = {
 };
 
 export const LISTENERS = [
-  { port: 1883, address: '0.0.0.0', protocol: 'mqtt', tls: false, clients: 171, max_connections: null, anonymous: false },
-  { port: 8883, address: '0.0.0.0', protocol: 'mqtt', tls: true, clients: 74, max_connections: 1000, anonymous: false },
-  { port: 9001, address: '::', protocol: 'websockets', tls: false, clients: 42, max_connections: null, anonymous: true },
+  { name: '1883', port: 1883, address: '0.0.0.0', protocol: 'mqtt', tls: false, clients: 171, max_connections: null, anonymous: false },
+  { name: '8883', port: 8883, address: '0.0.0.0', protocol: 'mqtt', tls: true, clients: 74, max_connections: 1000, anonymous: false },
+  { name: '9001', port: 9001, address: '::', protocol: 'websockets', tls: false, clients: 42, max_connections: null, anonymous: true },
 ];
 
 export const SINKS = [

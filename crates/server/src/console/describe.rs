@@ -29,13 +29,15 @@ pub(super) fn describe_subscription(listed: ListedSubscription) -> Subscription 
     }
 }
 
-pub(super) fn describe_listener(settings: &Settings, number: usize, door: &Door) -> Listener {
+pub(super) fn describe_listener(settings: &Settings, number: usize, name: String) -> Listener {
+    let door = &settings.doors[number];
     let (port, address) = match door.of.as_ref().map(|at| &at.endpoint) {
         Some(Endpoint::Tcp { host, port, .. }) => (*port, host.clone().unwrap_or_else(|| "*".to_owned())),
         Some(Endpoint::Unix(path)) => (0, path.display().to_string()),
         None => (0, String::new()),
     };
     Listener {
+        name,
         port,
         address,
         protocol: match (door.http, &door.websocket) {
@@ -52,12 +54,23 @@ pub(super) fn describe_listener(settings: &Settings, number: usize, door: &Door)
     }
 }
 
-/// The port, or the path.
-pub(super) fn name_of(door: &Door) -> String {
-    match door.of.as_ref().map(|at| &at.endpoint) {
-        Some(Endpoint::Tcp { port, .. }) => port.to_string(),
-        Some(Endpoint::Unix(path)) => path.display().to_string(),
-        None => String::new(),
+/// What listeners are called, by their numbers: the port, or the path; the address too where several have the port. One that is gone
+/// has no name.
+pub(super) fn names(settings: &Settings) -> Vec<String> {
+    let endpoints: Vec<_> = settings.doors.iter().map(|door| door.of.as_ref().map(|at| &at.endpoint)).collect();
+    endpoints.iter().map(|endpoint| endpoint.map(|endpoint| name(endpoint, &endpoints)).unwrap_or_default()).collect()
+}
+
+fn name(endpoint: &Endpoint, all: &[Option<&Endpoint>]) -> String {
+    let (host, port) = match endpoint {
+        Endpoint::Unix(path) => return path.display().to_string(),
+        Endpoint::Tcp { host, interface, port, .. } => (host.as_ref().or(interface.as_ref()), *port),
+    };
+    let has_port = |other: &&&Endpoint| matches!(other, Endpoint::Tcp { port: its, .. } if *its == port);
+    match host.map_or("*", String::as_str) {
+        _ if all.iter().flatten().filter(has_port).count() == 1 => port.to_string(),
+        host if host.contains(':') => format!("[{host}]:{port}"),
+        host => format!("{host}:{port}"),
     }
 }
 
@@ -91,11 +104,11 @@ pub(super) fn explained(why: Why, access: Access, topic: &str) -> Explanation {
     let Why { decision, acl_file, is_special, is_all } = why;
     if access == Access::Publish && midge_broker::is_server_topic(topic) {
         let why = "Topics of the server itself cannot be published to.".to_owned();
-        return Explanation { allowed: false, rule: None, why };
+        return Explanation { why, ..Explanation::default() };
     }
     if is_special {
         let why = "User Name or Client Identifier has a '+', '#' or '/' in it, and so is granted nothing.".to_owned();
-        return Explanation { allowed: false, rule: None, why };
+        return Explanation { why, ..Explanation::default() };
     }
     let rule = decision.line().zip(acl_file).map(|(line, file)| {
         let text = std::fs::read_to_string(&file).ok();
@@ -105,5 +118,25 @@ pub(super) fn explained(why: Why, access: Access, topic: &str) -> Explanation {
     let more = if is_all { "" } else { " What tokens and web services grant counts beside it when somebody logs in." };
     let told = decision.to_string();
     let why = format!("{}{}.{more}", told[..1].to_uppercase(), &told[1..]);
-    Explanation { allowed: decision.is_allowed(), rule, why }
+    Explanation { allowed: decision.is_allowed(), rule, why, ..Explanation::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use midge_net::Family;
+
+    use super::*;
+
+    #[test]
+    fn listeners_are_called_by_their_port_as_long_as_that_says_which() {
+        let tcp = |host: Option<&str>, port| {
+            let host = host.map(str::to_owned);
+            Some(Endpoint::Tcp { host, port, family: Family::Any, interface: None })
+        };
+        let unix = Some(Endpoint::Unix("/run/midge.sock".into()));
+        let all = [tcp(None, 1883), unix, tcp(Some("::1"), 1884), None, tcp(Some("10.0.0.1"), 1884), tcp(None, 1884)];
+        let all: Vec<Option<&Endpoint>> = all.iter().map(Option::as_ref).collect();
+        let names: Vec<String> = all.iter().flatten().map(|endpoint| name(endpoint, &all)).collect();
+        assert_eq!(names, ["1883", "/run/midge.sock", "[::1]:1884", "10.0.0.1:1884", "*:1884"]);
+    }
 }

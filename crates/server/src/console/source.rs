@@ -19,13 +19,13 @@ use midge_codec::{Property, QoS};
 use midge_console::source as console;
 use midge_console::source::{
     About, Account, Check, Configuration, Explanation, Histogram, Listener, LogTotals, Login, LoginRefusal, News,
-    Place, Portion, Publication, PublishRefusal, Question, Reason, Retained, SHOWN_PAYLOAD_BYTES, Sink, Subscription,
-    Tallies, Totals, Whereabouts, WrongPlace,
+    NoListener, Place, Portion, Publication, PublishRefusal, Question, Reason, Retained, SHOWN_PAYLOAD_BYTES, Sink,
+    Subscription, Tallies, Totals, Whereabouts, WrongPlace,
 };
 use midge_console::{Incident, Sample, Source};
 use midge_net::{Address, Stream};
 
-use super::describe::{describe_listener, describe_subscription, explained, host_hint, name_of, port_of, program};
+use super::describe::{describe_listener, describe_subscription, explained, host_hint, names, port_of, program};
 use super::places::PlaceOnShard;
 use super::witness::{discarded, failed_login, trouble};
 use crate::authority::{Asked, Look};
@@ -35,7 +35,7 @@ use crate::log::{About as AboutLine, Log, LogBuffer, LogType};
 use crate::options::Identity as Name;
 use crate::peers::Peers;
 use crate::published::SocketCounts;
-use crate::settings::{Door, Settings};
+use crate::settings::Door;
 use crate::shard::Shard;
 use crate::shard::accept::Handed;
 use crate::sinks::{SinkReport, Sinks};
@@ -158,10 +158,11 @@ impl ConsoleSource {
         }
     }
 
-    fn describe_client(&self, client: Client, settings: &Settings) -> console::Client {
+    /// `listeners` are the names of these.
+    fn describe_client(&self, client: Client, listeners: &[String]) -> console::Client {
         let Client { session, socket, .. } = client;
+        let left_ms = session.left_at_ms().map(|left_ms| self.wall_ms(left_ms));
         let connection = session.connection.as_ref().zip(socket).map(|(connection, socket)| {
-            let door = settings.doors.get(usize::from(connection.listener.0));
             let is_unix = matches!(socket.address, Address::Unix(_));
             console::Connection {
                 address: socket.address.to_string(),
@@ -177,7 +178,7 @@ impl ConsoleSource {
                     Some((version, cipher)) => Some((version.to_owned(), cipher.to_owned())),
                     None => socket.is_encrypted.then(|| (String::new(), String::new())),
                 },
-                listener: door.map(name_of).unwrap_or_default(),
+                listener: listeners.get(usize::from(connection.listener.0)).cloned().unwrap_or_default(),
                 since_ms: self.wall_ms(connection.since_ms),
                 keep_alive_s: connection.keep_alive_s,
                 clean_start: connection.is_clean_start,
@@ -191,6 +192,7 @@ impl ConsoleSource {
             id: session.client_id.into(),
             username: session.username.map(Into::into),
             connection,
+            left_ms,
             session_expiry_s: Some(session.expiry_interval_s).filter(|seconds| *seconds != u32::MAX),
             subscriptions: session.subscriptions,
             inflight: session.inflight,
@@ -375,26 +377,26 @@ impl Source for ConsoleSource {
     }
 
     fn clients(&self, at: &Place) -> Result<Portion<console::Client>, WrongPlace> {
-        let settings = self.peers().settings();
+        let listeners = names(&self.peers().settings());
         self.portion(at, |shard, from: Option<u32>| {
             let portion = self.peers().inquire(shard, move |shard| shard.list_clients(from.unwrap_or(0)))?;
             let described = portion.clients.into_iter().map(|client| {
                 let behind = client.session.place.0 + 1;
-                (self.describe_client(client, &settings), behind)
+                (self.describe_client(client, &listeners), behind)
             });
             Some((described.collect(), portion.next))
         })
     }
 
     fn each_client(&self, visit: &mut dyn FnMut(console::Client, Option<console::Rates>)) {
-        let settings = self.peers().settings();
+        let listeners = names(&self.peers().settings());
         let mut ranking = self.ranking.lock().unwrap_or_else(PoisonError::into_inner);
         ranking.each(self.peers(), self.parts.clock.monotonic_ms(), |client, rates| {
             let rates = rates.map(|rates| console::Rates {
                 received_messages_per_s: rates.messages_received,
                 sent_messages_per_s: rates.messages_sent,
             });
-            visit(self.describe_client(client, &settings), rates);
+            visit(self.describe_client(client, &listeners), rates);
         });
     }
 
@@ -403,9 +405,9 @@ impl Source for ConsoleSource {
     }
 
     fn client(&self, client_id: &str) -> Option<(console::Client, Vec<Subscription>)> {
-        let settings = self.peers().settings();
+        let listeners = names(&self.peers().settings());
         let (client, subscriptions) = self.find_client(client_id, SUBSCRIPTIONS_SHOWN)?;
-        Some((self.describe_client(client, &settings), subscriptions.into_iter().map(describe_subscription).collect()))
+        Some((self.describe_client(client, &listeners), subscriptions.into_iter().map(describe_subscription).collect()))
     }
 
     fn subscriptions(&self, at: &Place) -> Result<Portion<Subscription>, WrongPlace> {
@@ -494,8 +496,8 @@ impl Source for ConsoleSource {
 
     fn listeners(&self) -> Vec<Listener> {
         let settings = self.peers().settings();
-        let there = settings.doors.iter().enumerate().filter(|(_, door)| door.of.is_some());
-        there.map(|(number, door)| describe_listener(&settings, number, door)).collect()
+        let there = names(&settings).into_iter().enumerate().filter(|(number, _)| settings.doors[*number].of.is_some());
+        there.map(|(number, name)| describe_listener(&settings, number, name)).collect()
     }
 
     fn system_topics(&self) -> Vec<(String, u64)> {
@@ -513,9 +515,17 @@ impl Source for ConsoleSource {
         Configuration::clone(&self.configuration.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn explain(&self, question: &Question) -> Explanation {
+    fn explain(&self, question: &Question) -> Result<Explanation, NoListener> {
         let settings = self.peers().settings();
-        let listener = settings.doors.iter().position(|door| door.of.is_some() && door.http.is_none()).unwrap_or(0);
+        let mut listeners = names(&settings);
+        let first = |is_it: fn(&Door) -> bool| settings.doors.iter().position(|door| door.of.is_some() && is_it(door));
+        let listener = match &question.listener {
+            None => first(|door| door.http.is_none()).or_else(|| first(|_| true)).unwrap_or(0),
+            Some(wanted) => match listeners.iter().position(|name| name == wanted && !name.is_empty()) {
+                Some(found) => found,
+                None => return Err(NoListener(listeners.into_iter().filter(|name| !name.is_empty()).collect())),
+            },
+        };
         let access = match question.access.as_str() {
             "publish" => Access::Publish,
             "subscribe" => Access::Subscribe,
@@ -523,7 +533,8 @@ impl Source for ConsoleSource {
         };
         let names = (question.username.as_deref(), question.client_id.as_str());
         let why = settings.authority.explain(ListenerId(listener as u16), names, access, &question.topic);
-        explained(why, access, &question.topic)
+        let listener = listeners.swap_remove(listener);
+        Ok(Explanation { listener, ..explained(why, access, &question.topic) })
     }
 
     fn sinks(&self) -> Vec<Sink> {

@@ -117,7 +117,9 @@ impl Shard {
             status.text("version", connection.version.number());
             status.number("keep_alive_s", connection.keep_alive_s).flag("clean_start", connection.is_clean_start);
         } else {
-            status.number("time_ms", clock::wall_ms());
+            let left_ms = session.and_then(ListedSession::left_at_ms);
+            let passed_ms = left_ms.map_or(0, |left_ms| self.turn.now.monotonic_ms.saturating_sub(left_ms));
+            status.number("time_ms", clock::wall_ms().saturating_sub(passed_ms));
             if let Some(reason) = reason {
                 status.text("reason", reason);
             }

@@ -1,5 +1,7 @@
 //! What the API tells and does.
 
+use std::time::Duration;
+
 use midge_testkit::{Client, Server};
 use serde_json::{Value, json};
 
@@ -83,6 +85,44 @@ fn clients_are_told_with_what_they_do() {
     let overview = console.json("overview");
     assert_eq!(overview["clients"], json!({"connected": 1, "away": 1, "maximum": 2}));
     assert_eq!((&overview["subscriptions"], &overview["shared_groups"]), (&json!(3), &json!(1)));
+}
+
+#[test]
+fn since_when_somebody_is_away_is_known_after_a_restart() {
+    let (mut server, console) = start("persistence true");
+    let mut away = connect(&server, "v5 id=away session-expiry-interval=300");
+    away.send("DISCONNECT 0x00");
+    away.expect_closed();
+    let _connected = connect(&server, "v5 id=other session-expiry-interval=300");
+    let before = console.json("clients/away");
+    std::thread::sleep(Duration::from_secs(3));
+    let ended_ms = console.json("overview")["now_ms"].as_u64().expect("a time");
+    assert!(server.terminate().success());
+    server.restart();
+    server.expect_log(" running");
+    let told = console.json("clients/away");
+    let (was_ms, is_ms) = (before["since_ms"].as_u64().expect("known"), told["since_ms"].as_u64().expect("known"));
+    // The log has the wall clock in seconds.
+    assert!(was_ms.abs_diff(is_ms) < 1_500, "{was_ms} {is_ms}");
+    let longest = console.json("clients?sort=since_ms&limit=2");
+    assert_eq!((&longest["items"][0]["id"], &longest["items"][1]["id"]), (&json!("away"), &json!("other")));
+    assert!(longest["items"][1]["since_ms"].as_u64().is_some_and(|since_ms| since_ms + 1_500 > ended_ms), "{longest}");
+}
+
+#[test]
+fn what_a_path_does_not_know_behind_the_question_mark_is_refused() {
+    let (_server, console) = start("");
+    let check = |target: &str, expected: &str| {
+        let answer = console.get(&format!("/api/midge/v1/{target}"));
+        assert_eq!(answer.error(), (400, "parameter".to_owned()), "{target}");
+        assert_eq!(answer.json()["message"], expected, "{target}");
+    };
+    let windows = "There is no parameter 'windw' here. The parameters are: window.";
+    check("series?windw=1h", windows);
+    check("series?window=1h&window=15m", "The parameter 'window' is given more than once.");
+    check("overview?x", "There is no parameter 'x' here. Nothing may stand behind the '?' of this path.");
+    check("clients/c?id=d", "There is no parameter 'id' here. Nothing may stand behind the '?' of this path.");
+    assert_eq!(console.get("/api/v1/systree?x=1&x=1").status, 200, "Mosquitto's takes no notice");
 }
 
 #[test]

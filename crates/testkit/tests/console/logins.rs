@@ -3,7 +3,9 @@
 use std::fs;
 use std::process::Command;
 
+use midge_testkit::Server;
 use midge_testkit::environment::{midge_program, scratch_folder};
+use midge_testkit::ports::free_port;
 use serde_json::json;
 
 use crate::http::Console;
@@ -142,4 +144,51 @@ fn rights_to_topics_hold_for_who_may_see_everything_else() {
     let told = ada.post("explain", &question).json();
     assert_eq!((&told["allowed"], &told["rule"]["line"]), (&json!(true), &json!(2)));
     assert_eq!(told["rule"]["text"], "topic readwrite open/#");
+}
+
+#[test]
+fn rights_are_explained_by_the_rules_of_the_listener_where_somebody_comes_in() {
+    let folder = scratch_folder("console-listeners");
+    let acl = |name: &str, text: &str| {
+        fs::write(folder.join(name), text).expect("written");
+        folder.join(name).display().to_string()
+    };
+    let (first, own) = (acl("first", "topic read #\n"), acl("own", "topic readwrite #\n"));
+    let [one, other, shared, console] = [(); 4].map(|()| free_port());
+    let lines = format!(
+        "user root
+         per_listener_settings true
+         listener {one} 127.0.0.1
+         acl_file {first}
+         listener {other} 127.0.0.1
+         acl_file {own}
+         listener {shared} 127.0.0.1
+         listener {shared} 127.0.0.2
+         console_listener {console}
+         allow_anonymous true"
+    );
+    let server = Server::spawn(&[], &lines, one);
+    server.expect_log("* running");
+    let console = Console::at(console);
+    let names: Vec<String> = console.json("listeners").as_array().expect("a list").iter().map(name).collect();
+    let explain = |listener: serde_json::Value| {
+        let question = json!({"client_id": "c", "topic": "a", "access": "publish", "listener": listener});
+        console.post("explain", &question)
+    };
+    let told = explain(json!(null)).json();
+    assert_eq!((&told["allowed"], &told["listener"]), (&json!(false), &json!(names[0])), "the first one is meant");
+    for (listener, allowed) in [(one, false), (other, true)] {
+        let told = explain(json!(listener.to_string())).json();
+        assert_eq!((&told["allowed"], &told["listener"]), (&json!(allowed), &json!(listener.to_string())), "{told}");
+    }
+    let told = explain(json!(format!("127.0.0.2:{shared}"))).json();
+    assert_eq!((&told["allowed"], &told["rule"]), (&json!(true), &json!(null)), "it has no file");
+    let refused = explain(json!(shared.to_string()));
+    assert_eq!(refused.error(), (400, "parameter".to_owned()));
+    let message = format!("There is no listener '{shared}'. The listeners are: {}.", names.join(", "));
+    assert_eq!(refused.json()["message"], message);
+}
+
+fn name(listener: &serde_json::Value) -> String {
+    listener["name"].as_str().unwrap_or_default().to_owned()
 }

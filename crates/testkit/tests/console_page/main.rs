@@ -95,9 +95,9 @@ fn passwords(page: &Path) -> String {
 fn people_find_what_they_look_for() {
     let (Some(page), Some(chromium)) = (sources("stories"), need(chromium())) else { return };
     let passwords = passwords(&page);
-    let port = free_port();
+    let (port, other) = (free_port(), free_port());
     let mut server = Server::start(&format!(
-        "allow_anonymous false\npassword_file {passwords}\nconsole_listener {port}\nconsole_admin ada\n"
+        "allow_anonymous false\npassword_file {passwords}\nlistener {other} 127.0.0.1\nconsole_listener {port}\nconsole_admin ada\n"
     ));
     // Whoever tells the story has the server taken away by making this file, and waits until it is gone.
     let lose = page.join("lose");

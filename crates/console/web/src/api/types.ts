@@ -171,6 +171,7 @@ export interface Problems extends List<Problem> {
 }
 
 export interface Listener {
+  name: string;
   port: number;
   address: string;
   protocol: string;
@@ -190,6 +191,8 @@ export interface Explanation {
   allowed: boolean;
   rule: null | { file: string; line: number; text: string };
   why: string;
+  /** The name of the one that was asked. */
+  listener: string;
 }
 
 export interface Sink {

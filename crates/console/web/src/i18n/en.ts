@@ -368,6 +368,7 @@ export const en = {
   'access.userHint': 'Empty: anonymous',
   'access.what': 'What',
   'access.anyListener': 'not said',
+  'access.judgedAt': 'By the rules of listener {name}',
   'access.publish': 'Publish',
   'access.subscribe': 'Subscribe',
   'access.receive': 'Receive',

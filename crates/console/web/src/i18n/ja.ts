@@ -372,6 +372,7 @@ export const ja: Table = {
   'access.userHint': '空欄: 匿名',
   'access.what': '操作',
   'access.anyListener': '指定なし',
+  'access.judgedAt': 'リスナー {name} のルールによる判定',
   'access.publish': '送信',
   'access.subscribe': '購読',
   'access.receive': '受信',

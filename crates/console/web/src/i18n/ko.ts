@@ -372,6 +372,7 @@ export const ko: Table = {
   'access.userHint': '비우면 익명',
   'access.what': '동작',
   'access.anyListener': '지정 안 함',
+  'access.judgedAt': '리스너 {name}의 규칙에 따름',
   'access.publish': '발행',
   'access.subscribe': '구독',
   'access.receive': '수신',

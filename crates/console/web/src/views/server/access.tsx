@@ -13,21 +13,21 @@ type Access = 'publish' | 'subscribe' | 'receive';
 
 const LISTENERS_MS = 60_000;
 
-/** Ports at which MQTT is spoken: where there is more than one, rules may differ between them. */
-function portsOf(listeners: Listener[]): number[] {
-  const spoken = listeners.filter((one) => one.port > 0 && (one.protocol === 'mqtt' || one.protocol === 'websockets'));
-  return [...new Set(spoken.map((one) => one.port))].sort((one, other) => one - other);
+/** Names of those at which MQTT is spoken: where there is more than one, rules may differ between them. */
+function namesOf(listeners: Listener[]): string[] {
+  const spoken = listeners.filter((one) => one.protocol === 'mqtt' || one.protocol === 'websockets');
+  return [...new Set(spoken.map((one) => one.name))];
 }
 
 export function Access() {
   const listeners = usePolled(() => get<Listener[]>('listeners'), 'listeners', LISTENERS_MS);
   // Whether there is a choice is known before the form is drawn, so that nothing moves.
   if (listeners.data === null && listeners.error === null) return <Loading rows={8} />;
-  return <Form ports={portsOf(listeners.data ?? [])} />;
+  return <Form listeners={namesOf(listeners.data ?? [])} />;
 }
 
-function Form({ ports }: { ports: number[] }) {
-  const [port, setPort] = useState<number | null>(null);
+function Form({ listeners }: { listeners: string[] }) {
+  const [listener, setListener] = useState('');
   const [username, setUsername] = useState('');
   const [clientId, setClientId] = useState('');
   const [topic, setTopic] = useState('');
@@ -40,7 +40,7 @@ function Form({ ports }: { ports: number[] }) {
     setTried(true);
     if (fault) return;
     try {
-      setAnswer(await post<Explanation>('explain', { username, client_id: clientId, topic, access, ...(port === null ? {} : { listener: port }) }));
+      setAnswer(await post<Explanation>('explain', { username, client_id: clientId, topic, access, ...(listener === '' ? {} : { listener }) }));
       setFailure(null);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -65,14 +65,14 @@ function Form({ ports }: { ports: number[] }) {
           <Field label={t('clients.id')}>
             {(attributes) => <input {...attributes} value={clientId} autocomplete="off" autocapitalize="off" onInput={(event) => setClientId(event.currentTarget.value)} />}
           </Field>
-          {ports.length > 1 && (
+          {listeners.length > 1 && (
             <Field label={t('clients.listener')}>
               {(attributes) => (
-                <select {...attributes} value={port ?? ''} onChange={(event) => setPort(Number(event.currentTarget.value) || null)}>
+                <select {...attributes} value={listener} onChange={(event) => setListener(event.currentTarget.value)}>
                   <option value="">{t('access.anyListener')}</option>
-                  {ports.map((one) => (
+                  {listeners.map((one) => (
                     <option key={one} value={one}>
-                      {one}
+                      {plain(one, 120)}
                     </option>
                   ))}
                 </select>
@@ -101,6 +101,7 @@ function Form({ ports }: { ports: number[] }) {
           <section class={`card verdict ${answer.allowed ? 'yes' : 'no'}`}>
             <Badge tone={answer.allowed ? 'good' : 'bad'}>{answer.allowed ? t('access.allowed') : t('access.denied')}</Badge>
             <p>{plain(answer.why, 600)}</p>
+            {listeners.length > 1 && <p class="hint">{t('access.judgedAt', { name: plain(answer.listener, 120) })}</p>}
             {answer.rule && (
               <pre class="rule" tabIndex={0}>
                 <span class="hint">{`${plain(answer.rule.file, 300)}:${answer.rule.line}`}</span>
