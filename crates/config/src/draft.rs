@@ -13,6 +13,7 @@ use crate::config::{Address, Config, Listener, PORT, Protocol, UNIX_SOCKET_MODE}
 use crate::directives::{Directive, Scope, Value};
 use crate::plugin::{Plugin, User};
 use crate::report::{ConfigError, Excerpt, Level, Mention, Mentions, Note, Place, Problem};
+use crate::sinks::Fault;
 use crate::traps::is_local;
 use crate::value::{NoInteger, Words, c_integer, shown, text};
 use crate::vouching::{HttpAuth, JwtAuth};
@@ -48,6 +49,8 @@ pub(crate) struct Draft {
     late_problems: usize,
     notes: Vec<Note>,
     mentions: Mentions,
+    /// Options of which a line is wrong: that they are missing is said with that.
+    faulty: BTreeSet<&'static str>,
 }
 
 /// A file that is being read.
@@ -121,6 +124,7 @@ impl Draft {
             late_problems: 0,
             notes: Vec::new(),
             mentions: Mentions::default(),
+            faulty: BTreeSet::new(),
         }
     }
 
@@ -351,6 +355,11 @@ impl Draft {
         String::from_utf8_lossy(words.rest()).into_owned()
     }
 
+    /// A line is wrong that gives this option.
+    pub(crate) fn note_faulty(&mut self, directive: Option<&'static str>) {
+        self.faulty.extend(directive);
+    }
+
     /// An error that no line is to blame for.
     pub(crate) fn error_nowhere(&mut self, text: String, hint: String) {
         self.problems.push(Problem { text, place: None, hint: Some(hint), excerpt: None });
@@ -515,10 +524,23 @@ impl Draft {
 
     /// Options of other systems that do not go together.
     fn check_sinks(&mut self) {
-        for (directive, text) in self.config.sinks.faults().into_iter().chain(self.config.otlp.faults()) {
-            let place = self.mentions.last_of(directive).map(|mention| mention.place.clone());
-            let place = place.or_else(|| self.mentions.first_of(directive));
-            self.problems.push(Problem { text: text.to_owned(), place, hint: None, excerpt: None });
+        for Fault { directive, text, missing } in
+            self.config.sinks.faults().into_iter().chain(self.config.otlp.faults())
+        {
+            if missing.iter().any(|option| self.faulty.contains(option)) {
+                continue;
+            }
+            let mention = self.mentions.last_of(directive);
+            let place = mention.map(|mention| mention.place.clone()).or_else(|| self.mentions.first_of(directive));
+            // A password is not shown.
+            let excerpt = mention.filter(|_| !directive.ends_with("password")).map(|mention| mention.excerpt.clone());
+            self.problems.push(Problem { text: text.to_owned(), place, hint: None, excerpt });
+        }
+        for (directive, text) in self.config.sinks.idle_options() {
+            if let Some(Mention { place, .. }) = self.mentions.last_of(directive) {
+                let text = format!("The '{directive}' option {text}");
+                self.notes.push(Note { level: Level::Warning, text, place: place.clone() });
+            }
         }
     }
 

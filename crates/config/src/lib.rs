@@ -29,6 +29,7 @@ mod sinks;
 mod traps;
 mod value;
 mod vouching;
+mod web;
 
 pub use config::{
     Address, Bound, Config, Console, Listener, Log, LogTypes, Persistence, PersistenceSync, Protocol, ProtocolVersions,

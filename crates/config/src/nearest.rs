@@ -15,7 +15,8 @@ pub(crate) fn hint(word: &str) -> Option<String> {
     Some(format!("Did you mean '{}'?", nearest(word)?))
 }
 
-fn nearest(word: &str) -> Option<&'static str> {
+/// The name that was meant, if there is one like it.
+pub(crate) fn nearest(word: &str) -> Option<&'static str> {
     let char_count = word.chars().take(WORD_CHARS_MAX + 1).count();
     if char_count > WORD_CHARS_MAX {
         return None;

@@ -1,5 +1,7 @@
 //! A collector of OpenTelemetry that is sent metrics and log lines.
 
+use crate::sinks::Fault;
+
 /// Each field is the directive of the same name.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Otlp {
@@ -24,14 +26,17 @@ impl Default for Otlp {
 }
 
 impl Otlp {
-    /// What does not go together, a directive to be blamed and a sentence for each.
-    pub(crate) fn faults(&self) -> Vec<(&'static str, &'static str)> {
+    /// What does not go together.
+    pub(crate) fn faults(&self) -> Vec<Fault> {
         match self.endpoint {
-            None if *self != Otlp::default() => vec![("otlp_", "The 'otlp_' options require otlp_endpoint.")],
+            None if *self != Otlp::default() => {
+                let text = "The 'otlp_' options require otlp_endpoint.";
+                vec![Fault { directive: "otlp_", text, missing: &["otlp_endpoint"] }]
+            }
             Some(_) if !self.metrics && !self.logs => {
                 let text =
                     "The 'otlp_endpoint' option requires otlp_metrics or otlp_logs: nothing would be sent there.";
-                vec![("otlp_endpoint", text)]
+                vec![Fault { directive: "otlp_endpoint", text, missing: &[] }]
             }
             _ => Vec::new(),
         }

@@ -44,6 +44,7 @@ fn read_line(draft: &mut Draft, files: &dyn Files, mut words: Words<'_>) {
     let name = &shown(word);
     let Some(directive) = find(name) else {
         draft.error_in(Part::Name, format!("Unknown configuration variable '{name}'."), nearest::hint(name));
+        draft.note_faulty(nearest::nearest(name));
         return;
     };
     if !draft.enter(directive.scope, name) {
@@ -56,6 +57,8 @@ fn read_line(draft: &mut Draft, files: &dyn Files, mut words: Words<'_>) {
         if changes {
             report_state(draft, directive, name);
         }
+    } else {
+        draft.note_faulty(Some(directive.name));
     }
 }
 
@@ -93,7 +96,8 @@ fn take(draft: &mut Draft, files: &dyn Files, directive: &'static Directive, mut
                 return false;
             };
             let Some(choice) = choices.iter().find(|choice| choice.as_bytes() == word) else {
-                draft.invalid(name, word);
+                let hint = Some(format!("There are {}.", choices.join(", ")));
+                draft.error_in(Part::Word(word), format!("Invalid '{name}' value ({}).", shown(word)), hint);
                 return false;
             };
             set(draft, choice);

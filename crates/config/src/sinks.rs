@@ -170,52 +170,101 @@ pub(crate) fn filter_fault(filter: &str) -> Option<&'static str> {
     filter.starts_with("$share/").then_some("nobody shares these messages: leave $share/NAME/ out")
 }
 
+/// Options that do not go together.
+pub(crate) struct Fault {
+    /// The option to be blamed, or how the names of several begin.
+    pub(crate) directive: &'static str,
+    /// A sentence.
+    pub(crate) text: &'static str,
+    /// Options of which one is wanted. Where a line of one is wrong, that is the fault, and this one follows from it.
+    pub(crate) missing: &'static [&'static str],
+}
+
 impl Sinks {
-    /// What does not go together, a directive to be blamed and a sentence for each.
-    pub(crate) fn faults(&self) -> Vec<(&'static str, &'static str)> {
+    /// What does not go together.
+    pub(crate) fn faults(&self) -> Vec<Fault> {
         let Sinks { influxdb, webhook, file } = self;
         let mut faults = Vec::new();
-        let mut fault = |is_so: bool, directive, text| faults.extend(is_so.then_some((directive, text)));
+        let mut fault = |is_so: bool, directive, text, missing| {
+            faults.extend(is_so.then_some(Fault { directive, text, missing }));
+        };
         let is_there = influxdb.url.is_some();
-        let is_idle = !is_there && *influxdb != InfluxDb::default();
-        fault(is_idle, "influxdb_", "The 'influxdb_' options require influxdb_url.");
+        fault(
+            !is_there && *influxdb != InfluxDb::default(),
+            "influxdb_",
+            "The 'influxdb_' options require influxdb_url.",
+            &["influxdb_url"],
+        );
         fault(
             is_there && influxdb.topics.is_empty(),
             "influxdb_url",
             "The 'influxdb_url' option requires influxdb_topic.",
+            &["influxdb_topic"],
         );
         let (first, second) = (influxdb.database.is_some(), influxdb.bucket.is_some());
         fault(
-            is_there && first == second,
+            is_there && !first && !second,
             "influxdb_url",
             "The 'influxdb_url' option requires either influxdb_database (InfluxDB 1.x) or influxdb_bucket (2.x and 3).",
+            &["influxdb_database", "influxdb_bucket"],
+        );
+        fault(
+            first && second,
+            "influxdb_bucket",
+            "InfluxDB 1.x has influxdb_database, 2.x and 3 have influxdb_bucket: leave out the one that is not yours.",
+            &[],
         );
         fault(
             influxdb.password.is_some() && influxdb.username.is_none(),
             "influxdb_password",
             "The 'influxdb_password' option requires influxdb_username.",
+            &["influxdb_username"],
         );
         fault(
             webhook.url.is_none() && *webhook != Webhook::default(),
             "webhook_",
             "The 'webhook_' options require webhook_url.",
+            &["webhook_url"],
         );
         fault(
             webhook.url.is_some() && webhook.topics.is_empty(),
             "webhook_url",
             "The 'webhook_url' option requires webhook_topic.",
+            &["webhook_topic"],
         );
         fault(
             file.path.is_none() && *file != FileSink::default(),
             "file_sink_",
             "The 'file_sink_' options require file_sink.",
+            &["file_sink"],
         );
         fault(
             file.path.is_some() && file.topics.is_empty(),
             "file_sink",
             "The 'file_sink' option requires file_sink_topic.",
+            &["file_sink_topic"],
         );
         faults
+    }
+
+    /// What is said and not used: options, and how a sentence about each goes on.
+    pub(crate) fn idle_options(&self) -> Vec<(&'static str, &'static str)> {
+        let Sinks { influxdb, webhook, .. } = self;
+        let (is_1, is_later) = (influxdb.database.is_some(), influxdb.bucket.is_some());
+        let is_plain = |url: &Option<String>| url.as_ref().is_some_and(|url| url.starts_with("http://"));
+        let of_2 = "is not used with influxdb_database: InfluxDB 1.x has influxdb_username and influxdb_password.";
+        let of_1 = "is not used with influxdb_bucket: InfluxDB 2.x and 3 have influxdb_token.";
+        let without_tls = "is not used: the address begins with http://, and certificates belong to https://.";
+        [
+            (is_1 && influxdb.token.is_some(), "influxdb_token", of_2),
+            (is_1 && influxdb.org.is_some(), "influxdb_org", of_2),
+            (is_later && influxdb.username.is_some(), "influxdb_username", of_1),
+            (is_plain(&influxdb.url) && influxdb.cafile.is_some(), "influxdb_cafile", without_tls),
+            (is_plain(&webhook.url) && webhook.cafile.is_some(), "webhook_cafile", without_tls),
+        ]
+        .into_iter()
+        .filter_map(|(is_so, directive, text)| is_so.then_some((directive, text)))
+        .collect()
     }
 }
 

@@ -17,6 +17,7 @@ use crate::options::{Endpoint, Options};
 use crate::persistence;
 use crate::process::{Account, PidFile};
 use crate::sinks::SinkOptions;
+use crate::web_service;
 
 /// Something to be told.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,6 +45,8 @@ pub enum About {
     Persistence,
     /// The file into which messages are written.
     FileSink,
+    /// The web service into which messages are written, and that this option names.
+    WebSink(&'static str),
     /// The listener of this number.
     Listener(usize),
     /// The network interface of the listener of this number.
@@ -61,6 +64,7 @@ pub fn check(options: &Options) -> Vec<Finding> {
     findings.pid_file(options, account.as_ref());
     findings.persistence(options, account.as_ref());
     findings.file_sink(options, account.as_ref());
+    findings.web_sinks(options, account.as_ref());
     findings.listeners(options, account.as_ref());
     findings.0
 }
@@ -138,6 +142,24 @@ impl Findings {
             let hint = way_to_write(account, path, &error);
             let text = format!("The file {} takes no messages: {}.", path.display(), words(&error));
             self.0.push(Finding { about: About::FileSink, is_error: false, text, hint });
+        }
+    }
+
+    /// The same of services that speak TLS, where nobody is trusted to be one. What the account may not read it cannot use.
+    fn web_sinks(&mut self, options: &Options, account: Option<&Account>) {
+        for sink in &options.sinks {
+            let (url, cafile, names) = match sink {
+                SinkOptions::InfluxDb(options) => (&options.url, &options.cafile, ["influxdb_url", "influxdb_cafile"]),
+                SinkOptions::Webhook(options) => (&options.url, &options.cafile, ["webhook_url", "webhook_cafile"]),
+                SinkOptions::File(_) => continue,
+            };
+            let check = || web_service::check(url, cafile.as_deref());
+            let checked = account.map_or_else(|| Ok(check()), |account| account.act(check));
+            if let Err(cause) = checked.unwrap_or_else(|error| Err(words(&error))) {
+                let advice = if cafile.is_none() { format!(" Name some with {}.", names[1]) } else { String::new() };
+                let text = format!("{} takes no messages: {cause}.{advice}", sink.shown());
+                self.0.push(Finding { about: About::WebSink(names[0]), is_error: false, text, hint: None });
+            }
         }
     }
 

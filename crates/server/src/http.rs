@@ -1,11 +1,19 @@
 //! Questions to a web server, each with its answer. Blocks, for no longer than until the deadline.
 
+mod failure;
+
+use std::fmt;
 use std::time::{Duration, Instant};
 
-use midge_net::tls::{cryptography, issuers, issuers_of_system};
+use midge_net::tls::{cryptography, issuers, issuers_of_system, speaks_tls};
 use ureq::http::{HeaderMap, Uri};
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, Transport};
 use ureq::{Agent, Error};
+
+pub(crate) use self::failure::Failure;
+use self::failure::{asks_for_tls, is_hanging_up, is_not_understood};
 
 /// Where a web service is.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,6 +51,11 @@ impl Url {
         self.0.scheme_str() == Some("https")
     }
 
+    /// The same server and port, with TLS.
+    fn with_tls(&self) -> Option<Url> {
+        Url::parse(&format!("https://{}:{}/", self.0.host()?, self.0.port_u16().unwrap_or(HTTP_PORT)))
+    }
+
     /// The same with this behind its path, which may begin with a question mark.
     pub(crate) fn with(&self, behind: &str) -> Option<Url> {
         Url::parse(&format!("{}{behind}", self.0.to_string().trim_end_matches('/')))
@@ -62,13 +75,16 @@ impl HttpClient {
     /// With encryption where `is_secure`, to servers for which a certificate of what `cafile` held vouches, or one that the system
     /// trusts. The error is a cause in words.
     pub(crate) fn open(is_secure: bool, cafile: Option<&[u8]>) -> Result<HttpClient, String> {
-        let mut tls =
-            TlsConfig::builder().provider(TlsProvider::Rustls).unversioned_rustls_crypto_provider(cryptography());
-        if is_secure {
-            let issuers = cafile.map_or_else(issuers_of_system, issuers)?;
-            let issuers: Vec<_> = issuers.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
-            tls = tls.root_certs(RootCerts::new_with_certs(&issuers));
-        }
+        let issuers = if is_secure { cafile.map_or_else(issuers_of_system, issuers)? } else { Vec::new() };
+        let issuers: Vec<_> = issuers.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
+        Ok(HttpClient::with_issuers(&issuers))
+    }
+
+    fn with_issuers(issuers: &[Certificate<'static>]) -> HttpClient {
+        let tls = TlsConfig::builder()
+            .provider(TlsProvider::Rustls)
+            .unversioned_rustls_crypto_provider(cryptography())
+            .root_certs(RootCerts::new_with_certs(issuers));
         let config = Agent::config_builder()
             .tls_config(tls.build())
             .user_agent("midge")
@@ -79,18 +95,18 @@ impl HttpClient {
             .proxy(None)
             .http_status_as_error(false)
             .build();
-        Ok(HttpClient(config.new_agent()))
+        HttpClient(config.new_agent())
     }
 
-    /// Sends a body with these headers beside the usual ones and waits for the answer. The error is a cause in words.
+    /// Sends a body with these headers beside the usual ones and waits for the answer.
     pub(crate) fn post(
         &self,
         url: &Url,
         headers: &[(&str, &str)],
         body: &[u8],
         deadline: Instant,
-    ) -> Result<Response, String> {
-        let left = deadline.saturating_duration_since(Instant::now()).max(TIMEOUT_MIN);
+    ) -> Result<Response, Failure> {
+        let left = left_until(deadline);
         let request = headers.iter().fold(self.0.post(&url.0), |request, (name, value)| request.header(*name, *value));
         let exchange = || {
             let mut answer = request.config().timeout_global(Some(left)).build().send(body)?;
@@ -98,13 +114,85 @@ impl HttpClient {
             let headers = std::mem::take(answer.headers_mut());
             Ok(Response { status: answer.status().as_u16(), headers, body })
         };
-        exchange().map_err(|error: Error| match error {
-            Error::Timeout(_) => "it takes too long".to_owned(),
-            Error::Io(error) => error.to_string(),
-            error => error.to_string(),
+        match exchange() {
+            Ok(response) if !url.is_secure() && asks_for_tls(&response) => Err(Failure::OnlyTls),
+            Ok(response) => Ok(response),
+            Err(error) => Err(self.diagnose(url, &error, deadline)),
+        }
+    }
+
+    /// Where somebody is there, and says nothing that makes sense, tries whether that is for TLS.
+    fn diagnose(&self, url: &Url, error: &Error, deadline: Instant) -> Failure {
+        let failure = Failure::of(error);
+        if !is_not_understood(error) {
+            return failure;
+        }
+        match url.is_secure() {
+            true => self.connect(url, deadline).err().unwrap_or(failure),
+            false if is_tls_spoken(url, deadline) => Failure::OnlyTls,
+            false => failure,
+        }
+    }
+
+    /// Goes as far as a request would before it is sent: connects, and agrees on encryption.
+    pub(crate) fn connect(&self, url: &Url, deadline: Instant) -> Result<(), Failure> {
+        self.try_to_connect(url, deadline).map_err(|error| match url.is_secure() && is_hanging_up(&error) {
+            true => Failure::HangsUp,
+            false => Failure::of(&error),
         })
     }
+
+    fn try_to_connect(&self, url: &Url, deadline: Instant) -> Result<(), Error> {
+        let agent = Agent::with_parts(self.0.config().clone(), OnlyConnects::default(), DefaultResolver::default());
+        match agent.get(&url.0).config().timeout_global(Some(left_until(deadline))).build().call() {
+            Err(Error::Other(error)) if error.is::<Connected>() => Ok(()),
+            Err(error) => Err(error),
+            Ok(_) => Ok(()),
+        }
+    }
 }
+
+/// Connects as any request of ours does, and has none sent: the library has no other way to say so.
+#[derive(Debug, Default)]
+struct OnlyConnects(DefaultConnector);
+
+/// The error that says that it worked.
+#[derive(Debug)]
+struct Connected;
+
+impl Connector for OnlyConnects {
+    type Out = Box<dyn Transport>;
+
+    fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<()>) -> Result<Option<Self::Out>, Error> {
+        self.0.connect(details, chained)?;
+        Err(Error::Other(Box::new(Connected)))
+    }
+}
+
+impl fmt::Display for Connected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("it is there")
+    }
+}
+
+impl std::error::Error for Connected {}
+
+/// Whether the server behind this http:// begins a handshake, whatever its certificate is worth.
+fn is_tls_spoken(url: &Url, deadline: Instant) -> bool {
+    let connected = url.with_tls().map(|url| HttpClient::with_issuers(&[]).try_to_connect(&url, deadline));
+    match connected {
+        Some(Err(Error::Io(error))) => speaks_tls(&error) == Some(true),
+        Some(connected) => connected.is_ok(),
+        None => false,
+    }
+}
+
+fn left_until(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now()).max(TIMEOUT_MIN)
+}
+
+/// Where http:// goes that names no port.
+const HTTP_PORT: u16 = 80;
 
 /// The library takes none for for ever.
 const TIMEOUT_MIN: Duration = Duration::from_millis(1);

@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 
 use midge_net::words;
 
-use crate::http::{HttpClient, Response, Url};
+use crate::http::{Failure, HttpClient, Response, Url};
 
 /// See the module.
 pub(crate) struct WebService {
@@ -30,6 +30,8 @@ pub(crate) struct Remedies {
     pub(crate) away: &'static str,
     /// Whoever answers is not trusted.
     pub(crate) certificate: &'static str,
+    /// Somebody is there, and is asked in the wrong way.
+    pub(crate) address: &'static str,
 }
 
 /// Why there is no answer.
@@ -45,6 +47,16 @@ impl WebService {
         WebService { url, path, cafile, remedies, open: None, compressed: Vec::new() }
     }
 
+    /// The same one, without a connection yet.
+    pub(crate) fn again(&self) -> WebService {
+        WebService::new(self.url.clone(), self.path.clone(), self.cafile.clone(), self.remedies)
+    }
+
+    /// Goes as far as a request would before it is sent.
+    pub(crate) fn connect(&mut self, deadline: Instant) -> Result<(), Unreachable> {
+        self.with_client(|client, url| client.connect(url, deadline))
+    }
+
     /// What it answers, or why it does not.
     pub(crate) fn post(
         &mut self,
@@ -52,16 +64,20 @@ impl WebService {
         body: &[u8],
         deadline: Instant,
     ) -> Result<Response, Unreachable> {
+        self.with_client(|client, url| client.post(url, headers, body, deadline))
+    }
+
+    fn with_client<T>(&mut self, ask: impl FnOnce(&HttpClient, &Url) -> Result<T, Failure>) -> Result<T, Unreachable> {
         let (url, client) = match &mut self.open {
             Some(open) => open,
             None => {
                 let open = open(&self.url, &self.path, self.cafile.as_deref());
-                self.open.insert(open.map_err(|reason| unreachable(reason, self.remedies))?)
+                self.open.insert(open.map_err(|reason| unreachable(&Failure::Other(reason), self.remedies))?)
             }
         };
-        client.post(url, headers, body, deadline).map_err(|reason| {
+        ask(client, url).map_err(|failure| {
             self.open = None;
-            unreachable(reason, self.remedies)
+            unreachable(&failure, self.remedies)
         })
     }
 
@@ -89,8 +105,13 @@ impl WebService {
     }
 }
 
-fn unreachable(reason: String, remedies: Remedies) -> Unreachable {
-    let remedy = if reason.contains("ertificate") { remedies.certificate } else { remedies.away };
+fn unreachable(failure: &Failure, remedies: Remedies) -> Unreachable {
+    let reason = failure.to_string();
+    let remedy = match failure {
+        Failure::NoTls | Failure::HangsUp | Failure::OnlyTls => remedies.address,
+        Failure::Other(cause) if cause.contains("ertificate") => remedies.certificate,
+        Failure::Other(_) => remedies.away,
+    };
     Unreachable { reason, remedy }
 }
 
@@ -102,8 +123,17 @@ fn open(url: &str, path: &str, cafile: Option<&str>) -> Result<(Url, HttpClient)
     let unreadable =
         |path: &str, error: &io::Error| format!("the certificates of {path} cannot be read: {}", words(error));
     let pem = cafile.map(|path| std::fs::read(path).map_err(|error| unreadable(path, &error))).transpose()?;
-    let client = HttpClient::open(whole.is_secure(), pem.as_deref()).map_err(|why| format!("certificates: {why}"))?;
+    let unusable = |why: String| match cafile {
+        Some(path) => format!("the certificates of {path} vouch for nobody: {why}"),
+        None => format!("there are no certificates that the system trusts: {why}"),
+    };
+    let client = HttpClient::open(whole.is_secure(), pem.as_deref()).map_err(unusable)?;
     Ok((whole, client))
+}
+
+/// Whether what is on this machine suffices to come to a web service: whom to trust. The error is a cause in words.
+pub(crate) fn check(url: &str, cafile: Option<&str>) -> Result<(), String> {
+    open(url, "", cafile).map(drop)
 }
 
 /// Less is one packet anyway.

@@ -234,7 +234,9 @@ pub fn answer(status: u16, body: &str) -> Answer {
     let reason = || reason_of(body, status);
     let remedy = match status {
         200..=299 => return Answer::Taken,
-        400 if body.contains("database is required") => "name it with influxdb_database",
+        400 if is_about(body, &["database is required"]) => "name it with influxdb_database",
+        400 if is_about(body, &["Please provide either orgID or org"]) => "name it with influxdb_org",
+        400 if is_about(body, BAD_NAME) => "see influxdb_bucket",
         400 | 422 => return Answer::Refused { dropped: dropped_of(body), reason: reason() },
         413 => return Answer::TooLarge(reason()),
         401 | 403 => "see influxdb_username and influxdb_password, or influxdb_token, and what they may do there",
@@ -246,6 +248,23 @@ pub fn answer(status: u16, body: &str) -> Answer {
         _ => "see InfluxDB's own log",
     };
     Answer::Later { reason: reason(), remedy }
+}
+
+/// What its answer to a request without points means, for a request with some: what of that is no fault of ours is no fault at all.
+///
+/// All versions look at login, database or bucket, and rights, before they look at points. Of none 1.x and 2.x say 204, 3 and the
+/// cloud of version 2 say 400.
+pub fn answer_to_nothing(status: u16, body: &str) -> Answer {
+    match answer(status, body) {
+        later @ Answer::Later { .. } if matches!(status, 400 | 401 | 403..=405 | 300..=399 | 500..) => later,
+        _ => Answer::Taken,
+    }
+}
+
+/// Whether what it says begins like one of these. What stands further behind may be a client's: a topic, a field.
+fn is_about(body: &str, beginnings: &[&str]) -> bool {
+    let said = reason_of(body, 400);
+    beginnings.iter().any(|beginning| said.starts_with(beginning))
 }
 
 /// What it says for people: `error` of 1.x, `message` of 2.x.
@@ -275,6 +294,9 @@ fn dropped_of(body: &str) -> Option<u64> {
     let (_, count) = rest.rsplit_once("dropped=")?;
     count.split(|byte: char| !byte.is_ascii_digit()).next()?.parse().ok()
 }
+
+/// What version 3 says of a database that cannot be called like this.
+const BAD_NAME: &[&str] = &["invalid character in database", "db name ", "error validating database name"];
 
 /// Fields of one point. Names are compared with each other.
 const FIELDS_MAX: usize = 1024;

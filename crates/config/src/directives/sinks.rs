@@ -6,6 +6,7 @@ use super::{Again, Bounds, Directive, Given, directive};
 use crate::draft::{Draft, Part};
 use crate::sinks::{filter_fault, template, unit};
 use crate::value::shown;
+use crate::web::address_fault;
 
 pub(super) const DIRECTIVES: &[Directive] = &[
     directive("influxdb_url", Global, Text(Again::Replaces, set_influxdb_url))
@@ -128,13 +129,14 @@ pub(super) const DIRECTIVES: &[Directive] = &[
 ];
 
 pub(super) fn set_url(draft: &mut Draft, url: String, place: fn(&mut Draft) -> &mut Option<String>) {
-    let rest = ["http://", "https://"].iter().find_map(|scheme| url.strip_prefix(scheme));
-    let has_host = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', ':', '?']));
-    if !has_host || url.contains([' ', '@', '#']) {
-        let hint = Some("It begins with http:// or https:// and a host, and has no user name in it.".to_owned());
-        return draft.error_in(Part::Value, format!("'{url}' is no address of a web service."), hint);
+    match address_fault(&url) {
+        Some(fault) => no_address(draft, &url, fault),
+        None => *place(draft) = Some(url),
     }
-    *place(draft) = Some(url);
+}
+
+pub(super) fn no_address(draft: &mut Draft, url: &str, fault: &str) {
+    draft.error_in(Part::Value, format!("'{url}' is no address of a web service."), Some(fault.to_owned()));
 }
 
 /// Of InfluxDB: where it is, and not what is asked of it there.
@@ -148,6 +150,10 @@ fn set_influxdb_url(draft: &mut Draft, url: String) {
                 .to_owned(),
         );
         return draft.error_in(Part::Value, format!("'{url}' names a request to InfluxDB."), hint);
+    }
+    if url.contains('@') {
+        let hint = "A user name stands in influxdb_username, and its password in influxdb_password.";
+        return no_address(draft, &url, hint);
     }
     set_url(draft, url, |draft| &mut draft.config.sinks.influxdb.url);
 }
@@ -190,7 +196,8 @@ fn tags(draft: &mut Draft, given: Given<'_>) {
 
 fn fields(draft: &mut Draft, given: Given<'_>) {
     let Some(text) = draft.text(given.name, given.words.rest()) else { return };
-    let names = text.split(' ').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let names: Vec<String> = text.split(' ').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    names.iter().for_each(|name| look_for_json_path(draft, given.name, name));
     draft.config.sinks.influxdb.fields = if text == "all" { None } else { Some(names) };
 }
 
@@ -199,10 +206,29 @@ fn time(draft: &mut Draft, given: Given<'_>) {
     let Some(name) = draft.word(given.name, words.next()) else { return };
     let word = words.next().unwrap_or(b"s");
     match (std::str::from_utf8(name), unit(word)) {
-        (Ok(name), Some(unit)) => draft.config.sinks.influxdb.time = Some((name.to_owned(), unit)),
+        (Ok(name), Some(unit)) => {
+            look_for_json_path(draft, given.name, name);
+            draft.config.sinks.influxdb.time = Some((name.to_owned(), unit));
+        }
         (Err(_), _) => draft.invalid(given.name, name),
-        (_, None) => draft.invalid(given.name, word),
+        (_, None) => {
+            no_unit(draft, given.name, word, "Behind the name stands what its number counts: s, ms, us or ns.")
+        }
     }
+}
+
+/// What other programs take for a path is a name here like any other, which payloads hardly have.
+fn look_for_json_path(draft: &mut Draft, directive: &str, name: &str) {
+    if name.starts_with("$.") || name.contains('[') {
+        draft.warn(format!(
+            "The '{directive}' option looks for a field that is called '{name}'. A path is written as a.b, for b in the object a; \
+             what is in lists cannot be named."
+        ));
+    }
+}
+
+fn no_unit(draft: &mut Draft, directive: &str, word: &[u8], hint: &str) {
+    draft.error_in(Part::Word(word), format!("Invalid '{directive}' value ({}).", shown(word)), Some(hint.to_owned()));
 }
 
 fn precision(draft: &mut Draft, given: Given<'_>) {
@@ -210,7 +236,7 @@ fn precision(draft: &mut Draft, given: Given<'_>) {
     let Some(word) = draft.word(given.name, words.next()) else { return };
     match unit(word) {
         Some(unit) => draft.config.sinks.influxdb.precision = unit,
-        None => draft.invalid(given.name, word),
+        None => no_unit(draft, given.name, word, "It is one of s, ms, us and ns."),
     }
 }
 

@@ -2,10 +2,12 @@
 
 use super::Scope::Security;
 use super::Take::{Integer, Path, Text, Words};
+use super::sinks::no_address;
 use super::{Again, Bounds, Directive, Given, directive};
 use crate::draft::{Draft, Part};
 use crate::value::shown;
 use crate::vouching::HttpAuth;
+use crate::web::address_fault;
 
 pub(super) const DIRECTIVES: &[Directive] = &[
     directive("auth_jwt_algorithms", Security, Words(algorithms))
@@ -100,13 +102,10 @@ fn algorithms(draft: &mut Draft, given: Given<'_>) {
 }
 
 fn set_url(draft: &mut Draft, url: String, place: fn(&mut HttpAuth) -> &mut Option<String>) {
-    let rest = ["http://", "https://"].iter().find_map(|scheme| url.strip_prefix(scheme));
-    let has_host = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', ':', '?']));
-    if !has_host || url.contains([' ', '@', '#']) {
-        let hint = Some("It begins with http:// or https:// and a host, and has no user name in it.".to_owned());
-        return draft.error_in(Part::Value, format!("'{url}' is no address of a web service."), hint);
+    match address_fault(&url) {
+        Some(fault) => no_address(draft, &url, fault),
+        None => *place(draft.http()) = Some(url),
     }
-    *place(draft.http()) = Some(url);
 }
 
 const ALGORITHMS: [&str; 12] =

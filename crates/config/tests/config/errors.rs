@@ -92,9 +92,6 @@ fn values_of_the_wrong_kind() {
     check("max_keepalive 99999999999", "'max_keepalive' value out of range.");
     check("memory_limit 10M", "'memory_limit' value not a number.");
     check("listener x", "'listener port' value not a number.");
-    check("listener 1\nprotocol test", "Invalid 'protocol' value (test).");
-    check("listener 1\nsocket_domain ipv5", "Invalid 'socket_domain' value (ipv5).");
-    check("log_type errors", "Invalid 'log_type' value (errors).");
     check("log_dest printer", "Invalid 'log_dest' value (printer).");
     for duration in ["1", "s", "0d", "-1d", "1.5h", "1x", "99999999999999999999d", "9223372036854775807y"] {
         let text = format!("persistent_client_expiration {duration}");
@@ -225,7 +222,8 @@ fn per_listener_settings_stand_above_what_they_change() {
 fn all_errors_are_found_in_the_order_of_the_file() {
     let expected = "Error: Unknown configuration variable 'x'.\nError found at m.conf:1.\n\
                     Error: 'port' value not a number.\nError found at m.conf:2.\n\
-                    Error: Invalid 'protocol' value (coap).\nError found at m.conf:4.";
+                    Error: Invalid 'protocol' value (coap).\nError found at m.conf:4.\n\
+                    There are mqtt, websockets, http_api.";
     assert_eq!(errors("x\nport y\nlistener 1\nprotocol coap"), expected);
 }
 
@@ -447,14 +445,21 @@ fn tokens_need_algorithms_and_keys() {
 
 #[test]
 fn a_web_service_has_an_address() {
-    for url in ["a.example/user", "http://", "ftp://a", "http:///user", "http://me:secret@a/", "http://a/ b"] {
-        let expected = format!(
-            "Error: '{url}' is no address of a web service.\nError found at m.conf:1.\n\
-             It begins with http:// or https:// and a host, and has no user name in it."
-        );
-        let text = format!("auth_http_user_url {url}");
-        assert_eq!(errors(&text), expected);
-    }
+    let check = |url: &str, hint: &str| {
+        let expected = format!("Error: '{url}' is no address of a web service.\nError found at m.conf:1.\n{hint}");
+        assert_eq!(errors(format!("auth_http_user_url {url}")), expected);
+    };
+    let (begins, host) = (
+        "It begins with http:// or https://, and the host follows.",
+        "The host is missing between // and what follows.",
+    );
+    check("a.example/user", begins);
+    check("ftp://a", begins);
+    check("http://", host);
+    check("http:///user", host);
+    check("http://me:secret@a/", "It has no user name in it, and nothing behind #.");
+    check("http://a/ b", "It has no spaces in it, nor other characters that are written as %20 and the like.");
+    check("http://a:80x86/", "Behind the colon stands the port, a number from 1 to 65535.");
 }
 
 /// Of other systems, what would leave messages lying is an error.
@@ -469,7 +474,8 @@ fn what_is_to_be_handed_on_has_somewhere_to_go() {
     check("influxdb_database d\ninfluxdb_url http://a", 2, "The 'influxdb_url' option requires influxdb_topic.");
     let one_of_two = "The 'influxdb_url' option requires either influxdb_database";
     check("influxdb_url http://a\ninfluxdb_topic #", 1, one_of_two);
-    check("influxdb_url http://a\ninfluxdb_topic #\ninfluxdb_database d\ninfluxdb_bucket b", 1, one_of_two);
+    let not_both = "InfluxDB 1.x has influxdb_database, 2.x and 3 have influxdb_bucket";
+    check("influxdb_url http://a\ninfluxdb_topic #\ninfluxdb_database d\ninfluxdb_bucket b", 4, not_both);
     for request in ["http://a/write?db=d", "https://a:8086/api/v2/write", "http://a/?db=d"] {
         check(&format!("influxdb_url {request}"), 1, &format!("'{request}' names a request to InfluxDB."));
     }
@@ -484,6 +490,69 @@ fn what_is_to_be_handed_on_has_somewhere_to_go() {
     check("webhook_topic #", 1, "The 'webhook_' options require webhook_url.");
     check("file_sink f", 1, "The 'file_sink' option requires file_sink_topic.");
     check("file_sink_keep 2", 1, "The 'file_sink_' options require file_sink.");
+}
+
+/// What follows from a line that is wrong is not said beside it: who mends the line would look in vain for the rest.
+#[test]
+fn one_mistake_is_one_error() {
+    let check = |text: &str, expected: &str| {
+        let found = errors(text);
+        assert!(found.starts_with(expected) && found.matches("Error: ").count() == 1, "{text}: {found}");
+    };
+    let influxdb = "influxdb_database d\ninfluxdb_topic a";
+    check(&format!("influxdb_url localhost:8086\n{influxdb}"), "Error: 'localhost:8086' is no address");
+    check(&format!("influxdb_url http://a/write?db=d\n{influxdb}"), "Error: 'http://a/write?db=d' names a request");
+    check(&format!("influxdb_url\n{influxdb}"), "Error: Empty 'influxdb_url' value");
+    check(&format!("{influxdb}\ninfluxdb_urls http://a"), "Error: Unknown configuration variable 'influxdb_urls'.");
+    check("influxdb_url http://a\ninfluxdb_database d\ninfluxdb_topic a#", "Error: Invalid topic 'a#'");
+    check("influxdb_url http://a\ninfluxdb_topic a\ninfluxdb_databse d", "Error: Unknown configuration variable");
+    check(&format!("influxdb_url http://a\n{influxdb}\ninfluxdb_password p\ninfluxdb_username"), "Error: Empty");
+    check("webhook_url http:/a\nwebhook_topic a", "Error: 'http:/a' is no address");
+    check("file_sink\nfile_sink_topic a", "Error: Empty 'file_sink' value");
+    #[cfg(feature = "otlp")]
+    check("otlp_endpoint a\notlp_interval 5", "Error: 'a' is no address");
+    // Two that have nothing to do with each other are two.
+    assert_eq!(errors("influxdb_url a\nwebhook_topic b\ninfluxdb_topic c").matches("Error: ").count(), 2);
+}
+
+/// What is said in vain is told, and keeps nobody from starting.
+#[test]
+fn options_of_another_influxdb_are_not_used() {
+    let check = |lines: &str, expected: &[&str]| {
+        let found = notes(&format!("influxdb_url http://a\ninfluxdb_topic a\n{lines}"));
+        assert_eq!(found.len(), expected.len(), "{lines}: {found:?}");
+        for (note, expected) in found.iter().zip(expected) {
+            assert!(note.contains(expected), "{lines}: {note}");
+        }
+    };
+    check("influxdb_database d\ninfluxdb_username u\ninfluxdb_password p", &[]);
+    check("influxdb_bucket b\ninfluxdb_org o\ninfluxdb_token t", &[]);
+    check("influxdb_database d\ninfluxdb_token t", &["'influxdb_token' option is not used with influxdb_database"]);
+    check("influxdb_bucket b\ninfluxdb_username u", &["'influxdb_username' option is not used with influxdb_bucket"]);
+    check("influxdb_database d\ninfluxdb_cafile /c", &["'influxdb_cafile' option is not used: the address begins"]);
+    check("influxdb_database d\ninfluxdb_fields $.a t", &["field that is called '$.a'"]);
+    check("influxdb_database d\ninfluxdb_time a[0]", &["field that is called 'a[0]'"]);
+}
+
+#[test]
+fn a_word_that_is_none_of_several_is_told_with_those() {
+    let check = |option: &str, word: &str, hint: &str| {
+        let expected = format!("Error: Invalid '{option}' value ({word}).\nError found at m.conf:2.\n{hint}");
+        assert_eq!(errors(format!("listener 1\n{option} {word}")), expected);
+    };
+    check("protocol", "test", "There are mqtt, websockets, http_api.");
+    check("socket_domain", "ipv5", "There are ipv4, ipv6.");
+}
+
+#[test]
+fn words_of_sinks_are_told_with_those_that_there_are() {
+    let check = |line: &str, hint: &str| {
+        let found = errors(format!("influxdb_url http://a\ninfluxdb_database d\ninfluxdb_topic a\n{line}"));
+        assert!(found.contains("at m.conf:4.") && found.ends_with(hint), "{line}: {found}");
+    };
+    check("influxdb_precision minutes", "It is one of s, ms, us and ns.");
+    check("influxdb_time at min", "Behind the name stands what its number counts: s, ms, us or ns.");
+    check("influxdb_numbers int", "There are float, as_written.");
 }
 
 /// Without OpenSSL a server would start and encrypt nothing.

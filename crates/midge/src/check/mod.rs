@@ -196,6 +196,7 @@ impl Findings {
             }
             About::PidFile => last("pid_file", None),
             About::FileSink => last("file_sink", None),
+            About::WebSink(directive) => last(directive, None),
             About::Persistence => {
                 let (located, _) = last("persistence_location", None);
                 (located.or_else(|| self.mentions.last_of("persistence").cloned()), String::new())

@@ -1,6 +1,7 @@
 //! What a client of a web service needs: whom it trusts, and the library's cryptography.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -30,6 +31,12 @@ pub fn issuers_of_system() -> Result<Vec<CertificateDer<'static>>, String> {
 /// The cryptography of all our connections.
 pub fn cryptography() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
+}
+
+/// What a handshake that failed like this has shown: whether anybody speaks TLS there. `None`: it was not about that.
+pub fn speaks_tls(failure: &io::Error) -> Option<bool> {
+    let error = failure.get_ref()?.downcast_ref::<rustls::Error>()?;
+    Some(!matches!(error, rustls::Error::InvalidMessage(_)))
 }
 
 /// Where systems have them: Debian, Red Hat, Alpine and the BSDs.

@@ -41,7 +41,7 @@ use std::fmt;
 use rustls::pki_types::CertificateDer;
 
 pub use self::certificates::{check_certificate, check_key};
-pub use self::client::{cryptography, issuers, issuers_of_system};
+pub use self::client::{cryptography, issuers, issuers_of_system, speaks_tls};
 #[cfg(feature = "openssl")]
 pub use self::connector::PreSharedKey;
 pub use self::connector::{ClientTls, Connector, ConnectorOptions};

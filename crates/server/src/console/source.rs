@@ -137,12 +137,13 @@ impl ConsoleSource {
 
     /// With what waits in its Session, which a shard knows.
     fn describe_sink(&self, report: SinkReport) -> Sink {
-        let SinkReport { name, client_id, shown, written, refused, left_alone, lag_ms, trouble, requests, .. } = report;
+        let SinkReport { name, client_id, shown, written, refused, left_alone, lag_ms, is_reached, trouble, .. } =
+            report;
         let lag_messages =
             self.find_client(&client_id, 0).map_or(0, |(client, _)| client.session.queued + client.session.inflight);
         let state = match (&trouble, lag_ms) {
             (Some(_), _) => "failing",
-            (None, ..WAITS_MS) if requests > 0 => "connected",
+            (None, ..WAITS_MS) if is_reached => "connected",
             (None, _) => "waiting",
         };
         Sink {

@@ -63,6 +63,7 @@ const PROTOBUF: &str = "application/x-protobuf";
 const REMEDIES: Remedies = Remedies {
     away: "see whether the collector runs there, and otlp_endpoint",
     certificate: "name the file with the certificate of its issuer with otlp_cafile",
+    address: "see otlp_endpoint",
 };
 
 /// Who wants to be left alone for longer has other trouble.

@@ -14,7 +14,7 @@ use midge_sinks::delivery::Answer;
 use midge_sinks::json::time_of_line;
 
 use super::options::FileOptions;
-use super::runner::Target;
+use super::runner::{Look, Target};
 
 /// See the module.
 pub(super) struct FileTarget {
@@ -75,12 +75,22 @@ impl Target for FileTarget {
     fn write(&mut self, body: &[u8]) -> Answer {
         match self.append(body) {
             Ok(()) => Answer::Taken,
-            Err(error) => Answer::Later {
-                reason: words(&error),
-                remedy: "see file_sink, whether its folder is there with room, and may be written to",
-            },
+            Err(error) => later(&error),
         }
     }
+
+    fn look(&self) -> Look {
+        let path = self.path.clone();
+        Box::new(move || match OpenOptions::new().append(true).create(true).open(path) {
+            Ok(_) => Answer::Taken,
+            Err(error) => later(&error),
+        })
+    }
+}
+
+fn later(error: &io::Error) -> Answer {
+    let remedy = "see file_sink, whether its folder is there with room, and may be written to";
+    Answer::Later { reason: words(error), remedy }
 }
 
 impl Current {

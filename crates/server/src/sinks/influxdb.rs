@@ -3,13 +3,14 @@
 use std::time::{Duration, Instant};
 
 use midge_sinks::delivery::Answer;
-use midge_sinks::influxdb::answer;
+use midge_sinks::influxdb::{answer, answer_to_nothing};
 use midge_sinks::signature::basic;
 use midge_sinks::time::Unit;
 
 use super::options::{InfluxDbAccount, InfluxDbOptions};
-use super::runner::Target;
-use crate::web_service::{Remedies, WebService};
+use super::runner::{Look, Target};
+use crate::http::Response;
+use crate::web_service::{Remedies, Unreachable, WebService};
 
 /// See the module.
 pub(super) struct InfluxTarget {
@@ -42,16 +43,26 @@ impl InfluxTarget {
         let service = WebService::new(url, path, cafile, REMEDIES);
         InfluxTarget { service, authorization }
     }
+
+    fn post(&mut self, body: &[u8]) -> Result<Response, Unreachable> {
+        let mut headers = vec![("content-type", "text/plain; charset=utf-8")];
+        headers.extend(self.authorization.as_deref().map(|it| ("authorization", it)));
+        self.service.post_compressed(headers, body, Instant::now() + TIMEOUT)
+    }
 }
 
 impl Target for InfluxTarget {
     fn write(&mut self, body: &[u8]) -> Answer {
-        let mut headers = vec![("content-type", "text/plain; charset=utf-8")];
-        headers.extend(self.authorization.as_deref().map(|it| ("authorization", it)));
-        match self.service.post_compressed(headers, body, Instant::now() + TIMEOUT) {
-            Ok(response) => answer(response.status, &String::from_utf8_lossy(&response.body)),
-            Err(away) => away.into(),
-        }
+        self.post(body).map_or_else(Answer::from, |it| answer(it.status, &String::from_utf8_lossy(&it.body)))
+    }
+
+    /// A request that has no points in it.
+    fn look(&self) -> Look {
+        let mut other = InfluxTarget { service: self.service.again(), authorization: self.authorization.clone() };
+        Box::new(move || {
+            let meaning = |it: Response| answer_to_nothing(it.status, &String::from_utf8_lossy(&it.body));
+            other.post(b"").map_or_else(Answer::from, meaning)
+        })
     }
 }
 
@@ -70,6 +81,7 @@ fn escaped(text: &str) -> String {
 const REMEDIES: Remedies = Remedies {
     away: "see whether InfluxDB runs there, and influxdb_url",
     certificate: "name the file with the certificate of its issuer with influxdb_cafile",
+    address: "see influxdb_url",
 };
 
 /// A server that has so much to do answers later than that to nobody.

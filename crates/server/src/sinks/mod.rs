@@ -30,6 +30,7 @@ use midge_sinks::json::{JsonBatch, JsonLines};
 use self::file::FileTarget;
 use self::influxdb::InfluxTarget;
 pub use self::numbers::SinkReport;
+use self::numbers::Trouble;
 pub use self::options::SinkOptions;
 use self::runner::{Handle, Runner};
 use self::webhook::WebhookTarget;
@@ -70,15 +71,14 @@ impl Sinks {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let mut troubled = Vec::new();
         for gone in running.extract_if(.., |it| !wanted.contains(&it.options)) {
-            if gone.handle.numbers.is_in_trouble() {
-                troubled.push(gone.options.name());
-            }
-            gone.handle.stop();
+            let numbers = gone.handle.stop();
+            troubled.extend(numbers.trouble().map(|trouble| (gone.options.name(), trouble)));
         }
         let mut begun = 0;
         for options in wanted {
             if running.iter().all(|it| it.options != *options) {
-                let handle = self.begin(options, troubled.contains(&options.name()))?;
+                let before = troubled.iter().find(|(name, _)| *name == options.name());
+                let handle = self.begin(options, before.map(|(_, trouble)| trouble.clone()))?;
                 running.push(Running { options: options.clone(), handle });
                 begun += 1;
             }
@@ -102,9 +102,9 @@ impl Sinks {
         }
     }
 
-    /// `was_in_trouble`: people were told that the one before could not hand on anything, and want to know when this one can.
-    fn begin(&self, options: &SinkOptions, was_in_trouble: bool) -> io::Result<Handle> {
-        let runner = Runner::new(options, &self.surroundings, was_in_trouble);
+    /// `before`: people were told that the one before could not hand on anything, and want to know when this one can.
+    fn begin(&self, options: &SinkOptions, before: Option<Trouble>) -> io::Result<Handle> {
+        let runner = Runner::new(options, &self.surroundings, before);
         match options.clone() {
             SinkOptions::InfluxDb(options) => {
                 let format = InfluxDb::new(options.points.clone());

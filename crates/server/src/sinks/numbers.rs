@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use crate::clock::wall_ms;
 
@@ -26,8 +27,20 @@ pub struct SinkReport {
     pub failures: u64,
     /// How old the oldest message is that the target does not have, in milliseconds; 0: it has all.
     pub lag_ms: u64,
+    /// The target was there when it was asked last.
+    pub is_reached: bool,
     /// What keeps it from taking messages now, if something does.
     pub trouble: Option<String>,
+}
+
+/// What keeps a target from taking messages.
+#[derive(Clone)]
+pub(super) struct Trouble {
+    pub(super) since: Instant,
+    /// In words.
+    pub(super) reason: String,
+    /// It was found without a message, and without one it can be found to be gone.
+    pub(super) is_seen: bool,
 }
 
 /// Written by the sink's thread, read by anybody.
@@ -40,21 +53,19 @@ pub(super) struct Numbers {
     pub(super) failures: AtomicU64,
     /// When the oldest message was received that the target does not have; 0: there is none.
     pub(super) oldest_ns: AtomicU64,
-    is_in_trouble: AtomicBool,
-    trouble: Mutex<String>,
+    pub(super) is_reached: AtomicBool,
+    trouble: Mutex<Option<Trouble>>,
 }
 
 impl Numbers {
-    /// Something keeps the target from taking messages; `None`: nothing does.
-    pub(super) fn is_in_trouble(&self) -> bool {
-        self.is_in_trouble.load(Ordering::Relaxed)
+    /// What keeps the target from taking messages, if something does.
+    pub(super) fn trouble(&self) -> Option<Trouble> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(super) fn set_trouble(&self, trouble: Option<&str>) {
-        let was_in_trouble = self.is_in_trouble.swap(trouble.is_some(), Ordering::Relaxed);
-        if trouble.is_some() || was_in_trouble {
-            *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble.unwrap_or_default().to_owned();
-        }
+    pub(super) fn set_trouble(&self, trouble: Option<Trouble>) {
+        self.is_reached.store(trouble.is_none(), Ordering::Relaxed);
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
     pub(super) fn report(&self, name: &'static str, client_id: String, shown: String) -> SinkReport {
@@ -63,7 +74,6 @@ impl Numbers {
             0 => 0,
             oldest_ns => wall_ms().saturating_sub(oldest_ns / 1_000_000),
         };
-        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
         SinkReport {
             name,
             client_id,
@@ -74,7 +84,8 @@ impl Numbers {
             requests: get(&self.requests),
             failures: get(&self.failures),
             lag_ms,
-            trouble: (!trouble.is_empty()).then_some(trouble),
+            is_reached: self.is_reached.load(Ordering::Relaxed),
+            trouble: self.trouble().map(|trouble| trouble.reason),
         }
     }
 }

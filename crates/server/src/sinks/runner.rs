@@ -3,7 +3,7 @@
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use midge_sinks::{Format, LeftAlone};
 
 use super::Surroundings;
 use super::aside::Aside;
-use super::numbers::{Numbers, count};
+use super::numbers::{Numbers, Trouble, count};
 use super::options::SinkOptions;
 use super::pipe::{Came, Pipe};
 use crate::abort::AbortOnPanic;
@@ -29,7 +29,13 @@ use crate::web_service::Unreachable;
 pub(super) trait Target: Send + 'static {
     /// Has it take a request. Waits for its answer.
     fn write(&mut self, body: &[u8]) -> Answer;
+
+    /// What finds out, without a record, whether it would take one: [`Answer::Later`] where it would not.
+    fn look(&self) -> Look;
 }
+
+/// Run beside the thread of the sink, as it may take its time.
+pub(super) type Look = Box<dyn FnOnce() -> Answer + Send>;
 
 impl From<Unreachable> for Answer {
     fn from(Unreachable { reason, remedy }: Unreachable) -> Answer {
@@ -64,7 +70,7 @@ pub(super) struct Runner {
     peers: Arc<Peers>,
     shared: Arc<Shared>,
     aside: Option<Aside>,
-    was_in_trouble: bool,
+    before: Option<Trouble>,
     numbers: Arc<Numbers>,
     stop: Arc<Stop>,
     teller: Teller,
@@ -82,8 +88,8 @@ impl Handle {
         let _ = self.subscribed.recv_timeout(PATIENCE);
     }
 
-    /// Ends it, and waits until it has. What the target has not taken stays in the Session.
-    pub(super) fn stop(self) {
+    /// Ends it, and waits until it has: how things were then. What the target has not taken stays in the Session.
+    pub(super) fn stop(self) -> Arc<Numbers> {
         self.stop.is_ordered.store(true, Ordering::Release);
         self.thread.thread().unpark();
         if let Some(stream) = &*self.stop.stream.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -91,6 +97,7 @@ impl Handle {
             let _ = stream.shutdown(std::net::Shutdown::Read);
         }
         let _ = self.thread.join();
+        self.numbers
     }
 }
 
@@ -101,7 +108,7 @@ impl Stop {
 }
 
 impl Runner {
-    pub(super) fn new(options: &SinkOptions, surroundings: &Surroundings, was_in_trouble: bool) -> Runner {
+    pub(super) fn new(options: &SinkOptions, surroundings: &Surroundings, before: Option<Trouble>) -> Runner {
         let Surroundings { peers, shared, log, clock, folder } = surroundings;
         Runner {
             name: options.name(),
@@ -112,7 +119,7 @@ impl Runner {
             peers: Arc::clone(peers),
             shared: Arc::clone(shared),
             aside: folder.as_ref().map(|folder| Aside::new(folder.join(format!("{}.refused", options.name())))),
-            was_in_trouble,
+            before,
             numbers: Arc::default(),
             stop: Arc::default(),
             teller: Teller { clock: *clock, log: LogBuffer::new(Arc::clone(log)) },
@@ -120,13 +127,14 @@ impl Runner {
     }
 
     /// Begins.
-    pub(super) fn start<F: Format + Send + 'static>(self, format: F, target: impl Target) -> io::Result<Handle> {
+    pub(super) fn start<F: Format + Send + 'static>(mut self, format: F, target: impl Target) -> io::Result<Handle> {
         let (numbers, stop) = (Arc::clone(&self.numbers), Arc::clone(&self.stop));
         let (tell_subscribed, subscribed) = mpsc::channel();
         let (back_off, body) = (BackOff::default(), Vec::new());
         // Whatever is wrong now is told anew.
-        let down = self.was_in_trouble.then(|| (Instant::now(), String::new()));
-        let work = Work { runner: self, format, target, back_off, body, down, tell_subscribed };
+        let down = self.before.take().map(|before| Trouble { reason: String::new(), ..before });
+        let next_look = Some(Instant::now());
+        let work = Work { runner: self, format, target, back_off, body, down, next_look, tell_subscribed };
         let thread = thread::Builder::new().name(format!("sink-{}", work.runner.name));
         let run = move || {
             let on_panic = AbortOnPanic;
@@ -144,8 +152,10 @@ struct Work<F, T> {
     target: T,
     back_off: BackOff,
     body: Vec<u8>,
-    /// Since when, and why, the target takes nothing.
-    down: Option<(Instant, String)>,
+    /// Why the target takes nothing.
+    down: Option<Trouble>,
+    /// When it is looked whether the target is there, unless a message shows it.
+    next_look: Option<Instant>,
     tell_subscribed: Sender<()>,
 }
 
@@ -190,7 +200,14 @@ impl<F: Format, T: Target> Work<F, T> {
                 pipe.acknowledge(batch.finish())?;
                 continue;
             }
-            let wait = batch.due_ms().map(|due_ms| Duration::from_millis(due_ms - now_ms));
+            // A batch that is begun will show how things are.
+            let look = self.next_look.filter(|_| batch.messages() == 0);
+            if look.is_some_and(|at| at <= Instant::now()) {
+                self.look();
+                continue;
+            }
+            let due = batch.due_ms().map(|due_ms| Duration::from_millis(due_ms - now_ms));
+            let wait = due.or_else(|| Some(look?.saturating_duration_since(Instant::now())));
             // The order may have come before there was a pipe that it could end.
             if self.runner.stop.is_ordered() || pipe.read(wait)? == Came::End {
                 return self.end(&mut batch, pipe);
@@ -221,6 +238,45 @@ impl<F: Format, T: Target> Work<F, T> {
         Ok(())
     }
 
+    /// Finds out how things are with the target before a message does, and again and again while it is not well.
+    fn look(&mut self) {
+        self.next_look = None;
+        match self.look_beside() {
+            Some(Answer::Later { reason, remedy }) => {
+                self.note_down(&reason, remedy, true);
+                self.next_look = Some(Instant::now() + Duration::from_millis(self.back_off.failed()));
+            }
+            // What a message has found can be seen with a message only.
+            Some(_) if self.down.as_ref().is_none_or(|trouble| trouble.is_seen) => self.note_up(),
+            _ => {}
+        }
+    }
+
+    /// Looks in a thread of its own, for the order to stop reaches this one, and whoever is asked may be silent for long. `None`: the
+    /// order came first.
+    fn look_beside(&self) -> Option<Answer> {
+        let (look, asker) = (self.target.look(), thread::current());
+        let (tell, told) = mpsc::channel();
+        let run = move || {
+            let on_panic = AbortOnPanic;
+            // Nobody listens where the order to stop has come.
+            let _ = tell.send(look());
+            asker.unpark();
+            drop(on_panic);
+        };
+        let thread = thread::Builder::new().name(format!("look-{}", self.runner.name));
+        // Where there are no more threads a message will show how things are.
+        thread.spawn(run).ok()?;
+        while !self.runner.stop.is_ordered() {
+            match told.try_recv() {
+                Ok(answer) => return Some(answer),
+                Err(TryRecvError::Empty) => thread::park(),
+                Err(TryRecvError::Disconnected) => return None,
+            }
+        }
+        None
+    }
+
     /// Has the target take the batch, however long that takes. `false`: the order to stop came first.
     fn deliver(&mut self, batch: &mut Batch) -> bool {
         if !self.await_log() {
@@ -236,7 +292,8 @@ impl<F: Format, T: Target> Work<F, T> {
             count(&self.runner.numbers.requests, 1);
             let answer = self.target.write(&body);
             if let Answer::Later { reason, remedy } = &answer {
-                self.note_down(reason, remedy);
+                count(&self.runner.numbers.failures, 1);
+                self.note_down(reason, remedy, false);
                 if self.runner.stop.is_ordered() {
                     break false;
                 }
@@ -270,10 +327,9 @@ impl<F: Format, T: Target> Work<F, T> {
         true
     }
 
-    fn note_down(&mut self, reason: &str, remedy: &str) {
-        count(&self.runner.numbers.failures, 1);
-        let since = self.down.as_ref().map(|(since, _)| *since);
-        if self.down.as_ref().is_some_and(|(_, told)| told == reason) {
+    fn note_down(&mut self, reason: &str, remedy: &str, is_seen: bool) {
+        let since = self.down.as_ref().map_or_else(Instant::now, |trouble| trouble.since);
+        if self.down.as_ref().is_some_and(|trouble| trouble.reason == reason) {
             return;
         }
         let Runner { shown, aside, .. } = &self.runner;
@@ -283,19 +339,21 @@ impl<F: Format, T: Target> Work<F, T> {
             "Messages wait in memory until it does."
         };
         let text = format!("Error: {shown} takes no messages: {}; {remedy}. {waits}", Escaped(reason));
+        self.down = Some(Trouble { since, reason: reason.to_owned(), is_seen });
+        self.runner.numbers.set_trouble(self.down.clone());
         self.runner.teller.tell(LogType::Error, &text);
-        self.runner.numbers.set_trouble(Some(reason));
-        self.down = Some((since.unwrap_or_else(Instant::now), reason.to_owned()));
     }
 
     fn note_up(&mut self) {
         self.back_off.worked();
-        if let Some((since, _)) = self.down.take() {
-            let text =
-                format!("{} takes messages again, after {} seconds.", self.runner.shown, since.elapsed().as_secs());
-            self.runner.teller.tell(LogType::Notice, &text);
-            self.runner.numbers.set_trouble(None);
-        }
+        self.next_look = None;
+        let Some(Trouble { since, .. }) = self.down.take() else {
+            self.runner.numbers.is_reached.store(true, Ordering::Relaxed);
+            return;
+        };
+        self.runner.numbers.set_trouble(None);
+        let text = format!("{} takes messages again, after {} seconds.", self.runner.shown, since.elapsed().as_secs());
+        self.runner.teller.tell(LogType::Notice, &text);
     }
 
     fn set_aside(&mut self, refused: &SetAside) {

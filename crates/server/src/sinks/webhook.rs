@@ -6,7 +6,7 @@ use midge_sinks::delivery::Answer;
 use midge_sinks::signature::sign;
 
 use super::options::WebhookOptions;
-use super::runner::Target;
+use super::runner::{Look, Target};
 use crate::clock::wall_s;
 use crate::http::Response;
 use crate::web_service::{Remedies, WebService};
@@ -47,11 +47,18 @@ impl Target for WebhookTarget {
             _ => Answer::Later { reason, remedy: "see the service's own log" },
         }
     }
+
+    /// No more than a connection: a service makes something of each request.
+    fn look(&self) -> Look {
+        let mut service = self.service.again();
+        Box::new(move || service.connect(Instant::now() + TIMEOUT).map_or_else(Answer::from, |()| Answer::Taken))
+    }
 }
 
 const REMEDIES: Remedies = Remedies {
     away: "see whether the service runs there, and webhook_url",
     certificate: "name the file with the certificate of its issuer with webhook_cafile",
+    address: "see webhook_url",
 };
 
 /// What people read of an answer.

@@ -122,6 +122,36 @@ fn answers_say_what_is_to_be_done() {
     later(401, r#"{"code":"unauthorized","message":"unauthorized access"}"#, "influxdb_token");
     later(404, "404 page not found", "influxdb_url");
     later(503, "", "log");
+    later(400, r#"{"error":"database is required"}"#, "influxdb_database");
+    later(400, r#"{"code":"invalid","message":"Please provide either orgID or org"}"#, "influxdb_org");
+    later(400, r#"{"code":"invalid","message":"db name did not start with a number or letter"}"#, "influxdb_bucket");
+}
+
+/// What InfluxDB repeats of a point is its publisher's, who must not be able to have all others wait for it.
+#[test]
+fn no_topic_holds_up_all_others() {
+    for topic in ["database is required", "db name ", "Please provide either orgID or org"] {
+        let body =
+            format!("{{\"error\":\"partial write: input field \\\"v\\\" on measurement \\\"{topic}\\\" dropped=1\"}}");
+        assert!(matches!(answer(400, &body), Answer::Refused { dropped: Some(1), .. }), "{body}");
+    }
+}
+
+#[test]
+fn an_answer_to_nothing_says_whether_points_would_be_taken() {
+    let check = |status, body: &str, is_fault: bool| {
+        let answer = answer_to_nothing(status, body);
+        assert_eq!(matches!(answer, Answer::Later { .. }), is_fault, "{status} {body}: {answer:?}");
+    };
+    // Of 1.x and 2.x; of 3; of the cloud of version 2.
+    check(204, "", false);
+    check(400, r#"{"code":"invalid","message":"incoming write was empty"}"#, false);
+    check(400, r#"{"code":"invalid","message":"writing requires points"}"#, false);
+    // Who wants a length, or has too much to do, may take points all the same.
+    [411, 415, 422, 429].into_iter().for_each(|status| check(status, "", false));
+    check(400, r#"{"code":"invalid","message":"Please provide either orgID or org"}"#, true);
+    check(404, r#"{"error":"database not found: \"x\""}"#, true);
+    [301, 401, 403, 404, 405, 500, 502, 503].into_iter().for_each(|status| check(status, "", true));
 }
 
 /// A line, taken apart as InfluxDB's documentation says.

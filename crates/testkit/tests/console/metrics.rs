@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::{Duration, Instant};
 
+use midge_testkit::PATIENCE;
 use midge_testkit::environment::workspace;
 use serde_json::Value;
 
@@ -118,6 +119,25 @@ fn sinks_are_told() {
         assert!(begun.elapsed() < Duration::from_secs(10), "{told}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Nobody has to publish anything for that.
+#[test]
+fn a_sink_that_fails_is_told_before_there_is_a_message() {
+    let (server, console) =
+        start("persistence true\npersistence_location ./\nfile_sink missing/points.jsonl\nfile_sink_topic a");
+    let expect = |line: &str| {
+        let begun = Instant::now();
+        while !console.get("/metrics").body.contains(line) {
+            assert!(begun.elapsed() < PATIENCE, "{}", console.get("/metrics").body);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    expect("midge_sink_state{sink=\"file\",state=\"failing\"} 1\n");
+    let sinks = console.get("/api/midge/v1/sinks").body;
+    assert!(sinks.contains("\"last_error\":\"No such file or directory\""), "{sinks}");
+    std::fs::create_dir(server.path("missing")).expect("a folder");
+    expect("midge_sink_state{sink=\"file\",state=\"connected\"} 1\n");
 }
 
 #[test]

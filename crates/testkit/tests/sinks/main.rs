@@ -4,6 +4,7 @@
 
 mod files;
 mod influxd;
+mod looks;
 mod outages;
 mod points;
 mod reloads;

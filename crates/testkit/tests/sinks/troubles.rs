@@ -8,11 +8,11 @@ use midge_testkit::{Conversation, Server};
 use crate::influxd::InfluxDb;
 use crate::{publish, wait_until};
 
-/// It serves clients, and tells this once.
+/// It tells this at its start and once, whatever comes, and serves clients.
 #[track_caller]
 fn check(server: &Server, line: &str) {
-    publish(server, &["a qos=1 m=1"]);
     server.expect_log(line);
+    publish(server, &["a qos=1 m=1"]);
     Conversation::with(server).play("c connects v311 clean\nc subscribes x\nc publishes x m=1\nc< PUBLISH x m=1");
     // There are some tries meanwhile.
     std::thread::sleep(std::time::Duration::from_millis(900));

@@ -7,6 +7,14 @@ use midge_testkit::Server;
 use crate::publish;
 use midge_testkit::stand_in::{Request, StandIn};
 
+/// Waits until so many requests with points have come, and gives all of those. Another one came before them, with none.
+fn written(influxdb: &StandIn, count: usize) -> Vec<Request> {
+    let mut requests = influxdb.requests(count + 1);
+    let first = requests.remove(0);
+    assert!(first.body.is_empty(), "{first:?}");
+    requests
+}
+
 fn taken(_: &Request) -> (u16, String) {
     (204, String::new())
 }
@@ -22,7 +30,7 @@ fn a_request_of_version_2_is_that_of_its_documentation() {
     let payload =
         r#"{"temperature":73.97038159354763,"humidity":35.23103248356096,"co":0.48445310567793615,"time":1630424257}"#;
     publish(&server, &[&format!("sensors/TLM0201 qos=1 m='{payload}'")]);
-    let [request] = &influxdb.requests(1)[..] else { panic!("one request") };
+    let [request] = &written(&influxdb, 1)[..] else { panic!("one request") };
     assert_eq!(request.line, "POST /api/v2/write?org=YOUR%20ORG&bucket=YOUR_BUCKET&precision=ns");
     assert_eq!(request.header("authorization"), Some("Token YOUR_API_TOKEN"));
     assert_eq!(request.header("content-type"), Some("text/plain; charset=utf-8"));
@@ -45,7 +53,7 @@ fn version_3_needs_no_organization_and_many_points_are_compressed() {
     publish(&server, &lines.iter().map(String::as_str).collect::<Vec<_>>());
     let mut points = String::new();
     for count in 1.. {
-        let requests = influxdb.requests(count);
+        let requests = written(&influxdb, count);
         let request = &requests[count - 1];
         assert_eq!(request.line, "POST /api/v2/write?bucket=sensors&precision=us");
         match request.header("content-encoding") {
@@ -76,7 +84,7 @@ fn a_request_of_version_1_has_a_name_and_a_password() {
          influxdb_time at\ninfluxdb_precision s"
     ));
     publish(&server, &[r#"test qos=1 m='{"name":"zzerii","at":1700000000}'"#]);
-    let [request] = &influxdb.requests(1)[..] else { panic!("one request") };
+    let [request] = &written(&influxdb, 1)[..] else { panic!("one request") };
     assert_eq!(request.line, "POST /write?db=test_mqtt&precision=s");
     // printf root:ro:ot | base64
     assert_eq!(request.header("authorization"), Some("Basic cm9vdDpybzpvdA=="));
