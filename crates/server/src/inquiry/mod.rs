@@ -47,6 +47,18 @@ impl Peers {
         receiver.recv().ok()
     }
 
+    /// Waits until what was acknowledged before has come to where it is wanted, be that on another shard, as far as it is not written to
+    /// disk first. Blocks for a turn or two of each shard.
+    pub(crate) fn settle(&self) {
+        // Every shard answers in the middle of a turn, after mail and before input: the first answer says that what it acknowledged is on its
+        // way to others, the second that they have it, and the third that they have written it to its receivers.
+        for _ in 0..3 {
+            for shard in self.shards() {
+                let _ = self.inquire(shard, |_| ());
+            }
+        }
+    }
+
     /// Has `shard` do something, and waits until it is done; `None`: it ended before. Otherwise as [`Peers::inquire`].
     pub(crate) fn order<T: Send + 'static>(
         &self,

@@ -95,9 +95,13 @@ impl Sinks {
         running.iter().map(report).collect()
     }
 
-    /// Ends all. What was not handed on is in their Sessions.
+    /// Ends all, after what was acknowledged has been handed on to targets that take it. What was not is in their Sessions.
     pub(crate) fn stop(&self) {
-        for sink in self.running.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if !running.is_empty() {
+            self.surroundings.peers.settle();
+        }
+        for sink in running.drain(..) {
             sink.handle.stop();
         }
     }

@@ -229,13 +229,22 @@ impl<F: Format, T: Target> Work<F, T> {
         Ok(())
     }
 
-    /// The order to stop: what has come is handed on if that takes one try.
+    /// The order to stop: what has come is handed on for as long as the target takes it.
     fn end(&mut self, batch: &mut Batch, pipe: &mut Pipe) -> io::Result<()> {
-        if self.runner.stop.is_ordered() && batch.messages() > 0 && self.down.is_none() && self.deliver(batch) {
-            // The server may be gone, and is not in want of it.
-            let _ = pipe.acknowledge(batch.finish());
+        if !self.runner.stop.is_ordered() || self.down.is_some() {
+            return Ok(());
         }
-        Ok(())
+        loop {
+            self.fill(batch, pipe)?;
+            // What is in the pipe comes at once, and nothing more after that.
+            if !batch.is_full() && pipe.read(Some(Duration::ZERO))? == Came::Bytes {
+                continue;
+            }
+            if batch.messages() == 0 || !self.deliver(batch) {
+                return Ok(());
+            }
+            pipe.acknowledge(batch.finish())?;
+        }
     }
 
     /// Finds out how things are with the target before a message does, and again and again while it is not well.
