@@ -309,9 +309,9 @@ impl Draft {
     }
 
     /// The current line is wrong, and has something in it that is not to be shown.
-    pub(crate) fn error_unshown(&mut self, text: impl Into<String>) {
+    pub(crate) fn error_unshown(&mut self, text: impl Into<String>, hint: Option<String>) {
         let place = Some(self.place());
-        self.problems.push(Problem { text: text.into(), place, hint: None, excerpt: None });
+        self.problems.push(Problem { text: text.into(), place, hint, excerpt: None });
     }
 
     fn excerpt(&self, part: Part<'_>) -> Excerpt {

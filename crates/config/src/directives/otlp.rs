@@ -53,7 +53,7 @@ fn header(draft: &mut Draft, given: Given<'_>) {
     let Some(name) = draft.word(given.name, words.next()) else { return };
     let (name, value) = (String::from_utf8_lossy(name), String::from_utf8_lossy(words.rest()));
     match header_fault(&name, &value) {
-        Some(fault) => draft.error_unshown(format!("Invalid 'otlp_header' value ({name}): {fault}.")),
+        Some(fault) => draft.error_unshown(format!("Invalid 'otlp_header' value ({name}): {fault}."), None),
         None => {
             let name = name.to_ascii_lowercase();
             draft.config.otlp.headers.retain(|(other, _)| *other != name);

@@ -136,11 +136,21 @@ pub(super) fn set_url(draft: &mut Draft, url: String, place: fn(&mut Draft) -> &
 }
 
 pub(super) fn no_address(draft: &mut Draft, url: &str, fault: &str) {
+    if let Some(at) = url.rfind('@') {
+        // What stands before may be a password.
+        let scheme = ["http://", "https://"].into_iter().find(|scheme| url.starts_with(scheme)).unwrap_or_default();
+        let text = format!("'{scheme}…{}' is no address of a web service.", &url[at..]);
+        return draft.error_unshown(text, Some(fault.to_owned()));
+    }
     draft.error_in(Part::Value, format!("'{url}' is no address of a web service."), Some(fault.to_owned()));
 }
 
 /// Of InfluxDB: where it is, and not what is asked of it there.
 fn set_influxdb_url(draft: &mut Draft, url: String) {
+    if url.contains('@') {
+        let hint = "A user name stands in influxdb_username, and its password in influxdb_password.";
+        return no_address(draft, &url, hint);
+    }
     let path = url.split_once("://").and_then(|(_, rest)| rest.find(['/', '?']).map(|at| &rest[at..]));
     let is_request =
         |path: &str| path.contains('?') || ["/write", "/query", "/api/"].iter().any(|of| path.contains(of));
@@ -150,10 +160,6 @@ fn set_influxdb_url(draft: &mut Draft, url: String) {
                 .to_owned(),
         );
         return draft.error_in(Part::Value, format!("'{url}' names a request to InfluxDB."), hint);
-    }
-    if url.contains('@') {
-        let hint = "A user name stands in influxdb_username, and its password in influxdb_password.";
-        return no_address(draft, &url, hint);
     }
     set_url(draft, url, |draft| &mut draft.config.sinks.influxdb.url);
 }

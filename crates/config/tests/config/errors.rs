@@ -457,9 +457,23 @@ fn a_web_service_has_an_address() {
     check("ftp://a", begins);
     check("http://", host);
     check("http:///user", host);
-    check("http://me:secret@a/", "It has no user name in it, and nothing behind #.");
     check("http://a/ b", "It has no spaces in it, nor other characters that are written as %20 and the like.");
     check("http://a:80x86/", "Behind the colon stands the port, a number from 1 to 65535.");
+}
+
+/// A password that is in the wrong place is not told to whoever reads the log.
+#[test]
+fn an_address_with_a_password_is_not_shown() {
+    let check = |line: &str, expected: &str| assert_eq!(errors(line), expected, "{line}");
+    check(
+        "auth_http_user_url http://me:secret@a/",
+        "Error: 'http://…@a/' is no address of a web service.\nError found at m.conf:1.\n\
+         It has no user name in it, and nothing behind #.",
+    );
+    let of_influxdb = "Error: 'https://…@a/write' is no address of a web service.\nError found at m.conf:1.\n\
+                       A user name stands in influxdb_username, and its password in influxdb_password.";
+    check("influxdb_url https://me:secret@a/write", of_influxdb);
+    check("webhook_url me:secret@a", &errors("webhook_url you:unknown@a"));
 }
 
 /// Of other systems, what would leave messages lying is an error.
