@@ -501,7 +501,8 @@ fn a_link_from_a_closed_folder_into_another() {
     [&live, &archive].into_iter().for_each(|closed| {
         fs::set_permissions(closed, fs::Permissions::from_mode(0o700)).expect("a mode");
     });
-    let file = configuration(&folder, &format!("password_file {}/passwords\n", live.display()));
+    let text = format!("listener PORT 127.0.0.1\npassword_file {}/passwords\n", live.display());
+    let file = configuration(&folder, &text);
     let (_, said) = check(&[&file]);
     let (_, way) = said.split_once("To change that: ").expect("a way");
     let (way, _) = way.split_once(" (").expect("a line");
