@@ -1,14 +1,15 @@
 //! Connections from when they are accepted: encryption, and HTTP with whoever is at the other end.
 
 use std::convert::Infallible;
+use std::future::ready;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -16,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, text_answer};
 use crate::connections::{Connection, Connections, Place, Socket};
 
 /// Accepts for as long as the socket is there. `welcome` says how each that comes is spoken with, and what he is answered. Connections
@@ -55,16 +56,26 @@ where
     F: Future<Output = Answer>,
 {
     let _ = stream.set_nodelay(true);
+    let is_plain = match &tls {
+        None => true,
+        Some(_) => timeout(HEAD_TIME, begins_plainly(&stream)).await.unwrap_or(false),
+    };
     let stream = Socket::new(stream, Arc::clone(&place.connection));
     match tls {
         None => converse(stream, answer).await,
+        Some(_) if is_plain => converse(stream, |_| ready(text_answer(StatusCode::BAD_REQUEST, ONLY_TLS))).await,
         Some(acceptor) => {
-            // Who speaks no TLS is told nothing that he would understand.
             if let Ok(Ok(stream)) = timeout(HEAD_TIME, acceptor.accept(stream)).await {
                 converse(stream, answer).await;
             }
         }
     }
+}
+
+/// Whether what comes first is the name of a method of HTTP, and no handshake.
+async fn begins_plainly(stream: &TcpStream) -> bool {
+    let mut first = [0];
+    matches!(stream.peek(&mut first).await, Ok(1)) && first[0].is_ascii_uppercase()
 }
 
 async fn converse<S, A, F>(stream: S, answer: A)
@@ -85,6 +96,9 @@ where
 
 /// For a handshake of TLS, for the head of a request, and for a connection on which nothing is asked.
 const HEAD_TIME: Duration = Duration::from_secs(30);
+
+/// For who comes without.
+const ONLY_TLS: &str = "TLS is spoken here: ask with https://\n";
 
 const HEAD_BYTES_MAX: usize = 16 << 10;
 

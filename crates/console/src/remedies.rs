@@ -57,6 +57,11 @@ const REMEDIES: &[(Kind, &str, &str)] = &[
     ),
     (
         Kind::Refused,
+        "login to the console",
+        "User name or password are wrong. They are those of MQTT on the console's listener: look at password_file.",
+    ),
+    (
+        Kind::Refused,
         "",
         "What came is no connection that MQTT allows. Check that the client speaks what the listener does: MQTT, TLS or WebSocket.",
     ),
@@ -91,11 +96,6 @@ const REMEDIES: &[(Kind, &str, &str)] = &[
         "The client uses packet identifiers again before their exchange has ended. Its library has a fault.",
     ),
     (Kind::Denied, "large", "The message is larger than message_size_limit allows."),
-    (
-        Kind::Refused,
-        "login to the console",
-        "User name or password are wrong. They are those of MQTT on the console's listener: look at password_file.",
-    ),
     (
         Kind::Discarded,
         "queue full",
@@ -173,6 +173,14 @@ mod tests {
         for (_, _, remedy) in REMEDIES {
             let said = format!("'{}':", remedy.replace('\'', "\\'"));
             texts.iter().for_each(|text| assert!(text.contains(&said), "{remedy} is not among web/src/i18n/said_*.ts"));
+        }
+    }
+
+    /// One that stands behind a more general one would never be told.
+    #[test]
+    fn each_remedy_is_told_of_some_problem() {
+        for (kind, words, told) in REMEDIES {
+            assert_eq!(remedy(&incident(*kind, words, "c", 0)), Some(*told), "{words}");
         }
     }
 

@@ -417,6 +417,7 @@ impl Server {
         self.threads.peers.stop();
         // A shard that panicked has ended the process.
         self.threads.shards.into_iter().for_each(|thread| drop(thread.join()));
+        self.threads.peers.note_ended();
         // The thread that reloads is not waited for, and would keep the sockets, whose paths are to go with the server.
         self.threads.peers.put_in_force(Arc::default());
         self.threads.writer.into_iter().for_each(Writer::stop);

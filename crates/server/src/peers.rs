@@ -35,6 +35,8 @@ pub(crate) struct Peers {
     /// When it was last told that nothing can be accepted; 0: never.
     shortage_told_ms: AtomicU64,
     stopping: AtomicBool,
+    /// Nobody answers inquiries any more.
+    have_ended: AtomicBool,
     /// Clients may come: the server's own services are there.
     lets_in: AtomicBool,
     /// The log's thread, where there is one.
@@ -127,6 +129,7 @@ impl Peers {
             peers: wakers.into_iter().map(peer).collect(),
             shortage_told_ms: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
+            have_ended: AtomicBool::new(false),
             lets_in: AtomicBool::new(false),
             log: OnceLock::new(),
             reads: OnceLock::new(),
@@ -199,8 +202,19 @@ impl Peers {
 
     /// Has `shard` answer, or do it, in its next turn, and wakes it. What came first is done first.
     pub(crate) fn send_inquiry(&self, shard: ShardId, inquiry: Inquiry) {
-        self.inbox(shard).inquiries.push(inquiry);
+        let mut inbox = self.inbox(shard);
+        // Looked at with the inbox locked, as `note_ended` empties it.
+        if !self.have_ended.load(Ordering::Relaxed) {
+            inbox.inquiries.push(inquiry);
+        }
+        drop(inbox);
         self.wake(shard);
+    }
+
+    /// All shards have ended: who has asked something since, or will, hears that there is no answer.
+    pub(crate) fn note_ended(&self) {
+        self.have_ended.store(true, Ordering::Relaxed);
+        self.shards().for_each(|shard| self.inbox(shard).inquiries.clear());
     }
 
     /// Gives `shard` a connection that was accepted elsewhere, and wakes it.
@@ -393,6 +407,22 @@ mod tests {
 
     fn peers(wakers: Vec<Waker>) -> Peers {
         Peers::new(wakers, Arc::default(), ReloadOrder::expect().expect("held"), Failures::default())
+    }
+
+    /// One who asks is not left waiting by an end.
+    #[test]
+    fn who_asks_when_shards_have_ended_hears_that_nobody_answers() {
+        let poll = Poll::new().expect("epoll");
+        let peers = peers(vec![Waker::new(poll.registry(), Token(0)).expect("a waker")]);
+        std::thread::scope(|scope| {
+            let asked_before = scope.spawn(|| peers.inquire(ShardId(0), |_| ()));
+            while peers.inbox(ShardId(0)).inquiries.is_empty() {
+                std::thread::yield_now();
+            }
+            peers.note_ended();
+            assert_eq!(asked_before.join().expect("no panic"), None);
+        });
+        assert_eq!(peers.inquire(ShardId(0), |_| ()), None);
     }
 
     #[test]

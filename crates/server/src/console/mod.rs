@@ -14,6 +14,7 @@ mod places;
 mod source;
 mod witness;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use midge_console::{Anteroom, Console, Entrance, EntranceKind, Rules};
@@ -30,7 +31,13 @@ use crate::settings::{Door, Settings, Socket};
 /// The console, while there is one.
 pub(crate) struct Consoles {
     source: Arc<ConsoleSource>,
-    running: Mutex<Option<Console>>,
+    running: Mutex<Option<Running>>,
+}
+
+struct Running {
+    console: Console,
+    /// Addresses of the page that were told.
+    urls: BTreeSet<String>,
 }
 
 impl Consoles {
@@ -46,25 +53,42 @@ impl Consoles {
             entrances(settings, options).filter_map(|it| it.map_err(&mut tell).ok()).collect();
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if entrances.is_empty() {
-            if let Some(console) = running.take() {
+            if let Some(Running { console, .. }) = running.take() {
                 console.put_in_force(Rules::default(), Vec::new());
             }
             return;
         }
-        if running.is_none() {
-            let source = Arc::<ConsoleSource>::clone(&self.source);
-            match Console::start(source, give_way) {
-                Ok(console) => *running = Some(console),
+        let running = match &mut *running {
+            Some(running) => running,
+            None => match Console::start(Arc::<ConsoleSource>::clone(&self.source), give_way) {
+                Ok(console) => running.insert(Running { console, urls: BTreeSet::new() }),
                 Err(error) => {
                     return journal
                         .line(LogType::Error, format_args!("Error: there is no console: {}.", words(&error)));
                 }
-            }
+            },
+        };
+        running.console.put_in_force(Rules::clone(&options.console), entrances);
+        let urls: BTreeSet<String> = urls(settings).collect();
+        for url in urls.difference(&running.urls) {
+            journal.line(LogType::Information, format_args!("Console: {url} in a browser."));
         }
-        if let Some(console) = &*running {
-            console.put_in_force(Rules::clone(&options.console), entrances);
-        }
+        running.urls = urls;
     }
+}
+
+/// Where the page is, for somebody at the machine.
+fn urls(settings: &Settings) -> impl Iterator<Item = String> {
+    settings.sockets.iter().filter_map(|socket| {
+        let door = settings.door(socket.listener);
+        let address = socket.socket.address().filter(|_| door.http == Some(EntranceKind::Console))?;
+        let scheme = if door.encryption.is_some() { "https" } else { "http" };
+        let port = address.port();
+        Some(match address.ip() {
+            ip if ip.is_unspecified() => format!("{scheme}://localhost:{port}/"),
+            _ => format!("{scheme}://{address}/"),
+        })
+    })
 }
 
 /// Clients are served first where there is not time for all.

@@ -33,8 +33,7 @@ pub(crate) enum Inquiry {
 }
 
 impl Peers {
-    /// Asks `shard` and waits for its answer; `None`: it ended before. Not to be called by shards. Once the server has begun to
-    /// end nobody may answer any more, and the thread waits until the process is gone.
+    /// Asks `shard` and waits for its answer; `None`: it has ended, or ends before it answers. Not to be called by shards.
     pub(crate) fn inquire<T: Send + 'static>(
         &self,
         shard: ShardId,

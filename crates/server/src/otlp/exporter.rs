@@ -79,6 +79,10 @@ impl Exporter {
             let now = Instant::now();
             if self.metrics.as_ref().is_some_and(|channel| channel.due <= now) {
                 let families = metrics::of_server(&*self.surroundings.source);
+                // At the end nobody answers, and what was measured before that counts.
+                if self.orders.are_there() {
+                    continue;
+                }
                 self.send_metrics(&families, now + TIMEOUT);
             }
             if self.logs_due().is_some_and(|due| due <= now) {

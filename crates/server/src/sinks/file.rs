@@ -7,6 +7,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use midge_net::words;
@@ -81,11 +82,18 @@ impl Target for FileTarget {
 
     fn look(&self) -> Look {
         let path = self.path.clone();
-        Box::new(move || match OpenOptions::new().append(true).create(true).open(path) {
+        Box::new(move || match to_append().open(path) {
             Ok(_) => Answer::Taken,
             Err(error) => later(&error),
         })
     }
+}
+
+/// Makes the file where it is not there. What stands in it is for those whom the ACL file would let read all of it.
+fn to_append() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o640);
+    options
 }
 
 fn later(error: &io::Error) -> Answer {
@@ -95,7 +103,7 @@ fn later(error: &io::Error) -> Answer {
 
 impl Current {
     fn open(path: &Path) -> io::Result<Current> {
-        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        let mut file = to_append().read(true).open(path)?;
         // Its name, and those of the others, may be new.
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         if let Ok(folder) = File::open(folder) {

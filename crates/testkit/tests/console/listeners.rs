@@ -21,6 +21,7 @@ fn a_reload_opens_changes_and_closes_it_and_nobody_else_notices() {
     for _ in 0..2 {
         server.reload_with(&format!("console_listener {first}"));
         let console = Console::at(first);
+        server.expect_log(&format!("Console: http://127.0.0.1:{first}/ in a browser."));
         assert_eq!(console.json("clients")["items"][0]["id"], "stays");
         assert_eq!(console.with("Host: a.example").get("/healthz").status, 421);
         let mut browser = console.connect();
@@ -69,8 +70,8 @@ fn it_is_encrypted_like_other_listeners() {
     browser.send("PINGREQ");
     browser.expect("PINGRESP");
     drop(connect());
-    let plain = Console::at(port).say(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    assert_eq!(plain.status, 0, "who speaks no TLS gets no answer: {plain:?}");
+    let plain = Console::at(port).say(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    assert_eq!((plain.status, &*plain.body), (400, "TLS is spoken here: ask with https://\n"), "{plain:?}");
 }
 
 #[test]
