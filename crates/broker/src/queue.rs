@@ -318,13 +318,14 @@ impl Queue {
         self.advance();
     }
 
-    /// What its newest messages cost in memory: those that would become the next run.
+    /// What its newest messages cost in memory: those that would become the next run. Where many had to stay that stand before them, an
+    /// eighth of those is taken off: to pass by them again must be worth it.
     pub(crate) fn newest_cost(&self) -> u64 {
         let newest = match self.runs.is_empty() && self.back.is_empty() {
             true => self.total,
             false => Load { messages: self.back.len() as u64, bytes: self.back_bytes },
         };
-        newest.cost().saturating_sub(self.staying_cost)
+        newest.cost().saturating_sub(self.staying_cost + self.staying_cost / 8)
     }
 
     /// Takes the messages in memory for which `is_wanted`, from wherever they are.
@@ -466,10 +467,25 @@ mod tests {
         let first = queue.take_run(cost, cost, is_even);
         assert_eq!((payloads(&first), numbers(&queue)), (vec![2, 4], vec![0, 1, 3, 5, 6, 7]));
         queue.push_run(Run { record: RunRecord { messages: 2, bytes: 20, ..RunRecord::default() }, done: None });
-        assert_eq!((queue.newest_cost(), queue.memory_cost(), queue.len()), (3 * cost, 6 * cost, 8));
+        let staying_cost = 2 * cost;
+        assert_eq!(queue.newest_cost(), 3 * cost - staying_cost / 8);
+        assert_eq!((queue.memory_cost(), queue.len()), (6 * cost, 8));
         let second = queue.take_run(cost, cost, is_even);
         assert_eq!((payloads(&second), numbers(&queue)), (vec![6], vec![0, 1, 3, 5, 7]));
         assert!(queue.take_run(cost, cost, is_even).is_empty() && queue.newest_cost() == 0);
+    }
+
+    /// A flood of messages that cannot leave would otherwise be walked through for each few that come.
+    #[test]
+    fn many_that_had_to_stay_are_passed_by_only_for_many_new_ones() {
+        let mut queue = Queue::default();
+        let push = |queue: &mut Queue, count| (0..count).for_each(|_| queue.push(kept(0)));
+        push(&mut queue, 800);
+        assert!(queue.take_run(0, 1, |_| Move::StaysBehind).is_empty());
+        push(&mut queue, 100);
+        assert_eq!(queue.newest_cost(), 0);
+        push(&mut queue, 1);
+        assert!(queue.newest_cost() > 0);
     }
 
     #[test]

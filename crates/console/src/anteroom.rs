@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::accept::accept;
 use crate::answer::{Answer, Refusal, secure, text_answer};
 use crate::connections::Connections;
-use crate::server::{CONNECTIONS_MAX, Entrance, STACK_BYTES, is_of_page};
+use crate::server::{CONNECTIONS_MAX, Entrance, Kind, STACK_BYTES, is_of_page};
 use crate::{assets, guard};
 
 /// See the module. Dropping it ends it; whoever comes from then on waits for the console.
@@ -56,14 +56,20 @@ impl Drop for Anteroom {
 
 fn welcome(entrances: Vec<Entrance>, names: &Arc<Vec<String>>) -> JoinSet<()> {
     let (mut open, connections) = (JoinSet::new(), Connections::new(CONNECTIONS_MAX));
-    for Entrance { socket, tls, .. } in entrances {
+    for Entrance { socket, tls, kind, .. } in entrances {
         let Ok(socket) = tokio::net::TcpListener::from_std(socket) else { continue };
         let (tls, names) = (tls.map(TlsAcceptor::from), Arc::clone(names));
         open.spawn(accept(socket, Arc::clone(&connections), move |_, _| {
             let names = Arc::clone(&names);
             let answer = move |request: hyper::Request<_>| {
-                let answer = answer(request.method(), request.uri(), request.headers(), &names);
-                std::future::ready(secure(answer.unwrap_or_else(|refusal| refusal.answer())))
+                let answer = match kind {
+                    Kind::Console => secure(
+                        answer(request.method(), request.uri(), request.headers(), &names)
+                            .unwrap_or_else(|refusal| refusal.answer()),
+                    ),
+                    Kind::HttpApi => not_yet().answer(),
+                };
+                std::future::ready(answer)
             };
             (tls.clone(), answer)
         }));
@@ -78,11 +84,13 @@ fn answer(method: &Method, uri: &Uri, headers: &HeaderMap, names: &[String]) -> 
         "/healthz" => Ok(text_answer(StatusCode::OK, "ok\n")),
         "/readyz" => Ok(text_answer(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {STARTS}\n"))),
         path if is_of_page(path) => assets::answer(method, path, headers),
-        _ => {
-            let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "starting", format!("Not yet: {STARTS}."));
-            Err(Refusal { retry_after_s: Some(1), ..refusal })
-        }
+        _ => Err(not_yet()),
     }
+}
+
+fn not_yet() -> Refusal {
+    let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "starting", format!("Not yet: {STARTS}."));
+    Refusal { retry_after_s: Some(1), ..refusal }
 }
 
 const STARTS: &str = "the server starts, and reads what it has kept";
@@ -93,7 +101,6 @@ mod tests {
     use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
     use super::*;
-    use crate::EntranceKind;
 
     fn ask(address: SocketAddr, head: &str) -> String {
         let mut stream = TcpStream::connect(address).expect("it is open");
@@ -103,17 +110,30 @@ mod tests {
         answer
     }
 
+    /// The socket that stays, and the anteroom that has another handle of it.
+    fn open(kind: Kind) -> (TcpListener, Anteroom) {
+        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        socket.set_nonblocking(true).expect("the system can");
+        let own = socket.try_clone().expect("a descriptor");
+        let trusts: Arc<dyn Fn(std::net::IpAddr) -> bool + Send + Sync> = Arc::new(|_| false);
+        let entrance = Entrance { listener: 0, number: 0, kind, socket: own, tls: None, allow_anonymous: true, trusts };
+        (socket, Anteroom::open(vec![entrance], Vec::new(), || ()).expect("a thread"))
+    }
+
+    #[test]
+    fn mosquittos_api_is_not_there_yet() {
+        let (socket, _anteroom) = open(Kind::HttpApi);
+        for path in ["/", "/healthz", "http://a.example/api/v1/version"] {
+            let answer = ask(socket.local_addr().expect("an address"), &format!("GET {path}"));
+            assert!(answer.starts_with("HTTP/1.1 503"), "{path}: {answer}");
+        }
+    }
+
     /// Who comes when it has been left is not sent away: the console has the same socket.
     #[test]
     fn who_asks_while_the_server_starts_is_told() {
-        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        socket.set_nonblocking(true).expect("the system can");
+        let (socket, anteroom) = open(Kind::Console);
         let address = socket.local_addr().expect("an address");
-        let (number, kind) = (0, EntranceKind::Console);
-        let own = socket.try_clone().expect("a descriptor");
-        let trusts: Arc<dyn Fn(std::net::IpAddr) -> bool + Send + Sync> = Arc::new(|_| false);
-        let entrance = Entrance { listener: 0, number, kind, socket: own, tls: None, allow_anonymous: true, trusts };
-        let anteroom = Anteroom::open(vec![entrance], Vec::new(), || ()).expect("a thread");
         let check = |head: &str, status: &str, body: &str| {
             let answer = ask(address, head);
             assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{head}: {answer}");

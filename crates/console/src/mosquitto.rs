@@ -10,9 +10,6 @@ use crate::routes::{Call, Outcome};
 use crate::schema::Schema::{self, Count, Flag, List, OneOf, Request, Text};
 use crate::source::{Listener, Source};
 
-/// Where all of it is.
-pub(crate) const FOLDER: &str = "/api/v1/";
-
 /// What `listeners` answers: a port, or the path of a Unix socket.
 pub(crate) const LISTENERS: Schema = Schema::Object(&[(
     "listeners",

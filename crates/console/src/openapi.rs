@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::mosquitto;
+use crate::parameters;
 use crate::routes::{Given, ROUTES, Right, Route, Success};
 use crate::schema::Schema;
 
@@ -100,7 +100,7 @@ fn refusals(route: &Route) -> Vec<(&'static str, &'static str)> {
     ];
     let with_body = [("413", "The body is too large."), ("415", "The body is not called application/json.")];
     let mut all = always.to_vec();
-    if !route.path.starts_with(mosquitto::FOLDER) {
+    if parameters::are_checked(route) {
         all.push((
             "400",
             "A parameter, or the body, is not what it has to be; or a parameter is unknown, or given twice.",

@@ -5,13 +5,17 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::answer::Refusal;
-use crate::mosquitto;
 use crate::percent;
 use crate::routes::{Given, ID, Route};
 use crate::schema::Schema;
 
-/// Checks what stands behind the `?`, and in the path. Mosquitto takes no notice of the former, and so who asks what it has is not
-/// told either.
+/// Whether what stands behind the `?` of this path is looked at. Mosquitto takes no notice of it, and so who asks what it has is not told
+/// either, nor are supervisors and Prometheus, who send what they like to everybody.
+pub(crate) fn are_checked(route: &Route) -> bool {
+    route.path.starts_with("/api/midge/")
+}
+
+/// Checks what stands behind the `?`, and in the path.
 pub(crate) fn read_parameters(
     route: &Route,
     query: Option<&str>,
@@ -19,7 +23,7 @@ pub(crate) fn read_parameters(
 ) -> Result<BTreeMap<&'static str, Value>, Refusal> {
     let mut parameters = BTreeMap::new();
     parameters.extend(id.map(|id| (ID.name, Value::String(id))));
-    if route.path.starts_with(mosquitto::FOLDER) {
+    if !are_checked(route) {
         return Ok(parameters);
     }
     let given = percent::query(query.unwrap_or_default());
@@ -90,7 +94,9 @@ mod tests {
         };
         assert_eq!(refused("/api/midge/v1/overview", "x"), nothing("x"));
         assert_eq!(refused("/api/midge/v1/clients/c", "id=d"), nothing("id"), "it stands in the path");
-        assert_eq!(refused("/api/v1/systree", "x=1&x=1&%"), None, "Mosquitto does not look there");
+        for path in ["/api/v1/systree", "/healthz", "/readyz", "/metrics"] {
+            assert_eq!(refused(path, "x=1&x=1&%"), None, "{path} is asked by others' programs");
+        }
         let (history, _) = find("GET", "/api/midge/v1/history").expect("a route");
         let missing = read_parameters(history, None, None).map_err(|refusal| refusal.message);
         assert_eq!(missing, Err("The parameter 'topic' is missing.".to_owned()));

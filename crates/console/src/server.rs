@@ -384,12 +384,24 @@ fn ask_who(
             Right::See => asker.can_see,
             Right::Change => asker.can_change,
         };
+        if !may && route.right == Right::Change {
+            tell_refused(&state, &asker, route);
+        }
         match &asker.account {
             _ if may => Ok(asker),
             Some(account) if account.username.is_some() => Err(Refusal::forbidden(FORBIDDEN)),
             _ => Err(Refusal::login("Log in with a user name and its password: the same as for MQTT.")),
         }
     }
+}
+
+/// Somebody wanted to change something who may not.
+fn tell_refused(state: &State, asker: &Asker, route: &Route) {
+    let username = asker.account.as_ref().and_then(|account| account.username.as_deref());
+    let address = asker.address;
+    let text = format!("Console: {} at {address} was refused: {}.", username.unwrap_or("somebody"), route.path);
+    let (event, client_id, topic) = ("console_refused", None, None);
+    state.source.tell(&News { event, username, address, client_id, topic, is_endless: true, text });
 }
 
 impl Asker {

@@ -410,6 +410,7 @@ impl Server {
             }
         }
         self.supervisor.stopping();
+        self.threads.peers.note_ending();
         self.threads.admin.into_iter().for_each(Admin::stop);
         // While all are there that can be asked.
         self.exports.measure_last();

@@ -35,6 +35,8 @@ pub(crate) struct Peers {
     /// When it was last told that nothing can be accepted; 0: never.
     shortage_told_ms: AtomicU64,
     stopping: AtomicBool,
+    /// The server was told to end.
+    ending: AtomicBool,
     /// Nobody answers inquiries any more.
     have_ended: AtomicBool,
     /// Clients may come: the server's own services are there.
@@ -129,6 +131,7 @@ impl Peers {
             peers: wakers.into_iter().map(peer).collect(),
             shortage_told_ms: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
+            ending: AtomicBool::new(false),
             have_ended: AtomicBool::new(false),
             lets_in: AtomicBool::new(false),
             log: OnceLock::new(),
@@ -347,6 +350,15 @@ impl Peers {
 
     pub(crate) fn lets_in(&self) -> bool {
         self.lets_in.load(Ordering::Acquire)
+    }
+
+    /// From now on the server is not to be counted on, though its shards go on for what has to be brought to an end before them.
+    pub(crate) fn note_ending(&self) {
+        self.ending.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed)
     }
 
     /// Has all shards end in order.

@@ -71,7 +71,7 @@ pub(crate) struct SourceParts {
 impl ConsoleSource {
     pub(crate) fn new(parts: SourceParts) -> ConsoleSource {
         let (sessions_maximum, next_shard) = (AtomicU64::new(0), AtomicUsize::new(0));
-        let lines = Mutex::new(LogBuffer::new(Arc::clone(&parts.log)));
+        let lines = Mutex::new(LogBuffer::audit(Arc::clone(&parts.log)));
         let (samples_seen, ranking) = (Mutex::default(), Mutex::default());
         let configuration = Mutex::default();
         ConsoleSource { parts, configuration, sessions_maximum, next_shard, samples_seen, lines, ranking }
@@ -558,9 +558,9 @@ impl Source for ConsoleSource {
         let is_short = self.parts.shared.is_memory_short();
         let message = if is_short { "memory_limit is reached: nobody new is taken in." } else { "There is memory." };
         let memory = Check { name: "memory", ok: !is_short, message: message.to_owned() };
-        let is_stopping = self.peers().is_stopping();
-        let message = if is_stopping { "The server is ending." } else { "The server takes clients." };
-        vec![log, memory, Check { name: "server", ok: !is_stopping, message: message.to_owned() }]
+        let is_ending = self.peers().is_ending();
+        let message = if is_ending { "The server is ending." } else { "The server takes clients." };
+        vec![log, memory, Check { name: "server", ok: !is_ending, message: message.to_owned() }]
     }
 
     fn take_incidents(&self) -> Vec<Incident> {
@@ -615,7 +615,7 @@ impl Source for ConsoleSource {
         let (mut log, text) =
             (self.lines.lock().unwrap_or_else(PoisonError::into_inner), format_args!("{}", news.text));
         match news.is_endless {
-            true => log.repeated_line_about(wall_s, kind, ("logins to the console", &about), text),
+            true => log.repeated_line_about(wall_s, kind, ("what the console refused", &about), text),
             false => log.line_about(wall_s, kind, &about, text),
         }
         log.flush(wall_s);

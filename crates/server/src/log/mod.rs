@@ -217,6 +217,8 @@ pub(crate) struct LogBuffer {
     event: Option<ToldEvent>,
     /// What is told here is for no other system: it is about the way there.
     is_private: bool,
+    /// What is told here is told whatever `log_type` says.
+    is_audit: bool,
 }
 
 /// An event of the broker, while its sentences become records.
@@ -233,7 +235,13 @@ impl LogBuffer {
         let options = log.options();
         let (stamp, lines, repeats) = (stamp(&options), Lines::default(), Repeats::default());
         let (line, records, event) = (String::new(), Vec::new(), None);
-        LogBuffer { stamp, options, options_number, log, lines, line, repeats, records, event, is_private: false }
+        let (is_private, is_audit) = (false, false);
+        LogBuffer { stamp, options, options_number, log, lines, line, repeats, records, event, is_private, is_audit }
+    }
+
+    /// For what people order: who has changed something can be found out even where only errors are wanted.
+    pub(crate) fn audit(log: Arc<Log>) -> LogBuffer {
+        LogBuffer { is_audit: true, ..LogBuffer::new(log) }
     }
 
     /// For who hands lines on to another system: what it says of that must not follow them, or each failure would make another one.
@@ -271,7 +279,7 @@ impl LogBuffer {
 
     /// Whether lines of this kind are written.
     pub(crate) fn wants(&self, kind: LogType) -> bool {
-        self.options.wants(kind)
+        self.options.wants(kind) || (self.is_audit && self.options.goes_somewhere())
     }
 
     /// Whether lines about connections made and ended are wanted.
@@ -473,10 +481,20 @@ mod tests {
 
     #[track_caller]
     fn check(name: &str, options: &LogOptions, lines: &[(LogType, &str)], written: &str) {
+        check_told(LogBuffer::new, name, options, lines, written);
+    }
+
+    fn check_told(
+        make: fn(Arc<Log>) -> LogBuffer,
+        name: &str,
+        options: &LogOptions,
+        lines: &[(LogType, &str)],
+        written: &str,
+    ) {
         let (path, in_file) = file(name);
         let destinations = in_file.destinations;
         let log = Log::open(LogOptions { destinations, ..options.clone() }, None).expect("opened");
-        let mut buffer = LogBuffer::new(log);
+        let mut buffer = make(log);
         for (kind, text) in lines {
             buffer.line(1_700_000_000, *kind, format_args!("{text}"));
         }
@@ -498,6 +516,13 @@ mod tests {
         check("quiet", &quiet, &lines, "");
         let bare = LogOptions { timestamp: false, types: LogTypes::ALL, ..usual };
         check("bare", &bare, &lines, "hello\neach packet\nbad\n");
+    }
+
+    #[test]
+    fn what_people_order_is_told_whatever_kinds_are_wanted() {
+        let errors = LogOptions { types: LogTypes::NONE.with(LogType::Error), ..LogOptions::default() };
+        let line = (LogType::Notice, "ada deleted it");
+        check_told(LogBuffer::audit, "audit", &errors, &[line], "1700000000: ada deleted it\n");
     }
 
     #[test]

@@ -127,6 +127,11 @@ impl Default for LogOptions {
 impl LogOptions {
     /// Whether anybody gets lines of this kind.
     pub(super) fn wants(&self, kind: LogType) -> bool {
-        self.types.contains(kind) && (!self.destinations.is_empty() || self.is_exported)
+        self.types.contains(kind) && self.goes_somewhere()
+    }
+
+    /// Whether anybody gets lines.
+    pub(super) fn goes_somewhere(&self) -> bool {
+        !self.destinations.is_empty() || self.is_exported
     }
 }

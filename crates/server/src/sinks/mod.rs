@@ -21,7 +21,8 @@ mod webhook;
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use midge_broker::Shared;
 use midge_sinks::influxdb::InfluxDb;
@@ -68,12 +69,15 @@ impl Sinks {
     /// From now on there are these, and have subscribed: one that has changed begins anew, the others go on. What waits for one that is gone goes with its
     /// Session, which the shards end.
     pub(crate) fn put_in_force(&self, wanted: &[SinkOptions]) -> io::Result<()> {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let gone: Vec<Running> = self.running().extract_if(.., |it| !wanted.contains(&it.options)).collect();
+        gone.iter().for_each(|gone| gone.handle.order_stop());
         let mut troubled = Vec::new();
-        for gone in running.extract_if(.., |it| !wanted.contains(&it.options)) {
-            let numbers = gone.handle.stop();
+        // Others are asked for and told about meanwhile: what is under way to a target may take its time.
+        for gone in gone {
+            let numbers = gone.handle.join();
             troubled.extend(numbers.trouble().map(|trouble| (gone.options.name(), trouble)));
         }
+        let mut running = self.running();
         let mut begun = 0;
         for options in wanted {
             if running.iter().all(|it| it.options != *options) {
@@ -89,21 +93,27 @@ impl Sinks {
 
     /// How things are with each.
     pub(crate) fn reports(&self) -> Vec<SinkReport> {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = self.running();
         let report =
             |it: &Running| it.handle.numbers.report(it.options.name(), it.options.client_id(), it.options.shown());
         running.iter().map(report).collect()
     }
 
-    /// Ends all, after what was acknowledged has been handed on to targets that take it. What was not is in their Sessions.
+    /// Ends all, after targets that take something have been handed what was acknowledged before, as far as that is under way to them. What
+    /// was not is in their Sessions. A target that does not answer is not waited for.
     pub(crate) fn stop(&self) {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if !running.is_empty() {
-            self.surroundings.peers.settle();
+        let running = std::mem::take(&mut *self.running());
+        if running.is_empty() {
+            return;
         }
-        for sink in running.drain(..) {
-            sink.handle.stop();
-        }
+        self.surroundings.peers.settle();
+        running.iter().for_each(|it| it.handle.order_stop());
+        let deadline = Instant::now() + STOP_TIME;
+        running.iter().for_each(|it| it.handle.wait_until_ended(deadline));
+    }
+
+    fn running(&self) -> MutexGuard<'_, Vec<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `before`: people were told that the one before could not hand on anything, and want to know when this one can.
@@ -119,3 +129,6 @@ impl Sinks {
         }
     }
 }
+
+/// For what is under way to targets when the server ends. What they have not said that they have is handed on once more after the next start.
+const STOP_TIME: Duration = Duration::from_secs(5);

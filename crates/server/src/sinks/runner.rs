@@ -88,16 +88,27 @@ impl Handle {
         let _ = self.subscribed.recv_timeout(PATIENCE);
     }
 
-    /// Ends it, and waits until it has: how things were then. What the target has not taken stays in the Session.
-    pub(super) fn stop(self) -> Arc<Numbers> {
+    /// Tells it to end. What the target has not taken stays in the Session.
+    pub(super) fn order_stop(&self) {
         self.stop.is_ordered.store(true, Ordering::Release);
         self.thread.thread().unpark();
         if let Some(stream) = &*self.stop.stream.lock().unwrap_or_else(PoisonError::into_inner) {
             // It fails where the other end is closed, and then nobody reads any more.
             let _ = stream.shutdown(std::net::Shutdown::Read);
         }
+    }
+
+    /// Waits until it has ended, which it was told: how things were then.
+    pub(super) fn join(self) -> Arc<Numbers> {
         let _ = self.thread.join();
         self.numbers
+    }
+
+    /// Waits until it has ended, but not for longer.
+    pub(super) fn wait_until_ended(&self, deadline: Instant) {
+        while !self.thread.is_finished() && Instant::now() < deadline {
+            thread::sleep(END_AGAIN);
+        }
     }
 }
 
@@ -422,6 +433,9 @@ impl FilterStopping for io::Result<()> {
         if stop.is_ordered() { Ok(()) } else { self }
     }
 }
+
+/// How often it is looked whether a thread has ended.
+const END_AGAIN: Duration = Duration::from_millis(1);
 
 /// For a Subscription to be there.
 const PATIENCE: Duration = Duration::from_secs(5);

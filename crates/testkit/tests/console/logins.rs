@@ -62,6 +62,8 @@ fn admins_change_viewers_see_and_others_neither() {
     assert_eq!(eve.post("publish", &publication).error(), (403, "forbidden".to_owned()));
     assert_eq!(bob.get("/api/midge/v1/clients").error(), (403, "forbidden".to_owned()));
     assert_eq!(console.post("publish", &publication).error(), (401, "login".to_owned()));
+    server.expect_log("Console: eve at 127.0.0.1:* was refused: /api/midge/v1/publish.");
+    server.expect_log("Console: somebody at 127.0.0.1:* was refused: /api/midge/v1/publish.");
     assert_eq!(ada.post("publish", &publication).status, 200);
     server.expect_log("Console: ada at 127.0.0.1:* published 1 bytes to 'a'.");
     assert_eq!(console.as_user("ada", "guessed").get("/api/midge/v1/clients").error(), (401, "login".to_owned()));

@@ -4,12 +4,14 @@ use std::io::{ErrorKind, Read};
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use midge_testkit::environment::{midge_program, scratch_folder};
 use midge_testkit::ports::free_port;
 use midge_testkit::stand_in::{Request, StandIn};
 use midge_testkit::tls::Authority;
 use midge_testkit::{PATIENCE, Server};
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::influxd::InfluxDb;
@@ -152,6 +154,45 @@ fn the_order_to_end_is_heard_while_nobody_answers() {
     let (mut asked, _) = silent.accept().expect("it asks");
     asked.read_exact(&mut head).expect("a request");
     assert!(server.terminate().success());
+}
+
+/// Who has a message and says nothing holds up a reload of his sink, but nobody who looks, and no end.
+#[test]
+fn a_target_that_does_not_answer_holds_up_nobody_else() {
+    static IS_SILENT: AtomicBool = AtomicBool::new(true);
+    let wait = || {
+        while IS_SILENT.load(Ordering::Acquire) {
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    };
+    let influxdb = StandIn::start(move |request: &Request| {
+        if !request.body.is_empty() {
+            wait();
+        }
+        (204, String::new())
+    });
+    let configuration = |topic: &str| {
+        format!(
+            "admin_socket admin.sock\ninfluxdb_url {}\ninfluxdb_database db\ninfluxdb_topic {topic}",
+            influxdb.url()
+        )
+    };
+    let mut server = Server::start(&configuration("a"));
+    influxdb.requests(1);
+    publish(&server, &["a qos=1 m=1"]);
+    wait_until("it is under way", || overview(&server)["sink_influxdb"]["requests_total"] == 1);
+    let reloaded = || server.count_log("*The configuration was *reloaded*");
+    server.configure(&configuration("b"));
+    server.signal(Signal::HUP);
+    wait_until("it is told to end", || overview(&server)["sink_influxdb"].is_null());
+    assert_eq!(reloaded(), 0, "what is under way is waited for");
+    IS_SILENT.store(false, Ordering::Release);
+    wait_until("it has another topic", || reloaded() == 1);
+    IS_SILENT.store(true, Ordering::Release);
+    publish(&server, &["b qos=1 m=1"]);
+    wait_until("it is under way", || overview(&server)["sink_influxdb"]["requests_total"] == 1);
+    assert!(server.terminate().success());
+    IS_SILENT.store(false, Ordering::Release);
 }
 
 /// What is written into a folder for a test.
