@@ -12,8 +12,7 @@ use midge_auth::Access;
 use midge_broker::message::{Message, MessageParts};
 use midge_broker::sys::Report;
 use midge_broker::{
-    Authentication, Credentials, Identity, ListedRetained, ListedSubscription, ListenerId, LogState, ShardId, Shared,
-    SubscriptionCursor,
+    Authentication, Credentials, Identity, ListedRetained, ListenerId, LogState, ShardId, Shared, SubscriptionCursor,
 };
 use midge_codec::{Property, QoS};
 use midge_console::source as console;
@@ -128,19 +127,14 @@ impl ConsoleSource {
     }
 
     /// The client with this identifier, of which one shard knows, and at most so many of its Subscriptions.
-    fn find_client(&self, client_id: &str, subscriptions_max: usize) -> Option<(Client, Vec<ListedSubscription>)> {
-        self.peers().shards().find_map(|shard| {
-            let client_id = client_id.to_owned();
-            self.peers().inquire(shard, move |shard| shard.list_client(&client_id, subscriptions_max))?
-        })
-    }
-
     /// With what waits in its Session, which a shard knows.
     fn describe_sink(&self, report: SinkReport) -> Sink {
         let SinkReport { name, client_id, shown, written, refused, left_alone, lag_ms, is_reached, trouble, .. } =
             report;
-        let lag_messages =
-            self.find_client(&client_id, 0).map_or(0, |(client, _)| client.session.queued + client.session.inflight);
+        let lag_messages = self
+            .peers()
+            .find_client(&client_id, 0)
+            .map_or(0, |(client, _)| client.session.queued + client.session.inflight);
         let state = match (&trouble, lag_ms) {
             (Some(_), _) => "failing",
             (None, ..WAITS_MS) if is_reached => "connected",
@@ -407,7 +401,7 @@ impl Source for ConsoleSource {
 
     fn client(&self, client_id: &str) -> Option<(console::Client, Vec<Subscription>)> {
         let listeners = names(&self.peers().settings());
-        let (client, subscriptions) = self.find_client(client_id, SUBSCRIPTIONS_SHOWN)?;
+        let (client, subscriptions) = self.peers().find_client(client_id, SUBSCRIPTIONS_SHOWN)?;
         Some((self.describe_client(client, &listeners), subscriptions.into_iter().map(describe_subscription).collect()))
     }
 

@@ -4,8 +4,8 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::str::FromStr;
 
-use midge_broker::ListedSession;
 use midge_broker::ids::ShardId;
+use midge_broker::{ListedSession, ListedSubscription};
 use midge_codec::Version;
 use midge_net::Address;
 
@@ -77,6 +77,18 @@ impl FromStr for ClientCursor {
 }
 
 impl Peers {
+    /// The client of this identifier, wherever its Session is, and some of its Subscriptions.
+    pub(crate) fn find_client(
+        &self,
+        client_id: &str,
+        subscriptions_max: usize,
+    ) -> Option<(Client, Vec<ListedSubscription>)> {
+        self.shards().find_map(|shard| {
+            let client_id = client_id.to_owned();
+            self.inquire(shard, move |shard| shard.list_client(&client_id, subscriptions_max))?
+        })
+    }
+
     /// The clients from a cursor on: one portion, and where the next one begins. `None`: there is no such shard, or it has ended.
     pub(crate) fn page_of_clients(&self, at: ClientCursor) -> Option<(Vec<Client>, Option<ClientCursor>)> {
         let shards = self.shards().len() as u16;

@@ -36,7 +36,7 @@ pub use self::options::SinkOptions;
 use self::runner::{Handle, Runner};
 use self::webhook::WebhookTarget;
 use crate::clock::Clock;
-use crate::log::Log;
+use crate::log::{Log, LogBuffer, LogType};
 use crate::peers::Peers;
 
 /// All that there are.
@@ -110,6 +110,27 @@ impl Sinks {
         running.iter().for_each(|it| it.handle.order_stop());
         let deadline = Instant::now() + STOP_TIME;
         running.iter().for_each(|it| it.handle.wait_until_ended(deadline));
+        if self.surroundings.folder.is_none() {
+            running.iter().for_each(|it| self.tell_lost(&it.options));
+        }
+    }
+
+    /// Without persistence, what waits in its Session goes with the server.
+    fn tell_lost(&self, options: &SinkOptions) {
+        let Surroundings { peers, log, clock, .. } = &self.surroundings;
+        // Acknowledgements may be on their way.
+        peers.settle();
+        let found = peers.find_client(&options.client_id(), 0);
+        let count = found.map_or(0, |(client, _)| client.session.queued + client.session.inflight);
+        if count > 0 {
+            let (shown, wall_s) = (options.shown(), clock.now().wall_s);
+            let text = format_args!(
+                "Warning: {shown} does not get {count} messages, which waited in memory: persistence is off."
+            );
+            let mut log = LogBuffer::new(Arc::clone(log));
+            log.line(wall_s, LogType::Warning, text);
+            log.flush(wall_s);
+        }
     }
 
     fn running(&self) -> MutexGuard<'_, Vec<Running>> {

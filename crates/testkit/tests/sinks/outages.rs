@@ -120,6 +120,12 @@ fn without_persistence_the_log_says_what_an_outage_costs() {
     // What has come is handed on at an end in order.
     assert!(server.terminate().success());
     assert_eq!(influxdb.count("flow", "value"), 310);
+    assert_eq!(server.count_log("*does not get*"), 0, "{:#?}", server.log());
+    server.restart();
+    influxdb.kill();
+    publish_on(&server, 310, 300);
+    assert!(server.terminate().success());
+    server.expect_log("Warning: InfluxDB at*does not get 300 messages, which waited in memory: persistence is off.");
 }
 
 /// Its Session is nobody else's.
