@@ -139,7 +139,7 @@ impl Findings {
             let is_used = |mention: &Mention| {
                 mention.directive == "include_dir" || options.files().any(|file| file == Path::new(&mention.value))
             };
-            self.mentions.0.retain(|mention| !mention.is_path || is_used(mention));
+            self.mentions.lines.retain(|mention| !mention.is_path || is_used(mention));
         }
     }
 
@@ -190,7 +190,7 @@ impl Findings {
             About::Log => {
                 let to_file = config.log.file.as_ref();
                 let line = to_file.and_then(|path| {
-                    self.mentions.0.iter().find(|it| it.directive == "log_dest" && it.value.ends_with(path))
+                    self.mentions.lines.iter().find(|it| it.directive == "log_dest" && it.value.ends_with(path))
                 });
                 (line.or_else(|| self.mentions.last_of("log_dest")).cloned(), to_file.cloned().unwrap_or_default())
             }
