@@ -163,6 +163,35 @@ fn check_and_server_warn_alike() {
     warnings.iter().for_each(|warning| server.wait_for(warning));
 }
 
+#[test]
+fn users_of_the_console_whom_the_password_file_does_not_have() {
+    let folder = Folder::new();
+    let passwords = folder.path("passwords").to_string_lossy().into_owned();
+    let made = run(PROGRAM, &["passwd", "-b", "-c", &passwords, "ada", "secret"]);
+    assert!(made.status.success(), "{made:?}");
+    private(&folder, "passwords", &fs::read_to_string(&passwords).expect("a file"));
+    let (port, console) = (free_port(), free_port());
+    let text = format!("listener {port} 127.0.0.1\nconsole_listener {console}\npassword_file {passwords}\n");
+    let with = |more: &str| configuration(&folder, &format!("{text}{more}\n"));
+    check(&["check", &with("console_admin ada")], 0, OK, "");
+    let others_know_him = "console_admin adda\nauth_http_user_url http://127.0.0.1:1/user";
+    check(&["check", &with(others_know_him)], 0, OK, "");
+    let file = with("console_admin adda\nconsole_admin ada\nconsole_viewer prometheus");
+    let told = [
+        format!(
+            "Warning: there is no user 'adda' in {passwords}, so that nobody is that on the console. Did you mean 'ada'? \
+             ({file}:4)"
+        ),
+        format!(
+            "Warning: there is no user 'prometheus' in {passwords}, so that nobody is that on the console. Add the user with \
+             `midge passwd FILE prometheus`, or take this line out. ({file}:6)"
+        ),
+    ];
+    check(&["check", &file], 0, OK, &told.join("\n"));
+    let server = Server::start(PROGRAM, &["-c", &file]);
+    told.iter().for_each(|warning| server.wait_for(warning));
+}
+
 /// A path is looked for from where the server is started, wherever the configuration is.
 #[test]
 fn a_relative_path_is_told_with_the_folder_it_was_looked_for_in() {

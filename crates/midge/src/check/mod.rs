@@ -19,7 +19,7 @@ use self::text::{coloured, explained, is_colourful};
 use crate::files::FileSystem;
 use crate::persistence::{self, Environment};
 use crate::subcommand::{self, Subcommand};
-use crate::{Status, environment};
+use crate::{Status, console_users, environment};
 
 /// The row of the command.
 pub(crate) const SUBCOMMAND: Subcommand = Subcommand { page: || TABLE.page(), run };
@@ -109,6 +109,7 @@ impl Findings {
             }
             let traps = midge_config::traps(&config, &findings.mentions);
             findings.take_notes(&traps);
+            findings.take_notes(&console_users::unknown(&config, &findings.mentions));
         }
         findings.take_notes(&notes);
         findings

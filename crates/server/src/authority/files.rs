@@ -102,6 +102,12 @@ pub fn check_file(directive: &'static str, path: &str) -> Result<Vec<String>, Fi
     Ok(files.notes)
 }
 
+/// Whom a password file knows.
+pub fn user_names(path: &str) -> Result<Vec<String>, FileProblem> {
+    let passwords = Files::default().passwords(path)?;
+    Ok(passwords.user_names().into_iter().map(str::to_owned).collect())
+}
+
 impl Files {
     /// None of them, but what they held `before`.
     pub(super) fn after(before: Contents) -> Files {
