@@ -61,6 +61,13 @@ impl Passwords {
         self.users.contains_key(user_name)
     }
 
+    /// Its User Names, in the order of their bytes.
+    pub fn user_names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.users.keys().map(|name| &**name).collect();
+        names.sort_unstable();
+        names
+    }
+
     /// How many User Names it has.
     pub fn len(&self) -> usize {
         self.users.len()

@@ -407,6 +407,11 @@ impl Listener {
         may_show_one && (self.tls.use_identity_as_username || self.tls.use_subject_as_username)
     }
 
+    /// Whether its line does not say where it listens. That was told; nothing follows from it.
+    pub(crate) fn is_wrong(&self) -> bool {
+        matches!(self.address, Address::Tcp { port: 0, .. })
+    }
+
     /// Whether anybody is asked who comes in.
     pub(crate) fn is_checked(&self) -> bool {
         self.password_file.is_some() || self.jwt.is_on() || self.http.user_url.is_some()
@@ -540,7 +545,7 @@ pub(crate) const UNIX_SOCKET_MODE: u32 = 0o770;
 pub enum Address {
     /// A TCP port, on all interfaces unless a host (an address or a name) is given.
     Tcp {
-        /// 1 to 65535.
+        /// 1 to 65535; 0 where the line is wrong.
         port: u16,
         /// An IP address or a name to resolve.
         host: Option<String>,

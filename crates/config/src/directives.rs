@@ -45,6 +45,9 @@ pub struct Directive {
     pub doc: &'static str,
     /// What surprises even people who know Mosquitto; may be empty.
     pub note: &'static str,
+    /// Of several lines the last one counts, with a warning. Mosquitto's own options are silent about that, and so are ours that
+    /// are like them.
+    pub(crate) is_single: bool,
     pub(crate) take: Take,
 }
 
@@ -209,6 +212,7 @@ const fn directive(name: &'static str, scope: Scope, take: Take) -> Directive {
         reason: "",
         doc: "",
         note: "",
+        is_single: false,
         take,
     }
 }
@@ -236,6 +240,11 @@ impl Directive {
 
     const fn reloadable(mut self) -> Self {
         self.reloadable = true;
+        self
+    }
+
+    const fn single(mut self) -> Self {
+        self.is_single = true;
         self
     }
 

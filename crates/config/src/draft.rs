@@ -4,7 +4,7 @@
 //! from whether there is a listener at all, and the default listener exists only when something asks for it. That is
 //! decided in [`Draft::finish`].
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::mem;
 
 use crate::Loaded;
@@ -40,8 +40,8 @@ pub(crate) struct Draft {
     pub(crate) context: Context,
     pub(crate) plugins: Vec<Plugin>,
     bridges: Vec<Bridge>,
-    /// Strings that may not be given again.
-    given: BTreeSet<(&'static str, usize)>,
+    /// What may not be given again, or not without a word, and where it was given last.
+    given: BTreeMap<(&'static str, usize), Place>,
     /// The files being read, the main one first.
     pub(crate) reading: Vec<Reading>,
     problems: Vec<Problem>,
@@ -49,8 +49,6 @@ pub(crate) struct Draft {
     late_problems: usize,
     notes: Vec<Note>,
     mentions: Mentions,
-    /// Options of which a line is wrong: that they are missing is said with that.
-    faulty: BTreeSet<&'static str>,
 }
 
 /// A file that is being read.
@@ -118,13 +116,12 @@ impl Draft {
             context: Context::default(),
             plugins: Vec::new(),
             bridges: Vec::new(),
-            given: BTreeSet::new(),
+            given: BTreeMap::new(),
             reading: Vec::new(),
             problems: Vec::new(),
             late_problems: 0,
             notes: Vec::new(),
             mentions: Mentions::default(),
-            faulty: BTreeSet::new(),
         }
     }
 
@@ -272,13 +269,19 @@ impl Draft {
 
     /// Is this the first time that the string is given, to what it belongs to here?
     pub(crate) fn is_first(&mut self, name: &'static str, scope: Scope) -> bool {
+        self.given_before(name, scope).is_none()
+    }
+
+    /// Where the option was given last, to what it belongs to here; from now on that is the current line.
+    pub(crate) fn given_before(&mut self, name: &'static str, scope: Scope) -> Option<Place> {
         let belongs_to = match scope {
             Scope::Global | Scope::Plugin => None,
             Scope::Security => self.context.listener.filter(|_| self.per_listener),
             Scope::Bridge => self.context.bridge,
             Scope::Listener | Scope::ListenerOrDefault | Scope::StatedListener => self.context.listener,
         };
-        self.given.insert((name, belongs_to.map_or(0, |index| index + 1)))
+        let place = self.place();
+        self.given.insert((name, belongs_to.map_or(0, |index| index + 1)), place)
     }
 
     // What is told.
@@ -345,7 +348,7 @@ impl Draft {
 
     fn add_mention(&mut self, directive: &'static str, is_path: bool, value: String) {
         let (place, excerpt) = (self.place(), self.excerpt(Part::Value));
-        self.mentions.0.push(Mention { directive, value, is_path, place, excerpt });
+        self.mentions.lines.push(Mention { directive, value, is_path, place, excerpt });
     }
 
     /// What stands behind the first word of the current line.
@@ -357,7 +360,7 @@ impl Draft {
 
     /// A line is wrong that gives this option.
     pub(crate) fn note_faulty(&mut self, directive: Option<&'static str>) {
-        self.faulty.extend(directive);
+        self.mentions.faulty.extend(directive);
     }
 
     /// An error that no line is to blame for.
@@ -454,7 +457,7 @@ impl Draft {
         if problems.is_empty() {
             return Ok(Loaded { config, notes, mentions });
         }
-        let config = (!mentions.0.is_empty()).then(|| Box::new(config));
+        let config = (!mentions.lines.is_empty()).then(|| Box::new(config));
         let status = if is_late { STATUS_LATE } else { STATUS_MALFORMED };
         Err(ConfigError { problems, notes, mentions, config, status })
     }
@@ -483,7 +486,7 @@ impl Draft {
             let Some(place) = &listener.place else { continue };
             if let Some((option, text)) = listener.tls.fault(listener.enable_proxy_protocol == Some(2)) {
                 self.problems.push(self.mentions.problem_of(option, place, text));
-            } else if listener.tls.is_idle() {
+            } else if listener.tls.is_idle() && !listener.is_wrong() {
                 let text =
                     "Connections to this listener are not encrypted, as it has no certfile and keyfile.".to_owned();
                 self.notes.push(Note { level: Level::Warning, text, place: place.clone() });
@@ -527,7 +530,7 @@ impl Draft {
         for Fault { directive, text, missing } in
             self.config.sinks.faults().into_iter().chain(self.config.otlp.faults())
         {
-            if missing.iter().any(|option| self.faulty.contains(option)) {
+            if self.mentions.are_faulty(missing) {
                 continue;
             }
             let mention = self.mentions.last_of(directive);
@@ -561,7 +564,8 @@ impl Draft {
                 let problem = self.mentions.problem_of("use_subject_as_username", place, text);
                 self.problems.push(Problem { hint, ..problem });
             }
-            if listener.unix_socket_mode != UNIX_SOCKET_MODE && matches!(listener.address, Address::Tcp { .. }) {
+            let has_port = matches!(listener.address, Address::Tcp { .. }) && !listener.is_wrong();
+            if listener.unix_socket_mode != UNIX_SOCKET_MODE && has_port {
                 let text = "The 'unix_socket_mode' option has no effect on a listener with a port.".to_owned();
                 self.notes.push(Note { level: Level::Warning, text, place: place.clone() });
             }

@@ -37,6 +37,7 @@ pub use config::{
 };
 pub use directives::{Directive, Scope, State, Value, directives};
 pub use manual::manual;
+pub use nearest::nearest_of;
 pub use network::Network;
 pub use otlp::Otlp;
 pub use report::{ConfigError, Excerpt, Level, Mention, Mentions, Note, Place, Problem};

@@ -15,21 +15,44 @@ pub(crate) fn hint(word: &str) -> Option<String> {
     Some(format!("Did you mean '{}'?", nearest(word)?))
 }
 
-/// The name that was meant, if there is one like it.
+/// The name of an option that was meant, if there is one like it.
 pub(crate) fn nearest(word: &str) -> Option<&'static str> {
+    let options = || directives().flat_map(names);
+    let slip = nearest_of(word, options());
+    // Who left out the ends of words has written more that is missing than one letter.
+    let is_one_letter = slip.is_some_and(|name| distance(word, name) == 1);
+    let shortened = || options().filter(|name| is_short_for(word, name)).min_by_key(|name| name.len());
+    if is_one_letter { slip } else { shortened().or(slip) }
+}
+
+/// Of these names the one that was meant, if there is one like it; of several that are as near the first.
+pub fn nearest_of<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let char_count = word.chars().take(WORD_CHARS_MAX + 1).count();
     if char_count > WORD_CHARS_MAX {
         return None;
     }
     // One wrong letter in three is still a slip; more is another word.
     let distance_max = (char_count / 3).clamp(1, 4);
-    directives()
-        .flat_map(names)
+    names
         .map(|name| (distance(word, name), name))
         .min_by_key(|(distance, _)| *distance)
         .filter(|(distance, _)| *distance <= distance_max)
         .map(|(_, name)| name)
 }
+
+/// Whether this is the beginning of the name, or has letters left out of its words, but for their first ones.
+fn is_short_for(word: &str, name: &str) -> bool {
+    let is_part = |(part, whole): (&str, &str)| {
+        let mut letters = whole.chars();
+        part.chars().next() == whole.chars().next() && part.chars().all(|letter| letters.any(|other| other == letter))
+    };
+    let has_as_many = word.split('_').count() == name.split('_').count();
+    let is_shortened = || has_as_many && word.split('_').zip(name.split('_')).all(is_part);
+    word.len() >= SHORT_BYTES_MIN && (name.starts_with(word) || is_shortened())
+}
+
+/// Less may be short for anything.
+const SHORT_BYTES_MIN: usize = 4;
 
 /// No name is nearly as long; the table grows with the word.
 const WORD_CHARS_MAX: usize = 48;
@@ -48,6 +71,12 @@ mod tests {
         check("allow-anonymous", Some("allow_anonymous"));
         check("pasword_file", Some("password_file"));
         check("prot", Some("port"));
+        check("influxdb_db", Some("influxdb_database"));
+        check("influxdb_data", Some("influxdb_database"));
+        check("persist_loc", Some("persistence_location"));
+        check("console_list", Some("console_listener"));
+        check("max_con", Some("max_connections"));
+        check("ab", None);
         check("xyz", None);
         check("frobnicate_everything", None);
         check(&"listener".repeat(9), None);

@@ -48,12 +48,15 @@ fn read_line(draft: &mut Draft, files: &dyn Files, mut words: Words<'_>) {
         return;
     };
     if !draft.enter(directive.scope, name) {
-        return;
+        return draft.note_faulty(Some(directive.name));
     }
     let errors = draft.errors();
     let changes = take(draft, files, directive, Given { name, words });
     if draft.errors() == errors {
         draft.mention(directive);
+        if directive.is_single {
+            warn_of_earlier(draft, directive, name);
+        }
         if changes {
             report_state(draft, directive, name);
         }
@@ -160,6 +163,13 @@ fn take_text(draft: &mut Draft, directive: &'static Directive, again: Again, giv
         draft.error("Malformed UTF-8 in configuration.");
     }
     text
+}
+
+/// Whoever adds a line below an older one hardly means to have both, and looks for what became of the other.
+fn warn_of_earlier(draft: &mut Draft, directive: &Directive, name: &str) {
+    if let Some(earlier) = draft.given_before(directive.name, directive.scope) {
+        draft.warn(format!("The '{name}' option is given twice: this line counts, and {earlier} does not."));
+    }
 }
 
 /// Says what an option that does not work means for the server, once it is known to be well written.

@@ -2,6 +2,7 @@
 //!
 //! The lines are Mosquitto's where there is one, because scripts compare them; a hint of ours follows.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 
@@ -78,25 +79,30 @@ impl Excerpt {
 /// What a screen has room for.
 const LINE_CHARACTERS_MAX: usize = 160;
 
-/// What is mentioned where: the lines without an error, in the order of the configuration.
+/// What is mentioned where.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Mentions(pub Vec<Mention>);
+pub struct Mentions {
+    /// The lines without an error, in the order of the configuration.
+    pub lines: Vec<Mention>,
+    /// Options of which a line is wrong: what follows from their missing was said with that.
+    pub(crate) faulty: BTreeSet<&'static str>,
+}
 
 impl Mentions {
     /// The line that gives this option; of several the last.
     pub fn last_of(&self, directive: &str) -> Option<&Mention> {
-        self.0.iter().rfind(|mention| mention.directive == directive)
+        self.lines.iter().rfind(|mention| mention.directive == directive)
     }
 
     /// The line that gives this option this value; of several the first.
     pub fn find(&self, directive: &str, value: &str) -> Option<&Mention> {
-        self.0.iter().find(|mention| mention.directive == directive && mention.value == value)
+        self.lines.iter().find(|mention| mention.directive == directive && mention.value == value)
     }
 
     /// The lines of the listener that begins at this place, up to the next one's; `None`: those above all listeners.
     pub fn of_listener(&self, place: Option<&Place>) -> &[Mention] {
-        let begin = place.and_then(|place| self.0.iter().position(|mention| mention.place == *place));
-        let lines = &self.0[begin.unwrap_or(0)..];
+        let begin = place.and_then(|place| self.lines.iter().position(|mention| mention.place == *place));
+        let lines = &self.lines[begin.unwrap_or(0)..];
         let opens = |mention: &Mention| matches!(mention.directive, "listener" | "console_listener");
         let next = lines.iter().skip(1).position(opens);
         &lines[..next.map_or(lines.len(), |next| next + 1)]
@@ -104,12 +110,17 @@ impl Mentions {
 
     /// What stands in this line.
     pub fn at(&self, place: &Place) -> Option<&Mention> {
-        self.0.iter().find(|mention| mention.place == *place)
+        self.lines.iter().find(|mention| mention.place == *place)
+    }
+
+    /// Whether a line is wrong that gives one of these options, or was to give it.
+    pub(crate) fn are_faulty(&self, directives: &[&str]) -> bool {
+        directives.iter().any(|directive| self.faulty.contains(directive))
     }
 
     /// The lines that name a file or folder to be read.
     pub fn paths(&self) -> impl Iterator<Item = &Mention> {
-        self.0.iter().filter(|mention| mention.is_path)
+        self.lines.iter().filter(|mention| mention.is_path)
     }
 
     /// The fault of an option of the listener that begins at this place.
@@ -122,7 +133,7 @@ impl Mentions {
 
     /// Where the first of the options stands whose names begin like this.
     pub(crate) fn first_of(&self, prefix: &str) -> Option<Place> {
-        self.0.iter().find(|mention| mention.directive.starts_with(prefix)).map(|mention| mention.place.clone())
+        self.lines.iter().find(|mention| mention.directive.starts_with(prefix)).map(|mention| mention.place.clone())
     }
 }
 

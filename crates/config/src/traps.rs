@@ -3,26 +3,48 @@
 //! Each trap is a function from the values to sentences, which say what to do. What files look like from outside (who may
 //! read them) is left to the caller.
 
-use core::net::IpAddr;
+mod console;
 
 use crate::config::{Address, Config, Listener};
-use crate::report::{Level, Mentions, Note, Place};
-use crate::sinks::Sinks;
+use crate::report::{Level, Mention, Mentions, Note, Place};
+use crate::sinks::{InfluxDb, Sinks};
+use crate::web::{is_open, is_this_machine};
 
 /// The traps that this configuration steps into: those of listeners first, in their order.
 pub fn traps(config: &Config, mentions: &Mentions) -> Vec<Note> {
     let note = |(place, text): (&Place, String)| Note { level: Level::Warning, text, place: place.clone() };
-    let listeners = config.listeners.iter().flat_map(|listener| {
+    let listeners = config.listeners.iter().filter(|listener| !listener.is_wrong()).flat_map(|listener| {
         let place = listener.place.as_ref();
-        let traps = [who_comes_in(listener), plain_passwords(listener)];
+        let who = who_comes_in(listener).filter(|_| !mentions.are_faulty(WHO_COMES_IN));
+        let traps = [who, plain_passwords(listener).filter(|_| !mentions.are_faulty(ENCRYPTION))];
         place.into_iter().flat_map(move |place| traps.clone().into_iter().flatten().map(move |text| (place, text)))
     });
     let queues =
         unbounded_queues(config).and_then(|text| Some((&mentions.last_of("max_queued_messages")?.place, text)));
     let folder = unnamed_folder(config).and_then(|text| Some((&mentions.last_of("persistence")?.place, text)));
     let sinks = lossy_sinks(config).filter_map(|(directive, text)| Some((&mentions.last_of(directive)?.place, text)));
-    listeners.chain(queues).chain(folder).chain(sinks).map(note).collect()
+    let console = console::traps(config, mentions);
+    let secrets = plain_secrets(config, mentions);
+    listeners.chain(queues).chain(folder).chain(sinks).chain(console).chain(secrets).map(note).collect()
 }
+
+/// Options that decide who comes in. Where a line of one is wrong, it is not known who would.
+const WHO_COMES_IN: &[&str] = &[
+    "allow_anonymous",
+    "listener_allow_anonymous",
+    "password_file",
+    "auth_jwt_algorithms",
+    "auth_http_user_url",
+    "plugin",
+    "global_plugin",
+    "plugin_load",
+    "plugin_use",
+    "plugin_opt_",
+];
+
+/// And whether passwords can be read on their way.
+const ENCRYPTION: &[&str] =
+    &["certfile", "keyfile", "psk_hint", "enable_proxy_protocol", "proxy_protocol_v2_require_tls"];
 
 /// Everybody, or nobody.
 fn who_comes_in(listener: &Listener) -> Option<String> {
@@ -66,10 +88,32 @@ pub(crate) fn is_local(listener: &Listener) -> bool {
     match &listener.address {
         Address::Unix(_) => true,
         Address::Tcp { host: None, .. } => false,
-        Address::Tcp { host: Some(host), .. } => {
-            host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
-        }
+        Address::Tcp { host: Some(host), .. } => is_this_machine(host),
     }
+}
+
+/// Secrets that other systems are told.
+fn plain_secrets<'a>(config: &Config, mentions: &'a Mentions) -> impl Iterator<Item = (&'a Place, String)> {
+    let warning = |(mention, what): (&'a Mention, &str)| {
+        let text = format!(
+            "{what} the network unencrypted on the way to this service. Write https:// where it has that, or have it in a \
+             network that you trust."
+        );
+        (&mention.place, text)
+    };
+    let InfluxDb { url, database, username, password, token, .. } = &config.sinks.influxdb;
+    // The one or the other, as its version has it: what the other one would be is not used.
+    let secret = match (database, username.is_some() || password.is_some(), token.is_some()) {
+        (Some(_), true, _) => Some("user name and password cross"),
+        (None, _, true) => Some("the token crosses"),
+        _ => None,
+    };
+    let influxdb = url.as_ref().filter(|url| is_open(url)).and(mentions.last_of("influxdb_url")).zip(secret);
+    let is_asked = |url: &str| config.listeners.iter().any(|listener| listener.http.user_url.as_deref() == Some(url));
+    let services = mentions.lines.iter().filter(move |mention| {
+        mention.directive == "auth_http_user_url" && is_open(&mention.value) && is_asked(&mention.value)
+    });
+    influxdb.into_iter().chain(services.map(|mention| (mention, "passwords of clients cross"))).map(warning)
 }
 
 fn unbounded_queues(config: &Config) -> Option<String> {

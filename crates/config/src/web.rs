@@ -1,5 +1,7 @@
 //! Addresses of web services.
 
+use core::net::IpAddr;
+
 /// What an operator is told of an address that is none, and how it is written: two sentences. `None`: it is one.
 pub(crate) fn address_fault(url: &str) -> Option<&'static str> {
     let Some(rest) = ["http://", "https://"].iter().find_map(|scheme| url.strip_prefix(scheme)) else {
@@ -11,11 +13,7 @@ pub(crate) fn address_fault(url: &str) -> Option<&'static str> {
     if !url.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte)) {
         return Some("It has no spaces in it, nor other characters that are written as %20 and the like.");
     }
-    let server = rest.split(['/', '?']).next().unwrap_or_default();
-    let (host, port) = match server.rfind(':').filter(|colon| server.rfind(']').is_none_or(|end| end < *colon)) {
-        Some(colon) => (&server[..colon], Some(&server[colon + 1..])),
-        None => (server, None),
-    };
+    let (host, port) = server(rest);
     let is_port =
         |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|it| it > 0);
     if host.is_empty() {
@@ -25,6 +23,26 @@ pub(crate) fn address_fault(url: &str) -> Option<&'static str> {
         return Some("An address of IPv6 stands in brackets: http://[::1]:8086.");
     }
     (!port.is_none_or(is_port)).then_some("Behind the colon stands the port, a number from 1 to 65535.")
+}
+
+/// The host and the port of what follows `http://`, as they are written.
+pub(crate) fn server(rest: &str) -> (&str, Option<&str>) {
+    let server = rest.split(['/', '?']).next().unwrap_or_default();
+    match server.rfind(':').filter(|colon| server.rfind(']').is_none_or(|end| end < *colon)) {
+        Some(colon) => (&server[..colon], Some(&server[colon + 1..])),
+        None => (server, None),
+    }
+}
+
+/// Whether what is said to this address can be read on its way: it crosses a network, and nothing encrypts it.
+pub(crate) fn is_open(url: &str) -> bool {
+    let host = url.strip_prefix("http://").map(|rest| server(rest).0);
+    host.is_some_and(|host| !is_this_machine(host.trim_matches(['[', ']'])))
+}
+
+/// Whether this host, a name or an address, is the machine that we run on.
+pub(crate) fn is_this_machine(host: &str) -> bool {
+    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -54,6 +72,16 @@ mod tests {
         check("http://::1:8086", Some("brackets"));
         for port in ["80x86", "99999", "0", "", "+1"] {
             check(&format!("http://a:{port}/b"), Some("port"));
+        }
+    }
+
+    #[test]
+    fn what_crosses_a_network_in_plain_text_is_open() {
+        for open in ["http://a", "http://192.0.2.1:8086/x", "http://[2001:db8::1]", "http://localhost.example"] {
+            assert!(is_open(open), "{open}");
+        }
+        for closed in ["https://a", "http://localhost:8086", "http://127.0.0.2/x?y", "http://[::1]:8086"] {
+            assert!(!is_open(closed), "{closed}");
         }
     }
 }

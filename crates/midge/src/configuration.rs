@@ -8,13 +8,13 @@ use midge_server::{Configuration, ConfigurationLine, ConfigurationWarning};
 
 /// The configuration of this file, or of none.
 pub(crate) fn of(file: Option<&str>, mentions: &Mentions, notes: &[Note]) -> Configuration {
-    let said = mentions.0.iter().map(|mention| ConfigurationLine {
+    let said = mentions.lines.iter().map(|mention| ConfigurationLine {
         directive: mention.directive.to_owned(),
         value: shown(mention),
         line: line_in(file, &mention.place),
         is_default: false,
     });
-    let is_unsaid = |name: &str| mentions.0.iter().all(|mention| mention.directive != name);
+    let is_unsaid = |name: &str| mentions.lines.iter().all(|mention| mention.directive != name);
     let works = directives().filter(|directive| directive.state == State::Works && !directive.default.is_empty());
     let unsaid = works.filter(|directive| is_unsaid(directive.name)).map(|directive| ConfigurationLine {
         directive: directive.name.to_owned(),

@@ -9,6 +9,7 @@ mod backup;
 mod check;
 mod command_line;
 mod configuration;
+mod console_users;
 mod environment;
 mod export;
 mod files;

@@ -11,7 +11,7 @@ use midge_tools::flags::lossy;
 use crate::command_line::{self, Serve, Wish};
 use crate::files::FileSystem;
 use crate::persistence::{self, Environment};
-use crate::{Status, check, configuration, environment, help, subcommand};
+use crate::{Status, check, configuration, console_users, environment, help, subcommand};
 
 /// Does what the words behind the program's name ask for.
 pub(crate) fn run(identity: Identity, words: Vec<OsString>) -> Status {
@@ -103,6 +103,7 @@ fn options_of(loaded: Loaded, identity: Identity, wish: &Serve, environment: &En
         config = config.with_local_console();
     }
     notes.extend(midge_config::traps(&config, &mentions));
+    notes.extend(console_users::unknown(&config, &mentions));
     let mut options = Options::from_config(&config, identity);
     options.configuration = Arc::new(configuration::of(wish.config_file.as_deref(), &mentions, &notes));
     let notes = notes.iter().map(|note| (kind_of(note), note.to_string()));

@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use common::{Folder, PROGRAM, Server, configuration, free_port, give_to_nobody, is_root, run};
+use common::{Folder, PROGRAM, Server, command, configuration, free_port, give_to_nobody, is_root, run};
 
 /// Runs the program and compares its status and each stream as a whole.
 #[track_caller]
@@ -161,6 +161,57 @@ fn check_and_server_warn_alike() {
     assert!(warnings[0].ends_with(&format!("({file}:1)")) && warnings[1].ends_with(&format!("({file}:2)")), "{said}");
     let server = Server::start(PROGRAM, &["-c", &file]);
     warnings.iter().for_each(|warning| server.wait_for(warning));
+}
+
+#[test]
+fn users_of_the_console_whom_the_password_file_does_not_have() {
+    let folder = Folder::new();
+    let passwords = folder.path("passwords").to_string_lossy().into_owned();
+    let made = run(PROGRAM, &["passwd", "-b", "-c", &passwords, "ada", "secret"]);
+    assert!(made.status.success(), "{made:?}");
+    private(&folder, "passwords", &fs::read_to_string(&passwords).expect("a file"));
+    let (port, console) = (free_port(), free_port());
+    let text = format!("listener {port} 127.0.0.1\nconsole_listener {console}\npassword_file {passwords}\n");
+    let with = |more: &str| configuration(&folder, &format!("{text}{more}\n"));
+    check(&["check", &with("console_admin ada")], 0, OK, "");
+    let others_know_him = "console_admin adda\nauth_http_user_url http://127.0.0.1:1/user";
+    check(&["check", &with(others_know_him)], 0, OK, "");
+    let file = with("console_admin adda\nconsole_admin ada\nconsole_viewer prometheus");
+    let told = [
+        format!(
+            "Warning: there is no user 'adda' in {passwords}, so that nobody is that on the console. Did you mean 'ada'? \
+             ({file}:4)"
+        ),
+        format!(
+            "Warning: there is no user 'prometheus' in {passwords}, so that nobody is that on the console. Add the user with \
+             `midge passwd FILE prometheus`, or take this line out. ({file}:6)"
+        ),
+    ];
+    check(&["check", &file], 0, OK, &told.join("\n"));
+    let server = Server::start(PROGRAM, &["-c", &file]);
+    told.iter().for_each(|warning| server.wait_for(warning));
+}
+
+/// A path is looked for from where the server is started, wherever the configuration is.
+#[test]
+fn a_relative_path_is_told_with_the_folder_it_was_looked_for_in() {
+    let (folder, elsewhere) = (Folder::new(), Folder::new());
+    private(&folder, "passwords", "");
+    let file = configuration(&folder, "listener PORT 127.0.0.1\npassword_file passwords\nacl_file acl\n");
+    fs::create_dir(elsewhere.path("state")).expect("a folder");
+    let here = elsewhere.path("state").to_string_lossy().into_owned();
+    let mut check_there = command(PROGRAM, &["check", &file], &elsewhere);
+    let output = check_there.current_dir(&here).output().expect("the program runs");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    for named in ["password_file \"passwords\"", "acl_file \"acl\""] {
+        let told = format!("Error: Unable to open {named} (relative to {here}): No such file or directory.");
+        assert!(said.contains(&told), "{said}");
+    }
+    let mut server = command(PROGRAM, &["-c", &file], &elsewhere);
+    let output = server.current_dir(&here).output().expect("the program runs");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains(&format!("password_file \"passwords\" (relative to {here})")), "{said}");
+    assert_eq!(output.status.code(), Some(13), "{said}");
 }
 
 #[test]

@@ -93,6 +93,7 @@ fn two_of_one_user_do_not_share_a_log() {
     assert_eq!(second.wait(), Some(1));
     let said = format!("is in use by process {}; stop that one first", first.pid());
     assert!(second.log().contains(&said), "{}", second.log());
+    assert!(second.log().contains("without one it is XDG_STATE_HOME=/other/folder midge -p 1885"), "{}", second.log());
 }
 
 #[test]

@@ -49,7 +49,7 @@ mod watch;
 mod web_service;
 
 pub use admin::socket_beside;
-pub use authority::{AuthorityOptions, FileProblem, check_authority, check_file};
+pub use authority::{AuthorityOptions, FileProblem, check_authority, check_file, user_names};
 pub use boot::{Reload, run};
 pub use check::{About, Finding, check, way_to_read};
 pub use check_encryption::{EncryptionFault, check_encryption};

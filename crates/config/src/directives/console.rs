@@ -1,9 +1,12 @@
 //! The console, which Mosquitto does not have.
 
+use core::net::IpAddr;
+
 use super::Scope::Global;
 use super::Take::{Text, Words};
 use super::{Again, Directive, directive, listener};
-use crate::draft::Draft;
+use crate::draft::{Draft, Part};
+use crate::web::server;
 
 pub(super) const DIRECTIVES: &[Directive] = &[
     directive("console_listener", Global, Words(listener::open_console))
@@ -25,7 +28,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         .reloadable()
         .doc("This user may see everything on the console, and change nothing; may be given more than once.")
         .note("Not in Mosquitto. Prometheus may be such a user. On the machine itself everybody may, where clients need no user name (allow_anonymous)."),
-    directive("console_host", Global, Text(Again::Adds, |draft, name| draft.config.console.hosts.push(name)))
+    directive("console_host", Global, Text(Again::Adds, host))
         .reloadable()
         .doc("Answer browsers that call the console by this name; may be given more than once.")
         .note(
@@ -38,6 +41,21 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         .doc("Remember for an hour what is published to topics of this filter; may be given more than once.")
         .note("Not in Mosquitto. Of each topic at most one message in a tenth of a second is kept, and 16 MB in all, the newest."),
 ];
+
+/// Browsers are compared by the name alone, so that anything around it would make the line one that never counts.
+fn host(draft: &mut Draft, name: String) {
+    let is_name = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    if is_name(&name) || name.parse::<IpAddr>().is_ok() {
+        return draft.config.console.hosts.push(name);
+    }
+    let behind_scheme = name.split_once("://").map_or(&*name, |(_, rest)| rest);
+    let (meant, _) = server(behind_scheme);
+    let hint = match is_name(meant) && !meant.is_empty() {
+        true => format!("It takes a name alone: {meant}."),
+        false => "It takes a name alone, such as broker.example.org, and one line for each.".to_owned(),
+    };
+    draft.error_in(Part::Value, format!("Invalid 'console_host' value ({name})."), Some(hint));
+}
 
 fn history(draft: &mut Draft, filter: String) {
     if filter.contains('\0') || filter.len() > usize::from(u16::MAX) {

@@ -1,15 +1,15 @@
 //! Where clients connect.
 
 use super::Scope::{Global, Listener, ListenerOrDefault, StatedListener};
-use super::Take::{Bool, Choice, Integer, Path, Text, Words};
+use super::Take::{self, Bool, Choice, Integer, Path, Text};
 use super::{ANY, Again, Bounds, Directive, Given, directive, limit, nothing};
 use crate::config::{Address, Bound, Protocol, ProtocolVersions, SocketDomain};
 use crate::draft::{Draft, Part};
 use crate::network::Network;
-use crate::value::{shown, text};
+use crate::value::{Words, c_integer, shown, text};
 
 pub(super) const DIRECTIVES: &[Directive] = &[
-    directive("listener", Global, Words(open_listener))
+    directive("listener", Global, Take::Words(open_listener))
         .reloadable()
         .doc("Listen on this port, if an address or a name follows only there; or on port 0 and a Unix socket's path.")
         .note(
@@ -119,7 +119,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     .default("10")
     .reloadable()
     .doc("How many topic aliases the server makes for what it sends to an MQTT 5 client that allows them."),
-    directive("accept_protocol_versions", StatedListener, Words(accept_protocol_versions))
+    directive("accept_protocol_versions", StatedListener, Take::Words(accept_protocol_versions))
         .default("3, 4, 5")
         .reloadable()
         .doc("Which clients are let in: 3 is MQTT 3.1, 4 is 3.1.1, 5 is 5.0; separated by commas."),
@@ -210,7 +210,12 @@ pub(super) fn open_console(draft: &mut Draft, given: Given<'_>) {
 /// What a `listener` line names, or an error.
 fn listener_address(draft: &mut Draft, given: Given<'_>) -> Option<Address> {
     let mut words = given.words;
-    let number = draft.integer("listener port", words.next())?;
+    let word = words.next();
+    if let Some((word, hint)) = word.and_then(|word| Some((word, port_comes_first(given.name, word, words)?))) {
+        draft.error_in(Part::Word(word), "'listener port' value not a number.", Some(hint));
+        return None;
+    }
+    let number = draft.integer("listener port", word)?;
     let Ok(port) = u16::try_from(number) else {
         draft.error(PORT.outside.replace("{}", &number.to_string()));
         return None;
@@ -231,6 +236,23 @@ fn listener_address(draft: &mut Draft, given: Given<'_>) -> Option<Address> {
         }
         (port, host) => Some(Address::Tcp { port, host }),
     }
+}
+
+/// What to write where an address or a path stands in the port's place: other programs have it there.
+fn port_comes_first(name: &str, word: &[u8], mut behind: Words<'_>) -> Option<String> {
+    let is_port = |text: &str| text.parse::<u16>().is_ok_and(|port| port > 0);
+    let word = str::from_utf8(word).ok().filter(|word| c_integer(word.as_bytes()).is_err())?;
+    if word.starts_with('/') && name != "console_listener" {
+        return Some(format!("A path stands behind the port 0: {name} 0 {word}"));
+    }
+    let next = behind.next().and_then(|next| str::from_utf8(next).ok());
+    let (host, port) = match word.rsplit_once(':').filter(|(_, port)| is_port(port)) {
+        Some(parts) => parts,
+        None => (word, next.filter(|next| is_port(next))?),
+    };
+    let address = host.trim_matches(['[', ']', '*']);
+    let written = format!("{name} {port} {address}");
+    Some(format!("The port comes first, then the address: {}", written.trim_end()))
 }
 
 fn mount_point(draft: &mut Draft, prefix: String) {

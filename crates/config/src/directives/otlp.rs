@@ -10,6 +10,7 @@ use crate::otlp::header_fault;
 pub(super) const DIRECTIVES: &[Directive] = &[
     directive("otlp_endpoint", Global, Text(Again::Replaces, |draft, url| set_url(draft, url, |draft| &mut draft.config.otlp.endpoint)))
         .reloadable()
+        .single()
         .with_feature("otlp")
         .doc("Send metrics and log lines to the collector of OpenTelemetry that is there: http://HOST:4318.")
         .note(
@@ -22,6 +23,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         .doc("A header of each request, NAME VALUE, such as authorization Bearer TOKEN; may be given more than once."),
     directive("otlp_cafile", Global, Path(Again::Replaces, |draft, path| draft.config.otlp.cafile = Some(path)))
         .reloadable()
+        .single()
         .with_feature("otlp")
         .doc("The file with the certificates that vouch for the collector; without it those of the system do."),
     directive(
@@ -33,16 +35,19 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     )
     .default("60")
     .reloadable()
+    .single()
     .with_feature("otlp")
     .doc("Send metrics every so many seconds. Log lines are sent within a second."),
     directive("otlp_metrics", Global, Bool(|draft, on| draft.config.otlp.metrics = on))
         .default("true")
         .reloadable()
+        .single()
         .with_feature("otlp")
         .doc("Whether the collector is sent metrics: those of the console's /metrics, but for what only a console knows."),
     directive("otlp_logs", Global, Bool(|draft, on| draft.config.otlp.logs = on))
         .default("true")
         .reloadable()
+        .single()
         .with_feature("otlp")
         .doc("Whether the collector is sent log lines: those that log_type and connection_messages let through.")
         .note("With `log_dest none` they go nowhere else."),

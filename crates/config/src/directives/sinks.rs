@@ -11,25 +11,32 @@ use crate::web::address_fault;
 pub(super) const DIRECTIVES: &[Directive] = &[
     directive("influxdb_url", Global, Text(Again::Replaces, set_influxdb_url))
         .reloadable()
+        .single()
         .doc("Write messages into the InfluxDB that is there: http://HOST:8086.")
         .note("Not in Mosquitto. With `persistence true` nothing is lost while InfluxDB is away, and nothing is written twice."),
     directive("influxdb_database", Global, Text(Again::Replaces, |draft, name| draft.config.sinks.influxdb.database = Some(name)))
         .reloadable()
+        .single()
         .doc("The database, of InfluxDB 1.x."),
     directive("influxdb_username", Global, Text(Again::Replaces, |draft, name| draft.config.sinks.influxdb.username = Some(name)))
         .reloadable()
+        .single()
         .doc("The user name at InfluxDB 1.x."),
     directive("influxdb_password", Global, Text(Again::Replaces, |draft, it| draft.config.sinks.influxdb.password = Some(it)))
         .reloadable()
+        .single()
         .doc("The password at InfluxDB 1.x."),
     directive("influxdb_org", Global, Text(Again::Replaces, |draft, name| draft.config.sinks.influxdb.org = Some(name)))
         .reloadable()
+        .single()
         .doc("The organization, of InfluxDB 2.x."),
     directive("influxdb_bucket", Global, Text(Again::Replaces, |draft, name| draft.config.sinks.influxdb.bucket = Some(name)))
         .reloadable()
+        .single()
         .doc("The bucket, of InfluxDB 2.x, or the database of InfluxDB 3."),
     directive("influxdb_token", Global, Text(Again::Replaces, |draft, it| draft.config.sinks.influxdb.token = Some(it)))
         .reloadable()
+        .single()
         .doc("The token that lets the server write into InfluxDB 2.x or 3."),
     directive("influxdb_topic", Global, Text(Again::Adds, |draft, filter| {
         add_filter(draft, filter, |draft| &mut draft.config.sinks.influxdb.topics);
@@ -39,6 +46,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     directive("influxdb_measurement", Global, Text(Again::Replaces, |draft, text| measurement(draft, &text)))
         .default("{topic}")
         .reloadable()
+        .single()
         .doc("What points are called: {topic}, {1} for the first level of the topic, {-1} for its last one, and text between."),
     directive("influxdb_tags", Global, Words(tags))
         .reloadable()
@@ -47,10 +55,12 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     directive("influxdb_fields", Global, Words(fields))
         .default("all")
         .reloadable()
+        .single()
         .doc("Which values of a payload become fields: all, or their names with spaces between; a.b is b in the object a.")
         .note("Numbers, strings, true and false do. A number that is a payload by itself is called value."),
     directive("influxdb_time", Global, Words(time))
         .reloadable()
+        .single()
         .doc("Where in payloads their time stands, NAME [s|ms|us|ns]; otherwise, and where it is missing, the time of receipt counts.")
         .note(
             "A string is read as RFC 3339 has it, a number counts what stands behind the name, seconds if nothing does. Of two messages \
@@ -59,6 +69,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     directive("influxdb_precision", Global, Words(precision))
         .default("ns")
         .reloadable()
+        .single()
         .doc("What times are told in: s, ms, us or ns.")
         .note(
             "No two messages have the same time of receipt in nanoseconds. With less precision, messages of one series that come within \
@@ -71,6 +82,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     )
     .default("float")
     .reloadable()
+    .single()
     .doc("What numbers become: float, or as_written, where those without a fraction become integers.")
     .note(
         "A field has one type: where the first value of as_written was 21, InfluxDB refuses 21.5. A field that is there already is \
@@ -78,9 +90,11 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     ),
     directive("influxdb_cafile", Global, Path(Again::Replaces, |draft, path| draft.config.sinks.influxdb.cafile = Some(path)))
         .reloadable()
+        .single()
         .doc("The file with the certificates that vouch for InfluxDB; without it those of the system do."),
     directive("webhook_url", Global, Text(Again::Replaces, |draft, url| set_url(draft, url, |draft| &mut draft.config.sinks.webhook.url)))
         .reloadable()
+        .single()
         .doc("Send messages to this web service, as lists of JSON objects.")
         .note("Not in Mosquitto. Again and again until it answers with 2xx; what it refuses with 400 or 422, and a single one with 413, is set aside."),
     directive("webhook_topic", Global, Text(Again::Adds, |draft, filter| {
@@ -90,13 +104,16 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     .doc("Messages of topics that match this filter are sent; may be given more than once."),
     directive("webhook_secret", Global, Text(Again::Replaces, |draft, it| draft.config.sinks.webhook.secret = Some(it)))
         .reloadable()
+        .single()
         .doc("Sign each request with this, in the header Midge-Signature.")
         .note("t=SECONDS,v1=HEX: HMAC-SHA256 of the seconds, a full stop and the body."),
     directive("webhook_cafile", Global, Path(Again::Replaces, |draft, path| draft.config.sinks.webhook.cafile = Some(path)))
         .reloadable()
+        .single()
         .doc("The file with the certificates that vouch for the web service; without it those of the system do."),
     directive("file_sink", Global, Text(Again::Replaces, |draft, path| draft.config.sinks.file.path = Some(path)))
         .reloadable()
+        .single()
         .doc("Write messages to this file, a JSON object in each line.")
         .note("Not in Mosquitto. Each message once, also when the server is killed meanwhile."),
     directive("file_sink_topic", Global, Text(Again::Adds, |draft, filter| {
@@ -114,6 +131,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     )
     .default("104857600")
     .reloadable()
+    .single()
     .doc("When the file is this large it becomes FILE.1, the one before FILE.2 and so on, and a new one is begun."),
     directive(
         "file_sink_keep",
@@ -125,6 +143,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     )
     .default("9")
     .reloadable()
+    .single()
     .doc("How many older files are kept."),
 ];
 

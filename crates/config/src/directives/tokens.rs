@@ -12,6 +12,7 @@ use crate::web::address_fault;
 pub(super) const DIRECTIVES: &[Directive] = &[
     directive("auth_jwt_algorithms", Security, Words(algorithms))
         .reloadable()
+        .single()
         .doc("Let in clients with a JSON Web Token in the password field that is signed with one of these algorithms.")
         .note(
             "Not in Mosquitto. HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA; for each there \
@@ -19,25 +20,32 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         ),
     directive("auth_jwt_key_file", Security, Path(Again::Replaces, |draft, path| draft.jwt().key_file = Some(path)))
         .reloadable()
+        .single()
         .doc("The file with public keys (PEM) that verify tokens."),
     directive("auth_jwt_secret_file", Security, Path(Again::Replaces, |draft, path| draft.jwt().secret_file = Some(path)))
         .reloadable()
+        .single()
         .doc("The file with the secret that verifies tokens with HS256, HS384 and HS512."),
     directive("auth_jwt_jwks_file", Security, Path(Again::Replaces, |draft, path| draft.jwt().jwks_file = Some(path)))
         .reloadable()
+        .single()
         .doc("The file with a set of JSON Web Keys that verify tokens."),
     directive("auth_jwt_issuer", Security, Text(Again::Replaces, |draft, issuer| draft.jwt().issuer = Some(issuer)))
         .reloadable()
+        .single()
         .doc("Let in only tokens of this issuer (claim iss)."),
     directive("auth_jwt_audience", Security, Text(Again::Replaces, |draft, audience| draft.jwt().audience = Some(audience)))
         .reloadable()
+        .single()
         .doc("Let in only tokens for this audience (claim aud)."),
     directive("auth_jwt_user_claim", Security, Text(Again::Replaces, |draft, claim| draft.jwt().user_claim = claim))
         .default("sub")
         .reloadable()
+        .single()
         .doc("The claim of a token that is the user name, whatever the client calls itself."),
     directive("auth_jwt_acl_claim", Security, Text(Again::Replaces, |draft, claim| draft.jwt().acl_claim = Some(claim)))
         .reloadable()
+        .single()
         .doc("The claim of a token that says what its client may do.")
         .note(
             "An object with two lists of topic filters, publish and subscribe, in which %u and %c stand for user name and client \
@@ -45,6 +53,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         ),
     directive("auth_http_user_url", Security, Text(Again::Replaces, |draft, url| set_url(draft, url, |http| &mut http.user_url)))
         .reloadable()
+        .single()
         .doc("Let in clients of which this web service says so.")
         .note(
             "Not in Mosquitto. The request is a POST of JSON with clientid, username and password; 200 lets the client in, 401 or 403 \
@@ -52,6 +61,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         ),
     directive("auth_http_acl_url", Security, Text(Again::Replaces, |draft, url| set_url(draft, url, |http| &mut http.acl_url)))
         .reloadable()
+        .single()
         .doc("Let clients publish and receive what this web service grants them.")
         .note(
             "Not in Mosquitto. Asked when a client connects, by a POST of JSON with clientid and username. The answer is an object \
@@ -68,6 +78,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     )
     .default("5")
     .reloadable()
+    .single()
     .doc("How many seconds a web service has for its answer. Without one nothing is granted."),
     directive(
         "auth_http_cache",
@@ -79,9 +90,11 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     )
     .default("30")
     .reloadable()
+    .single()
     .doc("For how many seconds a client that web services let in comes in again without asking them."),
     directive("auth_http_cafile", Security, Path(Again::Replaces, |draft, path| draft.http().cafile = Some(path)))
         .reloadable()
+        .single()
         .doc("The file with the certificates that vouch for web services; without it those of the system do."),
 ];
 

@@ -615,3 +615,59 @@ fn what_is_sent_to_a_collector_goes_together() {
     check("otlp_endpoint http://a\notlp_header content-type secret", "this header follows from what is sent");
     check("otlp_endpoint http://a\notlp_header authorization", "the value is missing");
 }
+
+#[test]
+fn an_address_in_the_place_of_a_port() {
+    let check = |line: &str, hint: &str| {
+        let expected = format!("Error: 'listener port' value not a number.\nError found at m.conf:1.\n{hint}");
+        assert_eq!(errors(line), expected, "{line}");
+    };
+    let first = "The port comes first, then the address:";
+    check("console_listener 127.0.0.1:9883", &format!("{first} console_listener 9883 127.0.0.1"));
+    check("listener localhost:1883", &format!("{first} listener 1883 localhost"));
+    check("listener [::1]:1883", &format!("{first} listener 1883 ::1"));
+    check("listener 192.0.2.1 1883", &format!("{first} listener 1883 192.0.2.1"));
+    check("listener *:1883", &format!("{first} listener 1883"));
+    check("listener /run/midge.sock", "A path stands behind the port 0: listener 0 /run/midge.sock");
+    for unclear in ["localhost", "a:b", "a:99999", "a 0"] {
+        assert_eq!(errors(format!("listener {unclear}")).lines().count(), 2, "{unclear}");
+    }
+}
+
+#[test]
+fn a_name_of_the_console_is_a_name_alone() {
+    let check = |name: &str, hint: &str| {
+        let expected = format!("Error: Invalid 'console_host' value ({name}).\nError found at m.conf:1.\n{hint}");
+        assert_eq!(errors(format!("console_host {name}")), expected, "{name}");
+    };
+    for written in ["http://broker.example.org:9883", "https://broker.example.org/", "broker.example.org:9883"] {
+        check(written, "It takes a name alone: broker.example.org.");
+    }
+    for several in ["a.example b.example", "*.example.org", "a.example,b.example", "http://"] {
+        check(several, "It takes a name alone, such as broker.example.org, and one line for each.");
+    }
+    for good in ["broker.example.org", "broker", "a_b.example", "::1", "192.0.2.1"] {
+        assert!(read(format!("console_host {good}")).is_ok(), "{good}");
+    }
+}
+
+#[test]
+fn of_two_lines_for_another_system_the_one_that_does_not_count_is_named() {
+    let check = |option: &str, values: [&str; 2], rest: &str| {
+        let text = format!("{option} {}\n{rest}\n{option} {}", values[0], values[1]);
+        let last = rest.lines().count() + 2;
+        let told = format!("The '{option}' option is given twice: this line counts, and m.conf:1 does not.");
+        assert_eq!(notes(&text), [format!("Warning: {told} (m.conf:{last})")], "{text}");
+    };
+    let influxdb = "influxdb_topic #\ninfluxdb_topic a\ninfluxdb_tags a=b\ninfluxdb_tags c=d";
+    check("influxdb_url", ["http://a", "http://b"], &format!("{influxdb}\ninfluxdb_database d"));
+    check("influxdb_database", ["d", "e"], &format!("{influxdb}\ninfluxdb_url http://a"));
+    check("influxdb_precision", ["s", "ms"], &format!("{influxdb}\ninfluxdb_url http://a\ninfluxdb_database d"));
+    check("webhook_url", ["http://a", "http://b"], "webhook_topic #");
+    check("file_sink", ["a", "b"], "file_sink_topic #");
+    check("file_sink_keep", ["1", "2"], "file_sink a\nfile_sink_topic #");
+    check("auth_http_user_url", ["https://a", "https://b"], "auth_http_timeout 6");
+    let apart = "per_listener_settings true\nlistener 1\nauth_http_user_url https://a\nlistener 2\nauth_http_user_url https://b";
+    assert_eq!(notes(apart), [""; 0], "one for each");
+    assert_eq!(notes("password_file a\npassword_file b"), [""; 0], "as Mosquitto's");
+}

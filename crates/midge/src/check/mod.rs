@@ -19,7 +19,7 @@ use self::text::{coloured, explained, is_colourful};
 use crate::files::FileSystem;
 use crate::persistence::{self, Environment};
 use crate::subcommand::{self, Subcommand};
-use crate::{Status, environment};
+use crate::{Status, console_users, environment};
 
 /// The row of the command.
 pub(crate) const SUBCOMMAND: Subcommand = Subcommand { page: || TABLE.page(), run };
@@ -109,6 +109,7 @@ impl Findings {
             }
             let traps = midge_config::traps(&config, &findings.mentions);
             findings.take_notes(&traps);
+            findings.take_notes(&console_users::unknown(&config, &findings.mentions));
         }
         findings.take_notes(&notes);
         findings
@@ -139,7 +140,7 @@ impl Findings {
             let is_used = |mention: &Mention| {
                 mention.directive == "include_dir" || options.files().any(|file| file == Path::new(&mention.value))
             };
-            self.mentions.0.retain(|mention| !mention.is_path || is_used(mention));
+            self.mentions.lines.retain(|mention| !mention.is_path || is_used(mention));
         }
     }
 
@@ -190,7 +191,7 @@ impl Findings {
             About::Log => {
                 let to_file = config.log.file.as_ref();
                 let line = to_file.and_then(|path| {
-                    self.mentions.0.iter().find(|it| it.directive == "log_dest" && it.value.ends_with(path))
+                    self.mentions.lines.iter().find(|it| it.directive == "log_dest" && it.value.ends_with(path))
                 });
                 (line.or_else(|| self.mentions.last_of("log_dest")).cloned(), to_file.cloned().unwrap_or_default())
             }

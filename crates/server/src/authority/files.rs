@@ -1,11 +1,12 @@
 //! The files with passwords and rights: read whole, each once however many listeners name it.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::fmt;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use midge_auth::{Acl, Algorithm, FileError, Keys, Loaded, Passwords, TokenPolicy};
@@ -73,12 +74,19 @@ impl fmt::Display for FileProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             FileProblem::Unreadable { directive, path, error } => {
-                write!(f, "Error: Unable to open {directive} \"{path}\": {}.", words(error))
+                let folder = folder_of_relative(path).map(|folder| format!(" (relative to {})", folder.display()));
+                let folder = folder.unwrap_or_default();
+                write!(f, "Error: Unable to open {directive} \"{path}\"{folder}: {}.", words(error))
             }
             FileProblem::Malformed(error) => write!(f, "{error}"),
             FileProblem::Unusable { text, .. } => write!(f, "Error: {text}"),
         }
     }
+}
+
+/// Where a file of this path is looked for, where that does not say it: people take it for the folder of the configuration.
+fn folder_of_relative(path: &str) -> Option<PathBuf> {
+    env::current_dir().ok().filter(|_| Path::new(path).is_relative())
 }
 
 /// Whether a server could use the file that this option names; gives what the operator should know of it.
@@ -92,6 +100,12 @@ pub fn check_file(directive: &'static str, path: &str) -> Result<Vec<String>, Fi
         _ => files.look_at(directive, path)?,
     }
     Ok(files.notes)
+}
+
+/// Whom a password file knows.
+pub fn user_names(path: &str) -> Result<Vec<String>, FileProblem> {
+    let passwords = Files::default().passwords(path)?;
+    Ok(passwords.user_names().into_iter().map(str::to_owned).collect())
 }
 
 impl Files {

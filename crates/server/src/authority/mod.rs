@@ -23,7 +23,7 @@ mod workers;
 
 pub(crate) use explain::Why;
 pub(crate) use failures::{Failures, Line, Look, Turn};
-pub use files::{FileProblem, check_file};
+pub use files::{FileProblem, check_file, user_names};
 pub use options::AuthorityOptions;
 pub(crate) use workers::{Answer, Asker, NOT_NOW, Workers};
 

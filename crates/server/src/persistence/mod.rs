@@ -93,6 +93,12 @@ impl Failure {
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            // The last words of this error are to name another folder.
+            Failure::Open(error @ OpenError::InUse { .. }) => write!(
+                f,
+                "{error}: persistence_location says which in a configuration file, and without one it is \
+                 XDG_STATE_HOME=/other/folder midge -p 1885"
+            ),
             Failure::Open(error) => write!(f, "{error}."),
             Failure::Log(error) => write!(f, "{error}."),
             Failure::Import { database, cause } => {
