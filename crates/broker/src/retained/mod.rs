@@ -55,6 +55,19 @@ pub struct Cleared {
     pub existed: bool,
 }
 
+/// How much a store has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Amounts {
+    /// Messages.
+    pub messages: usize,
+    /// Their topics and payloads together.
+    pub bytes: usize,
+    /// Messages among them that are below `$SYS`, which the server itself keeps.
+    pub own_messages: usize,
+    /// Topics and payloads of these.
+    pub own_bytes: usize,
+}
+
 /// A message in a portion of the store.
 pub(crate) struct Found {
     pub place: u32,
@@ -203,9 +216,11 @@ impl Retained {
         self.read().bytes()
     }
 
-    /// How many of the messages are below `$SYS`, which the server itself keeps, and the bytes of their topics and payloads.
-    pub fn own(&self) -> (usize, usize) {
-        self.read().own()
+    /// How much is kept, at one moment.
+    pub fn amounts(&self) -> Amounts {
+        let tree = self.read();
+        let (own_messages, own_bytes) = tree.own();
+        Amounts { messages: tree.messages(), bytes: tree.bytes(), own_messages, own_bytes }
     }
 
     /// What a message on this topic would add, those below `$SYS` aside.

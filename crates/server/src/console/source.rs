@@ -300,7 +300,7 @@ impl Source for ConsoleSource {
 
     fn totals(&self) -> Totals {
         let (totals, shared) = (self.totals_of_server(), &self.parts.shared);
-        let (own_messages, own_bytes) = shared.retained().own();
+        let retained = shared.retained().amounts();
         let maximum = self.sessions_maximum.fetch_max(totals.sessions, Ordering::Relaxed).max(totals.sessions);
         Totals {
             clients_connected: totals.sessions_connected,
@@ -310,10 +310,10 @@ impl Source for ConsoleSource {
             subscriptions: totals.subscriptions,
             shared_subscriptions: totals.shared_subscriptions,
             share_groups: shared.groups().count() as u64,
-            retained_messages: totals.retained,
-            retained_bytes: shared.retained().bytes() as u64,
-            retained_own_messages: own_messages as u64,
-            retained_own_bytes: own_bytes as u64,
+            retained_messages: retained.messages as u64,
+            retained_bytes: retained.bytes as u64,
+            retained_own_messages: retained.own_messages as u64,
+            retained_own_bytes: retained.own_bytes as u64,
             inflight_messages: totals.messages_inflight,
             held_messages: totals.messages_stored.saturating_sub(totals.retained),
             held_bytes: totals.messages_stored_bytes.saturating_sub(shared.retained().bytes() as u64),
