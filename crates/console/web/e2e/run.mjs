@@ -102,6 +102,61 @@ const stories = {
     }
   },
 
+  async 'numbers that were seen before the page was opened are offered'(page) {
+    await publish('before/number', '19.25');
+    await publish('before/json', '{"air":{"humidity":63},"name":"x"}');
+    await goTo(page, '#/charts');
+    const offered = (name) => page.locator('.numbers button', { hasText: name });
+    await offered(`${ROOT}/before/number`).getByText('19.25').waitFor();
+    await offered(/before\/json.*air\.humidity/).getByText('63').waitFor();
+    await page.reload();
+    await logIn(page);
+    await offered(`${ROOT}/before/number`).click();
+    await page.locator('.legend td.strong', { hasText: '19.25' }).waitFor();
+  },
+
+  async 'a picture without values says where the last one is, and leads there'(page) {
+    await publish('once', '7');
+    const now = Date.now();
+    await goTo(page, `#/charts?s=${ROOT}/once&w=60&t=${now - 1_200_000}-${now - 600_000}`);
+    await page.getByText(/No values in this window; the last one came at \d\d:\d\d:\d\d\./).waitFor();
+    await page.getByRole('button', { name: 'Show it' }).click();
+    await page.locator('.legend td.strong', { hasText: '7' }).waitFor();
+    check((await page.locator('.no-values').count()) === 0, 'it is seen');
+    check((await page.getByRole('radio', { name: '1 min' }).isChecked()) && !page.url().includes('&t='), 'in the shortest window that has it');
+  },
+
+  async 'a part of a chart that was chosen with the mouse is what a link shows, also while nothing comes'(page) {
+    for (const value of ['5', '7', '3']) {
+      await publish('part', value);
+      await page.waitForTimeout(300);
+    }
+    await goTo(page, `#/charts?s=${ROOT}/part`);
+    await page.locator('.legend td.strong', { hasText: '3' }).waitFor();
+    const { x, y, width } = await page.locator('.plot canvas').boundingBox();
+    await page.mouse.move(x + width * 0.5, y + 60);
+    await page.mouse.down();
+    await page.mouse.move(x + width * 0.97, y + 60, { steps: 4 });
+    await page.mouse.up();
+    await page.mouse.move(5, 5);
+    const other = await openPage(page.context());
+    const seen = async (one) => ({
+      span: await one.locator('.range-text').innerText(),
+      legend: await one.locator('.legend tbody').innerText(),
+      picture: await one.locator('.plot canvas').evaluate((canvas) => canvas.toDataURL()),
+    });
+    const isSame = async () => JSON.stringify(await seen(page)) === JSON.stringify(await seen(other));
+    await page.locator('.range-text').waitFor();
+    await goTo(other, new URL(page.url()).hash);
+    await until(isSame, 'both see the same');
+    check(/\b3\b/.test((await seen(other)).legend), 'with its values');
+    await page.getByRole('button', { name: 'Live' }).click();
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await goTo(other, new URL(page.url()).hash);
+    await until(isSame, 'nor does a pause get lost');
+    await other.close();
+  },
+
   async 'a chart offers what it can fill, and says since when there is something'(page) {
     const offered = () => page.locator('.live-chart .segmented span').allInnerTexts();
     for (const [hash, windows] of [['', '1 min, 5 min, 15 min, 1 h'], ['&w=86400', '1 min, 5 min, 15 min, 1 h, 1 d']]) {
