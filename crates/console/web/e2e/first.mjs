@@ -5,6 +5,7 @@
  */
 
 import { execSync } from 'node:child_process';
+import { api } from './api.mjs';
 import { BASE, DESKTOP, check, openPage, until, withBrowser } from './browser.mjs';
 
 await withBrowser(async (context) => {
@@ -15,6 +16,9 @@ await withBrowser(async (context) => {
 
   await page.getByRole('heading', { name: 'Publish a first message' }).waitFor();
   await fits(page);
+  const isLocal = (one) => one.protocol !== 'mqtt' || /^(127\.|::1$|localhost$)/.test(one.address);
+  const isReachable = !(await api('listeners')).every(isLocal);
+  check((await page.getByText('From another machine').count()) === Number(isReachable), 'other machines are told of where they reach the server');
   await page.locator('.command').first().getByRole('button', { name: 'Copy' }).click();
   const command = await page.evaluate(() => navigator.clipboard.readText());
   const publish = (value) => execSync(command.replace(/21\.5$/, value), { shell: '/bin/sh', stdio: 'pipe' });
