@@ -124,10 +124,12 @@ const stories = {
   async 'numbers that were seen before the page was opened are offered'(page) {
     await publish('before/number', '19.25');
     await publish('before/json', '{"air":{"humidity":63},"name":"x"}');
+    await publish('before/long', JSON.stringify({ level: 40.5, text: 'x'.repeat(1000) }));
     await goTo(page, '#/charts');
     const offered = (name) => page.locator('.numbers button', { hasText: name });
     await offered(`${ROOT}/before/number`).getByText('19.25').waitFor();
     await offered(`${ROOT}/before/json`).getByText('63').waitFor();
+    await offered(`${ROOT}/before/long`).getByText('40.5').waitFor();
     await page.reload();
     await logIn(page);
     await offered(`${ROOT}/before/number`).click();

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { topicSearch } from '../topics/filter';
 import { TopicTree } from '../topics/tree';
-import { numbersSeen, stable } from './numbers';
+import { closedBeginning, numbersSeen, stable } from './numbers';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
@@ -23,6 +23,14 @@ test('numbers that only the server remembers are offered, in JSON too', () => {
     { topic: 'b', path: 'air.temperature', value: 20 },
   ]);
   expect(names(numbersSeen(tree.allTopics(), topicSearch('$SYS')))).toEqual(['$SYS']);
+});
+
+test('of JSON that is cut off there is what its beginning says', () => {
+  expect(closedBeginning('{"a":{"b":1,"c":"x,\\",{"},"d":[1,{"e":2,"f":12')).toBe('{"a":{"b":1,"c":"x,\\",{"},"d":[1,{"e":2}]}');
+  expect(closedBeginning('{"a":1')).toBe('');
+  const tree = new TopicTree();
+  tree.know('long', 1, false, { payload: bytes('{"air":{"temperature":20.5,"name":"' + 'x'.repeat(40)), payloadBytes: 5000 });
+  expect(numbersSeen(tree.allTopics(), null)).toEqual([{ topic: 'long', path: 'air.temperature', value: 20.5 }]);
 });
 
 test('what comes now goes before what is silent, and texts take the place of none', () => {

@@ -1,7 +1,7 @@
 /** The numbers that the page knows of, in payloads and in their JSON, to be drawn. */
 
 import { numberOf, pathOf, tryJson } from '../payload/json';
-import { payloadNumber, textOf } from '../payload/text';
+import { lenientText, payloadNumber, textOf } from '../payload/text';
 import { topBy } from '../topics/top';
 import { isServers, PREVIEW_BYTES, type TopicNode } from '../topics/tree';
 
@@ -25,7 +25,7 @@ export function numbersSeen(topics: Iterable<TopicNode>, matches: ((topic: strin
     if (found.length >= MOST_FOUND || performance.now() - start > BUDGET_MS) break;
     const value = payloadNumber(node.payload!);
     if (value !== null) found.push({ topic: node.topic, path: '', value });
-    else found.push(...numbersInJson(node.topic, node.payload!));
+    else found.push(...numbersInJson(node));
   }
   return found.slice(0, MOST_FOUND).sort((one, other) => (nameOf(one) < nameOf(other) ? -1 : 1));
 }
@@ -39,8 +39,9 @@ function mayHaveNumbers(payload: Uint8Array | null): boolean {
   return /[\s\d.+\-[{tfo]/i.test(String.fromCharCode(payload[0]!));
 }
 
-function numbersInJson(topic: string, payload: Uint8Array): Found[] {
-  const text = textOf(payload);
+function numbersInJson({ topic, payload, payloadBytes }: TopicNode): Found[] {
+  const isCut = payload!.length < payloadBytes;
+  const text = isCut ? closedBeginning(lenientText(payload!)) : textOf(payload!);
   if (text === null || !/^\s*[[{]/.test(text)) return [];
   const document = tryJson(text);
   if (document === null || document.nodes.length > 200) return [];
@@ -48,6 +49,23 @@ function numbersInJson(topic: string, payload: Uint8Array): Found[] {
     const value = node.kind === 'number' ? numberOf(document, node) : null;
     return value === null ? [] : [{ topic, path: pathOf(document, index), value }];
   });
+}
+
+/** JSON whose end is missing, up to its last whole member, and closed there: of what is long only the beginning may be known. */
+export function closedBeginning(text: string): string {
+  const open: string[] = [];
+  let [isInString, end, closing] = [false, 0, ''];
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at]!;
+    if (isInString && character === '\\') at++;
+    else if (character === '"') isInString = !isInString;
+    else if (isInString) continue;
+    else if (character === '{') open.push('}');
+    else if (character === '[') open.push(']');
+    else if (character === '}' || character === ']') open.pop();
+    else if (character === ',') [end, closing] = [at, [...open].reverse().join('')];
+  }
+  return text.slice(0, end) + closing;
 }
 
 const nameOf = (one: Found) => `${one.topic}  ${one.path}`;
