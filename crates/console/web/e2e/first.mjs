@@ -9,6 +9,7 @@ import { BASE, DESKTOP, check, openPage, until, withBrowser } from './browser.mj
 
 await withBrowser(async (context) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await tellsOfOtherMachines(context);
   const page = await openPage(context);
   const begunMs = Date.now();
   await page.goto(BASE);
@@ -35,6 +36,23 @@ await withBrowser(async (context) => {
   await page.screenshot({ path: '.shots/first.png' });
   check(page.faults.length === 0, page.faults.join('\n'));
 });
+
+/** The command for another machine stands there where a listener can be reached from it. */
+async function tellsOfOtherMachines(context) {
+  const page = await openPage(context);
+  const change = (path, changed) =>
+    page.route(`**/v1/${path}`, async (route) => route.fulfill({ json: changed(await (await route.fetch()).json()) }));
+  await change('session', (session) => ({ ...session, host_hint: '192.0.2.2' }));
+  for (const [address, count] of [['127.0.0.1', 0], ['0.0.0.0', 1], ['::1', 0], ['192.0.2.2', 1]]) {
+    await change('listeners', (listeners) => listeners.map((one) => ({ ...one, address })));
+    await Promise.all([page.waitForResponse(/v1\/listeners$/), page.goto(BASE)]);
+    await page.getByRole('heading', { name: 'Publish a first message' }).waitFor();
+    await page.waitForTimeout(200);
+    check((await page.locator('.command', { hasText: '192.0.2.2' }).count()) === count, `with a listener at ${address}`);
+    await page.unroute('**/v1/listeners');
+  }
+  await page.close();
+}
 
 /** On a phone what is to be read and typed lies between the search, which stays where it was, and the last line; it can be scrolled. */
 async function fits(page) {

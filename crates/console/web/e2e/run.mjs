@@ -46,6 +46,25 @@ const stories = {
     await until(async () => (await page.locator('.history-row').count()) >= 2, 'both are in the history');
   },
 
+  async 'topics are counted from the moment at which they are seen'(page) {
+    await publish('counted-at-once', '1', { retain: true });
+    await page.addInitScript(() => {
+      window.seen = [];
+      new MutationObserver(() => {
+        const counts = document.querySelector('.counts')?.textContent ?? '';
+        const isListed = document.querySelector('.tree-row') !== null;
+        if (window.seen.at(-1)?.counts !== counts || window.seen.at(-1)?.isListed !== isListed) window.seen.push({ counts, isListed });
+      }).observe(document, { subtree: true, childList: true, characterData: true });
+    });
+    await goTo(page, '#/topics');
+    await page.locator('.counts', { hasText: /^[1-9]/ }).waitFor();
+    const seen = await page.evaluate(() => window.seen);
+    check(!seen.some((one) => one.counts.startsWith('0 ')), `never none: ${JSON.stringify(seen)}`);
+    await goTo(page, `#/topics/${ROOT}/counted-at-once`);
+    await page.locator('.facts', { hasText: 'since this page was opened' }).waitFor();
+    await api('retained/delete', { filter: `${ROOT}/counted-at-once`, topics: null, dry_run: false });
+  },
+
   async 'a topic is marked as soon as something of it is retained, and no longer'(page) {
     await goTo(page, '#/topics');
     await connected(page);
@@ -100,6 +119,63 @@ const stories = {
     } finally {
       clearInterval(timer);
     }
+  },
+
+  async 'numbers that were seen before the page was opened are offered'(page) {
+    await publish('before/number', '19.25');
+    await publish('before/json', '{"air":{"humidity":63},"name":"x"}');
+    await publish('before/long', JSON.stringify({ level: 40.5, text: 'x'.repeat(1000) }));
+    await goTo(page, '#/charts');
+    const offered = (name) => page.locator('.numbers button', { hasText: name });
+    await offered(`${ROOT}/before/number`).getByText('19.25').waitFor();
+    await offered(`${ROOT}/before/json`).getByText('63').waitFor();
+    await offered(`${ROOT}/before/long`).getByText('40.5').waitFor();
+    await page.reload();
+    await logIn(page);
+    await offered(`${ROOT}/before/number`).click();
+    await page.locator('.legend td.strong', { hasText: '19.25' }).waitFor();
+  },
+
+  async 'a picture without values says where the last one is, and leads there'(page) {
+    await publish('once', '7');
+    const now = Date.now();
+    await goTo(page, `#/charts?s=${ROOT}/once&w=60&t=${now - 1_200_000}-${now - 600_000}`);
+    await page.getByText(/No values in this window; the last one came at \d\d:\d\d:\d\d\./).waitFor();
+    await page.getByRole('button', { name: 'Show it' }).click();
+    await page.locator('.legend td.strong', { hasText: '7' }).waitFor();
+    check((await page.locator('.no-values').count()) === 0, 'it is seen');
+    check((await page.getByRole('radio', { name: '1 min' }).isChecked()) && !page.url().includes('&t='), 'in the shortest window that has it');
+  },
+
+  async 'a part of a chart that was chosen with the mouse is what a link shows, also while nothing comes'(page) {
+    for (const value of ['5', '7', '3']) {
+      await publish('part', value);
+      await page.waitForTimeout(300);
+    }
+    await goTo(page, `#/charts?s=${ROOT}/part`);
+    await page.locator('.legend td.strong', { hasText: '3' }).waitFor();
+    const { x, y, width } = await page.locator('.plot canvas').boundingBox();
+    await page.mouse.move(x + width * 0.5, y + 60);
+    await page.mouse.down();
+    await page.mouse.move(x + width * 0.97, y + 60, { steps: 4 });
+    await page.mouse.up();
+    await page.mouse.move(5, 5);
+    const other = await openPage(page.context());
+    const seen = async (one) => ({
+      span: await one.locator('.range-text').innerText(),
+      legend: await one.locator('.legend tbody').innerText(),
+      picture: await one.locator('.plot canvas').evaluate((canvas) => canvas.toDataURL()),
+    });
+    const isSame = async () => JSON.stringify(await seen(page)) === JSON.stringify(await seen(other));
+    await page.locator('.range-text').waitFor();
+    await goTo(other, new URL(page.url()).hash);
+    await until(isSame, 'both see the same');
+    check(/\b3\b/.test((await seen(other)).legend), 'with its values');
+    await page.getByRole('button', { name: 'Live' }).click();
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await goTo(other, new URL(page.url()).hash);
+    await until(isSame, 'nor does a pause get lost');
+    await other.close();
   },
 
   async 'a chart offers what it can fill, and says since when there is something'(page) {
@@ -223,18 +299,70 @@ const stories = {
       await until(async () => (await ids()).filter(fit).slice(0, 3).join() === expected, `the first are ${expected}`);
       check((await head.getAttribute('aria-sort')) === `${order}ending`, 'who does not see it is told too');
     };
-    await head.getByRole('button').click();
     await sorted('asc');
-    await head.getByRole('button').press('Enter');
+    await head.getByRole('button').click();
     await sorted('desc');
     check(page.url().includes('sort=id') && page.url().includes('order=desc'), `the address has it: ${page.url()}`);
     await page.reload();
     await logIn(page);
     await sorted('desc');
-    await head.getByRole('button').press(' ');
-    await until(async () => (await head.getAttribute('aria-sort')) === 'none', 'the third time it is in no order');
-    check(!page.url().includes('sort='), 'nor does the address say one');
+    await head.getByRole('button').press('Enter');
+    await sorted('asc');
+    check(!page.url().includes('sort='), `as it is by itself the address needs not say: ${page.url()}`);
+    await page.setViewportSize(PHONE);
+    const choice = page.getByLabel('Sort by', { exact: true });
+    check((await choice.inputValue()) === 'id', 'so it is on a phone');
+    await page.getByRole('button', { name: 'Ascending' }).click();
+    await until(async () => page.url().includes('order=desc'), 'there it is turned by a button');
+    await choice.selectOption('queued');
+    await until(async () => page.url().includes('sort=queued'), 'and chosen from a list');
+    await page.setViewportSize(DESKTOP);
     for (const other of others) await other.close();
+  },
+
+  async 'how a connection ended looks like a fault only where it was one'(page) {
+    await goTo(page, '#/topics');
+    await connected(page);
+    const { id } = (await api('clients?limit=1000')).items.find((one) => /^[\w-]{1,60}$/.test(one.id));
+    for (const [reason, reason_code, isOrdinary] of [['the client said goodbye', null, true], ['server shutting down: restart', 0x8b, true], ['exceeded timeout', 0x8d, false]]) {
+      await page.route('**/v1/clients/*', async (route) => {
+        const answer = await route.fetch();
+        await route.fulfill({ json: { ...(await answer.json()), last_disconnect: { time_ms: Date.now(), reason, reason_code } } });
+      });
+      await goTo(page, `#/clients/${id}`);
+      const note = page.locator('.detail-part .note-line', { hasText: reason.split(':')[0] });
+      await note.waitFor();
+      check((await note.getAttribute('class')).includes('plain') === isOrdinary, `${reason}: ${isOrdinary}`);
+      await page.unroute('**/v1/clients/*');
+    }
+  },
+
+  async 'of retained messages there are columns for what is known of them'(page) {
+    await publish('columns', '1', { retain: true });
+    const heads = () => page.locator('.retained-table .head [role=columnheader]').allInnerTexts();
+    const shown = async (known) => {
+      await page.route('**/v1/retained?*', async (route) => {
+        const answer = await (await route.fetch()).json();
+        await route.fulfill({ json: { ...answer, items: answer.items.map((one) => ({ ...one, stored_ms: null, expires_ms: null, publisher: null, ...known })) } });
+      });
+      await goTo(page, '#/topics');
+      await goTo(page, `#/retained?filter=${ROOT}/columns`);
+      await page.locator('.retained-table .rows .row').first().waitFor();
+      await page.unroute('**/v1/retained?*');
+      return (await heads()).slice(5).join();
+    };
+    check((await shown({})) === '', `nothing is known: ${await heads()}`);
+    check((await shown({ publisher: 'ada' })) === 'Publisher', `publishers are: ${await heads()}`);
+    check((await shown({ stored_ms: Date.now(), expires_ms: Date.now() })) === 'Stored,Expires', `times are: ${await heads()}`);
+    await api('retained/delete', { filter: `${ROOT}/columns`, topics: null, dry_run: false });
+  },
+
+  async 'a sink that fails says what becomes of messages, and where to look'(page) {
+    const sink = { name: 'influxdb', target: 'InfluxDB at http://127.0.0.1:8086', state: 'failing', lag_messages: 3, lag_s: 5, written: 0, refused: 0, ignored: 0, last_error: 'Connection refused' };
+    await page.route('**/v1/sinks', (route) => route.fulfill({ json: [sink] }));
+    await goTo(page, '#/server/sinks');
+    const where = (await api('overview')).persistence ? 'on disk' : 'in memory';
+    await page.getByText(`Messages wait ${where} until it takes them again. See whether it runs there, and influxdb_url; midge check FILE and the log say more.`).waitFor();
   },
 
   async 'retained messages are deleted after a preview'(page) {
@@ -387,6 +515,27 @@ const stories = {
     check((await choice.count()) === 0 && (await verdict.getByText('listener').count()) === 0, 'of one there is no choice');
   },
 
+  async 'why somebody may do something is said in the language of the page'(page) {
+    await goTo(page, '#/server/access');
+    await page.locator('.form').waitFor();
+    await page.keyboard.press('?');
+    const choose = (language) => page.locator('dialog select').selectOption(language);
+    await choose('ja');
+    await page.keyboard.press('Escape');
+    const why = page.locator('.verdict > p').first();
+    for (const [topic, told] of [['a', 'ファイルがありません'], ['$SYS/a', 'サーバー自身のトピック']]) {
+      await page.locator('.form input.mono').fill(topic);
+      await page.locator('.form button[type=submit]').click();
+      await why.filter({ hasText: told }).waitFor();
+    }
+    const answer = { allowed: false, rule: null, listener: '1883', why: 'Denied by line 14. What tokens and web services grant counts beside it when somebody logs in.' };
+    await page.route('**/v1/explain', (route) => route.fulfill({ json: answer }));
+    await page.locator('.form button[type=submit]').click();
+    await why.filter({ hasText: /^14 行目により拒否されます。 トークン.*ます。$/ }).waitFor();
+    await page.keyboard.press('?');
+    await choose('en');
+  },
+
   async 'another language'(page) {
     await goTo(page, '#/topics');
     await connected(page);
@@ -421,6 +570,18 @@ const stories = {
       const width = await page.evaluate(() => Math.max(document.documentElement.scrollWidth, document.querySelector('main').scrollWidth));
       check(width <= PHONE.width, `${hash} is not wider than the screen: ${width}`);
     }
+    // Of the configuration's page, which is the last: how many lines each address takes.
+    const lines = await page.locator('.config td:last-child').evaluateAll((cells) => {
+      const linesOf = (node, at, length) => {
+        const range = document.createRange();
+        range.setStart(node, at);
+        range.setEnd(node, at + length);
+        return new Set([...range.getClientRects()].map((one) => one.top)).size;
+      };
+      const texts = cells.flatMap((cell) => [...cell.childNodes].filter((node) => node.data));
+      return texts.flatMap((node) => [...node.data.matchAll(/\d+(\.\d+){3}/g)].map((found) => linesOf(node, found.index, found[0].length)));
+    });
+    check((await isMock()) || (lines.length > 0 && lines.every((one) => one === 1)), `addresses are not broken: ${lines}`);
   },
 
   async 'a wrong password, then the right one'(page) {

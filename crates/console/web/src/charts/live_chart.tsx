@@ -7,12 +7,12 @@ import { drawnOf, drawnVersion } from '../state/drawn';
 import { isWide } from '../state/preferences';
 import { chart, hrefOf, setChart } from '../state/route';
 import { session } from '../state/session';
-import { sameSeries, windowsFor, type DrawnSeries } from '../state/url';
+import { sameSeries, windowOf, windowsFor, windowThatHas, type DrawnSeries } from '../state/url';
 import { Button, Segmented, tell } from '../ui/controls';
 import { Icon } from '../ui/icons';
 import { lineColor, Plot, type Column } from './plot';
 import { savePicture, saveText } from './save';
-import { begunMs, joined, liveRange, Samples, thinned, toCsv } from './samples';
+import { begunMs, hasValues, joined, lastMs, Samples, thinned, toCsv } from './samples';
 
 export const seriesName = (series: { topic: string; path: string }) =>
   series.path === '' ? series.topic : `${series.topic}  ›  ${series.path}`;
@@ -35,7 +35,6 @@ const REDRAW_MS = 250;
 
 export function LiveChart({ height, isSmall = false }: { height: number; isSmall?: boolean }) {
   const state = chart.value;
-  const [pausedAt, setPausedAt] = useState<number | null>(null);
   const [now, setNow] = useState(Date.now());
   const [cursorMs, setCursor] = useState<number | null>(null);
   const canvas = useRef<HTMLCanvasElement | null>(null);
@@ -50,21 +49,28 @@ export function LiveChart({ height, isSmall = false }: { height: number; isSmall
     return () => clearInterval(timer);
   }, []);
 
-  const end = pausedAt ?? now;
-  const range: [number, number] = state.range ?? liveRange(state.series.map(samplesOf), state.windowS * 1000, end);
-  const begun = begunMs(state.series.map(samplesOf));
-  const windows = windowsFor(begun === null ? 0 : (now - begun) / 1000, state.windowS);
-  const isStill = pausedAt !== null || state.range !== null;
+  const samples = state.series.map(samplesOf);
+  const [begun, last] = [begunMs(samples), lastMs(samples)];
+  const agoS = (ms: number | null) => (ms === null ? 0 : Math.max(0, now - ms) / 1000);
+  const windowS = windowOf(state, agoS(begun), agoS(last));
+  const range: [number, number] = state.range ?? [now - windowS * 1000, now];
+  const isEmpty = !hasValues(samples, range);
+  const windows = windowsFor(agoS(begun), windowS);
+  const isStill = state.range !== null;
   const changed = isStill ? `${version}` : `${version} ${Math.floor(now / REDRAW_MS)}`;
   const { times, columns } = useMemo(() => pictureOf(state.series, range), [changed, state, range[0], isSmall]);
 
   const zoom = (fromMs: number, toMs: number) => {
     if (toMs - fromMs >= 100) setChart({ ...state, range: [fromMs, toMs] });
   };
-  const live = () => {
-    setPausedAt(null);
-    setChart({ ...state, range: null });
+  /** The shortest window in which the last value is, a little from the edge; what is older than all of them is looked at where it is. */
+  const showLast = (lastMs: number) => {
+    const windowS = windowThatHas(((Date.now() - lastMs) / 1000) * 1.1);
+    setChart({ ...state, ...(windowS === null ? { range: [lastMs - 450_000, lastMs + 450_000] } : { windowS, range: null }) });
   };
+  const live = () => setChart({ ...state, range: null });
+  // What is paused stands in the address too, so that a link leads to what is seen.
+  const pause = () => setChart({ ...state, range });
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.target !== event.currentTarget) return;
     const length = range[1] - range[0];
@@ -74,7 +80,7 @@ export function LiveChart({ height, isSmall = false }: { height: number; isSmall
       ArrowLeft: () => zoom(range[0] - length / 4, range[1] - length / 4),
       ArrowRight: () => zoom(range[0] + length / 4, range[1] + length / 4),
       Escape: live,
-      ' ': () => (isStill ? live() : setPausedAt(Date.now())),
+      ' ': () => (isStill ? live() : pause()),
     };
     const move = moves[event.key];
     if (!move) return;
@@ -89,14 +95,14 @@ export function LiveChart({ height, isSmall = false }: { height: number; isSmall
         {(!isSmall || isWide.value) && (
           <Segmented
             label={t('charts.window')}
-            value={state.range ? 0 : state.windowS}
+            value={state.range ? 0 : windowS}
             options={windows.filter((s) => !isSmall || s <= 3600).map((value) => ({ value, text: formatDuration(value * 1000) }))}
             onChange={(windowS) => setChart({ ...state, windowS, range: null })}
           />
         )}
         <Button
           icon={isStill ? 'play' : 'pause'}
-          onClick={() => (isStill ? live() : setPausedAt(Date.now()))}
+          onClick={() => (isStill ? live() : pause())}
           aria-pressed={isStill}
         >
           {isStill ? t('charts.live') : t('charts.pause')}
@@ -130,18 +136,32 @@ export function LiveChart({ height, isSmall = false }: { height: number; isSmall
           onReset={live}
           canvas={canvas}
         />
+        {isEmpty && <NoValues series={state.series} version={version} last={last} onShow={showLast} />}
       </div>
-      {!isSmall && <p class="hint begun">{!isStill && begun !== null && end - begun < state.windowS * 1000 && begunText(begun)}</p>}
-      <Legend series={state.series} range={range} cursorMs={cursorMs} isSmall={isSmall} />
+      {!isSmall && <p class="hint begun">{!isStill && begun !== null && now - begun < windowS * 1000 && begunText(begun)}</p>}
+      <Legend series={state.series} range={range} version={version} cursorMs={cursorMs} isSmall={isSmall} />
     </section>
   );
 }
 
-/** Why the picture is shorter than its window. */
+/** What stands in a picture in which nothing is, and leads to where something is. */
+function NoValues({ series, last, onShow }: { series: DrawnSeries[]; version: number; last: number | null; onShow: (lastMs: number) => void }) {
+  if (series.some((one) => drawnOf(one)?.isLoading)) return null;
+  return (
+    <div class="no-values">
+      <p role="status">{last === null ? t('charts.noValues') : t('charts.noneInWindow', { time: formatDateTime(last) })}</p>
+      {last !== null && <Button onClick={() => onShow(last)}>{t('charts.showLast')}</Button>}
+    </div>
+  );
+}
+
+/** Why the picture begins later than its window. */
 const begunText = (begun: number) =>
   `${t('charts.begun', { time: formatDateTime(begun) })} ${t(session.value?.history ? 'charts.remembersHour' : 'charts.remembersNothing')}`;
 
 function pictureOf(series: DrawnSeries[], range: [number, number]): { times: number[]; columns: Column[] } {
+  // Lines go on to what is beyond the edges, but not through a picture in which nothing is.
+  if (!hasValues(series.map(samplesOf), range)) return { times: [], columns: series.map(() => []) };
   const width = Math.min(innerWidth, 2000);
   const [times, ...columns] = joined(series.map((one) => thinned(samplesOf(one), range[0], range[1], width)));
   return { times, columns };
@@ -179,8 +199,9 @@ function Exports(props: { series: DrawnSeries[]; range: [number, number]; canvas
   );
 }
 
-function Legend(props: { series: DrawnSeries[]; range: [number, number]; cursorMs: number | null; isSmall: boolean }) {
-  const { series, range, cursorMs, isSmall } = props;
+/** `version` counts what came: a part of the page whose properties are as they were is not drawn again, though there are more samples. */
+function Legend(props: { series: DrawnSeries[]; range: [number, number]; version: number; cursorMs: number | null; isSmall: boolean }) {
+  const { series, range, version, cursorMs, isSmall } = props;
   return (
     <div class="table-frame">
       <table class="legend">
@@ -203,7 +224,7 @@ function Legend(props: { series: DrawnSeries[]; range: [number, number]; cursorM
         </thead>
         <tbody>
           {series.map((one, index) => (
-            <LegendRow key={index} {...{ one, index, range, cursorMs, isSmall }} />
+            <LegendRow key={index} {...{ one, index, range, version, cursorMs, isSmall }} />
           ))}
         </tbody>
       </table>
@@ -211,7 +232,7 @@ function Legend(props: { series: DrawnSeries[]; range: [number, number]; cursorM
   );
 }
 
-function LegendRow(props: { one: DrawnSeries; index: number; range: [number, number]; cursorMs: number | null; isSmall: boolean }) {
+function LegendRow(props: { one: DrawnSeries; index: number; range: [number, number]; version: number; cursorMs: number | null; isSmall: boolean }) {
   const { one, index, range, cursorMs, isSmall } = props;
   const samples = samplesOf(one);
   const summary = samples.summary(range[0], range[1]);

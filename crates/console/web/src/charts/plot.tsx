@@ -90,7 +90,7 @@ export function Plot(props: PlotProps) {
       const [min, max] = rangeOf(props);
       made.setScale('x', { min, max });
     });
-  }, [props.times, props.columns, props.range?.[0], props.range?.[1]]);
+  }, [isLoaded, shape, props.times, props.columns, props.range?.[0], props.range?.[1]]);
 
   return (
     <div
@@ -126,7 +126,8 @@ function optionsOf(latest: { current: PlotProps }, width: number): uPlotType.Opt
     side,
     grid: { ...axis.grid, show: side === 3 },
     size: (_plot, values) => 16 + 6.6 * Math.max(3, ...(values ?? []).map((value) => value.length)),
-    values: (_plot, splits) => splits.map((value) => latest.current.format(value)),
+    // Where there are no values the axis has no scale.
+    values: (_plot, splits) => splits.map((value) => (latest.current.times.length === 0 ? '' : latest.current.format(value))),
     space: 34,
     ...(props.isBytes ? { incrs: BYTE_STEPS } : props.isWhole ? { incrs: WHOLE_STEPS } : {}),
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { windowsFor } from '../state/url';
-import { begunMs, joined, liveRange, Samples, thinned, toCsv } from './samples';
+import { begunMs, hasValues, joined, lastMs, Samples, thinned, toCsv } from './samples';
 
 function samplesOf(...points: [number, number][]) {
   const samples = new Samples();
@@ -34,14 +34,12 @@ describe('samples', () => {
   });
 });
 
-describe('the time that is shown', () => {
-  const end = 1_000_000;
-  test('is the window, and less where nothing is older', () => {
-    expect(liveRange([samplesOf([1, 1])], 900_000, end)).toEqual([100_000, end]);
-    expect(liveRange([samplesOf([500_000, 1]), samplesOf([700_000, 1])], 900_000, end)).toEqual([500_000, end]);
-    expect(liveRange([samplesOf([999_000, 1])], 900_000, end)).toEqual([970_000, end]);
-    expect(liveRange([new Samples()], 900_000, end)).toEqual([970_000, end]);
-  });
+test('whether there is anything in a part of time, and where the last is', () => {
+  const series = [samplesOf([10, 1], [20, 2]), new Samples(), samplesOf([15, 1])];
+  const parts: [number, number][] = [[0, 9], [0, 10], [11, 14], [16, 30], [21, 30]];
+  expect(parts.map((part) => hasValues(series, part))).toEqual([false, true, false, true, false]);
+  expect(lastMs(series)).toBe(20);
+  expect(lastMs([new Samples()])).toBeNull();
 });
 
 describe('windows of time', () => {

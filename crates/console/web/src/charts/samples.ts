@@ -64,14 +64,15 @@ export function begunMs(series: Samples[]): number | null {
   return first.length === 0 ? null : Math.min(...first);
 }
 
-/** A picture of less than this is no course. */
-const LEAST_MS = 30_000;
-
-/** The last `windowMs`; of series that have begun later from there on, so that the first numbers are no speck at the edge. */
-export function liveRange(series: Samples[], windowMs: number, endMs: number): [number, number] {
-  const fromMs = Math.min(endMs - LEAST_MS, begunMs(series) ?? Infinity);
-  return [Math.max(endMs - windowMs, fromMs), endMs];
+/** When the last number is from; null where there is none. */
+export function lastMs(series: Samples[]): number | null {
+  const last = series.flatMap((one) => one.times.at(-1) ?? []);
+  return last.length === 0 ? null : Math.max(...last);
 }
+
+/** Whether any number is from this part of time. */
+export const hasValues = (series: Samples[], [fromMs, toMs]: [number, number]) =>
+  series.some((one) => one.indexAt(fromMs) < one.indexAt(toMs + 1));
 
 export interface Summary {
   last: number;

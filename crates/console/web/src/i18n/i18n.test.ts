@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { en } from './en';
-import { browserLanguage, fill, formatBytes, formatDuration, formatRate, formatValue, LANGUAGES, saidIn } from './index';
+import { browserLanguage, fill, formatBytes, formatDuration, formatRate, formatValue, LANGUAGES, saidIn, saidSentencesIn } from './index';
 import { ja } from './ja';
 import { ko } from './ko';
 import { said as saidJa } from './said_ja';
@@ -37,6 +37,12 @@ test('what the server says is told in the language of the user, or as it is', ()
   expect(saidIn(known, 'the disk is full')).toBe('the disk is full');
   expect(saidIn(known, ': exceeded timeout')).toBe(': exceeded timeout');
   expect(saidIn(known, 'constructor')).toBe('constructor');
+});
+
+test('several sentences are told one by one, with their numbers', () => {
+  const known = { 'Allowed by line {n}.': 'Zeile {n} erlaubt es.', 'More counts.': 'Mehr zählt.' };
+  expect(saidSentencesIn(known, 'Allowed by line 14. More counts.')).toBe('Zeile 14 erlaubt es. Mehr zählt.');
+  expect(saidSentencesIn(known, 'Denied by line 3. More counts.')).toBe('Denied by line 3. Mehr zählt.');
 });
 
 const sources = import.meta.glob<string>(['../**/*.{ts,tsx}', '!../**/*.test.ts', '!./{en,ja,ko,said_ja,said_ko}.ts'], {

@@ -43,6 +43,18 @@ export function saidIn(known: Record<string, string>, text: string): string {
   return Object.hasOwn(known, begin) ? known[begin]! + text.slice(colon) : text;
 }
 
+/** Several sentences of the server, each by itself; those that have a number in them are known with `{n}` in its place. */
+export const saidSentences = (text: string) => saidSentencesIn(saidTable.value, text);
+
+export function saidSentencesIn(known: Record<string, string>, text: string): string {
+  const told = text.split(/(?<=\.) (?=[A-Z])/).map((sentence) => {
+    const number = /\d+/.exec(sentence)?.[0];
+    const pattern = number === undefined ? sentence : sentence.replace(number, '{n}');
+    return Object.hasOwn(known, pattern) ? fill(known[pattern]!, { n: number ?? '' }) : sentence;
+  });
+  return told.join(' ');
+}
+
 /** A text with its gaps filled: `{name}`, and `{n|message|messages}`, which is the number and the noun that goes with it. */
 export function t(key: Key, values: Record<string, string | number> = {}): string {
   return fill(table.value[key], values);

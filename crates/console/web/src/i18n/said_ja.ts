@@ -1,4 +1,4 @@
-/** What the server says in English, in Japanese: what to do about problems, and how messages and connections ended. */
+/** What the server says in English, in Japanese: what to do about problems, why somebody may or may not do something, and how messages and connections ended. */
 export const said: Record<string, string> = {
   'Many clients connect at once. If they are yours, raise this limit of the listener.':
     '多数のクライアントが同時に接続しています。自分のクライアントであれば、リスナーのこの上限を上げてください。',
@@ -62,6 +62,28 @@ export const said: Record<string, string> = {
   'The client sends more than max_client_messages_per_second or max_client_bytes_per_second allow.':
     'クライアントの送信量が max_client_messages_per_second または max_client_bytes_per_second の上限を超えています。',
 
+  'Allowed: there is no ACL file.': '許可: ACL ファイルがありません。',
+  'Allowed: each message is asked about when it is delivered.':
+    '許可: メッセージごとに、配信時に判定されます。',
+  'Allowed by line {n}.': '{n} 行目により許可されます。',
+  'Denied by line {n}.': '{n} 行目により拒否されます。',
+  'Denied: the file has patterns, and the User Name has a wildcard in it.':
+    '拒否: ファイルに pattern があり、ユーザー名にワイルドカードが含まれています。',
+  'Denied: the file has patterns, and the Client Identifier has a wildcard in it.':
+    '拒否: ファイルに pattern があり、クライアント ID にワイルドカードが含まれています。',
+  'Denied: no rule of the User matches, and no pattern.':
+    '拒否: このユーザーのルールにも pattern にも一致するものがありません。',
+  'Denied: the file does not name the User, and no pattern matches.':
+    '拒否: ファイルにこのユーザーの記載がなく、一致する pattern もありません。',
+  'Denied: no rule for Clients without User Name matches, and no pattern.':
+    '拒否: ユーザー名のないクライアント向けのルールにも pattern にも一致するものがありません。',
+  'What tokens and web services grant counts beside it when somebody logs in.':
+    'トークンや Web サービスが与える権限は、ログイン時にこれに加わります。',
+  'Topics of the server itself cannot be published to.':
+    'サーバー自身のトピックには送信できません。',
+  'User Name or Client Identifier has a \'+\', \'#\' or \'/\' in it, and so is granted nothing.':
+    'ユーザー名またはクライアント ID に「+」「#」「/」のいずれかが含まれているため、何も許可されません。',
+
   'queue full': 'キューが満杯',
   'the client does not read': 'クライアントが受信しない',
   'larger than the client\'s maximum packet size': 'クライアントの最大パケットサイズを超過',
@@ -84,5 +106,6 @@ export const said: Record<string, string> = {
   'oversize packet': '大きすぎるパケット',
   'quota exceeded': '上限超過',
   'told in the log': 'ログに記録',
+  'Connection refused': '接続が拒否されました',
   'Packet Identifier in use': '使用中のパケット ID',
 };

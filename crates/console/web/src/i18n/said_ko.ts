@@ -1,4 +1,4 @@
-/** What the server says in English, in Korean: what to do about problems, and how messages and connections ended. */
+/** What the server says in English, in Korean: what to do about problems, why somebody may or may not do something, and how messages and connections ended. */
 export const said: Record<string, string> = {
   'Many clients connect at once. If they are yours, raise this limit of the listener.':
     '많은 클라이언트가 한꺼번에 접속하고 있습니다. 직접 운영하는 클라이언트라면 리스너의 이 한도를 올리세요.',
@@ -62,6 +62,28 @@ export const said: Record<string, string> = {
   'The client sends more than max_client_messages_per_second or max_client_bytes_per_second allow.':
     '클라이언트가 max_client_messages_per_second 또는 max_client_bytes_per_second의 한도보다 많이 보냅니다.',
 
+  'Allowed: there is no ACL file.': '허용: ACL 파일이 없습니다.',
+  'Allowed: each message is asked about when it is delivered.':
+    '허용: 메시지마다 전달할 때 판정합니다.',
+  'Allowed by line {n}.': '{n}행에 따라 허용됩니다.',
+  'Denied by line {n}.': '{n}행에 따라 거부됩니다.',
+  'Denied: the file has patterns, and the User Name has a wildcard in it.':
+    '거부: 파일에 pattern이 있고, 사용자 이름에 와일드카드가 들어 있습니다.',
+  'Denied: the file has patterns, and the Client Identifier has a wildcard in it.':
+    '거부: 파일에 pattern이 있고, 클라이언트 ID에 와일드카드가 들어 있습니다.',
+  'Denied: no rule of the User matches, and no pattern.':
+    '거부: 이 사용자의 규칙에도 pattern에도 일치하는 것이 없습니다.',
+  'Denied: the file does not name the User, and no pattern matches.':
+    '거부: 파일에 이 사용자가 없고, 일치하는 pattern도 없습니다.',
+  'Denied: no rule for Clients without User Name matches, and no pattern.':
+    '거부: 사용자 이름이 없는 클라이언트의 규칙에도 pattern에도 일치하는 것이 없습니다.',
+  'What tokens and web services grant counts beside it when somebody logs in.':
+    '토큰과 웹 서비스가 주는 권한은 로그인할 때 여기에 더해집니다.',
+  'Topics of the server itself cannot be published to.':
+    '서버 자체의 토픽에는 발행할 수 없습니다.',
+  'User Name or Client Identifier has a \'+\', \'#\' or \'/\' in it, and so is granted nothing.':
+    '사용자 이름 또는 클라이언트 ID에 \'+\', \'#\', \'/\' 중 하나가 들어 있어 아무것도 허용되지 않습니다.',
+
   'queue full': '대기열이 가득 참',
   'the client does not read': '클라이언트가 읽지 않음',
   'larger than the client\'s maximum packet size': '클라이언트의 최대 패킷 크기 초과',
@@ -84,5 +106,6 @@ export const said: Record<string, string> = {
   'oversize packet': '너무 큰 패킷',
   'quota exceeded': '한도 초과',
   'told in the log': '로그에 기록됨',
+  'Connection refused': '연결이 거부됨',
   'Packet Identifier in use': '사용 중인 패킷 ID',
 };

@@ -10,7 +10,7 @@ import { fromBase64, payloadNumber, textOf } from '../payload/text';
 import { listen } from './live';
 import { chart } from './route';
 import { login, session } from './session';
-import { joinSeries } from './url';
+import { joinSeries, REMEMBERED_S } from './url';
 
 export interface Drawn {
   samples: Samples;
@@ -40,7 +40,9 @@ export function startDrawn() {
   effect(() => {
     const { series, windowS, range } = chart.value;
     const isIn = login.value.name === 'in';
-    const sinceMs = range ? range[0] - (range[1] - range[0]) : Date.now() - windowS * 1000;
+    // All that the server remembers, so that a window without numbers can say where the last one is.
+    const windowMs = Math.max(windowS ?? 0, REMEMBERED_S) * 1000;
+    const sinceMs = Math.min(Date.now() - windowMs, range ? range[0] - (range[1] - range[0]) : Infinity);
     const wanted = new Map(series.map((one) => [joinSeries(one), one]));
     for (const [key, one] of drawn) {
       if (wanted.has(key)) continue;

@@ -27,7 +27,7 @@ export const link = signal<LinkState>({ name: 'off' });
 /** Filters that the server does not let us subscribe to. */
 export const refusedFilters = signal<Map<string, number>>(new Map());
 /** Set with each tick of the rates, for whoever shows numbers of the whole. */
-export const overall = signal({ topics: 0, rate: 0, messages: 0 });
+export const overall = signal({ rate: 0, messages: 0 });
 /** Messages of the whole in each second of the last minutes. */
 export const rateHistory = signal<number[]>([]);
 
@@ -166,7 +166,7 @@ export function startLive() {
     const now = performance.now();
     tree.tick((now - before) / 1000);
     before = now;
-    overall.value = { topics: tree.topics, rate: tree.rate, messages: tree.messages };
+    overall.value = { rate: tree.rate, messages: tree.messages };
     rateHistory.value = [...rateHistory.value, tree.rate].slice(-RATE_SECONDS);
   }, 1000);
 }

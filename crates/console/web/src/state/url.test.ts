@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { chartRoute, chartStateOf, formatRoute, parseRoute, withQuery, type ChartState, type Route } from './url';
+import { chartRoute, chartStateOf, formatRoute, parseRoute, windowOf, withQuery, type ChartState, type Route } from './url';
 
 const routes: Route[] = [
   { page: 'topics', item: '', query: [] },
@@ -30,7 +30,7 @@ test('one value of a query', () => {
 
 describe('charts', () => {
   const states: ChartState[] = [
-    { series: [], windowS: 900, range: null },
+    { series: [], windowS: null, range: null },
     { series: [{ topic: 'a/b', path: '', axis: 'left' }], windowS: 3600, range: null },
     {
       series: [
@@ -47,7 +47,14 @@ describe('charts', () => {
 
   test('what makes no sense is left out', () => {
     const state = chartStateOf(parseRoute('#/charts?s=&s=a&s=a&w=7&t=9-3&u'));
-    expect(state).toEqual({ series: [{ topic: 'a', path: '', axis: 'left' }], windowS: 900, range: null });
+    expect(state).toEqual({ series: [{ topic: 'a', path: '', axis: 'left' }], windowS: null, range: null });
+  });
+
+  test('the window is the chosen one, or else the shortest that has what there is', () => {
+    const unchosen: ChartState = { series: [], windowS: null, range: null };
+    expect(windowOf({ ...unchosen, windowS: 300 }, 5000, 4000)).toBe(300);
+    const shown = [[0, 0], [61, 1], [301, 1], [3500, 1], [3500, 1000], [90_000, 86_000]].map(([oldestS, newestS]) => windowOf(unchosen, oldestS!, newestS!));
+    expect(shown).toEqual([60, 300, 900, 900, 3600, 900]);
   });
 
   test('very many series are not drawn', () => {

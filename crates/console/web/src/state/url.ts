@@ -76,8 +76,9 @@ export interface DrawnSeries {
 
 export interface ChartState {
   series: DrawnSeries[];
-  windowS: number;
-  /** A fixed part of time, in ms, instead of the last `windowS` seconds. */
+  /** The last so many seconds; null: as many as `windowOf` says, as nobody has chosen. */
+  windowS: number | null;
+  /** A fixed part of time, in ms, instead of that. */
   range: [number, number] | null;
 }
 
@@ -85,9 +86,21 @@ export const WINDOWS_S = [60, 300, 900, 3600, 21_600, 86_400];
 export const MOST_SERIES = 12;
 
 /** What a server remembers. Longer windows are filled by a page that stays open. */
-const REMEMBERED_S = 3600;
+export const REMEMBERED_S = 3600;
 
-/** Windows that show something that a shorter one does not, where the oldest number is so old; and the one that is chosen. */
+/** Nobody gets a longer one without having chosen it, unless all that there is is older. */
+const UNCHOSEN_S = 900;
+
+/** The window that is shown: the chosen one, or else the shortest that has all numbers in it, so that the first ones are no speck at its edge. */
+export function windowOf({ windowS }: ChartState, oldestS: number, newestS: number): number {
+  const wantedS = Math.min(oldestS, Math.max(newestS * 1.25, UNCHOSEN_S));
+  return windowS ?? windowThatHas(wantedS) ?? UNCHOSEN_S;
+}
+
+/** The shortest window that goes back so far; null where none does. */
+export const windowThatHas = (agoS: number): number | null => WINDOWS_S.find((one) => one >= agoS) ?? null;
+
+/** Windows that show something that a shorter one does not, where the oldest number is so old; and the one that is shown. */
 export function windowsFor(oldestS: number, chosenS: number): number[] {
   const showsMore = (index: number) => oldestS > WINDOWS_S[index - 1]! * 1.25;
   return WINDOWS_S.filter((one, index) => one <= REMEMBERED_S || one === chosenS || showsMore(index));
@@ -106,14 +119,14 @@ export function chartStateOf(route: Route): ChartState {
   const hasRange = from !== undefined && to !== undefined && from > 0 && to > from && to < 8.64e15;
   return {
     series,
-    windowS: WINDOWS_S.includes(windowS) ? windowS : 900,
+    windowS: WINDOWS_S.includes(windowS) ? windowS : null,
     range: hasRange ? [from, to] : null,
   };
 }
 
 export function chartRoute(state: ChartState): Route {
   const query: [string, string][] = state.series.map((one) => [one.axis === 'left' ? 's' : 'r', joinSeries(one)]);
-  if (state.windowS !== 900) query.push(['w', String(state.windowS)]);
+  if (state.windowS !== null) query.push(['w', String(state.windowS)]);
   if (state.range) query.push(['t', state.range.map(Math.round).join('-')]);
   return { page: 'charts', item: '', query };
 }

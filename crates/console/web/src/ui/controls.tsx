@@ -159,6 +159,12 @@ export function Sentence({ text }: { text: string }) {
   return <>{parts.map((part, index) => (index % 2 === 1 && index < parts.length - 1 ? <code key={index}>{part}</code> : part))}</>;
 }
 
+/** A long word of a configuration, which may break behind its separators. */
+export function Breakable({ text }: { text: string }) {
+  const parts = text.split(/(?<=[/_,;=])(?=[^/])/);
+  return <>{parts.flatMap((part, index) => (index === 0 ? [part] : [<wbr />, part]))}</>;
+}
+
 export function Badge({ tone = 'quiet', children }: { tone?: 'quiet' | 'good' | 'warn' | 'bad' | 'accent'; children: ComponentChildren }) {
   return <span class={`badge ${tone}`}>{children}</span>;
 }

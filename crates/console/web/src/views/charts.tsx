@@ -2,56 +2,15 @@
 
 import { useEffect, useState } from 'preact/hooks';
 import { seriesName, toggleSeries, LiveChart } from '../charts/live_chart';
+import { numbersSeen, stable, type Found } from '../charts/numbers';
 import { formatValue, t } from '../i18n';
-import { numberOf, pathOf, tryJson } from '../payload/json';
-import { payloadNumber, plain, textOf } from '../payload/text';
-import { tree } from '../state/live';
+import { plain } from '../payload/text';
+import { isSettled, tree } from '../state/live';
 import { chart, setChart } from '../state/route';
 import { MOST_SERIES, sameSeries } from '../state/url';
 import { topicSearch } from '../topics/filter';
-import { topBy } from '../topics/top';
-import { PREVIEW_BYTES, type TopicNode } from '../topics/tree';
-import { Button, Empty, SearchField } from '../ui/controls';
+import { Button, Empty, Loading, SearchField } from '../ui/controls';
 import { useTick } from '../ui/tick';
-
-interface Found {
-  topic: string;
-  path: string;
-  value: number;
-}
-
-const MOST_FOUND = 60;
-/** Looking into payloads for numbers must not hold up the page. */
-const BUDGET_MS = 12;
-
-/** Numbers that were seen last, those of what comes most often first. */
-function numbersSeen(search: string): Found[] {
-  const matches = topicSearch(search);
-  const start = performance.now();
-  const found: Found[] = [];
-  const isWanted = (node: TopicNode) => node.payload !== null && node.payload.length < PREVIEW_BYTES && (matches?.(node.topic) ?? node.topic[0] !== '$');
-  // What was found by a search is shown even if it is silent.
-  const silent = matches ? 1e-9 : 0;
-  const nodes = topBy(tree.allTopics(), MOST_FOUND * 2, (node) => (isWanted(node) ? Math.max(node.rate, silent) : 0));
-  for (const node of nodes) {
-    if (found.length >= MOST_FOUND || performance.now() - start > BUDGET_MS) break;
-    const value = payloadNumber(node.payload!);
-    if (value !== null) found.push({ topic: node.topic, path: '', value });
-    else found.push(...numbersInJson(node.topic, node.payload!));
-  }
-  return found.slice(0, MOST_FOUND).sort((one, other) => (seriesName(one) < seriesName(other) ? -1 : 1));
-}
-
-function numbersInJson(topic: string, payload: Uint8Array): Found[] {
-  const text = textOf(payload);
-  if (text === null || !/^\s*[[{]/.test(text)) return [];
-  const document = tryJson(text);
-  if (document === null || document.nodes.length > 200) return [];
-  return document.nodes.flatMap((node, index) => {
-    const value = node.kind === 'number' ? numberOf(document, node) : null;
-    return value === null ? [] : [{ topic, path: pathOf(document, index), value }];
-  });
-}
 
 export function ChartsPage() {
   const { series } = chart.value;
@@ -80,6 +39,9 @@ export function ChartsPage() {
   );
 }
 
+const LOOK_MS = 2000;
+const FIRST_LOOK_MS = 300;
+
 /** All numbers that there are, to be drawn with a click. */
 function Numbers() {
   const [search, setSearch] = useState('');
@@ -87,10 +49,19 @@ function Numbers() {
   const { series } = chart.value;
   useTick(2000);
   useEffect(() => {
-    const look = () => setFound((before) => stable(before, numbersSeen(search), search));
-    look();
-    const timer = setInterval(() => !document.hidden && look(), 2000);
-    return () => clearInterval(timer);
+    const matches = topicSearch(search);
+    let timer = 0;
+    const look = (isAnew: boolean) => {
+      // What is known comes within the first moments; from then on what is there stays at its place.
+      const isWhole = isSettled();
+      if (!document.hidden) {
+        const now = numbersSeen(tree.allTopics(), matches);
+        setFound((before) => (isAnew || !isWhole ? now : stable(before, now)));
+      }
+      timer = window.setTimeout(look, isWhole ? LOOK_MS : FIRST_LOOK_MS, !isWhole);
+    };
+    look(true);
+    return () => clearTimeout(timer);
   }, [search]);
   return (
     <section aria-labelledby="numbers-title">
@@ -99,7 +70,7 @@ function Numbers() {
         <span class="grow" />
         <SearchField label={t('topics.search')} placeholder={t('topics.searchHint')} value={search} onChange={setSearch} />
       </div>
-      {found.length === 0 && <p class="hint">{t('charts.noNumbers')}</p>}
+      {found.length === 0 && (isSettled() ? <p class="hint">{t('charts.noNumbers')}</p> : <Loading rows={2} />)}
       <ul class="numbers">
         {found.map((one) => {
           const isDrawn = series.some((other) => sameSeries(other, one));
@@ -118,15 +89,4 @@ function Numbers() {
       </ul>
     </section>
   );
-}
-
-let shownSearch = '';
-
-/** The same numbers at the same places with new values: nothing jumps under the pointer. */
-function stable(before: Found[], now: Found[], search: string): Found[] {
-  const isSame = shownSearch === search;
-  shownSearch = search;
-  if (!isSame || before.length < Math.min(now.length, 12)) return now;
-  const values = new Map(now.map((one) => [seriesName(one), one]));
-  return before.map((one) => values.get(seriesName(one)) ?? one);
 }

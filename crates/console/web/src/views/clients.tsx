@@ -17,6 +17,12 @@ import { Head, SortChoice, sortOf, type Column } from './clients_head';
 
 const EVERY_MS = 3000;
 
+/** How connections end without anybody having a fault. */
+const ORDINARY_ENDS = new Set(['the client said goodbye', 'the page was closed', 'server shutting down', 'administrative action']);
+
+/** The server adds behind a colon why it has ended a connection. */
+const isOrdinaryEnd = (reason: string) => ORDINARY_ENDS.has(reason.split(': ')[0]!);
+
 interface Rates {
   received: number;
   sent: number;
@@ -50,8 +56,7 @@ export function ClientsPage() {
   const state = STATES.find((one) => one === query('state')) ?? 'all';
   const rates = useRates();
   const sort = sortOf();
-  const order = { sort: sort?.column ?? null, order: sort?.order ?? null };
-  const list = useList<Client>('clients', { state, search, ...order }, EVERY_MS, (answer) => rates.note(answer.items));
+  const list = useList<Client>('clients', { state, search, sort: sort.column, order: sort.order }, EVERY_MS, (answer) => rates.note(answer.items));
   const chosen = route.value.item;
   const items = list.items ?? [];
   const [active, setActive] = useState(-1);
@@ -105,7 +110,7 @@ export function ClientsPage() {
                   index={index}
                   one={items[index]!}
                   rates={ratesOf(items[index]!) ?? rates.of(items[index]!.id)}
-                  sorted={sort?.column ?? null}
+                  sorted={sort.column}
                   isChosen={items[index]!.id === chosen}
                   isActive={index === active}
                   onChoose={() => {
@@ -134,17 +139,16 @@ function ratesOf(one: Client): Rates | null {
   return received === null || sent === null ? null : { received, sent };
 }
 
-function countText({ items, total, hasMore }: Listed<Client>): string {
+function countText({ items, total }: Listed<Client>): string {
   const shown = items?.length ?? 0;
-  if (total === null) return t(hasMore ? 'clients.countMore' : 'clients.count', { n: shown });
-  return total > shown ? t('clients.firstOf', { shown, n: total }) : t('clients.count', { n: total });
+  return total !== null && total > shown ? t('clients.firstOf', { shown, n: total }) : t('clients.count', { n: shown });
 }
 
 interface RowProps {
   one: Client;
   index: number;
   rates: Rates | null;
-  sorted: Column | null;
+  sorted: Column;
   isChosen: boolean;
   isActive: boolean;
   onChoose: () => void;
@@ -272,7 +276,7 @@ function Facts({ one, rates }: { one: ClientDetail; rates: Rates | null }) {
   return (
     <div class="detail-scroll">
       {one.last_disconnect && (
-        <p class="note-line">
+        <p class={`note-line${isOrdinaryEnd(one.last_disconnect.reason) ? ' plain' : ''}`}>
           <Icon name="disconnect" size={16} />
           <span>
             {t('clients.lastDisconnect')}: {plain(said(one.last_disconnect.reason), 200)}

@@ -28,35 +28,34 @@ export interface Sort {
   order: Order;
 }
 
-/** As the address says; null: in no order. */
-export function sortOf(): Sort | null {
-  const column = COLUMNS.find((one) => one.key === query('sort'));
-  if (column === undefined) return null;
+/** As the address says, or else by the first column. */
+export function sortOf(): Sort {
+  const column = COLUMNS.find((one) => one.key === query('sort')) ?? COLUMNS[0];
   const order = query('order');
   return { column: column.key, order: order === 'asc' || order === 'desc' ? order : column.order };
 }
 
-const sortBy = (sort: Sort | null) => setQueries({ sort: sort?.column ?? null, order: sort?.order ?? null });
+const sortBy = ({ column, order }: Sort) => {
+  const isDefault = column === COLUMNS[0].key && order === COLUMNS[0].order;
+  setQueries(isDefault ? { sort: null, order: null } : { sort: column, order });
+};
 
-/** First as one mostly wants it, then the other way round, then not at all. */
-function turn(column: (typeof COLUMNS)[number], sort: Sort | null) {
-  const { key, order } = column;
-  if (sort?.column !== key) sortBy({ column: key, order });
-  else if (sort.order === order) sortBy({ column: key, order: order === 'asc' ? 'desc' : 'asc' });
-  else sortBy(null);
-}
+const turned = ({ column, order }: Sort): Sort => ({ column, order: order === 'asc' ? 'desc' : 'asc' });
+
+/** First as one mostly wants it, then the other way round. */
+const choose = ({ key, order }: (typeof COLUMNS)[number], sort: Sort) => sortBy(sort.column === key ? turned(sort) : { column: key, order });
 
 const ARIA = { asc: 'ascending', desc: 'descending' } as const;
 
-export function Head({ sort }: { sort: Sort | null }) {
+export function Head({ sort }: { sort: Sort }) {
   return (
     <div role="rowgroup" class="head">
       <div role="row" class="row">
         {COLUMNS.map((column) => {
-          const order = sort?.column === column.key ? sort.order : null;
+          const order = sort.column === column.key ? sort.order : null;
           return (
             <span key={column.key} role="columnheader" class={column.isNumber ? 'num' : undefined} aria-sort={order ? ARIA[order] : 'none'}>
-              <button type="button" class={`sort ${order ?? ''}`} title={t('clients.sortBy', { name: t(column.text) })} onClick={() => turn(column, sort)}>
+              <button type="button" class={`sort ${order ?? ''}`} title={t('clients.sortBy', { name: t(column.text) })} onClick={() => choose(column, sort)}>
                 <span>{t(column.text)}</span>
                 <Icon name="sort" size={14} />
               </button>
@@ -69,29 +68,23 @@ export function Head({ sort }: { sort: Sort | null }) {
 }
 
 /** The same where there is no room for columns. */
-export function SortChoice({ sort }: { sort: Sort | null }) {
-  const choose = (key: string) => {
-    const column = COLUMNS.find((one) => one.key === key);
-    sortBy(column ? { column: column.key, order: column.order } : null);
-  };
+export function SortChoice({ sort }: { sort: Sort }) {
+  const columnOf = (key: string) => COLUMNS.find((one) => one.key === key) ?? COLUMNS[0];
   return (
     <div class="sort-choice">
-      <select aria-label={t('clients.sort')} value={sort?.column ?? ''} onChange={(event) => choose(event.currentTarget.value)}>
-        <option value="">{t('clients.unsorted')}</option>
+      <select aria-label={t('clients.sort')} value={sort.column} onChange={(event) => choose(columnOf(event.currentTarget.value), sort)}>
         {COLUMNS.map((column) => (
           <option key={column.key} value={column.key}>
             {t(column.text)}
           </option>
         ))}
       </select>
-      {sort && (
-        <Button
-          look="quiet"
-          icon={sort.order === 'asc' ? 'up' : 'down'}
-          label={t(sort.order === 'asc' ? 'clients.ascending' : 'clients.descending')}
-          onClick={() => sortBy({ ...sort, order: sort.order === 'asc' ? 'desc' : 'asc' })}
-        />
-      )}
+      <Button
+        look="quiet"
+        icon={sort.order === 'asc' ? 'up' : 'down'}
+        label={t(sort.order === 'asc' ? 'clients.ascending' : 'clients.descending')}
+        onClick={() => sortBy(turned(sort))}
+      />
     </div>
   );
 }

@@ -23,6 +23,15 @@ function filterOf(text: string): string {
 
 const byTopic = (one: Retained, other: Retained) => (one.topic < other.topic ? -1 : one.topic > other.topic ? 1 : 0);
 
+/** Columns of what is not known of each message; one of which nothing is known is left out. */
+const OPTIONAL = [
+  { key: 'stored_ms', text: 'retained.stored', width: '104px' },
+  { key: 'expires_ms', text: 'retained.expires', width: '104px' },
+  { key: 'publisher', text: 'retained.publisher', width: 'minmax(0, 1fr)' },
+] as const;
+
+type Optional = (typeof OPTIONAL)[number];
+
 type Deletion = { filter: string | null; topics: string[] | null };
 
 export function RetainedPage() {
@@ -35,13 +44,14 @@ export function RetainedPage() {
   const [deletion, setDeletion] = useState<Deletion | null>(null);
   // In the server's order as long as there is more of it; what is whole can be sorted.
   const items = useMemo(() => (list.hasMore ? (list.items ?? []) : [...(list.items ?? [])].sort(byTopic)), [list.items]);
+  const columns = OPTIONAL.filter(({ key }) => items.some((one) => one[key] !== null));
   const toggle = (topic: string) => {
     const next = new Set(chosen);
     if (!next.delete(topic)) next.add(topic);
     setChosen(next);
   };
   return (
-    <div class="page fill">
+    <div class="page fill" style={{ '--optional': columns.map((column) => column.width).join(' ') }}>
       <header class="page-head">
         <h1>{t('nav.retained')}</h1>
         <p class="counts num">{list.items && t(list.hasMore ? 'retained.countMore' : 'retained.count', { n: items.length })}</p>
@@ -99,16 +109,16 @@ export function RetainedPage() {
                 <span role="columnheader">{t('topic.value')}</span>
                 <span role="columnheader" class="num">{t('topic.size')}</span>
                 <span role="columnheader">QoS</span>
-                <span role="columnheader">{t('retained.stored')}</span>
-                <span role="columnheader">{t('retained.expires')}</span>
-                <span role="columnheader">{t('retained.publisher')}</span>
+                {columns.map((column) => (
+                  <span key={column.key} role="columnheader">{t(column.text)}</span>
+                ))}
               </div>
             </div>
           }
           row={(index) => (
             <Row
               key={index}
-              {...{ index, isActive: index === active }}
+              {...{ index, columns, isActive: index === active }}
               one={items[index]!}
               isChosen={chosen.has(items[index]!.topic)}
               onActive={() => setActive(index)}
@@ -135,13 +145,14 @@ export function RetainedPage() {
 interface RowProps {
   one: Retained;
   index: number;
+  columns: Optional[];
   isActive: boolean;
   isChosen: boolean;
   onActive: () => void;
   onToggle: (topic: string) => void;
 }
 
-function Row({ one, index, isActive, isChosen, onActive, onToggle }: RowProps) {
+function Row({ one, index, columns, isActive, isChosen, onActive, onToggle }: RowProps) {
   const bytes = fromBase64(one.payload_base64 ?? '');
   return (
     <div id={`retained-row-${index}`} role="row" class={`row${isChosen ? ' chosen' : ''}${isActive ? ' active' : ''}`} onClick={onActive}>
@@ -156,11 +167,18 @@ function Row({ one, index, isActive, isChosen, onActive, onToggle }: RowProps) {
       <span role="cell" class="value mono"><bdi dir="ltr">{preview(bytes, 120)}</bdi></span>
       <span role="cell" class="num">{formatBytes(one.bytes)}</span>
       <span role="cell" class="num">{one.qos}</span>
-      <span role="cell" class="num start">{one.stored_ms === null ? '–' : formatDateTime(one.stored_ms)}</span>
-      <span role="cell" class="num start">{one.expires_ms === null ? '–' : formatDateTime(one.expires_ms)}</span>
-      <span role="cell">{one.publisher === null ? '–' : <Name text={one.publisher} />}</span>
+      {columns.map(({ key }) => (
+        <span key={key} role="cell" class={key === 'publisher' ? undefined : 'num start'}>
+          <Known value={one[key]} />
+        </span>
+      ))}
     </div>
   );
+}
+
+function Known({ value }: { value: number | string | null }) {
+  if (value === null) return <>–</>;
+  return typeof value === 'number' ? <>{formatDateTime(value)}</> : <Name text={value} />;
 }
 
 /** First a preview from the server: how many, and which. Only then the question. */

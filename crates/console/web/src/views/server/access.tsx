@@ -3,7 +3,7 @@
 import { useState } from 'preact/hooks';
 import { ApiError, get, post } from '../../api/client';
 import type { Explanation, Listener } from '../../api/types';
-import { t } from '../../i18n';
+import { saidSentences, t } from '../../i18n';
 import { plain } from '../../payload/text';
 import { filterFault, topicFault } from '../../topics/filter';
 import { Badge, Button, Failure, Field, Loading, Segmented } from '../../ui/controls';
@@ -100,7 +100,7 @@ function Form({ listeners }: { listeners: string[] }) {
         {answer && (
           <section class={`card verdict ${answer.allowed ? 'yes' : 'no'}`}>
             <Badge tone={answer.allowed ? 'good' : 'bad'}>{answer.allowed ? t('access.allowed') : t('access.denied')}</Badge>
-            <p>{plain(answer.why, 600)}</p>
+            <p>{plain(saidSentences(answer.why), 600)}</p>
             {listeners.length > 1 && <p class="hint">{t('access.judgedAt', { name: plain(answer.listener, 120) })}</p>}
             {answer.rule && (
               <pre class="rule" tabIndex={0}>

@@ -5,7 +5,7 @@ import { get } from '../../api/client';
 import type { Configuration, Listener } from '../../api/types';
 import { formatNumber, t } from '../../i18n';
 import { plain } from '../../payload/text';
-import { Badge, Check, Failure, Loading, Sentence } from '../../ui/controls';
+import { Badge, Breakable, Check, Failure, Loading, Sentence } from '../../ui/controls';
 import { Icon } from '../../ui/icons';
 import { usePolled } from '../../ui/polling';
 
@@ -109,8 +109,8 @@ function Lines({ config }: { config: Configuration }) {
               {lines.map((line, index) => (
                 <tr key={index} class={line.is_default ? 'default' : undefined}>
                   <td class="num hint">{line.line ?? t('server.default')}</td>
-                  <th scope="row" class="mono">{plain(line.directive, 100)}</th>
-                  <td class="mono">{plain(line.value, 400)}</td>
+                  <th scope="row" class="mono"><Breakable text={plain(line.directive, 100)} /></th>
+                  <td class="mono"><Breakable text={plain(line.value, 400)} /></td>
                 </tr>
               ))}
             </tbody>

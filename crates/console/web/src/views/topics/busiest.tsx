@@ -17,12 +17,12 @@ function busiest(below: TopicNode | null): TopicNode[] {
 
 /** Drawn with its parent, once a second. */
 export function Busiest() {
-  const { topics, rate, messages } = overall.value;
+  const { rate, messages } = overall.value;
   return (
     <div class="overview">
       <div class="figures">
         <Figure label={t('topics.perSecond')} value={formatRate(rate)} />
-        <Figure label={t('topics.topics')} value={formatNumber(topics)} />
+        <Figure label={t('topics.topics')} value={formatNumber(tree.topics)} />
         <Figure label={t('topics.sinceOpened')} value={formatNumber(messages)} />
       </div>
       <Sparkline values={rateHistory.value} label={t('topics.rateChart')} height={56} fromZero isWide />

@@ -18,6 +18,8 @@ export function TopicsPage() {
   const selected = route.value.item;
   const search = query('q') ?? '';
   useTick(1000);
+  // The first topics come within a second, and the number above them with them.
+  useTick(100, () => tree.structure > 0);
   useEffect(() => {
     if (selected !== '') openTo(selected);
   }, [selected]);
@@ -34,7 +36,7 @@ export function TopicsPage() {
           <header class="page-head">
             <h1 id="page-title">{t('nav.topics')}</h1>
             <p class="counts num">
-              {t('topics.count', { n: overall.value.topics })} · {t('topics.rate', { rate: formatRate(overall.value.rate) })}
+              {tree.topics > 0 || isSettled() ? `${t('topics.count', { n: tree.topics })} · ${t('topics.rate', { rate: formatRate(overall.value.rate) })}` : '\u00a0'}
             </p>
           </header>
           <div class="pane-tools">

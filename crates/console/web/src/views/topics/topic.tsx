@@ -246,7 +246,9 @@ function Facts({ node, shown }: { node: TopicNode | undefined; shown: Message })
       </div>
       <div>
         <dt>{t('topic.messages')}</dt>
-        <dd class="num">{formatNumber(node?.messages ?? 0)}</dd>
+        <dd class="num">
+          {formatNumber(node?.messages ?? 0)} <span class="hint">{t('topic.sinceOpened')}</span>
+        </dd>
       </div>
     </dl>
       {node?.isRetained && <Badge tone="accent">{t('topics.retained')}</Badge>}
