@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::net::UdpSocket;
 
-use midge_auth::Access;
+use midge_auth::{Access, Decision};
 use midge_broker::ListedSubscription;
 use midge_console::EntranceKind;
 use midge_console::source::{Explanation, Listener, Subscription};
@@ -103,29 +103,73 @@ pub(super) fn program() -> Option<String> {
 pub(super) fn explained(why: Why, access: Access, topic: &str) -> Explanation {
     let Why { decision, acl_file, is_special, is_all } = why;
     if access == Access::Publish && midge_broker::is_server_topic(topic) {
-        let why = "Topics of the server itself cannot be published to.".to_owned();
-        return Explanation { why, ..Explanation::default() };
+        return Explanation { why: OWN_TOPIC.to_owned(), ..Explanation::default() };
     }
     if is_special {
-        let why = "User Name or Client Identifier has a '+', '#' or '/' in it, and so is granted nothing.".to_owned();
-        return Explanation { why, ..Explanation::default() };
+        return Explanation { why: SPECIAL_NAME.to_owned(), ..Explanation::default() };
     }
     let rule = decision.line().zip(acl_file).map(|(line, file)| {
         let text = std::fs::read_to_string(&file).ok();
         let text = text.and_then(|text| Some(text.lines().nth(line as usize - 1)?.trim().to_owned()));
         (file, line, text.unwrap_or_default())
     });
-    let more = if is_all { "" } else { " What tokens and web services grant counts beside it when somebody logs in." };
-    let told = decision.to_string();
-    let why = format!("{}{}.{more}", told[..1].to_uppercase(), &told[1..]);
+    let more = if is_all { String::new() } else { format!(" {OTHERS_GRANT}") };
+    let why = format!("{}{more}", sentence(decision));
     Explanation { allowed: decision.is_allowed(), rule, why, ..Explanation::default() }
 }
+
+fn sentence(decision: Decision) -> String {
+    let told = decision.to_string();
+    format!("{}{}.", told[..1].to_uppercase(), &told[1..])
+}
+
+const OWN_TOPIC: &str = "Topics of the server itself cannot be published to.";
+const SPECIAL_NAME: &str = "User Name or Client Identifier has a '+', '#' or '/' in it, and so is granted nothing.";
+const OTHERS_GRANT: &str = "What tokens and web services grant counts beside it when somebody logs in.";
 
 #[cfg(test)]
 mod tests {
     use midge_net::Family;
 
     use super::*;
+
+    /// Which sentence it is; who adds a decision comes by here.
+    fn of(decision: Decision) -> String {
+        use Decision::{
+            Allowed, AlwaysGranted, Denied, NoFile, NoRule, NoRuleForAnonymous, NoRulesForUser, WildcardInClientId,
+            WildcardInUserName,
+        };
+        match decision {
+            Allowed { line } | Denied { line } => sentence(decision).replace(&line.to_string(), "{n}"),
+            NoFile | AlwaysGranted | WildcardInUserName | WildcardInClientId | NoRule | NoRulesForUser
+            | NoRuleForAnonymous => sentence(decision),
+        }
+    }
+
+    #[test]
+    fn the_page_explains_in_each_of_its_languages() {
+        let decisions = [
+            Decision::Allowed { line: 7 },
+            Decision::Denied { line: 7 },
+            Decision::NoFile,
+            Decision::AlwaysGranted,
+            Decision::WildcardInUserName,
+            Decision::WildcardInClientId,
+            Decision::NoRule,
+            Decision::NoRulesForUser,
+            Decision::NoRuleForAnonymous,
+        ];
+        let others = [OWN_TOPIC, SPECIAL_NAME, OTHERS_GRANT].map(str::to_owned);
+        let texts = [
+            include_str!("../../../console/web/src/i18n/said_ja.ts"),
+            include_str!("../../../console/web/src/i18n/said_ko.ts"),
+        ];
+        for told in decisions.map(of).into_iter().chain(others) {
+            let keys = [format!("'{}':", told.replace('\'', "\\'")), format!("\"{told}\":")];
+            let is_said = |text: &&str| keys.iter().any(|key| text.contains(key));
+            assert!(texts.iter().all(is_said), "{told} is not among web/src/i18n/said_*.ts");
+        }
+    }
 
     #[test]
     fn listeners_are_called_by_their_port_as_long_as_that_says_which() {
