@@ -34,8 +34,22 @@ await withBrowser(async (context) => {
   await page.locator('.drawer .legend td.strong', { hasText: '22.75' }).waitFor();
   await until(() => isDrawn(page), 'there is a line to be seen');
   await page.screenshot({ path: '.shots/first.png' });
+  await publishesItself(page);
   check(page.faults.length === 0, page.faults.join('\n'));
 });
+
+/** Who may publish over MQTT may do so from the page. */
+async function publishesItself(page) {
+  await page.getByRole('link', { name: 'Publish', exact: true }).last().click();
+  await page.getByLabel('Payload', { exact: true }).fill('23.125');
+  for (const qos of ['QoS 1', 'QoS 2']) {
+    await page.getByRole('radio', { name: qos }).check();
+    await page.getByRole('button', { name: 'Publish', exact: true }).click();
+    await page.getByText('Published; nobody has subscribed to it.', { exact: true }).last().waitFor();
+  }
+  await page.goBack();
+  await page.locator('.drawer .legend td.strong', { hasText: '23.125' }).waitFor();
+}
 
 /** The command for another machine stands there where a listener can be reached from it. */
 async function tellsOfOtherMachines(context) {

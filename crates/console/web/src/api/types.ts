@@ -136,21 +136,6 @@ export interface FieldHistoryAnswer {
   points: [number, number][];
 }
 
-export interface Publication {
-  topic: string;
-  payload?: string;
-  payload_base64?: string;
-  qos: number;
-  retain: boolean;
-  properties: {
-    content_type?: string;
-    response_topic?: string;
-    correlation_data_base64?: string;
-    message_expiry_interval_s?: number;
-    user_properties?: [string, string][];
-  };
-}
-
 export type ProblemKind = 'refused' | 'denied' | 'discarded' | 'disconnected' | 'server';
 
 export interface Problem {

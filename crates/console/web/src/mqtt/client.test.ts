@@ -204,3 +204,46 @@ test('who goes says so', () => {
   vi.advanceTimersByTime(60_000);
   expect(FakeSocket.all).toHaveLength(1);
 });
+
+const message = { topic: 'a', payload: new Uint8Array([1]), qos: 1 as const, retain: false, userProperties: [] };
+
+test('what came of a message is what the server says of it', async () => {
+  const link = connect();
+  expect(await link.publish({ ...message, qos: 0 })).toEqual({ name: 'sent' });
+  const published = [link.publish(message), link.publish(message), link.publish(message)];
+  last().receives(0x40, 2, 0, 2, 0x40, 3, 0, 4, 0x87, 0x40, 3, 0, 3, 0x10);
+  frame();
+  expect(await Promise.all(published)).toEqual([
+    { name: 'taken', hasSubscriber: true },
+    { name: 'taken', hasSubscriber: false },
+    { name: 'refused', reasonCode: 0x87, reasonString: null },
+  ]);
+});
+
+test('QoS 2 has ended when the server says so a second time', async () => {
+  const link = connect();
+  const published = link.publish({ ...message, qos: 2 });
+  last().receives(0x50, 3, 0, 2, 0x10);
+  frame();
+  expect([...last().sent.at(-1)!]).toEqual([0x62, 2, 0, 2]);
+  last().receives(0x70, 2, 0, 2);
+  frame();
+  expect(await published).toEqual({ name: 'taken', hasSubscriber: false });
+  const refused = link.publish({ ...message, qos: 2 });
+  last().receives(0x50, 3, 0, 3, 0x87);
+  frame();
+  expect(await refused).toMatchObject({ name: 'refused', reasonCode: 0x87 });
+});
+
+test('what is too large or has no connection is not sent, and one that is lost takes its messages along', async () => {
+  const link = start();
+  expect(await link.publish(message)).toEqual({ name: 'lost' });
+  last().receives(0x20, 8, 0, 0, 5, 0x27, 0, 0, 0, 16);
+  frame();
+  const count = last().sent.length;
+  expect(await link.publish({ ...message, payload: new Uint8Array(17) })).toEqual({ name: 'tooLarge' });
+  expect(last().sent.length).toBe(count);
+  const published = link.publish(message);
+  last().onclose();
+  expect(await published).toEqual({ name: 'lost' });
+});

@@ -4,9 +4,12 @@ import {
   encodeConnect,
   encodeDisconnect,
   encodePingreq,
+  encodePublish,
+  encodePubrel,
   encodeSubscribe,
   encodeUnsubscribe,
   PacketStream,
+  type Outgoing,
   type Packet,
   type Publish,
 } from './codec';
@@ -27,6 +30,16 @@ export interface Wanted {
   sampleMs: number;
 }
 
+/** What came of a message that was published. */
+export type Published =
+  /** With QoS 0 the server says nothing. */
+  | { name: 'sent' }
+  | { name: 'taken'; hasSubscriber: boolean }
+  | { name: 'refused'; reasonCode: number; reasonString: string | null }
+  | { name: 'tooLarge' }
+  /** There is no connection, or it was lost before there was an answer. */
+  | { name: 'lost' };
+
 export interface Handlers {
   state: (state: LinkState) => void;
   publish: (message: Publish) => void;
@@ -41,6 +54,8 @@ const LONGEST_PAUSE_MS = 10_000;
 /** What may wait to be worked off while the page draws; beyond it the page has to wait instead. */
 const MOST_WAITING_BYTES = 32 << 20;
 const FRAME_BUDGET_MS = 5;
+/** 3.4.2.1: the message was taken, and nobody has subscribed to it. */
+const NO_MATCHING_SUBSCRIBERS = 0x10;
 /** Bad user name or password, not authorized, banned: no reason to try again by ourselves. */
 const FINAL_REASONS = new Set([0x86, 0x87, 0x8a, 0x8c, 0x84, 0x85]);
 
@@ -51,7 +66,10 @@ export class MqttLink {
   private wanted = new Map<string, Wanted>();
   private packetIdentifier = 0;
   private pending = new Map<number, string>();
+  /** Who waits for what comes of a message, by its Packet Identifier. */
+  private published = new Map<number, (published: Published) => void>();
   private isConnected = false;
+  private maximumPacketBytes = Infinity;
   private pauseMs = FIRST_PAUSE_MS;
   private retryTimer = 0;
   private pingTimer = 0;
@@ -123,14 +141,46 @@ export class MqttLink {
     this.send(encodeUnsubscribe(this.nextIdentifier(filter), filter));
   }
 
+  publish(message: Outgoing): Promise<Published> {
+    if (!this.isConnected) return Promise.resolve({ name: 'lost' });
+    const packetIdentifier = message.qos === 0 ? 0 : this.nextPacketIdentifier();
+    const packet = encodePublish(packetIdentifier, message);
+    // The server would end the connection.
+    if (packet.length > this.maximumPacketBytes) return Promise.resolve({ name: 'tooLarge' });
+    this.send(packet);
+    if (message.qos === 0) return Promise.resolve({ name: 'sent' });
+    return new Promise((resolve) => this.published.set(packetIdentifier, resolve));
+  }
+
+  private acknowledged(packetIdentifier: number, reasonCode: number, reasonString: string | null) {
+    const resolve = this.published.get(packetIdentifier);
+    this.published.delete(packetIdentifier);
+    if (reasonCode >= 0x80) resolve?.({ name: 'refused', reasonCode, reasonString });
+    else resolve?.({ name: 'taken', hasSubscriber: reasonCode !== NO_MATCHING_SUBSCRIBERS });
+  }
+
+  /** The server has it. That nobody has subscribed is said here, and not again when all is done. */
+  private release(packetIdentifier: number, reasonCode: number) {
+    const resolve = this.published.get(packetIdentifier);
+    const hasSubscriber = reasonCode !== NO_MATCHING_SUBSCRIBERS;
+    if (resolve) this.published.set(packetIdentifier, (done) => resolve(done.name === 'taken' ? { name: 'taken', hasSubscriber } : done));
+    this.send(encodePubrel(packetIdentifier));
+  }
+
   private sendSubscribe(wanted: Wanted, isKnown: boolean) {
     const identifier = this.nextIdentifier(wanted.filter);
     this.send(encodeSubscribe(identifier, { ...wanted, retainHandling: isKnown ? 2 : 0 }));
   }
 
   private nextIdentifier(filter: string): number {
-    this.packetIdentifier = (this.packetIdentifier % 65_535) + 1;
-    this.pending.set(this.packetIdentifier, filter);
+    const packetIdentifier = this.nextPacketIdentifier();
+    this.pending.set(packetIdentifier, filter);
+    return packetIdentifier;
+  }
+
+  private nextPacketIdentifier(): number {
+    do this.packetIdentifier = (this.packetIdentifier % 65_535) + 1;
+    while (this.published.has(this.packetIdentifier));
     return this.packetIdentifier;
   }
 
@@ -193,8 +243,19 @@ export class MqttLink {
         this.handlers.publish(packet);
         return;
       case 'connack':
+        this.maximumPacketBytes = packet.maximumPacketBytes ?? Infinity;
         if (packet.reasonCode === 0) this.connected(packet.serverKeepAliveS);
         else this.refused(packet.reasonCode, packet.reasonString);
+        return;
+      case 'puback':
+        this.acknowledged(packet.packetIdentifier, packet.reasonCode, packet.reasonString);
+        return;
+      case 'pubrec':
+        if (packet.reasonCode >= 0x80) this.acknowledged(packet.packetIdentifier, packet.reasonCode, packet.reasonString);
+        else this.release(packet.packetIdentifier, packet.reasonCode);
+        return;
+      case 'pubcomp':
+        this.acknowledged(packet.packetIdentifier, packet.reasonCode, packet.reasonString);
         return;
       case 'suback': {
         const filter = this.pending.get(packet.packetIdentifier);
@@ -248,6 +309,8 @@ export class MqttLink {
     this.waiting = [];
     this.waitingBytes = 0;
     this.pending.clear();
+    for (const resolve of this.published.values()) resolve({ name: 'lost' });
+    this.published.clear();
     socket?.close();
   }
 }

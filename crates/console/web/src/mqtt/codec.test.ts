@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { encodeConnect, encodeSubscribe, encodeUnsubscribe, MalformedPacket, PacketStream, type Packet } from './codec';
+import { encodeConnect, encodePublish, encodePubrel, encodeSubscribe, encodeUnsubscribe, MalformedPacket, PacketStream, type Packet } from './codec';
 
 const hex = (bytes: Uint8Array) => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
 const bytes = (text: string) => new Uint8Array(text.split(/\s+/).filter(Boolean).map((digits) => parseInt(digits, 16)));
@@ -36,6 +36,25 @@ describe('what we send', () => {
     expect(hex(packet)).toBe('82 0a 00 07 03 0b ac 02 00 01 23 28');
   });
 
+  test('PUBLISH', () => {
+    const message = { topic: 'a', payload: bytes('78'), qos: 0 as const, retain: false, userProperties: [] };
+    expect(hex(encodePublish(7, message))).toBe('30 05 00 01 61 00 78');
+    const all = {
+      ...message,
+      qos: 2 as const,
+      retain: true,
+      contentType: 't',
+      responseTopic: 'r',
+      correlationData: bytes('00 ff'),
+      messageExpiryIntervalS: 258,
+      userProperties: [['k', 'v']] as [string, string][],
+    };
+    expect(hex(encodePublish(7, all))).toBe(
+      '35 20 00 01 61 00 07 19 02 00 00 01 02 03 00 01 74 08 00 01 72 09 00 02 00 ff 26 00 01 6b 00 01 76 78',
+    );
+    expect(hex(encodePubrel(7))).toBe('62 02 00 07');
+  });
+
   test('UNSUBSCRIBE', () => {
     expect(hex(encodeUnsubscribe(1, 'a/b'))).toBe('a2 08 00 01 00 00 03 61 2f 62');
   });
@@ -55,6 +74,16 @@ describe('what we receive', () => {
     expect(packet).toMatchObject({ userProperties: [['k', 'vv']], payload: bytes('32 31') });
   });
 
+  test('acknowledgements, of which most may be left out', () => {
+    expect(decode(bytes('40 02 00 07 50 03 00 07 10'))).toEqual([
+      { type: 'puback', packetIdentifier: 7, reasonCode: 0, reasonString: null },
+      { type: 'pubrec', packetIdentifier: 7, reasonCode: 0x10, reasonString: null },
+    ]);
+    expect(decode(bytes('70 08 00 07 87 04 1f 00 01 6e'))).toEqual([
+      { type: 'pubcomp', packetIdentifier: 7, reasonCode: 0x87, reasonString: 'n' },
+    ]);
+  });
+
   test('a packet in pieces, and two in one piece', () => {
     const pieces = [...publish].map((byte) => new Uint8Array([byte]));
     expect(decode(...pieces)).toHaveLength(1);
@@ -64,7 +93,7 @@ describe('what we receive', () => {
 
   test('CONNACK, SUBACK and DISCONNECT', () => {
     expect(decode(bytes('20 06 00 87 03 13 00 0a'))).toEqual([
-      { type: 'connack', reasonCode: 0x87, reasonString: null, serverKeepAliveS: 10 },
+      { type: 'connack', reasonCode: 0x87, reasonString: null, serverKeepAliveS: 10, maximumPacketBytes: null },
     ]);
     expect(decode(bytes('90 04 00 07 00 87'))).toEqual([{ type: 'suback', packetIdentifier: 7, reasonCodes: [0x87] }]);
     expect(decode(bytes('e0 02 8b 00'))).toEqual([{ type: 'disconnect', reasonCode: 0x8b, reasonString: null }]);

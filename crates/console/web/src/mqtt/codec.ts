@@ -1,7 +1,6 @@
 /**
- * The part of MQTT 5 that the page speaks, as bytes: CONNECT, CONNACK, PUBLISH (QoS 0), SUBSCRIBE, SUBACK, UNSUBSCRIBE,
- * UNSUBACK, PINGREQ, PINGRESP, DISCONNECT. The page subscribes with QoS 0 and publishes over the HTTP interface, so
- * acknowledgements of messages are not needed. Numbers of chapters are those of the OASIS specification.
+ * The part of MQTT 5 that the page speaks, as bytes: all but AUTH, and acknowledgements only of what it publishes, as it subscribes
+ * with QoS 0. Numbers of chapters are those of the OASIS specification.
  */
 
 export class MalformedPacket extends Error {}
@@ -24,6 +23,19 @@ export interface SubscribeOptions {
   sampleMs: number;
 }
 
+/** What is to be published. */
+export interface Outgoing {
+  topic: string;
+  payload: Uint8Array;
+  qos: 0 | 1 | 2;
+  retain: boolean;
+  contentType?: string | undefined;
+  responseTopic?: string | undefined;
+  correlationData?: Uint8Array | undefined;
+  messageExpiryIntervalS?: number | undefined;
+  userProperties: [string, string][];
+}
+
 export interface Publish {
   type: 'publish';
   topic: string;
@@ -44,11 +56,14 @@ export interface Connack {
   reasonString: string | null;
   /** Null: as asked for in CONNECT. */
   serverKeepAliveS: number | null;
+  /** Null: no bound. */
+  maximumPacketBytes: number | null;
 }
 
 export type Packet =
   | Connack
   | Publish
+  | { type: 'puback' | 'pubrec' | 'pubcomp'; packetIdentifier: number; reasonCode: number; reasonString: string | null }
   | { type: 'suback' | 'unsuback'; packetIdentifier: number; reasonCodes: number[] }
   | { type: 'pingresp' }
   | { type: 'disconnect'; reasonCode: number; reasonString: string | null }
@@ -106,7 +121,10 @@ class Writer {
 
   /** Bytes with their length before them, as strings and Binary Data are, 1.5.4 and 1.5.6. */
   text(value: string) {
-    const bytes = encoder.encode(value);
+    return this.binary(encoder.encode(value));
+  }
+
+  binary(bytes: Uint8Array) {
     if (bytes.length > 0xffff) throw new RangeError(`a string of ${bytes.length} bytes does not fit into MQTT`);
     return this.u16(bytes.length).raw(bytes);
   }
@@ -136,6 +154,22 @@ export function encodeConnect(connect: Connect): Uint8Array {
   if (connect.username !== undefined) body.text(connect.username);
   if (connect.password !== undefined) body.text(connect.password);
   return packet(0x10, body);
+}
+
+export function encodePublish(packetIdentifier: number, message: Outgoing): Uint8Array {
+  const properties = new Writer();
+  if (message.messageExpiryIntervalS !== undefined) properties.u8(0x02).u32(message.messageExpiryIntervalS);
+  if (message.contentType) properties.u8(0x03).text(message.contentType);
+  if (message.responseTopic) properties.u8(0x08).text(message.responseTopic);
+  if (message.correlationData) properties.u8(0x09).binary(message.correlationData);
+  for (const [name, value] of message.userProperties) properties.u8(0x26).text(name).text(value);
+  const body = new Writer().text(message.topic);
+  if (message.qos > 0) body.u16(packetIdentifier);
+  return packet(0x30 | (message.qos << 1) | (message.retain ? 1 : 0), body.properties(properties).raw(message.payload));
+}
+
+export function encodePubrel(packetIdentifier: number): Uint8Array {
+  return packet(0x62, new Writer().u16(packetIdentifier));
 }
 
 export function encodeSubscribe(packetIdentifier: number, options: SubscribeOptions): Uint8Array {
@@ -227,6 +261,7 @@ function shortText(bytes: Uint8Array, from: number, to: number): string {
 interface Properties {
   reasonString: string | null;
   serverKeepAliveS: number | null;
+  maximumPacketBytes: number | null;
   contentType: string | null;
   responseTopic: string | null;
   messageExpiryIntervalS: number | null;
@@ -239,6 +274,7 @@ function readProperties(reader: Reader): Properties {
   const found: Properties = {
     reasonString: null,
     serverKeepAliveS: null,
+    maximumPacketBytes: null,
     contentType: null,
     responseTopic: null,
     messageExpiryIntervalS: null,
@@ -268,6 +304,9 @@ function readProperties(reader: Reader): Properties {
       }
       case 0x13:
         found.serverKeepAliveS = reader.u16();
+        break;
+      case 0x27:
+        found.maximumPacketBytes = reader.u32();
         break;
       case 0x1f:
         found.reasonString = reader.text();
@@ -302,7 +341,6 @@ function skipProperty(reader: Reader, identifier: number) {
       reader.u16();
       return;
     case 0x11: // Session Expiry Interval
-    case 0x27: // Maximum Packet Size
       reader.u32();
       return;
     case 0x09: // Correlation Data
@@ -338,16 +376,30 @@ function readPublish(reader: Reader, flags: number): Publish {
   };
 }
 
+/** 3.4, 3.5 and 3.7: a Reason Code of 0 may be left out, and so may properties. */
+function readAcknowledgement(type: 'puback' | 'pubrec' | 'pubcomp', reader: Reader): Packet {
+  const packetIdentifier = reader.u16();
+  const reasonCode = reader.at < reader.end ? reader.u8() : 0;
+  const reasonString = reader.at < reader.end ? readProperties(reader).reasonString : null;
+  return { type, packetIdentifier, reasonCode, reasonString };
+}
+
 function readPacket(firstByte: number, reader: Reader): Packet {
   switch (firstByte >> 4) {
     case 2: {
       reader.u8();
       const reasonCode = reader.u8();
-      const { reasonString, serverKeepAliveS } = readProperties(reader);
-      return { type: 'connack', reasonCode, reasonString, serverKeepAliveS };
+      const { reasonString, serverKeepAliveS, maximumPacketBytes } = readProperties(reader);
+      return { type: 'connack', reasonCode, reasonString, serverKeepAliveS, maximumPacketBytes };
     }
     case 3:
       return readPublish(reader, firstByte & 0x0f);
+    case 4:
+      return readAcknowledgement('puback', reader);
+    case 5:
+      return readAcknowledgement('pubrec', reader);
+    case 7:
+      return readAcknowledgement('pubcomp', reader);
     case 9:
     case 11: {
       const packetIdentifier = reader.u16();

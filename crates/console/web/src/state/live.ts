@@ -3,8 +3,8 @@
 import { effect, signal } from '@preact/signals';
 import { ApiError, credentials, get } from '../api/client';
 import type { KnownTopic, List } from '../api/types';
-import { MqttLink, type LinkState } from '../mqtt/client';
-import type { Publish } from '../mqtt/codec';
+import { MqttLink, type LinkState, type Published } from '../mqtt/client';
+import type { Outgoing, Publish } from '../mqtt/codec';
 import { readSample } from '../mqtt/sample';
 import { WholePayloads } from '../mqtt/whole';
 import { fromBase64 } from '../payload/text';
@@ -117,6 +117,9 @@ function connect() {
   for (const topic of listeners.keys()) mqtt.subscribe({ filter: topic, identifier: CLOSE, sampleMs: CLOSE_SAMPLE_MS });
   mqtt.start();
 }
+
+/** Publishes with the rights of who is looking. */
+export const publish = (message: Outgoing): Promise<Published> => mqtt?.publish(message) ?? Promise.resolve({ name: 'lost' });
 
 /** Tries now what would be tried later. */
 export const reconnect = () => connect();

@@ -2,17 +2,15 @@
 
 import { signal } from '@preact/signals';
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { ApiError, post } from '../api/client';
-import type { Publication } from '../api/types';
 import { formatNumber, formatTime, t } from '../i18n';
+import type { Outgoing } from '../mqtt/codec';
 import { JsonError, lineAndColumn, prettyJson, readJson } from '../payload/json';
-import { fromHex, plain, toBase64 } from '../payload/text';
+import { fromBase64, fromHex, plain } from '../payload/text';
+import { publish } from '../state/live';
 import { store, stored } from '../state/preferences';
 import { route } from '../state/route';
-import { midgePub } from '../state/command';
-import { canChange } from '../state/session';
 import { topicFault } from '../topics/filter';
-import { Badge, Button, Check, Command, Empty, Field, Segmented, Sentence, tell } from '../ui/controls';
+import { Badge, Button, Check, Field, Segmented, tell } from '../ui/controls';
 
 type Format = 'text' | 'json' | 'base64';
 
@@ -97,50 +95,49 @@ function correlationOf(from: Draft): { bytes: Uint8Array } | { fault: string } {
   return bytes.length > 65_535 ? { fault: t('fault.tooLong') } : { bytes };
 }
 
-function publicationOf(from: Draft): Publication {
-  const properties: Publication['properties'] = {};
-  const contentType = from.contentType || (from.format === 'json' ? 'application/json' : '');
-  if (contentType) properties.content_type = contentType;
-  if (from.responseTopic) properties.response_topic = from.responseTopic;
+function messageOf(from: Draft): Outgoing {
   const correlation = correlationOf(from);
-  if ('bytes' in correlation && correlation.bytes.length > 0) properties.correlation_data_base64 = toBase64(correlation.bytes);
-  if (from.expiry !== '') properties.message_expiry_interval_s = Number(from.expiry);
-  const user = from.properties.filter(([name, value]) => name !== '' || value !== '');
-  if (user.length > 0) properties.user_properties = user;
-  const payload = from.format === 'base64' ? { payload_base64: from.payload.replace(/\s/g, '') } : { payload: from.payload };
-  return { topic: from.topic, ...payload, qos: from.qos, retain: from.retain, properties };
+  return {
+    topic: from.topic,
+    payload: from.format === 'base64' ? fromBase64(from.payload.replace(/\s/g, '')) : new TextEncoder().encode(from.payload),
+    qos: from.qos,
+    retain: from.retain,
+    contentType: from.contentType || (from.format === 'json' ? 'application/json' : undefined),
+    responseTopic: from.responseTopic || undefined,
+    correlationData: 'bytes' in correlation && correlation.bytes.length > 0 ? correlation.bytes : undefined,
+    messageExpiryIntervalS: from.expiry === '' ? undefined : Number(from.expiry),
+    userProperties: from.properties.filter(([name, value]) => name !== '' || value !== ''),
+  };
 }
 
 async function send(sent: Draft) {
-  try {
-    const { matched } = await post<{ matched: number }>('publish', publicationOf(sent));
-    remember(sent);
-    tell(t('publish.done', { n: matched }));
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    tell(error.message, 'bad');
+  const published = await publish(messageOf(sent));
+  switch (published.name) {
+    case 'sent':
+    case 'taken':
+      remember(sent);
+      tell(t(published.name === 'sent' ? 'publish.sent' : published.hasSubscriber ? 'publish.done' : 'publish.nobody'));
+      return;
+    case 'refused': {
+      const code = `0x${published.reasonCode.toString(16)}`;
+      tell(published.reasonCode === NOT_AUTHORIZED ? t('publish.notAuthorized') : t('publish.refused', { reason: published.reasonString ?? code }), 'bad');
+      return;
+    }
+    case 'tooLarge':
+      tell(t('publish.tooLarge'), 'bad');
+      return;
+    case 'lost':
+      tell(t('publish.lost'), 'bad');
   }
 }
+
+const NOT_AUTHORIZED = 0x87;
 
 export function PublishPage() {
   useEffect(() => {
     const topic = route.value.item;
     if (topic !== '' && topic !== draft.value.topic) draft.value = { ...draft.value, topic };
   }, [route.value.item]);
-  if (!canChange.value) {
-    return (
-      <div class="page">
-        <h1 class="unseen">{t('nav.publish')}</h1>
-        <Empty icon="lock" title={t('publish.notAllowed')}>
-          <p>
-            <Sentence text={t('publish.notAllowedHint')} />
-          </p>
-          <p>{t('publish.terminal')}</p>
-          <Command text={midgePub(route.value.item || undefined)} />
-        </Empty>
-      </div>
-    );
-  }
   return (
     <div class="page two-columns">
       <section aria-labelledby="page-title">

@@ -150,12 +150,10 @@ function TopicHead({ topic, node }: { topic: string; node: TopicNode | undefined
       </h2>
       <div class="actions">
         <CopyButton text={topic} label={t('topic.copyTopic')} />
-        {canChange.value && (
-          <a class="button quiet" href={hrefOf('publish', topic)}>
-            <Icon name="publish" size={16} />
-            <span>{t('nav.publish')}</span>
-          </a>
-        )}
+        <a class="button quiet" href={hrefOf('publish', topic)}>
+          <Icon name="publish" size={16} />
+          <span>{t('nav.publish')}</span>
+        </a>
         {node?.isRetained && canChange.value && <DeleteRetained topic={topic} />}
       </div>
     </header>
