@@ -255,6 +255,12 @@ const stories = {
     await isSent();
     await page.getByLabel('Correlation Data is given as').selectOption('hex');
     await isSent();
+    const response = page.getByLabel('Response Topic', { exact: true });
+    await response.fill('answers/#');
+    await page.locator('.form button[type=submit]').click();
+    await page.locator('.properties .fault').waitFor();
+    check((await page.locator('.note').count()) === 0, 'what would end the connection is not sent');
+    await response.fill('');
     await field.fill('4f f');
     await page.getByText('Pairs of hexadecimal digits').waitFor();
   },

@@ -9,6 +9,7 @@ import {
   encodeSubscribe,
   encodeUnsubscribe,
   PacketStream,
+  type Acknowledgement,
   type Outgoing,
   type Packet,
   type Publish,
@@ -152,19 +153,17 @@ export class MqttLink {
     return new Promise((resolve) => this.published.set(packetIdentifier, resolve));
   }
 
-  private acknowledged(packetIdentifier: number, reasonCode: number, reasonString: string | null) {
-    const resolve = this.published.get(packetIdentifier);
-    this.published.delete(packetIdentifier);
-    if (reasonCode >= 0x80) resolve?.({ name: 'refused', reasonCode, reasonString });
-    else resolve?.({ name: 'taken', hasSubscriber: reasonCode !== NO_MATCHING_SUBSCRIBERS });
-  }
-
-  /** The server has it. That nobody has subscribed is said here, and not again when all is done. */
-  private release(packetIdentifier: number, reasonCode: number) {
+  private acknowledged({ type, packetIdentifier, reasonCode, reasonString }: Acknowledgement) {
     const resolve = this.published.get(packetIdentifier);
     const hasSubscriber = reasonCode !== NO_MATCHING_SUBSCRIBERS;
-    if (resolve) this.published.set(packetIdentifier, (done) => resolve(done.name === 'taken' ? { name: 'taken', hasSubscriber } : done));
-    this.send(encodePubrel(packetIdentifier));
+    if (type === 'pubrec' && reasonCode < 0x80) {
+      // That nobody has subscribed is said here, and not again when all is done.
+      if (resolve) this.published.set(packetIdentifier, (done) => resolve(done.name === 'taken' ? { name: 'taken', hasSubscriber } : done));
+      this.send(encodePubrel(packetIdentifier));
+      return;
+    }
+    this.published.delete(packetIdentifier);
+    resolve?.(reasonCode >= 0x80 ? { name: 'refused', reasonCode, reasonString } : { name: 'taken', hasSubscriber });
   }
 
   private sendSubscribe(wanted: Wanted, isKnown: boolean) {
@@ -248,14 +247,9 @@ export class MqttLink {
         else this.refused(packet.reasonCode, packet.reasonString);
         return;
       case 'puback':
-        this.acknowledged(packet.packetIdentifier, packet.reasonCode, packet.reasonString);
-        return;
       case 'pubrec':
-        if (packet.reasonCode >= 0x80) this.acknowledged(packet.packetIdentifier, packet.reasonCode, packet.reasonString);
-        else this.release(packet.packetIdentifier, packet.reasonCode);
-        return;
       case 'pubcomp':
-        this.acknowledged(packet.packetIdentifier, packet.reasonCode, packet.reasonString);
+        this.acknowledged(packet);
         return;
       case 'suback': {
         const filter = this.pending.get(packet.packetIdentifier);

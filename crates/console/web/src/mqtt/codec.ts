@@ -60,10 +60,17 @@ export interface Connack {
   maximumPacketBytes: number | null;
 }
 
+export interface Acknowledgement {
+  type: 'puback' | 'pubrec' | 'pubcomp';
+  packetIdentifier: number;
+  reasonCode: number;
+  reasonString: string | null;
+}
+
 export type Packet =
   | Connack
   | Publish
-  | { type: 'puback' | 'pubrec' | 'pubcomp'; packetIdentifier: number; reasonCode: number; reasonString: string | null }
+  | Acknowledgement
   | { type: 'suback' | 'unsuback'; packetIdentifier: number; reasonCodes: number[] }
   | { type: 'pingresp' }
   | { type: 'disconnect'; reasonCode: number; reasonString: string | null }
@@ -377,7 +384,7 @@ function readPublish(reader: Reader, flags: number): Publish {
 }
 
 /** 3.4, 3.5 and 3.7: a Reason Code of 0 may be left out, and so may properties. */
-function readAcknowledgement(type: 'puback' | 'pubrec' | 'pubcomp', reader: Reader): Packet {
+function readAcknowledgement(type: Acknowledgement['type'], reader: Reader): Acknowledgement {
   const packetIdentifier = reader.u16();
   const reasonCode = reader.at < reader.end ? reader.u8() : 0;
   const reasonString = reader.at < reader.end ? readProperties(reader).reasonString : null;

@@ -21,7 +21,8 @@ export function topicFault(topic: string): FilterFault | null {
   return stringFault(topic) ?? (hasWildcard(topic) ? 'wildcardInTopic' : null);
 }
 
-function stringFault(text: string): FilterFault | null {
+/** Of any text in MQTT, 1.5.4. */
+export function stringFault(text: string): FilterFault | null {
   if (text === '') return 'empty';
   if (text.includes('\0')) return 'nul';
   if (text.length * 3 > MOST_BYTES && encoder.encode(text).length > MOST_BYTES) return 'tooLong';

@@ -9,7 +9,7 @@ import { fromBase64, fromHex, plain } from '../payload/text';
 import { publish } from '../state/live';
 import { store, stored } from '../state/preferences';
 import { route } from '../state/route';
-import { topicFault } from '../topics/filter';
+import { stringFault, topicFault, type FilterFault } from '../topics/filter';
 import { Badge, Button, Check, Field, Segmented, tell } from '../ui/controls';
 
 type Format = 'text' | 'json' | 'base64';
@@ -88,6 +88,11 @@ function payloadFault(format: Format, payload: string): string | null {
   return null;
 }
 
+const faultText = (fault: FilterFault | null) => fault && t(`fault.${fault}`);
+
+/** What is wrong with a text that may be left out: the server would end the connection. */
+const textFault = (text: string) => (text === '' ? null : stringFault(text));
+
 /** The bytes of the Correlation Data, or why there are none. */
 function correlationOf(from: Draft): { bytes: Uint8Array } | { fault: string } {
   const bytes = from.correlationForm === 'hex' ? fromHex(from.correlation) : new TextEncoder().encode(from.correlation);
@@ -162,7 +167,9 @@ function Form() {
   const correlation = correlationOf(now);
   const wrongCorrelation = 'fault' in correlation ? correlation.fault : null;
   const isBlank = now.format === 'json' && now.payload === '';
-  const isFine = !wrongTopic && !wrongPayload && !wrongCorrelation && !isWrongExpiry;
+  const wrongResponse = now.responseTopic === '' ? null : topicFault(now.responseTopic);
+  const wrongText = [now.contentType, ...now.properties.flat()].some(textFault);
+  const isFine = !wrongTopic && !wrongPayload && !wrongCorrelation && !wrongResponse && !wrongText && !isWrongExpiry;
   const submit = async () => {
     setTried(true);
     if (!isFine || isSending) return;
@@ -247,23 +254,30 @@ function Form() {
       </div>
       <details>
         <summary>{t('publish.properties')}</summary>
-        <PropertyFields {...{ now, set, wrongCorrelation, isWrongExpiry }} />
+        <PropertyFields {...{ now, set, wrongCorrelation, wrongResponse, isWrongExpiry }} />
       </details>
     </form>
   );
 }
 
-function PropertyFields(props: { now: Draft; set: (change: Partial<Draft>) => void; wrongCorrelation: string | null; isWrongExpiry: boolean }) {
-  const { now, set, wrongCorrelation, isWrongExpiry } = props;
+interface PropertyFaults {
+  wrongCorrelation: string | null;
+  wrongResponse: FilterFault | null;
+  isWrongExpiry: boolean;
+}
+
+function PropertyFields(props: PropertyFaults & { now: Draft; set: (change: Partial<Draft>) => void }) {
+  const { now, set, wrongCorrelation, wrongResponse, isWrongExpiry } = props;
+  const wrongPair = faultText(now.properties.flat().map(textFault).find((fault) => fault !== null) ?? null);
   const change = (index: number, pair: [string, string] | null) =>
     set({ properties: now.properties.flatMap((one, at) => (at !== index ? [one] : pair ? [pair] : [])) });
   return (
     <div class="properties">
       <div class="field-row">
-        <Field label={t('publish.contentType')}>
+        <Field label={t('publish.contentType')} fault={faultText(textFault(now.contentType))}>
           {(attributes) => <input {...attributes} value={now.contentType} placeholder="application/json" onInput={(event) => set({ contentType: event.currentTarget.value })} />}
         </Field>
-        <Field label={t('publish.responseTopic')}>
+        <Field label={t('publish.responseTopic')} fault={faultText(wrongResponse)}>
           {(attributes) => <input {...attributes} class="mono" value={now.responseTopic} onInput={(event) => set({ responseTopic: event.currentTarget.value })} />}
         </Field>
         <Field label={t('publish.correlation')} fault={wrongCorrelation}>
@@ -300,6 +314,11 @@ function PropertyFields(props: { now: Draft; set: (change: Partial<Draft>) => vo
           <Button look="quiet" icon="close" label={t('publish.removeProperty')} onClick={() => change(index, null)} />
         </div>
       ))}
+      {wrongPair && (
+        <p class="fault" role="alert">
+          {wrongPair}
+        </p>
+      )}
       <Button icon="plus" onClick={() => set({ properties: [...now.properties, ['', '']] })}>
         {t('publish.addProperty')}
       </Button>
