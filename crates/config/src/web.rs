@@ -1,9 +1,11 @@
 //! Addresses of web services.
 
+use crate::draft::{Draft, Part};
+
 use core::net::IpAddr;
 
 /// What an operator is told of an address that is none, and how it is written: two sentences. `None`: it is one.
-pub(crate) fn address_fault(url: &str) -> Option<&'static str> {
+fn address_fault(url: &str) -> Option<&'static str> {
     let Some(rest) = ["http://", "https://"].iter().find_map(|scheme| url.strip_prefix(scheme)) else {
         return Some("It begins with http:// or https://, and the host follows.");
     };
@@ -43,6 +45,25 @@ pub(crate) fn is_open(url: &str) -> bool {
 /// Whether this host, a name or an address, is the machine that we run on.
 pub(crate) fn is_this_machine(host: &str) -> bool {
     host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+/// Takes an address, or says why it is none.
+pub(crate) fn set_url(draft: &mut Draft, url: String, place: fn(&mut Draft) -> &mut Option<String>) {
+    match address_fault(&url) {
+        Some(fault) => no_address(draft, &url, fault),
+        None => *place(draft) = Some(url),
+    }
+}
+
+/// The current line names no address, for this reason.
+pub(crate) fn no_address(draft: &mut Draft, url: &str, fault: &str) {
+    if let Some(at) = url.rfind('@') {
+        // What stands before may be a password.
+        let scheme = ["http://", "https://"].into_iter().find(|scheme| url.starts_with(scheme)).unwrap_or_default();
+        let text = format!("'{scheme}…{}' is no address of a web service.", &url[at..]);
+        return draft.error_unshown(text, Some(fault.to_owned()));
+    }
+    draft.error_in(Part::Value, format!("'{url}' is no address of a web service."), Some(fault.to_owned()));
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
 use crate::answer::{Answer, text_answer};
@@ -56,16 +56,16 @@ where
     F: Future<Output = Answer>,
 {
     let _ = stream.set_nodelay(true);
-    let is_plain = match &tls {
-        None => true,
-        Some(_) => timeout(HEAD_TIME, begins_plainly(&stream)).await.unwrap_or(false),
+    let deadline = Instant::now() + HEAD_TIME;
+    let Ok(is_plain) = timeout_at(deadline, async { tls.is_some() && begins_plainly(&stream).await }).await else {
+        return;
     };
     let stream = Socket::new(stream, Arc::clone(&place.connection));
     match tls {
         None => converse(stream, answer).await,
         Some(_) if is_plain => converse(stream, |_| ready(text_answer(StatusCode::BAD_REQUEST, ONLY_TLS))).await,
         Some(acceptor) => {
-            if let Ok(Ok(stream)) = timeout(HEAD_TIME, acceptor.accept(stream)).await {
+            if let Ok(Ok(stream)) = timeout_at(deadline, acceptor.accept(stream)).await {
                 converse(stream, answer).await;
             }
         }

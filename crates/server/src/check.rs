@@ -135,9 +135,11 @@ impl Findings {
 
     /// A server starts all the same, and its messages wait.
     fn file_sink(&mut self, options: &Options, account: Option<&Account>) {
-        let files =
-            options.sinks.iter().filter_map(|it| if let SinkOptions::File(file) = it { Some(file) } else { None });
-        let Some(path) = files.map(|file| Path::new(&file.path)).next() else { return };
+        let path = options.sinks.iter().find_map(|it| match it {
+            SinkOptions::File(file) => Some(Path::new(&file.path)),
+            _ => None,
+        });
+        let Some(path) = path else { return };
         if let Err(error) = Account::check_open_as(account, path) {
             let hint = way_to_write(account, path, &error);
             let text = format!("The file {} takes no messages: {}.", path.display(), words(&error));

@@ -2,10 +2,10 @@
 
 use super::Scope::Global;
 use super::Take::{Bool, Integer, Path, Text, Words};
-use super::sinks::set_url;
 use super::{Again, Bounds, Directive, Given, directive};
 use crate::draft::Draft;
 use crate::otlp::header_fault;
+use crate::web::set_url;
 
 pub(super) const DIRECTIVES: &[Directive] = &[
     directive("otlp_endpoint", Global, Text(Again::Replaces, |draft, url| set_url(draft, url, |draft| &mut draft.config.otlp.endpoint)))

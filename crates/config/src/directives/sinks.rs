@@ -6,7 +6,7 @@ use super::{Again, Bounds, Directive, Given, directive};
 use crate::draft::{Draft, Part};
 use crate::sinks::{filter_fault, template, unit};
 use crate::value::shown;
-use crate::web::address_fault;
+use crate::web::{no_address, set_url};
 
 pub(super) const DIRECTIVES: &[Directive] = &[
     directive("influxdb_url", Global, Text(Again::Replaces, set_influxdb_url))
@@ -146,23 +146,6 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     .single()
     .doc("How many older files are kept."),
 ];
-
-pub(super) fn set_url(draft: &mut Draft, url: String, place: fn(&mut Draft) -> &mut Option<String>) {
-    match address_fault(&url) {
-        Some(fault) => no_address(draft, &url, fault),
-        None => *place(draft) = Some(url),
-    }
-}
-
-pub(super) fn no_address(draft: &mut Draft, url: &str, fault: &str) {
-    if let Some(at) = url.rfind('@') {
-        // What stands before may be a password.
-        let scheme = ["http://", "https://"].into_iter().find(|scheme| url.starts_with(scheme)).unwrap_or_default();
-        let text = format!("'{scheme}…{}' is no address of a web service.", &url[at..]);
-        return draft.error_unshown(text, Some(fault.to_owned()));
-    }
-    draft.error_in(Part::Value, format!("'{url}' is no address of a web service."), Some(fault.to_owned()));
-}
 
 /// Of InfluxDB: where it is, and not what is asked of it there.
 fn set_influxdb_url(draft: &mut Draft, url: String) {

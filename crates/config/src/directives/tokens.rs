@@ -2,12 +2,10 @@
 
 use super::Scope::Security;
 use super::Take::{Integer, Path, Text, Words};
-use super::sinks::no_address;
 use super::{Again, Bounds, Directive, Given, directive};
 use crate::draft::{Draft, Part};
 use crate::value::shown;
-use crate::vouching::HttpAuth;
-use crate::web::address_fault;
+use crate::web::set_url;
 
 pub(super) const DIRECTIVES: &[Directive] = &[
     directive("auth_jwt_algorithms", Security, Words(algorithms))
@@ -51,7 +49,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
             "An object with two lists of topic filters, publish and subscribe, in which %u and %c stand for user name and client \
              identifier. With an acl_file both have to grant what a client wants.",
         ),
-    directive("auth_http_user_url", Security, Text(Again::Replaces, |draft, url| set_url(draft, url, |http| &mut http.user_url)))
+    directive("auth_http_user_url", Security, Text(Again::Replaces, |draft, url| set_url(draft, url, |draft| &mut draft.http().user_url)))
         .reloadable()
         .single()
         .doc("Let in clients of which this web service says so.")
@@ -59,7 +57,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
             "Not in Mosquitto. The request is a POST of JSON with clientid, username and password; 200 lets the client in, 401 or 403 \
              does not, and any other answer is none.",
         ),
-    directive("auth_http_acl_url", Security, Text(Again::Replaces, |draft, url| set_url(draft, url, |http| &mut http.acl_url)))
+    directive("auth_http_acl_url", Security, Text(Again::Replaces, |draft, url| set_url(draft, url, |draft| &mut draft.http().acl_url)))
         .reloadable()
         .single()
         .doc("Let clients publish and receive what this web service grants them.")
@@ -112,13 +110,6 @@ fn algorithms(draft: &mut Draft, given: Given<'_>) {
         }
     }
     draft.jwt().algorithms = names;
-}
-
-fn set_url(draft: &mut Draft, url: String, place: fn(&mut HttpAuth) -> &mut Option<String>) {
-    match address_fault(&url) {
-        Some(fault) => no_address(draft, &url, fault),
-        None => *place(draft.http()) = Some(url),
-    }
 }
 
 const ALGORITHMS: [&str; 12] =

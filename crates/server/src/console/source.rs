@@ -126,15 +126,11 @@ impl ConsoleSource {
         Ok(Portion { items, next })
     }
 
-    /// The client with this identifier, of which one shard knows, and at most so many of its Subscriptions.
     /// With what waits in its Session, which a shard knows.
     fn describe_sink(&self, report: SinkReport) -> Sink {
         let SinkReport { name, client_id, shown, written, refused, left_alone, lag_ms, is_reached, trouble, .. } =
             report;
-        let lag_messages = self
-            .peers()
-            .find_client(&client_id, 0)
-            .map_or(0, |(client, _)| client.session.queued + client.session.inflight);
+        let lag_messages = self.peers().waiting_for(&client_id);
         let state = match (&trouble, lag_ms) {
             (Some(_), _) => "failing",
             (None, ..WAITS_MS) if is_reached => "connected",
@@ -316,7 +312,7 @@ impl Source for ConsoleSource {
             retained_own_bytes: retained.own_bytes as u64,
             inflight_messages: totals.messages_inflight,
             held_messages: totals.messages_stored.saturating_sub(totals.retained),
-            held_bytes: totals.messages_stored_bytes.saturating_sub(shared.retained().bytes() as u64),
+            held_bytes: totals.messages_stored_bytes.saturating_sub(retained.bytes as u64),
             waiting_packets: totals.packet_out_count,
             waiting_bytes: totals.packet_out_bytes,
             heap_bytes: totals.heap_current_bytes,

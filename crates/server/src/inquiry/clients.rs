@@ -89,6 +89,11 @@ impl Peers {
         })
     }
 
+    /// How many messages wait for the client of this identifier, those under way to it among them.
+    pub(crate) fn waiting_for(&self, client_id: &str) -> u64 {
+        self.find_client(client_id, 0).map_or(0, |(client, _)| client.session.queued + client.session.inflight)
+    }
+
     /// The clients from a cursor on: one portion, and where the next one begins. `None`: there is no such shard, or it has ended.
     pub(crate) fn page_of_clients(&self, at: ClientCursor) -> Option<(Vec<Client>, Option<ClientCursor>)> {
         let shards = self.shards().len() as u16;

@@ -111,6 +111,8 @@ impl Sinks {
         let deadline = Instant::now() + STOP_TIME;
         running.iter().for_each(|it| it.handle.wait_until_ended(deadline));
         if self.surroundings.folder.is_none() {
+            // Acknowledgements may be on their way.
+            self.surroundings.peers.settle();
             running.iter().for_each(|it| self.tell_lost(&it.options));
         }
     }
@@ -118,10 +120,7 @@ impl Sinks {
     /// Without persistence, what waits in its Session goes with the server.
     fn tell_lost(&self, options: &SinkOptions) {
         let Surroundings { peers, log, clock, .. } = &self.surroundings;
-        // Acknowledgements may be on their way.
-        peers.settle();
-        let found = peers.find_client(&options.client_id(), 0);
-        let count = found.map_or(0, |(client, _)| client.session.queued + client.session.inflight);
+        let count = peers.waiting_for(&options.client_id());
         if count > 0 {
             let (shown, wall_s) = (options.shown(), clock.now().wall_s);
             let text = format_args!(
